@@ -6,6 +6,7 @@ import { typeName } from '../define/types/column-type.js'
 import type { ColumnSource } from '../plan/lineage.js'
 import type { Externals } from '../step/external/externals.js'
 import type { CatalogColumn, CatalogEntry } from './describe.js'
+import { externalEntry } from './external.js'
 
 /**
  * What other engines keep, with what `lake.ts` says of it: who reads it, and what it declares.
@@ -22,7 +23,9 @@ export function withInputs(
 ): CatalogEntry[] {
   const own = new Map(lake.externals.map((table) => [fullName(table), table]))
   const there = new Set(foreign.map(({ name }) => name))
-  const missing = lake.externals.filter((table) => !there.has(fullName(table))).map(emptyEntry)
+  const missing = lake.externals
+    .filter((table) => !there.has(fullName(table)))
+    .map((table) => externalEntry({ fullName: fullName(table), namespace: table.namespace }))
   return [...missing, ...foreign].map((entry) => {
     const table = own.get(entry.name)
     if (!table) return entry
@@ -40,28 +43,6 @@ export function withInputs(
       ...(problem ? { problem: problem.message } : {}),
     }
   })
-}
-
-function emptyEntry(table: External): CatalogEntry {
-  return {
-    name: fullName(table),
-    tier: 'external',
-    namespace: table.namespace,
-    description: null,
-    owner: null,
-    tags: [],
-    columns: [],
-    key: [],
-    partitions: [],
-    from: [],
-    to: [],
-    rows: null,
-    bytes: null,
-    files: null,
-    changed: null,
-    location: null,
-    metadata: null,
-  }
 }
 
 /** The columns as the table has them; those that are declared, where it can't be read. */

@@ -1,5 +1,6 @@
 import { MoraineError, messageOf } from '../errors.js'
 import { foreignMetadata } from '../iceberg/all-files.js'
+import { isSameId } from '../iceberg/spec/metadata.js'
 import type { Schema } from '../iceberg/spec/types.js'
 import { typeText } from '../iceberg/spec/types.js'
 import { type AnyMetadata, completed } from '../iceberg/spec/updates/metadata-json.js'
@@ -29,9 +30,22 @@ type Facts = Partial<CatalogEntry>
 
 async function described(storage: Storage, relation: ExternalRelation): Promise<CatalogEntry> {
   return {
-    name: relation.fullName,
+    ...externalEntry(relation),
+    ...(relation.kind === 'view' ? { view: true as const } : {}),
+    metadata: externalMetadata(storage, relation),
+    ...(await facts(storage, relation)),
+  }
+}
+
+/** What is known of a table or view of another engine by its name alone. */
+export function externalEntry({
+  fullName: name,
+  namespace,
+}: Pick<ExternalRelation, 'fullName' | 'namespace'>): CatalogEntry {
+  return {
+    name,
     tier: 'external',
-    namespace: relation.namespace,
+    namespace,
     description: null,
     owner: null,
     tags: [],
@@ -45,9 +59,7 @@ async function described(storage: Storage, relation: ExternalRelation): Promise<
     files: null,
     changed: null,
     location: null,
-    ...(relation.kind === 'view' ? { view: true as const } : {}),
-    metadata: externalMetadata(storage, relation),
-    ...(await facts(storage, relation)),
+    metadata: null,
   }
 }
 
@@ -68,8 +80,8 @@ function tableFacts(metadata: AnyMetadata): Facts {
   const spec = metadata['partition-specs'].find(
     (one) => one['spec-id'] === metadata['default-spec-id'],
   )
-  const current = String(metadata['current-snapshot-id'])
-  const snapshot = snapshots.find((one) => String(one['snapshot-id']) === current)
+  const current = metadata['current-snapshot-id']
+  const snapshot = snapshots.find((one) => isSameId(one['snapshot-id'], current))
   return {
     ...about(properties),
     columns: columnsOf(schema),

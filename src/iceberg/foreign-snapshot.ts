@@ -8,7 +8,7 @@ import {
   type ManifestFile,
   partitionTypes,
 } from './spec/manifest.js'
-import type { Snapshot } from './spec/metadata.js'
+import { isSameId, type Snapshot } from './spec/metadata.js'
 import { isSame } from './spec/updates/json.js'
 import { compareValues, decodeValue } from './spec/values.js'
 import type { Table } from './table.js'
@@ -104,9 +104,7 @@ function flawOfManifest(
 ): string | undefined {
   const spec = table.metadata['partition-specs'].find((s) => s['spec-id'] === row.partition_spec_id)
   if (!spec) return `the table has no partition spec ${row.partition_spec_id}`
-  const snapshot = snapshots.find(
-    (one) => String(one['snapshot-id']) === String(row.added_snapshot_id),
-  )
+  const snapshot = snapshots.find((one) => isSameId(one['snapshot-id'], row.added_snapshot_id))
   if (!snapshot) return 'it is listed as one of another snapshot'
   if (row.sequence_number !== snapshot['sequence-number'])
     return `its sequence number is ${row.sequence_number} instead of ${snapshot['sequence-number']}`

@@ -82,7 +82,7 @@ export function currentSpec(metadata: TableMetadata): PartitionSpec {
 }
 
 /** Whether two ids are the same: one may be a number where the other is a bigint. */
-export const isSameId = (a: Id | undefined, b: Id | undefined) => String(a) === String(b)
+export const isSameId = (a: unknown, b: unknown) => String(a) === String(b)
 
 export function currentSnapshot(metadata: TableMetadata): Snapshot | undefined {
   const id = metadata['current-snapshot-id']

@@ -1,4 +1,5 @@
 import { noSuchBranch } from '../../log/branch/named.js'
+import type { LakeState } from '../../log/commit.js'
 import { CommitLog } from '../../log/log.js'
 import { ownValue } from '../../own-value.js'
 import type { Storage } from '../../storage/storage.js'
@@ -70,6 +71,12 @@ export class Branches {
     const branch = this.branchOf(name, new Journal(log, only))
     this.known.set(name, { id, branch })
     return branch
+  }
+
+  /** The newest states of a branch and, behind it, of main, whose files it shares. */
+  async statesFor(branch: Branch): Promise<[LakeState, ...LakeState[]]> {
+    if (branch === this.main) return [await branch.journal.head()]
+    return Promise.all([branch.journal.head(), this.main.journal.head()])
   }
 
   private branchOf(name: string | undefined, journal: Journal): Branch {

@@ -3,20 +3,19 @@ import { KEY_LIFETIME } from '../../log/requests.js'
 import type { Storage } from '../../storage/storage.js'
 import { AuditTrail } from '../audit/trail.js'
 import { Branches } from './branches.js'
-import { Credentials } from './credentials.js'
+import { Credentials } from './delegation/credentials.js'
+import { Places } from './delegation/places.js'
+import { Signing } from './delegation/signing.js'
 import { MetadataFiles } from './files.js'
 import { Addresses } from './http/addresses.js'
 import { admit } from './http/admission.js'
 import type { CatalogOptions } from './http/catalog-options.js'
 import { routeCredentials, routeSigning } from './http/delegation.js'
 import { Bodies, told } from './http/exchange.js'
-
 import type { App } from './http/rooms.js'
 import { endpoints, routeNamespaces, routeTables, routeViews } from './http/routes.js'
 import { onlyHere } from './http/same-machine.js'
 import { Locations } from './locations.js'
-import { Places } from './places.js'
-import { Signing } from './signing.js'
 
 /**
  * An Iceberg REST catalog over a lake's commit log, as a Hono application that runs wherever Hono

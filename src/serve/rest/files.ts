@@ -1,3 +1,4 @@
+import { posix } from 'node:path'
 import { parseJson, toJsonText } from '../../iceberg/json.js'
 import { isObject, type Json } from '../../iceberg/spec/updates/json.js'
 import { readChecked } from '../../storage/checked.js'
@@ -15,6 +16,9 @@ export interface MetadataPointer {
   metadata: string
   sha256?: string
 }
+
+/** Where a table lies whose metadata are in a file: the folder that `metadata/` is in. */
+export const homeOf = (metadata: string) => posix.dirname(metadata).replace(/\/metadata$/, '')
 
 /** Files of metadata, as texts: they are handed on to the digit, and are the same for ever. */
 export class MetadataFiles {

@@ -9,6 +9,7 @@ import { ownValue } from '../../own-value.js'
 import { normalLocation, pathOf, type Storage } from '../../storage/storage.js'
 import { type Claim, type Layout, mayUse, type Use } from './access/claims.js'
 import { forbidden, illegal } from './errors.js'
+import { freshFolder } from './fresh-folder.js'
 import type { Identifier, Namespace } from './names.js'
 
 /** The property of a table or view that says where its metadata go. */
@@ -48,7 +49,7 @@ export class Locations {
 
   /** A place where no other table lies or has lain. */
   fresh(base: string, { name }: Identifier, id: string): string {
-    return `${this.named(base, name)}-${id.replaceAll('-', '').slice(0, 12)}`
+    return freshFolder(this.named(base, name), id)
   }
 
   private named(base: string, name: string): string {

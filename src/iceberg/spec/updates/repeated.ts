@@ -1,3 +1,4 @@
+import { isSameId } from '../metadata.js'
 import { isObject, isSame, type Json } from './json.js'
 import type { AnyMetadata, AnySnapshot } from './metadata-json.js'
 
@@ -10,8 +11,8 @@ import type { AnyMetadata, AnySnapshot } from './metadata-json.js'
 export function isRepeated({ snapshots }: AnyMetadata, updates: readonly Json[]): boolean {
   const added = updates.filter(({ action }) => action === 'add-snapshot')
   const isThere = ({ snapshot: sent }: Json) => {
-    const id = isObject(sent) ? String(sent['snapshot-id']) : undefined
-    const known = snapshots.find((one) => String(one['snapshot-id']) === id)
+    const id = isObject(sent) ? sent['snapshot-id'] : undefined
+    const known = snapshots.find((one) => isSameId(one['snapshot-id'], id))
     return known !== undefined && isSame(unsummed(known), unsummed(sent as Json))
   }
   return added.length > 0 && added.every(isThere)

@@ -4,6 +4,8 @@ import type { LakeState } from '../../../log/commit.js'
 import { keyOfRelation, LEVEL } from '../../../log/external.js'
 import { isBelow } from '../../../storage/paths.js'
 import type { Caller } from '../caller.js'
+import { homeOf } from '../files.js'
+import { freshFolderOf } from '../fresh-folder.js'
 import type { Identifier } from '../names.js'
 
 /** For whom a location is checked, and for what. */
@@ -61,7 +63,7 @@ function isOfCaller(path: string, claim: Claim, layout: Layout): boolean {
     return at !== undefined && isWithin(path, at)
   })
   if (isOwn || (rights.mayAll('write', []) && path.startsWith(FOREIGN))) return true
-  if (name !== undefined && isFolderOf(path, layout.ofRelation({ namespace, name }, state)))
+  if (name !== undefined && freshFolderOf(path, layout.ofRelation({ namespace, name }, state)))
     return true
   const known = Object.keys(state.external?.namespaces ?? {}).map((key) => key.split(LEVEL))
   return [namespace, ...known].some(
@@ -69,11 +71,6 @@ function isOfCaller(path: string, claim: Claim, layout: Layout): boolean {
       rights.mayAll('write', one) &&
       layout.ofNamespace(one, state).some((place) => isWithin(path, place)),
   )
-}
-
-/** Whether a path lies in a folder that the catalog made up: a name, and twelve digits of an id. */
-function isFolderOf(path: string, begin: string): boolean {
-  return path.startsWith(`${begin}-`) && /^[0-9a-f]{12}(\/|$)/.test(path.slice(begin.length + 1))
 }
 
 /** The tables and views whose files lie in a place, around it, or below it. */
@@ -86,12 +83,6 @@ function ownersOf(path: string, { state, namespace, name }: Claim): Levels[] {
     overlaps(path, homeOf(metadata)) ? [one.split('.')] : [],
   )
   return [...external, ...own]
-}
-
-/** Where a table lies whose metadata are in a file: the folder that `metadata/` is in. */
-function homeOf(metadata: string): string {
-  const folder = metadata.slice(0, metadata.lastIndexOf('/'))
-  return folder.replace(/\/metadata$/, '')
 }
 
 /** Folders of some systems know no difference of case. */

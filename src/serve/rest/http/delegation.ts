@@ -1,14 +1,14 @@
 import type { Context } from 'hono'
 import type { Json } from '../../../iceberg/spec/updates/json.js'
 import type { Branch } from '../branches.js'
-import type { Issued } from '../credentials.js'
+import type { Issued } from '../delegation/credentials.js'
+import { type TableAt, tableAt } from '../delegation/places.js'
+import { plainRequestIn } from '../delegation/signing.js'
 import { RestError } from '../errors.js'
 import type { MetadataPointer } from '../files.js'
 import type { LoadedTable } from '../loaded.js'
 import type { Identifier } from '../names.js'
-import type { TableAt } from '../places.js'
 import { pointerOf } from '../relations.js'
-import { plainRequestIn } from '../signing.js'
 import type { Asked } from './addresses.js'
 import { told } from './exchange.js'
 import type { App, Rooms } from './rooms.js'
@@ -35,7 +35,7 @@ export async function accessTo(
   { branch, identifier }: Named,
   at: MetadataPointer,
 ): Promise<Access> {
-  const table = { identifier, at: at.metadata, metadata: () => rooms.files.json(at) }
+  const table = tableAt(rooms.files, identifier, at)
   return delegated(c, rooms, { branch, table, path: apiPath(c) })
 }
 
@@ -84,7 +84,7 @@ export function routeCredentials(app: App, rooms: Rooms): void {
   app.get('/namespaces/:namespace/tables/:name/credentials', async (c) => {
     const { place, identifier } = await rooms.addresses.relation(c)
     const at = pointerOf(c.get('caller'), await place.branch.journal.head(), identifier, 'table')
-    const table = { identifier, at: at.metadata, metadata: () => rooms.files.json(at) }
+    const table = tableAt(rooms.files, identifier, at)
     const issued = await rooms.credentials.issue(c.get('caller'), place.branch, table, apiPath(c))
     forNow(c)
     return told(c, { 'storage-credentials': issued?.['storage-credentials'] ?? [] })

@@ -214,20 +214,17 @@ function loaded(
 export function routeTables(app: App, rooms: Rooms): void {
   const { addresses, bodies } = rooms
   routeBoth(app, rooms, 'table')
-  app.post('/namespaces/:namespace/tables', async (c) => {
-    const body = await bodies.json(c)
-    const { place, identifier } = await addresses.within(c, body.name)
-    const table = await place.branch.tables.create(callerOf(c), identifier, body)
-    const access = await accessToMade(c, rooms, { branch: place.branch, identifier }, table)
-    return loaded(c, rooms, table, access)
-  })
-  app.post('/namespaces/:namespace/register', async (c) => {
-    const body = await bodies.json(c)
-    const { place, identifier } = await addresses.within(c, body.name)
-    const table = await place.branch.tables.register(callerOf(c), identifier, body)
-    const access = await accessToMade(c, rooms, { branch: place.branch, identifier }, table)
-    return loaded(c, rooms, table, access)
-  })
+  for (const [path, make] of [
+    ['tables', 'create'],
+    ['register', 'register'],
+  ] as const)
+    app.post(`/namespaces/:namespace/${path}`, async (c) => {
+      const body = await bodies.json(c)
+      const { place, identifier } = await addresses.within(c, body.name)
+      const table = await place.branch.tables[make](callerOf(c), identifier, body)
+      const access = await accessToMade(c, rooms, { branch: place.branch, identifier }, table)
+      return loaded(c, rooms, table, access)
+    })
   app.post('/namespaces/:namespace/tables/:name', async (c) => {
     const body = await bodies.json(c)
     const { place, identifier } = await addresses.relation(c)
@@ -260,16 +257,15 @@ export function routeTables(app: App, rooms: Rooms): void {
 export function routeViews(app: App, rooms: Rooms): void {
   const { addresses, bodies } = rooms
   routeBoth(app, rooms, 'view')
-  app.post('/namespaces/:namespace/views', async (c) => {
-    const body = await bodies.json(c)
-    const { place, identifier } = await addresses.within(c, body.name)
-    return loaded(c, rooms, await place.branch.views.create(callerOf(c), identifier, body))
-  })
-  app.post('/namespaces/:namespace/register-view', async (c) => {
-    const body = await bodies.json(c)
-    const { place, identifier } = await addresses.within(c, body.name)
-    return loaded(c, rooms, await place.branch.views.register(callerOf(c), identifier, body))
-  })
+  for (const [path, make] of [
+    ['views', 'create'],
+    ['register-view', 'register'],
+  ] as const)
+    app.post(`/namespaces/:namespace/${path}`, async (c) => {
+      const body = await bodies.json(c)
+      const { place, identifier } = await addresses.within(c, body.name)
+      return loaded(c, rooms, await place.branch.views[make](callerOf(c), identifier, body))
+    })
   app.post('/namespaces/:namespace/views/:name', async (c) => {
     const body = await bodies.json(c)
     const { place, identifier } = await addresses.relation(c)

@@ -1,3 +1,4 @@
+import { isSameId } from '../../../iceberg/spec/metadata.js'
 import { isObject, type Json, textOf } from '../../../iceberg/spec/updates/json.js'
 import type { AnyMetadata } from '../../../iceberg/spec/updates/metadata-json.js'
 import { ownValue } from '../../../own-value.js'
@@ -81,8 +82,6 @@ function flawOfChain(
   if (shown && isSameId(shown['snapshot-id'], current)) return undefined
   return 'the snapshot is for a branch, and the table can have none'
 }
-
-const isSameId = (a: unknown, b: unknown) => String(a) === String(b)
 
 /**
  * What an update that leaves rows and shape alone does, in words: nothing, where it says what is so

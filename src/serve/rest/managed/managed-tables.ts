@@ -1,4 +1,5 @@
 import { randomUUID } from 'node:crypto'
+import { isSameId } from '../../../iceberg/spec/metadata.js'
 import { applyUpdates } from '../../../iceberg/spec/updates/apply.js'
 import type { Json } from '../../../iceberg/spec/updates/json.js'
 import { type AnyMetadata, completed } from '../../../iceberg/spec/updates/metadata-json.js'
@@ -128,7 +129,7 @@ export class ManagedTables {
     for (const [name, ref] of Object.entries(after.refs)) {
       const id = String(ref['snapshot-id'])
       if (safe.has(id)) continue
-      const snapshot = after.snapshots.find((one) => String(one['snapshot-id']) === id)
+      const snapshot = after.snapshots.find((one) => isSameId(one['snapshot-id'], id))
       const list = snapshot?.['manifest-list']
       if (!snapshot || !list || !(await this.storage.stat(version.pathOf(list))))
         throw illegal(
@@ -152,7 +153,7 @@ export class ManagedTables {
   ): Promise<number> {
     const refuse = (why: string) => illegal(`Cannot set statistics of ${name}: ${why}`)
     const id = String(file['snapshot-id'])
-    if (!snapshots.some((one) => String(one['snapshot-id']) === id))
+    if (!snapshots.some((one) => isSameId(one['snapshot-id'], id)))
       throw refuse(`it has no snapshot ${id}`)
     const named = { location: String(file['statistics-path']) }
     return writtenAt(this.storage, table, `${table.folder}/`, named).catch(refusing(refuse))

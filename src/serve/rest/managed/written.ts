@@ -1,6 +1,7 @@
 import { MoraineError, messageOf } from '../../../errors.js'
 import type { DataFile } from '../../../iceberg/spec/manifest.js'
 import type { Table } from '../../../iceberg/table.js'
+import { isBelow } from '../../../storage/paths.js'
 import type { Storage } from '../../../storage/storage.js'
 
 /** Files that are looked at together. */
@@ -25,8 +26,7 @@ export async function writtenAt(
   { location, bytes }: Named,
 ): Promise<number> {
   const path = table.pathOf(location)
-  const isClean = !path.split('/').some((part) => /^\.{0,2}$/.test(part))
-  if (!path.startsWith(folder) || !isClean || /[\0\\?#]/.test(path))
+  if (!path.startsWith(folder) || !isBelow(path) || /[?#]/.test(path))
     throw new Error(`${location} is not below ${storage.locate(folder)}`)
   const found = await storage.stat(path)
   if (!found) throw new Error(`${location} is missing`)

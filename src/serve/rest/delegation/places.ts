@@ -1,11 +1,13 @@
-import { posix } from 'node:path'
-import { isObject, type Json } from '../../iceberg/spec/updates/json.js'
-import type { LakeState } from '../../log/commit.js'
-import { keyOfRelation, LEVEL } from '../../log/external.js'
-import type { Grant } from '../../storage/storage.js'
-import { forbidden, type RestError } from './errors.js'
-import { type Locations, PATHS } from './locations.js'
-import { type Identifier, isManaged, shownName } from './names.js'
+import { isObject, type Json } from '../../../iceberg/spec/updates/json.js'
+import type { LakeState } from '../../../log/commit.js'
+import { keyOfRelation, LEVEL } from '../../../log/external.js'
+import type { Grant } from '../../../storage/storage.js'
+import { forbidden, type RestError } from '../errors.js'
+import { homeOf, type MetadataFiles, type MetadataPointer } from '../files.js'
+import { freshFolderOf } from '../fresh-folder.js'
+import { type Locations, PATHS } from '../locations.js'
+import { type Identifier, isManaged, shownName } from '../names.js'
+import { keepRecent } from './recent.js'
 
 /** Only the catalog writes these: what the log says of them must stay true. */
 const METADATA = ['.metadata.json']
@@ -19,6 +21,13 @@ export interface TableAt {
   at: string | undefined
   metadata: () => Promise<Json>
 }
+
+/** A table whose metadata lie in a file. */
+export const tableAt = (
+  files: MetadataFiles,
+  identifier: Identifier,
+  at: MetadataPointer,
+): TableAt => ({ identifier, at: at.metadata, metadata: () => files.json(at) })
 
 /** Folders that the metadata of a table name. */
 interface Named {
@@ -92,10 +101,9 @@ export class Places {
     identifier: Identifier,
     path: string,
   ): Grant[] {
-    const begin = `${this.locations.layout.ofRelation(identifier, states[0])}-`
-    const [id] = /^[0-9a-f]{12}(?=\/)/.exec(path.slice(begin.length)) ?? []
-    if (begin === '-' || !path.startsWith(begin) || id === undefined) return []
-    const folder = begin + id
+    const base = this.locations.layout.ofRelation(identifier, states[0])
+    const folder = base === '' ? undefined : freshFolderOf(path, base)
+    if (folder === undefined || folder === path) return []
     const own = keyOfRelation(identifier)
     const isOthers = states.some((state) => isShared(this.foldersOf(state, false), folder, own))
     return isOthers ? [] : [{ folder, may: 'write', except: METADATA }]
@@ -107,13 +115,11 @@ export class Places {
     const { location, properties, snapshots } = await metadata()
     const paths = isObject(properties) ? PATHS.map((name) => properties[name]) : []
     const lists = Array.isArray(snapshots) ? snapshots.map((one) => one['manifest-list']) : []
-    const read = [...(at === undefined ? [] : [at]), ...this.inLake(lists)].map(folderOf)
+    const read = [...(at === undefined ? [] : [at]), ...this.inLake(lists)].map(homeOf)
     const written = [...new Set(this.inLake([location, ...paths]))]
     const found = { written, read: [...new Set(read)] }
     if (at === undefined) return found
-    this.named.set(at, found)
-    const [oldest] = this.named.keys()
-    if (this.named.size > KEPT) this.named.delete(oldest as string)
+    keepRecent(this.named, at, found, KEPT)
     return found
   }
 
@@ -138,7 +144,7 @@ export class Places {
   private externalFolders({ external }: LakeState): Folders {
     const { relations = {}, namespaces = {} } = external ?? {}
     const claims = Object.entries(relations).map(
-      ([key, { metadata }]) => [folderOf(metadata), key] as const,
+      ([key, { metadata }]) => [homeOf(metadata), key] as const,
     )
     const levels = Object.keys(namespaces).flatMap((key) =>
       this.inLake([this.locations.ofNamespace(key.split(LEVEL))]),
@@ -150,7 +156,7 @@ export class Places {
 }
 
 const managedFolders = ({ tables }: LakeState): Folders =>
-  foldersWith(Object.entries(tables).map(([name, { metadata }]) => [folderOf(metadata), name]))
+  foldersWith(Object.entries(tables).map(([name, { metadata }]) => [homeOf(metadata), name]))
 
 function foldersWith(claims: readonly (readonly [folder: string, owner: Owner])[]): Folders {
   const at = new Map<string, Owner>()
@@ -180,9 +186,6 @@ function above(path: string): string[] {
   const parts = path.split('/').slice(0, -1)
   return parts.map((_, i) => parts.slice(0, i + 1).join('/'))
 }
-
-/** The folder of a table, by a file of its metadata. */
-const folderOf = (path: string) => posix.dirname(path).replace(/\/metadata$/, '')
 
 /** What a wider grant includes is left out. */
 function withoutNested(grants: readonly Grant[]): Grant[] {

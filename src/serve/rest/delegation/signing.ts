@@ -1,17 +1,18 @@
-import { MoraineError } from '../../errors.js'
-import type { Json } from '../../iceberg/spec/updates/json.js'
-import { externalOf } from '../../log/external.js'
-import type { Grant, ObjectCall, PlainRequest, Storage } from '../../storage/storage.js'
-import { mayWrite, refuseCreating, refuseReading } from './access/rights.js'
-import type { Branch, Branches } from './branches.js'
-import type { Caller } from './caller.js'
+import { MoraineError } from '../../../errors.js'
+import type { Json } from '../../../iceberg/spec/updates/json.js'
+import { externalOf } from '../../../log/external.js'
+import type { Grant, ObjectCall, PlainRequest, Storage } from '../../../storage/storage.js'
+import { mayWrite, refuseCreating, refuseReading } from '../access/rights.js'
+import type { Branch, Branches } from '../branches.js'
+import type { Caller } from '../caller.js'
+import { badRequest, forbidden, noSuch } from '../errors.js'
+import type { MetadataFiles } from '../files.js'
+import { type Identifier, isManaged, shownName } from '../names.js'
+import { isThere } from '../namespaces.js'
+import { pointerOf } from '../relations.js'
 import { addressIn } from './credentials.js'
-import { badRequest, forbidden, noSuch } from './errors.js'
-import type { MetadataFiles } from './files.js'
-import { type Identifier, isManaged, shownName } from './names.js'
-import { isThere } from './namespaces.js'
-import type { Places } from './places.js'
-import { pointerOf } from './relations.js'
+import { type Places, tableAt } from './places.js'
+import { keepRecent } from './recent.js'
 
 /** Milliseconds for which it is remembered what requests for a table may do. */
 const REMEMBERED = 5000
@@ -100,26 +101,23 @@ export class Signing {
     const known = kept.get(key)
     if (known && known.until > Date.now()) return known.grants
     const grants = this.found(caller, branch, identifier)
-    kept.delete(key)
-    kept.set(key, { until: Date.now() + REMEMBERED, grants })
+    keepRecent(kept, key, { until: Date.now() + REMEMBERED, grants }, KEPT)
     grants.catch(() => kept.delete(key))
-    const [oldest] = kept.keys()
-    if (kept.size > KEPT) kept.delete(oldest as string)
     return grants
   }
 
   private async found(caller: Caller, branch: Branch, identifier: Identifier): Promise<GrantsFor> {
     refuseReading(caller, identifier, 'table')
     const { places, branches, files } = this.parts
-    const [own, main] = await Promise.all([branch.journal.head(), branches.main.journal.head()])
-    const states = branch === branches.main ? ([own] as const) : ([own, main] as const)
+    const states = await branches.statesFor(branch)
+    const [own] = states
     if (!isManaged(identifier.namespace) && !externalOf(own, identifier)) {
       refuseCreating(caller, identifier)
       if (!isThere(own, identifier.namespace)) throw noSuch('table', shownName(identifier))
       return (path) => places.grantsForNew(states, identifier, path)
     }
     const at = pointerOf(caller, own, identifier, 'table')
-    const table = { identifier, at: at.metadata, metadata: () => files.json(at) }
+    const table = tableAt(files, identifier, at)
     const grants = await places.grants(states, table, mayWrite(caller, identifier) && 'all')
     return () => grants
   }

@@ -1,11 +1,12 @@
-import { MoraineError } from '../../errors.js'
-import type { ObjectAccess } from '../../storage/staging.js'
-import type { Grant, Storage } from '../../storage/storage.js'
-import { mayWrite } from './access/rights.js'
-import type { Branch, Branches } from './branches.js'
-import type { Caller } from './caller.js'
-import { RestError } from './errors.js'
+import { MoraineError } from '../../../errors.js'
+import type { ObjectAccess } from '../../../storage/staging.js'
+import type { Grant, Storage } from '../../../storage/storage.js'
+import { mayWrite } from '../access/rights.js'
+import type { Branch, Branches } from '../branches.js'
+import type { Caller } from '../caller.js'
+import { RestError } from '../errors.js'
 import type { Places, TableAt } from './places.js'
+import { keepRecent } from './recent.js'
 
 /** Seconds that credentials are valid; AWS allows no more to a role that was assumed by a role. */
 const LIFETIME = 3600
@@ -74,9 +75,7 @@ export class Credentials {
     refresh?: string,
   ): Promise<Issued | undefined> {
     if (!this.vends || !this.storage.vend || caller.principal.readOnly) return undefined
-    const { main } = this.branches
-    const logs = branch === main ? [main] : [branch, main]
-    const states = await Promise.all(logs.map(({ journal }) => journal.head()))
+    const states = await this.branches.statesFor(branch)
     const grants = await this.places.grants(states, table, mayWrite(caller, table.identifier))
     if (grants.length === 0) return undefined
     const access = await this.accessFor(grants)
@@ -88,12 +87,7 @@ export class Credentials {
     const known = this.kept.get(key)
     if (known && known.until > this.now()) return known.access
     const asked: Kept = { access: this.ask(grants), until: Number.POSITIVE_INFINITY }
-    this.kept.delete(key)
-    this.kept.set(key, asked)
-    for (const [oldest] of this.kept) {
-      if (this.kept.size <= KEPT) break
-      this.kept.delete(oldest)
-    }
+    keepRecent(this.kept, key, asked, KEPT)
     try {
       const access = await asked.access
       const left = (access?.expires?.getTime() ?? 0) - this.now()
