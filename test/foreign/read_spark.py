@@ -9,8 +9,7 @@ import sys
 import tempfile
 import time
 
-from pyspark.sql import SparkSession
-
+from spark_session import session
 from values import plain
 
 # Spark gives moments without a zone, in the zone of this process.
@@ -27,19 +26,7 @@ for table in tables:
     with open(os.path.join(folder, "version-hint.text"), "w") as hint:
         hint.write("1")
 
-spark = (
-    SparkSession.builder.master("local[2]")
-    .config("spark.jars", jar)
-    .config("spark.sql.extensions", "org.apache.iceberg.spark.extensions.IcebergSparkSessionExtensions")
-    .config("spark.sql.catalog.lake", "org.apache.iceberg.spark.SparkCatalog")
-    .config("spark.sql.catalog.lake.type", "hadoop")
-    .config("spark.sql.catalog.lake.warehouse", warehouse)
-    .config("spark.sql.session.timeZone", "UTC")
-    .config("spark.driver.host", "127.0.0.1")
-    .config("spark.driver.bindAddress", "127.0.0.1")
-    .config("spark.ui.enabled", "false")
-    .getOrCreate()
-)
+spark = session(jar, type="hadoop", warehouse=warehouse)
 spark.sparkContext.setLogLevel("ERROR")
 
 seen = {}
