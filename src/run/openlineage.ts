@@ -1,9 +1,9 @@
-import { createHash } from 'node:crypto'
 import { appendFile } from 'node:fs/promises'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { messageOf } from '../errors.js'
 import { type Variable, variable } from '../settings.js'
 import type { RunEvent, StepResult } from '../step/events.js'
+import { stableUuid } from '../storage/checksum.js'
 import { backoff } from '../storage/retry.js'
 
 const PRODUCER = 'https://www.npmjs.com/package/moraine'
@@ -93,12 +93,12 @@ export class OpenLineage {
       producer: PRODUCER,
       schemaURL: SCHEMA,
       run: {
-        runId: uuidOf(`${this.run} ${dataset}`),
+        runId: stableUuid(`${this.run} ${dataset}`),
         facets: {
           parent: {
             _producer: PRODUCER,
             _schemaURL: facet('ParentRunFacet', '1-1-0'),
-            run: { runId: uuidOf(this.run) },
+            run: { runId: stableUuid(this.run) },
             job: { namespace, name: this.lake.name },
           },
           ...(error
@@ -170,11 +170,4 @@ function facetsOf({ rows, bytes, files }: StepResult): object {
       ...(files === undefined ? {} : { fileCount: files }),
     },
   }
-}
-
-/** A UUID that is the same for the same text. */
-function uuidOf(text: string): string {
-  const hex = createHash('sha256').update(text).digest('hex')
-  const variant = ((Number.parseInt(hex[16] as string, 16) & 3) | 8).toString(16)
-  return `${hex.slice(0, 8)}-${hex.slice(8, 12)}-5${hex.slice(13, 16)}-${variant}${hex.slice(17, 20)}-${hex.slice(20, 32)}`
 }

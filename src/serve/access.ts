@@ -28,6 +28,11 @@ export function isCrossSite(header: (name: string) => string | undefined, method
 export async function shows(header: string | undefined, token: Secret): Promise<boolean> {
   const expected = typeof token === 'function' ? await token() : token
   const given = /^Bearer (.+)$/i.exec(header ?? '')?.[1] ?? ''
-  const [a, b] = [given, expected].map((text) => createHash('sha256').update(text).digest())
-  return expected !== '' && timingSafeEqual(a as Buffer, b as Buffer)
+  return isSameSecret(given, expected) && expected !== ''
+}
+
+/** Whether two secrets are the same; in the same time wherever they differ. */
+export function isSameSecret(given: string, right: string): boolean {
+  const [a, b] = [given, right].map((text) => createHash('sha256').update(text).digest())
+  return timingSafeEqual(a as Buffer, b as Buffer)
 }

@@ -1,9 +1,9 @@
-import { createHash, timingSafeEqual } from 'node:crypto'
 import type { Principal as Defined } from '../define/access/principal.js'
 import { allRights, type Rights, rightsOf } from '../define/access/rights.js'
 import type { Secret } from '../define/source.js'
 import { MoraineError } from '../errors.js'
 import { OwnSecrets } from '../secrets.js'
+import { isSameSecret } from './access.js'
 import { type Claims, claimsIn, isSigned, type SignedBy, signed } from './signed-token.js'
 
 /** Who asks, and what that principal may do. */
@@ -147,11 +147,8 @@ export class Principals {
 
 const lower = (text: string) => text.replace(/^The /, 'the ')
 
-/** In the same time wherever they differ. */
-function isSame(given: string, right: string | undefined): boolean {
-  const [a, b] = [given, right ?? ''].map((text) => createHash('sha256').update(text).digest())
-  return timingSafeEqual(a as Buffer, b as Buffer) && right !== undefined && right.trim() !== ''
-}
+/** An empty secret proves nothing. */
+const isSame = (given: string, right = '') => isSameSecret(given, right) && right.trim() !== ''
 
 /** A secret that is looked up again now and then, and that no message shows. */
 class Held {

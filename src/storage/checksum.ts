@@ -16,6 +16,13 @@ export function sha256(bytes: Uint8Array | string): string {
   return createHash('sha256').update(bytes).digest('hex')
 }
 
+/** A UUID that is the same for the same text. */
+export function stableUuid(text: string): string {
+  const hex = sha256(text)
+  const variant = ((Number.parseInt(hex[16] as string, 16) & 3) | 8).toString(16)
+  return `${hex.slice(0, 8)}-${hex.slice(8, 12)}-5${hex.slice(13, 16)}-${variant}${hex.slice(17, 20)}-${hex.slice(20, 32)}`
+}
+
 /** SHA-256 of a file of this machine, in hex. */
 export async function fileSha256(path: string): Promise<string> {
   const file = await open(path, 'r')

@@ -1,4 +1,3 @@
-import { createHash } from 'node:crypto'
 import { posix } from 'node:path'
 import { FOREIGN } from '../../iceberg/foreign-path.js'
 import { parseJson } from '../../iceberg/json.js'
@@ -6,6 +5,7 @@ import { isObject, type Json } from '../../iceberg/spec/updates/json.js'
 import type { LakeState } from '../../log/commit.js'
 import { keyOf } from '../../log/external.js'
 import { ownValue } from '../../own-value.js'
+import { sha256 } from '../../storage/checksum.js'
 import { normalLocation, pathOf, type Storage } from '../../storage/storage.js'
 import { type Claim, type Layout, mayUse, type Use } from './access/claims.js'
 import { forbidden, illegal } from './errors.js'
@@ -172,5 +172,5 @@ function isClean(location: string): boolean {
 function folderName(name: string): string {
   const plain = name.replace(/[^A-Za-z0-9_-]/g, '_').slice(0, 64)
   if (plain === name) return name
-  return `${plain}-${createHash('sha256').update(name).digest('hex').slice(0, 8)}`
+  return `${plain}-${sha256(name).slice(0, 8)}`
 }

@@ -17,7 +17,7 @@ import { cacheFolder } from './cache.js'
 import { type Arrived, Copies } from './copies.js'
 import { ExpectedSums } from './expected.js'
 import { type S3Action, s3Failure, statusOf } from './failures.js'
-import { clientsFor, type S3Place, s3Place } from './settings.js'
+import { addressOf, clientsFor, type S3Place, s3Place } from './settings.js'
 import { signerFor } from './signing.js'
 import { proven, sendFile } from './upload.js'
 import { Vendor } from './vend.js'
@@ -275,16 +275,13 @@ export class S3Storage implements Storage {
     try {
       const { client } = await this.clients()
       const found = await client.config.credentials()
-      const { endpoint, pathStyle } = this.place
-      const { host, protocol } = endpoint === undefined ? {} : new URL(endpoint)
       return {
         url: this.url,
         keyId: found.accessKeyId,
         secret: found.secretAccessKey,
         token: found.sessionToken,
         region: await client.config.region(),
-        endpoint: host === undefined ? undefined : { host, encrypted: protocol === 'https:' },
-        pathStyle,
+        ...addressOf(this.place),
         expires: found.expiration,
       }
     } catch (error) {

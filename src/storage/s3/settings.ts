@@ -4,6 +4,7 @@ import { MoraineError } from '../../errors.js'
 import { importPeer } from '../../peers.js'
 import { shownUrl } from '../../secrets.js'
 import { variable } from '../../settings.js'
+import type { ObjectAccess } from '../staging.js'
 
 /** Where a lake lies in S3, and how its objects are reached. */
 export interface S3Place {
@@ -106,6 +107,18 @@ function seconds(text: string): number {
   throw new MoraineError('usage', `'${text}' is not a valid timeout`, {
     hint: 'Use the form timeout=30s.',
   })
+}
+
+/** Where other programs reach the objects of a place, and how. */
+export function addressOf({
+  endpoint,
+  pathStyle,
+}: S3Place): Pick<ObjectAccess, 'endpoint' | 'pathStyle'> {
+  const { host, protocol } = endpoint === undefined ? {} : new URL(endpoint)
+  return {
+    endpoint: host === undefined ? undefined : { host, encrypted: protocol === 'https:' },
+    pathStyle,
+  }
 }
 
 export type S3 = typeof import('@aws-sdk/client-s3')

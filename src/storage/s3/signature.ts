@@ -1,4 +1,5 @@
-import { createHash, createHmac } from 'node:crypto'
+import { createHmac } from 'node:crypto'
+import { sha256 } from '../checksum.js'
 
 /** What signs requests. */
 export interface SigningKeys {
@@ -79,7 +80,5 @@ const encoded = (text: string) =>
     /[!'()*]/g,
     (c) => `%${c.charCodeAt(0).toString(16).toUpperCase()}`,
   )
-
-const sha256 = (text: string) => createHash('sha256').update(text).digest('hex')
 
 const hmac = (key: string | Buffer, text: string) => createHmac('sha256', key).update(text).digest()

@@ -4,7 +4,7 @@ import type { ObjectAccess } from '../staging.js'
 import type { Grant } from '../storage.js'
 import { statusOf } from './failures.js'
 import { policyFor } from './policy.js'
-import type { clientsFor, S3Place } from './settings.js'
+import { addressOf, type clientsFor, type S3Place } from './settings.js'
 
 type Clients = Awaited<ReturnType<typeof clientsFor>>
 
@@ -31,20 +31,18 @@ export class Vendor {
     grants: readonly Grant[],
     seconds: number,
   ): Promise<Omit<ObjectAccess, 'url'> | undefined> {
-    const { endpoint, pathStyle, anonymous, vendRole } = this.place
+    const { endpoint, anonymous, vendRole } = this.place
     if (anonymous || (endpoint === undefined && vendRole === undefined)) return undefined
     const region = await (await this.clients()).client.config.region()
     const found = await this.assume(policyFor(this.place, grants, region), region, seconds)
     if (endpoint !== undefined) await this.prove(found)
-    const { host, protocol } = endpoint === undefined ? {} : new URL(endpoint)
     return {
       keyId: found.accessKeyId,
       secret: found.secretAccessKey,
       token: found.sessionToken,
       expires: found.expiration,
       region,
-      endpoint: host === undefined ? undefined : { host, encrypted: protocol === 'https:' },
-      pathStyle,
+      ...addressOf(this.place),
     }
   }
 

@@ -3,7 +3,7 @@ import { toFields } from '../../../iceberg/spec/types.js'
 import type { ViewMetadata } from '../../../iceberg/spec/updates/view-metadata.js'
 import type { LakeState, ViewState } from '../../../log/commit.js'
 import { ownValue } from '../../../own-value.js'
-import { sha256 } from '../../../storage/checksum.js'
+import { sha256, stableUuid } from '../../../storage/checksum.js'
 import type { Storage } from '../../../storage/storage.js'
 
 /** A view that `lake.ts` defines, as clients are told of it: no file has its metadata. */
@@ -41,7 +41,7 @@ function metadataOf(view: ViewState, location: string, time: number): ViewMetada
   }))
   const { fields } = toFields(columns, [], 0)
   return {
-    'view-uuid': uuidOf(location),
+    'view-uuid': stableUuid(location),
     'format-version': 1,
     location,
     schemas: [{ type: 'struct', 'schema-id': 0, fields }],
@@ -59,11 +59,4 @@ function metadataOf(view: ViewState, location: string, time: number): ViewMetada
     'version-log': [{ 'version-id': 1, 'timestamp-ms': time }],
     properties: { 'moraine.managed': 'true' },
   }
-}
-
-/** The same for the same place, however often it is asked for. */
-function uuidOf(location: string): string {
-  const hex = sha256(location)
-  const parts = [hex.slice(0, 8), hex.slice(8, 12), `8${hex.slice(13, 16)}`]
-  return [...parts, `8${hex.slice(17, 20)}`, hex.slice(20, 32)].join('-')
 }
