@@ -49,7 +49,7 @@ const floors: Readonly<Record<string, string>>[] = [
     source: 'what users declare (`declare/`), and how files, databases and APIs are read',
     'sql-file': 'SQL that stands in a file',
   },
-  { engine: 'the interface, and `duckdb/`' },
+  { engine: 'the interface, `duckdb/`, and `workers/`, which carry steps out elsewhere' },
   { log: 'commits, their fold to a state, checkpoints, branches, conflicts, verify' },
   { iceberg: 'a version of a table: scan, deletes, manifests, snapshots; `spec/` is pure' },
   {

@@ -14,7 +14,10 @@ const totals = gold('totals', { query: sql\`select count(*) as orders, sum(amoun
 export default defineLake({ name: 'open', datasets: [orders, totals] })
 `
 
-/** What a command says that somebody else was faster, took files away from under it, or is still at work. */
+/**
+ * What a command says that somebody else was faster, took files away from under it, or is still at
+ * work.
+ */
 const LOST =
   /was faster|files of this run|no longer|other commits were faster|still running.*longer than --grace/
 

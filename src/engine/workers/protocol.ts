@@ -1,0 +1,106 @@
+import { z } from 'zod'
+import { type ErrorKind, MoraineError } from '../../errors.js'
+
+/*
+ * What a driver and `moraine worker` say to each other: one JSON document a line, on the standard
+ * input and output of the worker. The driver says `hello` once, and then one task after the other;
+ * the worker answers that it is ready, or why it refuses, and then each task with one reply. The end
+ * of its input is the end of its work.
+ */
+
+const versions = {
+  /** The version of Moraine. */
+  moraine: z.string(),
+  /** The version of DuckDB, such as `v1.5.5`. */
+  duckdb: z.string(),
+}
+
+const hello = z.object({
+  protocol: z.literal(1),
+  ...versions,
+  /** The definition as one file in the lake's storage: its path there, and its SHA-256. */
+  definition: z.object({ path: z.string(), sha256: z.string() }),
+  /** Where the lake lies; the way to open it, its credentials, the worker has of itself. */
+  root: z.string(),
+  /** Variables that must be set where the worker runs: their names, never what they say. */
+  environment: z.array(z.string()),
+  /** Bytes that the worker's engine may use, and its threads. */
+  memory: z.number().optional(),
+  threads: z.number().optional(),
+})
+
+const ready = z.object({
+  ...versions,
+  /** The SHA-256 of the definition that the worker has loaded. */
+  definition: z.string(),
+  /** The worker, for people. */
+  where: z.string(),
+})
+
+const refused = z.object({
+  kind: z.string(),
+  message: z.string(),
+  hint: z.string().optional(),
+})
+
+const toWorker = z.union([
+  z.strictObject({ hello }),
+  z.strictObject({ task: z.object({ id: z.string(), attempt: z.number(), text: z.string() }) }),
+])
+
+const toDriver = z.union([
+  z.strictObject({ ready }),
+  z.strictObject({ refused }),
+  z.strictObject({
+    progress: z.object({
+      id: z.string(),
+      rows: z.number().optional(),
+      percent: z.number().optional(),
+    }),
+  }),
+  z.strictObject({ log: z.object({ text: z.string() }) }),
+  z.strictObject({ reply: z.object({ id: z.string(), attempt: z.number(), text: z.string() }) }),
+])
+
+export type Hello = z.infer<typeof hello>
+export type Ready = z.infer<typeof ready>
+export type ToWorker = z.infer<typeof toWorker>
+export type ToDriver = z.infer<typeof toDriver>
+
+export const encodeLine = (message: ToWorker | ToDriver): string => `${JSON.stringify(message)}\n`
+
+/** What a worker says in a line; `undefined` where it is nothing of the protocol. */
+export const readWorkerLine = (line: string): ToDriver | undefined => parsed(toDriver, line)
+
+function parsed<T>(schema: z.ZodType<T>, line: string): T | undefined {
+  if (!line.startsWith('{')) return undefined
+  try {
+    return schema.safeParse(JSON.parse(line)).data
+  } catch {
+    return undefined
+  }
+}
+
+/** Why a driver and a worker can't work together: both look, as either may be the older one. */
+export function refusalOf(
+  { moraine, duckdb, definition }: Hello,
+  worker: Omit<Ready, 'where'>,
+): MoraineError | undefined {
+  const differs = [
+    ['Moraine', moraine, worker.moraine],
+    ['DuckDB', duckdb, worker.duckdb],
+    ['the definition (SHA-256)', definition.sha256, worker.definition],
+  ].find(([, here, there]) => here !== there)
+  if (!differs) return undefined
+  const [what, here, there] = differs
+  return new MoraineError(
+    'conflict',
+    `The worker has ${what} ${there}, and the run has ${here}: their rows could differ`,
+    { hint: 'Install the same version of Moraine wherever workers run, and run again.' },
+  )
+}
+
+/** Why a worker refused, as an error here. */
+export function refusedBy({ kind, message, hint }: z.infer<typeof refused>): MoraineError {
+  return new MoraineError(kind as ErrorKind, message, hint === undefined ? {} : { hint })
+}
