@@ -26,7 +26,9 @@ interface Mapping {
   onEvent: (event: WorkerEvent) => void
 }
 
-/** Has tasks carried out by processes of this machine; each has one at a time, and then the next. */
+/**
+ * Has tasks carried out by processes of this machine; each has one at a time, and then the next.
+ */
 export class Processes implements Workers {
   readonly slots: number
   private readonly free: Slots
@@ -128,8 +130,8 @@ export class Processes implements Workers {
 }
 
 /**
- * Gives tasks to whoever asks, one at a time; `undefined` when there are no more. Once the signal is
- * aborted nobody waits for tasks that are still to come.
+ * Gives tasks to whoever asks, one at a time; `undefined` when there are no more. Once the signal
+ * is aborted nobody waits for tasks that are still to come.
  */
 function oneAfterTheOther(
   tasks: Iterable<WorkerTask> | AsyncIterable<WorkerTask>,

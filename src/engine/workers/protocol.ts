@@ -4,8 +4,8 @@ import { type ErrorKind, MoraineError } from '../../errors.js'
 /*
  * What a driver and `moraine worker` say to each other: one JSON document a line, on the standard
  * input and output of the worker. The driver says `hello` once, and then one task after the other;
- * the worker answers that it is ready, or why it refuses, and then each task with one reply. The end
- * of its input is the end of its work.
+ * the worker answers that it is ready, or why it refuses, and then each task with one reply. The
+ * end of its input is the end of its work.
  */
 
 const versions = {
