@@ -476,6 +476,8 @@ const keptByProcess: Readonly<Record<string, string>> = {
   'source/http/addresses carriers': 'addresses that never change',
   'source/http/addresses global': 'addresses that never change',
   'source/http/addresses special': 'addresses that never change',
+  'sql-file carried': 'files of the definition that this worker has loaded',
+  'sql-file readers': 'who wants to know which files a definition reads, while it is loaded',
   'storage/checksum idle': 'buffers, for the next file',
   'storage/moved known': 'a memo of checksums, by the storage',
   'storage/retry exhausted': 'a memo of failures that were waited for',

@@ -119,6 +119,11 @@ export const commands: [name: string, load: () => Promise<CommandModule>, summar
     () => import('./commands/maintain/branch.js'),
     'list, create and delete branches of the lake',
   ],
+  [
+    'worker',
+    () => import('./commands/build/worker.js'),
+    'carry out steps for a run that started it',
+  ],
   ['test', () => import('./commands/build/test.js'), 'run the unit tests of datasets'],
   ['optimize', () => import('./commands/maintain/optimize.js'), 'compact small files of tables'],
   [

@@ -29,7 +29,17 @@ const readers: Readonly<Record<string, Reader>> = {
 export const textValues: readonly string[] = [
   ...['dir', 'url', 'text', 'name', 'names', 'file', 'path', 'policy', 'format', 'rule', 'columns'],
   ...['commit|time', 'commit', 'id', 'column', 'where', 'time', 'from..until', 'job', 'address'],
-  ...['class', 'size', 'dataset', 'option', 'line', 'character', 'label', 'duration|none'],
+  ...[
+    'class',
+    'size',
+    'dataset',
+    'engine',
+    'option',
+    'line',
+    'character',
+    'label',
+    'duration|none',
+  ],
   'prefixes',
 ]
 

@@ -5,6 +5,7 @@ import type { Stage } from '../plan/plan.js'
 import { removedFrom } from '../plan/removed.js'
 import type { ColumnChange } from '../plan/schema-diff.js'
 import { olderDefinition } from '../run/older-definition.js'
+import { type Places, placementsOf } from '../run/placement.js'
 import { notesOf, prepare } from '../run/prepare.js'
 import { Sources } from '../run/sources.js'
 import { Batches } from '../step/batches.js'
@@ -15,12 +16,15 @@ import { bindsOn } from './binds.js'
 import type { Changes, Planned } from './output/plan.js'
 import type { Project } from './project.js'
 
+/** What carries out the steps of the command that is planned. */
+type Placing = Pick<Places, 'instead' | 'memory'>
+
 /** What a run would do; SQL that is new is bound first. */
 export async function makePlan(
   { lake, storage, log }: Pick<Project, 'lake' | 'log'> & { storage: Storage },
   selectors: readonly string[],
   full: boolean,
-  now = new Date(),
+  { now = new Date(), placing }: { now?: Date; placing?: Placing } = {},
 ): Promise<Planned> {
   const datasets = select(lake, selectors)
   const state = await log.head()
@@ -37,7 +41,10 @@ export async function makePlan(
     }),
   )
   const removed = removedFrom(lake.datasets, state)
-  return { ...prepared, changes, notes: notesOf(prepared), older, removed }
+  const view = externals.on(state)
+  const { discoveries } = prepared
+  const on = placing ? placementsOf(stages, { ...placing, lake, view, discoveries }) : {}
+  return { ...prepared, changes, notes: notesOf(prepared), older, removed, on }
 }
 
 type Columns = Planned['left']['columns']

@@ -15,7 +15,7 @@ import type { JavaScript } from '../step/javascript.js'
 import type { Patience } from '../storage/retry.js'
 import type { RetryingStorage } from '../storage/retrying.js'
 import { Staging } from '../storage/staging.js'
-import { startEngine } from './engine.js'
+import { type Shares, startEngine } from './engine.js'
 import { toJson } from './output/format.js'
 import { show } from './output/terminal.js'
 
@@ -58,8 +58,8 @@ export class Project<L extends Lake | undefined = Lake> implements AsyncDisposab
   }
 
   /** An engine for the command, within the memory that its options say. */
-  async engine(): Promise<Engine> {
-    const engine = await startEngine(this.command, this.house)
+  async engine(shares?: Shares): Promise<Engine> {
+    const engine = await startEngine(this.command, this.house, shares)
     this.closing.push(() => engine.close())
     return engine
   }

@@ -94,6 +94,7 @@ export function silver<S extends Shape>(
     keep,
     compression,
     writes,
+    engine,
     ...about
   } = others
   const columns = columnRefs()
@@ -118,6 +119,7 @@ export function silver<S extends Shape>(
     keep: toKeep(keep),
     compression,
     writes,
+    engine,
     columns,
   }) as unknown as Silver<any>
 }
@@ -168,7 +170,7 @@ export function gold<S extends Shape = Shape>(
     sqlTag.fits(given) ? 'Write gold(name, { query: sql`…` })' : undefined,
   )
   const { query = noSql, columns, partitionBy, incremental, checks, keep, ...others } = good
-  const { compression, writes, view = false, ...about } = others
+  const { compression, writes, view = false, engine, ...about } = others
   return made(good, {
     kind: 'dataset',
     tier: 'gold',
@@ -184,6 +186,7 @@ export function gold<S extends Shape = Shape>(
     compression,
     writes,
     view,
+    engine,
     columns: columnRefs(),
   }) as unknown as Gold<any>
 }

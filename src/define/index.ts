@@ -7,6 +7,14 @@ export {
 export { type Alert, type AlertOn, alert } from './alert.js'
 export { check } from './check.js'
 export { bronze, external, gold, history, silver } from './dataset.js'
+export {
+  type DuckDBEngine,
+  duckdb,
+  type StepEngine,
+  type WorkersEngine,
+  type WorkersOptions,
+  workers,
+} from './engines/step-engine.js'
 export { defineLake, type Lake, type LakeOptions } from './lake.js'
 export type {
   AnyDataset,

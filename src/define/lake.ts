@@ -4,10 +4,11 @@ import { isPrincipal, type Principal } from './access/principal.js'
 import type { Alert } from './alert.js'
 import { callSite } from './call-site.js'
 import { fullName } from './dataset.js'
+import type { StepEngine } from './engines/step-engine.js'
 import { checkedAgainst, inputsOf, isBuilt, viewsOf } from './inputs.js'
 import { type QueryLimits, queryLimits, type StepLimits, stepLimits } from './limits.js'
 import type { AnyDataset, AnyInput, External } from './model.js'
-import { datasetList, oneOf, text } from './options/expected.js'
+import { datasetList, engine, oneOf, text } from './options/expected.js'
 import { checked, having, needed, type OptionList } from './options/options.js'
 import { externalProblems } from './problems/external-problems.js'
 import { inOrderOfPlace, takeMistakes } from './problems/mistakes.js'
@@ -45,6 +46,11 @@ export interface LakeOptions {
    * granted is refused; it changes no table.
    */
   access?: readonly Principal[]
+  /**
+   * What runs the steps that build silver and gold: `workers(4)` for four processes of this
+   * machine. Default: the run's own process. It changes no table.
+   */
+  engine?: StepEngine
 }
 
 const lakeOptions: OptionList<LakeOptions> = {
@@ -69,6 +75,7 @@ const lakeOptions: OptionList<LakeOptions> = {
     fits: (value) => Array.isArray(value) && value.every(isPrincipal),
     advise: () => "Write [principal('analysts', { token: secret('env:TOKEN'), read: ['gold.*'] })]",
   },
+  engine,
 }
 
 /** A checked definition. `datasets` holds inputs before those that read them. */
@@ -87,6 +94,8 @@ export interface Lake {
   readonly quarantineAfter: number
   /** `undefined`: nothing was said of it. */
   readonly access: readonly Principal[] | undefined
+  /** What runs steps of datasets that say nothing else. */
+  readonly engine: StepEngine | undefined
   readonly place: SourceLocation | undefined
 }
 
@@ -134,6 +143,7 @@ export function defineLake(options: LakeOptions): Lake {
     externals: ordered.filter((input) => input.tier === 'external'),
     quarantineAfter,
     access,
+    engine: good.engine,
     place,
   }
 }

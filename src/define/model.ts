@@ -1,5 +1,6 @@
 import type { z } from 'zod'
 import type { SourceLocation } from '../errors.js'
+import type { StepEngine } from './engines/step-engine.js'
 import type { Partition } from './partition.js'
 import type { Source } from './source.js'
 
@@ -167,6 +168,7 @@ export interface Silver<R = unknown> extends Common<'silver', R> {
   readonly keep: Keep | undefined
   readonly compression: TableCompression | undefined
   readonly writes: Writes | undefined
+  readonly engine: StepEngine | undefined
   readonly columns: ColumnRefs<keyof R & string>
 }
 
@@ -179,6 +181,7 @@ export interface Gold<R = unknown> extends Common<'gold', R> {
   readonly keep: Keep | undefined
   readonly compression: TableCompression | undefined
   readonly writes: Writes | undefined
+  readonly engine: StepEngine | undefined
   /** Whether it is a view, without rows of its own. */
   readonly view: boolean
   readonly columns: ColumnRefs<keyof R & string>
@@ -339,6 +342,8 @@ export interface SilverOptions<S extends Shape> extends About {
    * `moraine serve --catalog`: `allow`. Later runs keep such rows, and merge new ones by key.
    */
   writes?: Writes
+  /** What runs its steps, if not the engine of the lake: `duckdb()`, `workers(4)`. */
+  engine?: StepEngine
 }
 
 export interface GoldOptions<S extends Shape> extends About {
@@ -365,6 +370,8 @@ export interface GoldOptions<S extends Shape> extends About {
    * engines do not see it, and there is nothing to partition, check, compress or expire.
    */
   view?: boolean
+  /** What runs its steps, if not the engine of the lake: `duckdb()`, `workers(4)`. */
+  engine?: StepEngine
 }
 
 export interface ExternalOptions<S extends Shape> {

@@ -23,6 +23,11 @@ export interface EngineOptions {
   watched?: boolean
 }
 
+/** The version of the engine: `v1.5.5`. */
+export async function engineVersion(): Promise<string> {
+  return (await import('./duckdb/driver.js')).version()
+}
+
 /** Starts the engine that runs in this process. It is loaded only now: that takes its time. */
 export async function openEngine({ process, ...options }: EngineOptions = {}): Promise<Engine> {
   const [{ DuckDB }, { MemoryGuard }] = await Promise.all([

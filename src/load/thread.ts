@@ -11,6 +11,7 @@ import { InThisThread } from '../step/javascript.js'
 import type { Answers, Asked } from './asking.js'
 import { loadLake } from './load.js'
 import { type ThreadData, textOf } from './threads.js'
+import { loadCopy } from './workers/definition.js'
 
 // As in the command line's own thread: standard output is for what is asked.
 globalThis.console = new Console(process.stderr, process.stderr)
@@ -27,7 +28,8 @@ for (const event of ['unhandledRejection', 'uncaughtException'])
     passedOver.add(text)
   })
 const javascript = new InThisThread()
-const lake = loadLake((workerData as ThreadData).file)
+const { file, isLaid } = workerData as ThreadData
+const lake = isLaid ? loadCopy(file) : loadLake(file)
 // Whoever asks is told; there may be no question at all.
 lake.catch(() => {})
 

@@ -13,6 +13,17 @@ import { type Answers, type Asked, ask, askApart, ThreadGone } from './asking.js
 export interface ThreadData {
   /** The file that defines the lake. */
   file: string
+  /** It is a definition that was made into one file elsewhere, rather than a project's lake.ts. */
+  isLaid: boolean
+}
+
+interface ThreadsOptions {
+  /** How long the check of one row may take, in seconds. */
+  seconds?: number
+  /** Threads at most; as many as there are processors when not given. */
+  most?: number | undefined
+  /** The file is a copy of a definition that was laid for workers. */
+  isLaid?: boolean
 }
 
 const texts = new WeakMap<Silver, string>()
@@ -31,19 +42,25 @@ const PATIENCE = 60
  * Runs the JavaScript of a lake's schemas in threads of their own, as many as there are processors.
  */
 export class Threads implements JavaScript {
-  private readonly most = availableParallelism()
+  private readonly most: number
+  private readonly seconds: number
   /** While all threads work, lots for each are read and answers are kept. */
-  readonly width = this.most + 1
+  readonly width: number
   private readonly all = new Set<Worker>()
   private readonly idle: Worker[] = []
   private closed = false
   private readonly waiting: ((thread: Worker) => void)[] = []
 
-  /** @param seconds how long the check of one row may take. */
+  /** @param file that defines the lake. */
   constructor(
     private readonly file: string,
-    private readonly seconds = PATIENCE,
-  ) {}
+    private readonly options: ThreadsOptions = {},
+  ) {
+    const { seconds = PATIENCE, most = availableParallelism() } = options
+    this.seconds = seconds
+    this.most = most
+    this.width = most + 1
+  }
 
   begin(): void {
     if (this.all.size === 0) this.idle.push(this.start())
@@ -122,7 +139,7 @@ export class Threads implements JavaScript {
   }
 
   private begun(): Worker {
-    const workerData: ThreadData = { file: this.file }
+    const workerData: ThreadData = { file: this.file, isLaid: this.options.isLaid ?? false }
     const thread = new Worker(builtFile('load/thread.js'), { workerData })
     // Those who wait for an answer are told by events of their own.
     thread.on('error', () => {})

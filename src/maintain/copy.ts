@@ -21,6 +21,7 @@ const LEFT = [
   '_moraine/checksums/',
   '_moraine/live/',
   '_moraine/audit/',
+  '_moraine/definitions/',
 ]
 /** Objects that are made durable together. */
 const TOGETHER = 16

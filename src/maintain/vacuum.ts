@@ -84,7 +84,7 @@ export async function vacuum(
   // What somebody reads at this moment stays, although it can't be asked for any more.
   const pins = live.map(({ commit }) => commit).filter((commit) => commit >= (head.horizon ?? 0))
   const oldest = Math.min(horizon, ...pins)
-  const old = since ? await oldRecords(storage, since) : []
+  const old = [...(since ? await oldRecords(storage, since) : []), ...(await definitions(storage))]
   const unusedOf = async (objects: readonly StoredObject[]) => {
     await roots.follow(log, oldest)
     return objects.filter(({ path, modified }) => !roots.lead(path) && modified < cutoff)
@@ -146,6 +146,11 @@ async function oldRecords(storage: Storage, horizon: Date): Promise<StoredObject
   const folders = ['_moraine/runs/', '_moraine/audit/'].map((prefix) => storage.list(prefix))
   const records = (await Promise.all(folders)).flat()
   return records.filter(({ modified }) => modified < horizon.getTime())
+}
+
+/** What runs have laid for their workers, each of them anew: one that is old is nobody's. */
+function definitions(storage: Storage): Promise<StoredObject[]> {
+  return storage.list('_moraine/definitions/')
 }
 
 /**

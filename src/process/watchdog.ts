@@ -83,6 +83,18 @@ export function watchParent(
   }
 }
 
+/**
+ * The same for a process that anybody may have started, without a channel: it ends with its parent,
+ * as the thread sees it.
+ */
+export function watchStarter(): void {
+  process.on('SIGINT', () => {})
+  sacrifice()
+  const limits = new SharedArrayBuffer(3 * Float64Array.BYTES_PER_ELEMENT)
+  const work = new SharedArrayBuffer(2 * Int32Array.BYTES_PER_ELEMENT)
+  startThread({ parent: process.ppid, limits, work })
+}
+
 function startThread(workerData: Watched): void {
   const thread = new Worker(builtFile('process/watchdog-thread.cjs'), {
     workerData,

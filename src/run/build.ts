@@ -34,7 +34,7 @@ export class BuildPhase {
 
   /** Builds silver and gold as the plan allows; a failed step stops only what depends on it. */
   async run(context: RunContext): Promise<BuildOutcome[]> {
-    const pool = new Pool(availableParallelism())
+    const pool = new Pool(this.options.stepsAtOnce ?? availableParallelism())
     const built: BuildOutcome[] = []
     const finished = new Map<string, Promise<void>>()
     const one = async (stage: TableStage) => {

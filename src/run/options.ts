@@ -67,6 +67,8 @@ export interface RunOptions {
   javascript?: JavaScript
   /** Who carries steps of silver and gold out; this process when nobody is named. */
   worker?: StepWorker
+  /** Steps of silver and gold that are under way at the same time; one a processor. */
+  stepsAtOnce?: number
   /** Reads objects at which processes ended; see {@link RunContext}. */
   tryApart?: TryApart
   /**

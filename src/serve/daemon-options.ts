@@ -2,7 +2,7 @@ import type { Lake } from '../define/lake.js'
 import type { Engine } from '../engine/engine.js'
 import type { CommitLog } from '../log/log.js'
 import type { ScheduleEvent } from '../schedule/scheduler.js'
-import type { TryApart } from '../step/context.js'
+import type { StepWorker, TryApart } from '../step/context.js'
 import type { RunEvent } from '../step/events.js'
 import type { JavaScript } from '../step/javascript.js'
 import type { Storage } from '../storage/storage.js'
@@ -26,6 +26,10 @@ export interface DaemonOptions {
   impatient?: Storage
   startEngine: () => Promise<Engine>
   javascript: JavaScript
+  /** Who carries out steps of silver and gold, where not all are this process's. */
+  worker?: StepWorker
+  /** Steps of a run that are under way at the same time. */
+  stepsAtOnce?: number
   /** Reads objects at which processes ended in processes of their own. */
   tryApart?: TryApart
   /** Jobs that run at the same time. */

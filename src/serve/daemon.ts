@@ -153,7 +153,7 @@ export class Daemon {
     datasets: readonly AnyDataset[],
     options: Partial<RunOptions>,
   ): Promise<RunRecord> {
-    const { lake, storage, javascript, tryApart } = this.options
+    const { lake, storage, javascript, tryApart, worker, stepsAtOnce } = this.options
     await this.refuseOther()
     return this.engines.use((engine) =>
       runLake(lake, {
@@ -162,6 +162,8 @@ export class Daemon {
         ownEngine: true,
         javascript,
         ...(tryApart ? { tryApart } : {}),
+        ...(worker ? { worker } : {}),
+        ...(stepsAtOnce ? { stepsAtOnce } : {}),
         leftBehind: this.leftBehind,
         select: datasets.map(fullName),
         ...options,

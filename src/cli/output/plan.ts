@@ -5,13 +5,14 @@ import type { Decision } from '../../plan/decision.js'
 import type { Removed } from '../../plan/removed.js'
 import { type ColumnChange, sayChange } from '../../plan/schema-diff.js'
 import type { SqlLeft } from '../../run/bind/bind-new.js'
+import { isElsewhere, type Placement } from '../../run/placement.js'
 import type { Prepared } from '../../run/prepare.js'
 import { redact } from '../../secrets.js'
 import { print } from '../project.js'
 import { removedLines } from '../removed.js'
 import colors from './colors.js'
 import { renderError, renderProblem } from './errors.js'
-import { plural } from './format.js'
+import { plural, size } from './format.js'
 import { show } from './terminal.js'
 
 /** How the columns of tables will change, by the tables' names. */
@@ -29,11 +30,13 @@ export interface Planned extends Pick<Prepared, 'stages' | 'expire' | 'problems'
    * say.
    */
   older: Readonly<Record<string, string>>
+  /** Where steps run, by the names of their datasets. */
+  on: Readonly<Record<string, Placement>>
 }
 
 /** What `plan --json` says. */
 export function planJson(planned: Planned): object {
-  const { stages, expire, problems, changes, left, notes, older, removed } = planned
+  const { stages, expire, problems, changes, left, notes, older, removed, on } = planned
   return {
     ...(removed.length > 0 ? { removed } : {}),
     ...(left.problems.length > 0 ? { maybe: left.problems.map(asProblem) } : {}),
@@ -47,6 +50,7 @@ export function planJson(planned: Planned): object {
       ...(changes.has(name) ? { columns: changes.get(name) } : {}),
       ...(notes[name] ? { notes: notes[name] } : {}),
       ...(older[name] ? { older: older[name] } : {}),
+      ...(isElsewhere(on) && on[name] ? { on: on[name] } : {}),
     })),
     ...(expire.length > 0
       ? { expire: expire.map(({ name, after }) => ({ dataset: name, after })) }
@@ -123,13 +127,26 @@ function printLater({ stages, expire }: Planned): void {
     )
 }
 
+/** Where a step runs: `on workers(4): 1 task, reads up to 12 MiB, at most 512 MiB of memory`. */
+function sayPlacement({ engine, tasks, bytes, memory, why }: Placement): string {
+  const parts = [
+    plural(tasks, 'task'),
+    ...(bytes > 0 ? [`reads up to ${size(bytes)}`] : []),
+    ...(memory === undefined
+      ? []
+      : [`at most ${size(memory)} of memory${tasks > 1 ? ' each' : ''}`]),
+  ]
+  return `on ${engine}: ${parts.join(', ')}${why ? `; ${why}` : ''}`
+}
+
 /** A line for each step, and what changes of its columns. */
 export function printSteps({
   stages,
   problems,
   changes,
   notes,
-}: Pick<Planned, 'stages' | 'problems' | 'changes' | 'notes'>): void {
+  on,
+}: Pick<Planned, 'stages' | 'problems' | 'changes' | 'notes' | 'on'>): void {
   const width = Math.max(...stages.map(({ name }) => name.length))
   const words = {
     intake: colors.green('ingest '),
@@ -143,7 +160,10 @@ export function printSteps({
     const unread = dataset.tier === 'bronze' ? 'its source' : 'a table of another engine'
     const reason = problems[name] ? `${unread} cannot be read, see below` : decision.reason
     print(`${word}  ${name.padEnd(width)}  ${colors.dim(`${reason}${mode}`)}`)
-    for (const note of notes[name] ?? []) print(`${' '.repeat(11 + width)}${colors.dim(note)}`)
+    const place = isElsewhere(on) ? on[name] : undefined
+    const placed = place ? [sayPlacement(place)] : []
+    for (const note of [...(notes[name] ?? []), ...placed])
+      print(`${' '.repeat(11 + width)}${colors.dim(note)}`)
     for (const change of changes.get(name) ?? []) {
       const said = sayChange(change)
       print(

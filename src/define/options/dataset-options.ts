@@ -4,6 +4,7 @@ import {
   columnName,
   columnNames,
   datasets,
+  engine,
   flag,
   interval,
   isType,
@@ -123,6 +124,7 @@ export const silverOptions: OptionList<SilverOptions<Shape>> = {
   ),
   compression: oneOf('zstd', 'snappy'),
   writes: oneOf('allow'),
+  engine,
 }
 
 export const externalOptions: OptionList<ExternalOptions<Shape>> = {
@@ -158,4 +160,5 @@ export const goldOptions: OptionList<GoldOptions<Shape>> = {
   compression: oneOf('zstd', 'snappy'),
   writes: oneOf('allow'),
   view: flag,
+  engine,
 }

@@ -150,6 +150,18 @@ function adviceForDatasets(value: unknown, ofObject?: string): string | undefine
   return object.fits(value) && ofObject ? `Use a list: ${ofObject}` : undefined
 }
 
+export const engine: Expected = {
+  is: 'duckdb() or workers(…)',
+  fits: (value) => kindOf(value) === 'engine',
+  advise: (value) => {
+    if (typeof value === 'function') return `Call it: ${value.name}(…)`
+    const isKnown = value === 'duckdb' || typeof value === 'number'
+    return isKnown || /^workers/.test(String(value))
+      ? `Write ${typeof value === 'number' ? `workers(${value})` : value === 'duckdb' ? 'duckdb()' : 'workers(4)'}, imported from moraine`
+      : undefined
+  },
+}
+
 /** The schedules' own builders make nothing else. */
 export const schedule: Expected = {
   is: 'cron(…), every(…), after(…) or manual()',

@@ -26,6 +26,7 @@ export const {
   DuckDBTimestampValue,
   DuckDBTypeId,
   VARCHAR,
+  version,
 } = driver
 
 export type DuckDBDateValue = Driver.DuckDBDateValue

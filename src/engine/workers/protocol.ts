@@ -27,6 +27,8 @@ const hello = z.object({
   /** Bytes that the worker's engine may use, and its threads. */
   memory: z.number().optional(),
   threads: z.number().optional(),
+  /** Whether somebody looks at how far steps are, which costs the engine a little. */
+  watched: z.boolean().optional(),
 })
 
 const ready = z.object({
@@ -68,6 +70,9 @@ export type ToWorker = z.infer<typeof toWorker>
 export type ToDriver = z.infer<typeof toDriver>
 
 export const encodeLine = (message: ToWorker | ToDriver): string => `${JSON.stringify(message)}\n`
+
+/** What a driver says in a line; `undefined` where it is nothing of the protocol. */
+export const readDriverLine = (line: string): ToWorker | undefined => parsed(toWorker, line)
 
 /** What a worker says in a line; `undefined` where it is nothing of the protocol. */
 export const readWorkerLine = (line: string): ToDriver | undefined => parsed(toDriver, line)

@@ -138,16 +138,6 @@ const task: z.ZodType<StepTask> = z.strictObject({
 /** What a step that is carried out elsewhere is told: its task, and all that this leads to. */
 export interface SentStep {
   task: StepTask
-  /**
-   * The file with the definition, for who can open it; the fingerprint in the task says whether it
-   * is the right one.
-   */
-  definedIn: string
-  /** The lake's root, with the settings that lead to it. */
-  root: string
-  /** Bytes that the engine may use, and its threads. */
-  memory?: number | undefined
-  threads?: number | undefined
   /** Manifests of batches, by their paths. */
   batches: Readonly<Record<string, BatchManifest>>
   /** Versions of tables, by the paths of their metadata. */
@@ -156,10 +146,6 @@ export interface SentStep {
 
 const sentStep: z.ZodType<SentStep> = z.strictObject({
   task,
-  definedIn: z.string(),
-  root: z.string(),
-  memory: count.optional(),
-  threads: count.optional(),
   batches: z.record(z.string(), plain<BatchManifest>()),
   tables: z.record(z.string(), tableData),
 }) as never

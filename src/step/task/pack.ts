@@ -24,7 +24,6 @@ export async function packStep(
   relations: Relations,
   dataset: Silver | Gold,
   task: StepTask,
-  where: Pick<SentStep, 'definedIn' | 'root' | 'memory' | 'threads'>,
 ): Promise<SentStep> {
   const inputs = allInputs(dataset)
   const view = viewOf(dataset, inputs, task.view)
@@ -41,7 +40,7 @@ export async function packStep(
     const earlier = typeof seen === 'string' && !tables[seen] && (await relations.earlier(seen))
     if (earlier) tables[seen] = await dataOf(earlier)
   }
-  return { ...where, task: { ...task, view }, batches, tables }
+  return { task: { ...task, view }, batches, tables }
 }
 
 /** All datasets that a step may read, by way of views too. */

@@ -1,12 +1,12 @@
 import { join } from 'node:path'
 import { describe, expect, it, onTestFinished } from 'vitest'
 import { makePlan } from '../../../src/cli/planned.js'
-import { StepProcesses } from '../../../src/load/step-worker.js'
 import { CommitLog } from '../../../src/log/log.js'
 import { openLake } from '../../../src/query/open.js'
 import type { StepWorker } from '../../../src/step/context.js'
 import { OtherEngine } from '../../support/other-engine.js'
 import { Project, step } from '../../support/project.js'
+import { processesFor } from '../../support/workers.js'
 
 const definition = (columns = '{ id: t.bigint(), score: t.double() }') => `
 import { bronze, defineLake, external, gold, silver, sql, t, z } from 'moraine'
@@ -369,7 +369,7 @@ const fine = gold('fine', { query: sql\`select count(*) as n from \${raw}\` })
     const { project, engine } = await projectWith(rows(1, 2, 3), parts)
     const root = project.storage.folder
     const definedIn = join(project.folder, 'lake.ts')
-    const processes = new StepProcesses({ definedIn, root, threads: 2 })
+    const processes = await processesFor(definedIn, root)
     const worker: StepWorker = (...step) => processes.carryOut(...step)
     onTestFinished(() => processes.close())
     expect(step(await project.run({ worker }), 'gold.sums').outcome).toBe('done')

@@ -301,7 +301,7 @@ it('is what a run does', async () => {
             { lake, storage, log: new CommitLog(storage) },
             chosen,
             full,
-            time,
+            { now: time },
           )
           const told = JSON.parse(JSON.stringify(planJson(planned))) as Told
           const before = await project.state()

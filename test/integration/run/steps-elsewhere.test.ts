@@ -1,21 +1,16 @@
-import { spawn } from 'node:child_process'
 import { cp, mkdir, rm, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
-import { text as textOf } from 'node:stream/consumers'
-import { afterEach, describe, expect, it } from 'vitest'
+import { afterEach, describe, expect, it, onTestFinished } from 'vitest'
 import { makeFiles } from '../../../examples/tickit/generate/files.js'
 import { generate } from '../../../examples/tpcds/generate/main.js'
 import { openEngine } from '../../../src/engine/open.js'
 import { loadLake } from '../../../src/load/load.js'
-import { StepProcesses } from '../../../src/load/step-worker.js'
-import { CommitLog } from '../../../src/log/log.js'
 import { runLake } from '../../../src/run/execute.js'
 import type { StepWorker } from '../../../src/step/context.js'
-import { decodeReply, encodeStep } from '../../../src/step/task/codec.js'
-import { packStep } from '../../../src/step/task/pack.js'
 import { LocalStorage } from '../../../src/storage/local.js'
 import { rowsOfLake } from '../../support/lake-rows.js'
-import { Project, repository, temporaryFolder } from '../../support/project.js'
+import { Project, repository, step, temporaryFolder } from '../../support/project.js'
+import { processesFor } from '../../support/workers.js'
 
 /*
  * Steps of silver and gold that are carried out by another process, which is told all by JSON: the
@@ -56,7 +51,7 @@ async function compare(file: string, root: string): Promise<void> {
   await rm(copy, { recursive: true, force: true })
   await cp(root, copy, { recursive: true })
   const here = await run(file, root)
-  const processes = new StepProcesses({ definedIn: file, root: copy, threads: 2 })
+  const processes = await processesFor(file, copy)
   const asked: string[] = []
   const worker: StepWorker = (resources, dataset, task) => {
     asked.push(task.dataset)
@@ -120,7 +115,7 @@ describe('steps that other processes carry out', { timeout: 600_000 }, () => {
     await compare(join(repository, 'examples/tpcds/lake.ts'), join(folder, 'lake'))
   })
 
-  it('are refused where the definition is another one', async () => {
+  it('are refused where lake.ts was changed since the run has read it', async () => {
     const lake = (least: number) => `
 import { bronze, defineLake, silver, t, z } from 'moraine'
 import { files } from 'moraine/sources'
@@ -131,48 +126,15 @@ const orders = silver('orders', {
 export default defineLake({ name: 'shop', datasets: [orders] })
 `
     const project = await Project.create({ 'lake.ts': lake(1), 'in/1.csv': 'id\n1\n2\n' })
-    const other = await Project.create({ 'lake.ts': lake(2) })
-    const root = project.storage.url
-    const processes = new StepProcesses({ definedIn: join(other.folder, 'lake.ts'), root })
+    const file = join(project.folder, 'lake.ts')
+    const processes = await processesFor(file, project.storage.url)
+    onTestFinished(() => processes.close())
+    await project.write({ 'lake.ts': lake(2) })
     const record = await project.run({ worker: processes.carryOut })
-    await processes.close()
-    const step = record.steps.find(({ dataset }) => dataset === 'silver.orders')
-    expect(step?.error).toMatchObject({
+    expect(step(record, 'silver.orders').error).toMatchObject({
       kind: 'conflict',
-      message: 'silver.orders is defined otherwise here than where its step was planned',
+      message: `${file} was changed while a run was building by it`,
     })
     expect((await project.state()).tables).toEqual({})
-  })
-
-  it('can be started by whoever has the task as a text', async () => {
-    const project = await Project.create({
-      'lake.ts': `
-import { bronze, defineLake, silver, t, z } from 'moraine'
-import { files } from 'moraine/sources'
-console.log('a definition may write what it likes')
-const orders = silver('orders', {
-  from: bronze('orders', { from: files('in/*.csv') }),
-  schema: z.object({ id: t.int(), amount: t.decimal(38, 9) }),
-})
-export default defineLake({ name: 'shop', datasets: [orders] })
-`,
-      'in/1.csv': 'id,amount\n1,12345678901234567890123456789.123456789\nx,2\n',
-    })
-    const where = { definedIn: join(project.folder, 'lake.ts'), root: project.storage.url }
-    const worker: StepWorker = async ({ relations }, dataset, task) => {
-      const script = join(repository, 'dist/load/step-process.js')
-      const child = spawn(process.execPath, [script], { stdio: ['pipe', 'pipe', 'inherit'] })
-      child.stdin.end(encodeStep(await packStep(relations, dataset, task, where)))
-      const reply = decodeReply(await textOf(child.stdout))
-      if ('error' in reply) throw reply.error
-      return reply.output
-    }
-    const record = await project.run({ worker })
-    expect(record.steps.filter(({ error }) => error)).toEqual([])
-    expect(await project.query('select id, amount from silver.orders')).toEqual([
-      { id: 1, amount: '12345678901234567890123456789.123456789' },
-    ])
-    const { counts } = (await new CommitLog(project.storage).head()).tables['silver.orders'] ?? {}
-    expect(counts).toEqual({ in: 2, kept: 1, discarded: 1, superseded: 0 })
   })
 })

@@ -20,7 +20,10 @@ const rows = (count: number) =>
   `id,name,nick\n${Array.from({ length: count }, (_, i) => `${i},name ${i},`).join('\n')}\n`
 
 async function withThreads(project: Project, seconds?: number): Promise<RunRecord> {
-  const javascript = new Threads(join(project.folder, 'lake.ts'), seconds)
+  const javascript = new Threads(
+    join(project.folder, 'lake.ts'),
+    seconds === undefined ? {} : { seconds },
+  )
   try {
     return await project.run({ javascript })
   } finally {

@@ -4,9 +4,10 @@ import { toJson } from '../../output/format.js'
 import { planJson, printPlan } from '../../output/plan.js'
 import { makePlan } from '../../planned.js'
 import { openProject, print } from '../../project.js'
+import { placing, withEngine } from './step-engines.js'
 
 export function define(command: Command): Command {
-  return command
+  return withEngine(command)
     .argument(
       '[dataset...]',
       'datasets to plan: a name, a layer, tag:NAME; add + for upstream or downstream',
@@ -16,6 +17,7 @@ export function define(command: Command): Command {
       'after',
       examples(
         ['what would a run do?', 'moraine plan'],
+        ['where would its steps run?', 'moraine plan --engine workers:4'],
         [
           'what would it do for one dataset and everything upstream?',
           'moraine plan +gold.daily_revenue',
@@ -27,7 +29,9 @@ export function define(command: Command): Command {
 export async function run(command: Command): Promise<number> {
   const project = await openProject(command)
   const full = command.opts<{ full?: boolean }>().full ?? false
-  const planned = await makePlan(project, command.args, full)
+  const planned = await makePlan(project, command.args, full, {
+    placing: placing(command, project.lake),
+  })
   const { problems, changes, left, older } = planned
   if (project.json) print(toJson(planJson(planned), 2))
   else printPlan(planned)

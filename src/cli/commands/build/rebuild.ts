@@ -25,9 +25,10 @@ import { examples } from '../../examples.js'
 import { plural, toJson } from '../../output/format.js'
 import { PlainView } from '../../output/plain.js'
 import { openProject, print } from '../../project.js'
+import { openStepEngines, withEngine, workerOptions, workersOf } from './step-engines.js'
 
 export function define(command: Command): Command {
-  return withMemory(command)
+  return withEngine(withMemory(command))
     .argument('<dataset>', 'a dataset whose source is archived')
     .requiredOption('--from <where>', 'archive: the original files')
     .addHelpText(
@@ -59,8 +60,9 @@ export async function run(command: Command): Promise<number> {
         : `none of ${sources.map(fullName).join(', ')} is archived`,
       { hint: 'Only an inbox with archive: true keeps its original files.' },
     )
-  const engine = await project.engine()
+  const engine = await project.engine({ workers: workersOf(command, lake) })
   const javascript = await project.javascript()
+  await using engines = openStepEngines(command, project)
   const view = json ? undefined : new PlainView()
   const signal = project.stopped()
   const started = new Date()
@@ -96,6 +98,7 @@ export async function run(command: Command): Promise<number> {
     engine,
     ownEngine: true,
     javascript,
+    ...workerOptions(engines),
     full: true,
     select: selectors,
     signal,

@@ -10,9 +10,10 @@ import { toJson } from '../../output/format.js'
 import { PlainView } from '../../output/plain.js'
 import { openProject, print } from '../../project.js'
 import { limitsBeside } from '../../query-limits.js'
+import { openStepEngines, withEngine, workerOptions, workersOf } from './step-engines.js'
 
 export function define(command: Command): Command {
-  return withMemory(command)
+  return withEngine(withMemory(command))
     .argument('<dataset>', 'a silver dataset')
     .option('--rule <name>', 'only rows discarded for this rule or column')
     .option('--since <time>', 'only rows discarded at or after this time')
@@ -39,13 +40,15 @@ export async function run(command: Command): Promise<number> {
     throw new MoraineError('usage', `--since ${since} is not a time`, {
       hint: 'Write it as 2026-01-31 or 2026-01-31T12:00:00Z.',
     })
-  const engine = await project.engine()
+  const engine = await project.engine({ workers: workersOf(command, lake) })
   const javascript = await project.javascript()
+  await using engines = openStepEngines(command, project)
   const view = json ? undefined : new PlainView()
   const record = await project.house.run(lake, {
     engine,
     ownEngine: true,
     javascript,
+    ...workerOptions(engines),
     select: [`${dataset}+`],
     replay: {
       dataset,

@@ -23,9 +23,10 @@ import { PlainView } from '../../output/plain.js'
 import { show } from '../../output/terminal.js'
 import { tellWaits } from '../../output/waits.js'
 import { openProject, type Project, print } from '../../project.js'
+import { openStepEngines, withEngine, workerOptions, workersOf } from './step-engines.js'
 
 export function define(command: Command): Command {
-  return withMemory(command)
+  return withEngine(withMemory(command))
     .argument(
       '[dataset...]',
       'datasets to run: a name, a layer, tag:NAME; add + for upstream or downstream',
@@ -56,6 +57,7 @@ export function define(command: Command): Command {
       examples(
         ['everything that is out of date', 'moraine run'],
         ['one dataset and everything upstream', 'moraine run +gold.daily_revenue'],
+        ['on four processes', 'moraine run --engine workers:4'],
         ['rebuild a dataset and everything downstream', 'moraine run silver.orders+ --full'],
         [
           'read the rows of January again',
@@ -86,9 +88,16 @@ async function open(
     openProject(command, { patience, staging }),
   ])
   if (engine.status === 'rejected') throw engine.reason
-  if (project.status === 'fulfilled') return { engine: engine.value, project: project.value }
+  if (project.status === 'rejected') {
+    await engine.value.close()
+    throw project.reason
+  }
+  const { value: opened } = project
+  const workers = workersOf(command, opened.lake)
+  if (workers === 0) return { engine: engine.value, project: opened }
+  // They share the memory of the command.
   await engine.value.close()
-  throw project.reason
+  return { engine: await startEngine(command, { staging }, { workers }), project: opened }
 }
 
 /**
@@ -180,6 +189,7 @@ export async function run(command: Command): Promise<number> {
   process.on('SIGINT', stop)
   process.on('SIGTERM', stop)
   const javascript = new Threads(findLakeFile(folder))
+  const engines = openStepEngines(command, project)
   const target = lineageTarget()
   const lineage = target && new OpenLineage(target, { name: lake.name, url: storage.url })
   try {
@@ -192,6 +202,7 @@ export async function run(command: Command): Promise<number> {
       engine,
       ownEngine: true,
       javascript,
+      ...workerOptions(engines),
       tryApart: trialsOf(findLakeFile(folder), storage.address ?? storage.url),
       full,
       acceptDefinition: isAccepted,
@@ -215,6 +226,7 @@ export async function run(command: Command): Promise<number> {
   } finally {
     view?.close()
     unwatch()
+    await engines?.close()
     await javascript.close()
     await engine.close()
     process.off('SIGINT', stop)

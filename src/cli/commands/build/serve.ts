@@ -30,9 +30,10 @@ import { ProcessLog } from '../../output/process-log.js'
 import { whenOf } from '../../output/when.js'
 import { openProject, type Project } from '../../project.js'
 import { checkCatalogAccess, openCatalog, tellCatalog } from './serve-catalog.js'
+import { openStepEngines, withEngine, workerOptions, workersOf } from './step-engines.js'
 
 export function define(command: Command): Command {
-  return withMemory(command)
+  return withEngine(withMemory(command))
     .option('--port <port>', 'port to listen on', '4000')
     .option(
       '--host <address>',
@@ -105,14 +106,17 @@ export async function run(command: Command): Promise<number> {
   checkAccess(project, options)
   await checkTokens(lake.datasets)
   const javascript = new Threads(findLakeFile(folder))
+  const workers = workersOf(command, lake)
+  const engines = openStepEngines(command, project, { engines: concurrency })
   let log: ProcessLog | undefined
   const daemon = new Daemon({
     lake,
     storage,
     log: project.log,
     impatient: storage.with({ total: 0 }),
-    startEngine: () => startEngine(command, project.house, concurrency),
+    startEngine: () => startEngine(command, project.house, { engines: concurrency, workers }),
     javascript,
+    ...workerOptions(engines),
     tryApart: trialsOf(findLakeFile(folder), storage.address ?? storage.url),
     concurrency,
     sweep: every * 1000,
@@ -132,6 +136,7 @@ export async function run(command: Command): Promise<number> {
     stop.abort()
     ending.abort()
     await daemon.close()
+    await engines?.close()
     await javascript.close()
   }
 }

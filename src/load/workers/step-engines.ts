@@ -1,0 +1,133 @@
+import { availableParallelism } from 'node:os'
+import { fileURLToPath } from 'node:url'
+import { engineOf, type StepEngine, type WorkersEngine } from '../../define/engines/step-engine.js'
+import type { Lake } from '../../define/lake.js'
+import { engineVersion } from '../../engine/open.js'
+import { Processes } from '../../engine/workers/processes.js'
+import type { Hello } from '../../engine/workers/protocol.js'
+import type { Workers } from '../../engine/workers/workers.js'
+import { packageFolder } from '../../home.js'
+import { program } from '../../log/program.js'
+import { executeStep } from '../../run/execute-step.js'
+import { environment } from '../../settings.js'
+import type { StepWorker } from '../../step/context.js'
+import type { Storage } from '../../storage/storage.js'
+import { type LaidDefinition, layDefinition } from './definition.js'
+import { stepsBy } from './step-workers.js'
+
+export interface StepEnginesOptions {
+  lake: Lake
+  /** The file that defines it. */
+  file: string
+  storage: Storage
+  /** The engine of all datasets, whatever the lake and they themselves say. */
+  instead?: StepEngine | undefined
+  /** Bytes that the engine of each worker may use. */
+  memory: number
+  /** Whether somebody looks at how far steps are. */
+  watched?: boolean
+  /** Is told what workers write. */
+  log: (text: string) => void
+}
+
+/** Processes that the engines of a lake's datasets have at the same time, all together. */
+export function processesOf(lake: Pick<Lake, 'datasets' | 'engine'>, instead?: StepEngine): number {
+  return enginesOf(lake, instead).reduce((sum, { count }) => sum + count, 0)
+}
+
+/** The engines beside the run's own process. */
+function enginesOf(
+  lake: Pick<Lake, 'datasets' | 'engine'>,
+  instead: StepEngine | undefined,
+): WorkersEngine[] {
+  const found = new Map<string, WorkersEngine>()
+  for (const dataset of lake.datasets) {
+    const engine = engineOf(dataset, lake, instead)
+    if (dataset.tier !== 'bronze' && engine.engine === 'workers')
+      found.set(JSON.stringify(engine), engine)
+  }
+  return [...found.values()]
+}
+
+/**
+ * Has the steps of a lake's datasets carried out by the engines that are theirs. Engines are
+ * started when the first step needs them, and are there until they are closed.
+ */
+export class StepEngines implements AsyncDisposable {
+  /** Steps that are worth having under way at the same time. */
+  readonly atOnce: number
+  private laid: Promise<LaidDefinition> | undefined
+  private readonly begun = new Map<string, Promise<{ workers: Workers; steps: StepWorker }>>()
+
+  constructor(private readonly options: StepEnginesOptions) {
+    const { lake, instead } = options
+    this.atOnce = Math.max(availableParallelism(), processesOf(lake, instead))
+  }
+
+  readonly carryOut: StepWorker = async (resources, dataset, task) => {
+    const { lake, instead } = this.options
+    const engine = engineOf(dataset, lake, instead)
+    const isView = dataset.tier === 'gold' && dataset.view
+    if (engine.engine === 'duckdb' || isView) return executeStep(resources, dataset, task)
+    const { steps } = await this.engine(engine)
+    return steps(resources, dataset, task)
+  }
+
+  /** Ends all workers, whatever they do. */
+  async close(): Promise<void> {
+    const begun = await Promise.allSettled(this.begun.values())
+    for (const one of begun) if (one.status === 'fulfilled') await one.value.workers.close()
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    await this.close()
+  }
+
+  private engine(engine: WorkersEngine): Promise<{ workers: Workers; steps: StepWorker }> {
+    const key = JSON.stringify(engine)
+    const begun = this.begun.get(key) ?? this.begin(engine)
+    this.begun.set(key, begun)
+    // Who tries again is to find another one.
+    begun.catch(() => this.begun.delete(key))
+    return begun
+  }
+
+  private async begin(engine: WorkersEngine): Promise<{ workers: Workers; steps: StepWorker }> {
+    const { storage, file, log, lake } = this.options
+    this.laid ??= layDefinition(storage, file, lake)
+    this.laid.catch(() => {
+      this.laid = undefined
+    })
+    const laid = await this.laid
+    const workers = openWorkers(engine, await this.hello(laid))
+    return { workers, steps: stepsBy(workers, laid.definitions, log) }
+  }
+
+  /** What is said to each worker. */
+  private async hello({ path, sha256 }: LaidDefinition): Promise<Hello> {
+    const { storage, memory, watched, lake, instead } = this.options
+    return {
+      protocol: 1,
+      moraine: program,
+      duckdb: await engineVersion(),
+      definition: { path, sha256 },
+      root: storage.address ?? storage.url,
+      environment: [],
+      memory: Math.floor(memory),
+      threads: Math.max(1, Math.floor(availableParallelism() / processesOf(lake, instead))),
+      watched,
+    }
+  }
+}
+
+/** The workers of an engine. */
+function openWorkers({ count, attempts }: WorkersEngine, hello: Hello): Workers {
+  const start = fileURLToPath(new URL('bin/moraine.js', packageFolder))
+  return new Processes({
+    slots: count,
+    hello,
+    ...(attempts === undefined ? {} : { attempts }),
+    // They load the definition, which reads the environment as the run does.
+    command: { argv: [process.execPath, start, 'worker'], env: environment() },
+  })
+}

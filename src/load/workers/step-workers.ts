@@ -1,0 +1,46 @@
+import type { WorkerEvent, Workers } from '../../engine/workers/workers.js'
+import { MoraineError } from '../../errors.js'
+import type { Definition } from '../../log/commit.js'
+import type { StepWorker } from '../../step/context.js'
+import { decodeReply, encodeStep } from '../../step/task/codec.js'
+import { packStep } from '../../step/task/pack.js'
+
+/**
+ * Has whole steps carried out by workers, each as one task.
+ *
+ * @param definitions of the datasets, as workers load them.
+ * @param log is told what workers write.
+ */
+export function stepsBy(
+  workers: Workers,
+  definitions: ReadonlyMap<string, Definition>,
+  log: (text: string) => void,
+): StepWorker {
+  let tasks = 0
+  return async ({ relations, signal, progress }, dataset, task) => {
+    const definition = definitions.get(task.dataset) ?? task.definition
+    const text = encodeStep(await packStep(relations, dataset, { ...task, definition }))
+    const onEvent = (event: WorkerEvent) => {
+      if (event.type === 'progress') progress(task.dataset, howFar(event))
+      if (event.type === 'log') log(event.text)
+    }
+    const id = `${task.dataset} ${++tasks}`
+    for await (const outcome of workers.map([{ id, text }], { signal, onEvent })) {
+      if ('lost' in outcome) throw lostStep(task.dataset, outcome.lost)
+      const reply = decodeReply(outcome.reply)
+      if ('error' in reply) throw reply.error
+      return reply.output
+    }
+    throw lostStep(task.dataset, 'its workers gave no outcome')
+  }
+}
+
+function howFar({ rows, percent }: { rows?: number; percent?: number }) {
+  return { ...(rows === undefined ? {} : { rows }), ...(percent === undefined ? {} : { percent }) }
+}
+
+function lostStep(dataset: string, why: string): MoraineError {
+  return new MoraineError('engine', `No worker has finished ${dataset}: ${why}`, {
+    hint: 'Its table is unchanged. If memory is short (SIGKILL, or exit code 137), use fewer workers, so that each has more of it, or a larger --memory.',
+  })
+}
