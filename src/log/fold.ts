@@ -1,4 +1,5 @@
 import { quarantineKey } from '../define/quarantine.js'
+import { writtenBranches } from './branch/run-branch-names.js'
 import type { BatchPointer, Changes, Commit, LakeState } from './commit.js'
 import { foldDefinitions } from './definitions.js'
 import { externalBoth, externalTo, foldExternal, writtenExternal } from './external.js'
@@ -260,6 +261,6 @@ function written(changes: Changes): Set<string> {
     ...Object.keys(changes.watermarks ?? {}).map((name) => `watermark of ${name}`),
     ...writtenExternal(changes.external),
     ...Object.keys(changes.requests ?? {}).map((key) => `request ${key}`),
-    ...Object.keys(changes.branches ?? {}).map((name) => `branch ${name}`),
+    ...writtenBranches(changes.branches),
   ])
 }

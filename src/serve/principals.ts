@@ -1,10 +1,17 @@
 import type { Principal as Defined } from '../define/access/principal.js'
-import { allRights, type Rights, rightsOf } from '../define/access/rights.js'
+import { allRights, type Rights, rightsOf, rightsWithin } from '../define/access/rights.js'
 import type { Secret } from '../define/source.js'
 import { MoraineError } from '../errors.js'
 import { OwnSecrets } from '../secrets.js'
 import { isSameSecret } from './access.js'
-import { type Claims, claimsIn, isSigned, type SignedBy, signed } from './signed-token.js'
+import {
+  type Claims,
+  claimsIn,
+  isSigned,
+  type RunClaim,
+  type SignedBy,
+  signed,
+} from './signed-token.js'
 
 /** Who asks, and what that principal may do. */
 export interface Principal {
@@ -12,6 +19,8 @@ export interface Principal {
   readonly rights: Rights
   /** Why it can write nothing at all, where that is so. */
   readonly readOnly?: string
+  /** The run for which it acts, which has fewer rights than it has itself. */
+  readonly run?: RunClaim
 }
 
 /** A principal with what proves it. */
@@ -26,8 +35,14 @@ export interface Proved {
   by: SignedBy
 }
 
+/** As far as a token says who it is. */
+interface ProvedBy {
+  principal: Pick<Principal, 'name' | 'run'>
+  by: SignedBy
+}
+
 /** The name of the principal that may do all. */
-const OPERATOR = 'token'
+export const OPERATOR = 'token'
 /** Milliseconds after which a secret is looked up again, as it may have changed. */
 const HELD_FOR = 5000
 
@@ -111,12 +126,13 @@ export class Principals {
   }
 
   private async ofClaims(token: string, claims: Claims, now: number): Promise<Proved | undefined> {
-    const { sub, by, exp } = claims
+    const { sub, by, exp, run } = claims
     const known = this.named(sub)
     const secret = by === 'token' || by === 'clientSecret' ? known?.secrets[by] : undefined
     const value = await secret?.value()
     if (!known || !value?.trim() || !isSigned(token, value) || exp * 1000 <= now) return undefined
-    return { principal: known.principal, by }
+    const { principal } = known
+    return { principal: run ? forRun(principal, run) : principal, by }
   }
 
   /**
@@ -137,12 +153,19 @@ export class Principals {
     return this.principals.find(({ principal }) => principal.name === name)
   }
 
-  /** A token for whoever has proved to be a principal. */
-  async given({ principal, by }: Proved, seconds: number): Promise<string | undefined> {
-    const secret = await this.named(principal.name)?.secrets[by]?.value()
+  /** A token for whoever has proved to be a principal, with the same rights. */
+  async given({ principal, by }: ProvedBy, seconds: number): Promise<string | undefined> {
+    const { name: sub, run } = principal
+    const secret = await this.named(sub)?.secrets[by]?.value()
     const iat = Math.floor(this.now() / 1000)
-    return secret ? signed({ sub: principal.name, by, iat, exp: iat + seconds }, secret) : undefined
+    const claims = { sub, by, iat, exp: iat + seconds, ...(run ? { run } : {}) }
+    return secret ? signed(claims, secret) : undefined
   }
+}
+
+/** A principal as far as it acts for a run. */
+function forRun({ name, rights }: Principal, run: RunClaim): Principal {
+  return { name, rights: rightsWithin(rights, run.tables), run }
 }
 
 const lower = (text: string) => text.replace(/^The /, 'the ')

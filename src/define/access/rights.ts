@@ -63,6 +63,19 @@ export function rightsOf(read: readonly Grant[], write: readonly Grant[]): Right
   }
 }
 
+/** Rights of which those to write are left for a few tables alone: `gold.daily`. */
+export function rightsWithin(rights: Rights, tables: readonly string[]): Rights {
+  const mayWrite = (relation: Levels) =>
+    relation.length === 2 && tables.includes(relation.join('.'))
+  return {
+    unlimited: false,
+    may: (action, relation) =>
+      rights.may(action, relation) && (action === 'read' || mayWrite(relation)),
+    mayAll: (action, namespace) => action === 'read' && rights.mayAll(action, namespace),
+    sees: (namespace) => rights.sees(namespace),
+  }
+}
+
 function covers({ levels, below }: Grant, relation: Levels): boolean {
   if (below) return isBelow(relation, levels) && isMeant(levels, relation)
   return relation.length === levels.length && startsWith(relation, levels)

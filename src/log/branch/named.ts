@@ -4,6 +4,7 @@ import { ownValue } from '../../own-value.js'
 import type { CommitInfo, LakeState } from '../commit.js'
 import type { CommitLog } from '../log.js'
 import { behind } from '../reader.js'
+import { isRunBranch } from './run-branch-names.js'
 
 /** Words that stand in addresses of a catalog where a branch would. */
 const RESERVED = ['main', 'namespaces', 'tables', 'views', 'transactions', 'config', 'oauth']
@@ -40,17 +41,33 @@ export async function createBranch(
   author: Author,
 ): Promise<CommitLog> {
   checkedBranchName(name)
+  const info = { ...author, message: `create branch ${name} at commit ${at.number}` }
+  return namedBranch(main, name, at, info)
+}
+
+/**
+ * The same for any name, with words of its own for the history.
+ *
+ * @param ended names of branches that nobody needs any more: they go with the same commit.
+ */
+export async function namedBranch(
+  main: CommitLog,
+  name: string,
+  at: LakeState,
+  info: CommitInfo,
+  ended: readonly string[] = [],
+): Promise<CommitLog> {
   const state = await main.head()
   if (ownValue(state.branches, name) !== undefined)
     throw new MoraineError('usage', `There already is a branch ${name}`)
   // Ids are never used again: who still knows the id of a deleted branch finds no other one.
   const id = `${name}.${randomBytes(6).toString('hex')}`
   const branch = await main.fork(id, at)
-  const info = { ...author, message: `create branch ${name} at commit ${at.number}` }
-  const named = await main.commit(state, { branches: { [name]: id } }, info)
+  const gone = Object.fromEntries(ended.map((one) => [one, null]))
+  const named = await main.commit(state, { branches: { ...gone, [name]: id } }, info)
   if (at.number >= (named.horizon ?? 0)) return branch
   // A vacuum that began before it had a name has passed it over.
-  await deleteBranch(main, name, author)
+  await deleteBranch(main, name, info)
   throw behind(at.number, named.horizon as number)
 }
 
@@ -59,10 +76,14 @@ export async function createBranch(
  *
  * @throws MoraineError of kind `usage` where there is none of that name.
  */
-export async function deleteBranch(main: CommitLog, name: string, author: Author): Promise<void> {
+export async function deleteBranch(
+  main: CommitLog,
+  name: string,
+  { author, run }: Author,
+): Promise<void> {
   const state = await main.head()
   if (ownValue(state.branches, name) === undefined) throw noSuchBranch(name, state)
-  const info = { ...author, message: `delete branch ${name}` }
+  const info = { author, run, message: `delete branch ${name}` }
   await main.commit(state, { branches: { [name]: null } }, info)
 }
 
@@ -71,7 +92,7 @@ export const isDeletedBranch = (id: string, { branches = {} }: LakeState): boole
   id.includes('.') && !Object.values(branches).includes(id)
 
 export function noSuchBranch(name: string, { branches = {} }: LakeState): MoraineError {
-  const names = Object.keys(branches)
+  const names = Object.keys(branches).filter((one) => !isRunBranch(one))
   return new MoraineError('usage', `There is no branch ${name}`, {
     hint:
       names.length > 0

@@ -1,9 +1,11 @@
 import { noSuchBranch } from '../../log/branch/named.js'
+import { isRunBranch } from '../../log/branch/run-branch-names.js'
 import type { LakeState } from '../../log/commit.js'
 import { CommitLog } from '../../log/log.js'
 import { ownValue } from '../../own-value.js'
 import type { Storage } from '../../storage/storage.js'
-import { RestError } from './errors.js'
+import type { Principal } from '../principals.js'
+import { forbidden, RestError } from './errors.js'
 import type { MetadataFiles } from './files.js'
 import { Journal } from './journal.js'
 import type { Locations } from './locations.js'
@@ -16,6 +18,8 @@ import { Views } from './views.js'
 export interface Branch {
   /** `undefined` for main. */
   name: string | undefined
+  /** Its name, where a run has it for itself: whoever asks for it is that run. */
+  ofRun: string | undefined
   journal: Journal
   namespaces: Namespaces
   tables: Tables
@@ -32,6 +36,9 @@ interface Shared {
   writable: ReadonlySet<string>
 }
 
+const none = (name: string, state: LakeState) =>
+  new RestError(404, 'NoSuchNamespaceException', noSuchBranch(name, state).message)
+
 /** What a run built and did not publish, for those who want to look. */
 const OF_RUN = /^run-[\w-]+$/
 
@@ -47,30 +54,43 @@ export class Branches {
     this.main = this.branchOf(undefined, new Journal(this.log))
   }
 
-  /** The names of those that have one, in order. */
+  /** The names of those that have one, in order; those that runs have for themselves are hidden. */
   async names(): Promise<string[]> {
-    return Object.keys((await this.log.head()).branches ?? {}).sort()
+    const names = Object.keys((await this.log.head()).branches ?? {})
+    return names.filter((name) => !isRunBranch(name)).sort()
   }
 
   /**
    * The branch of a name; main where none is given.
    *
+   * @param principal who asks: a run's own branch is for that run alone, and it for no other.
    * @throws RestError when there is none.
    */
-  async named(name: string | undefined): Promise<Branch> {
+  async named(name: string | undefined, { run }: Pick<Principal, 'run'>): Promise<Branch> {
+    if (run && run.branch !== name)
+      throw forbidden(`This token is of run ${run.id}, and for its own branch alone: ${run.branch}`)
     if (name === undefined || name === 'main') return this.main
     const state = await this.log.head()
+    if (isRunBranch(name) && !run) throw none(name, state)
     const own = ownValue(state.branches, name)
+    if (run && own === undefined)
+      throw forbidden(`Run ${run.id} has ended: its branch and its token are of no use any more`)
     const id = own ?? (OF_RUN.test(name) ? name : undefined)
     const known = this.known.get(name)
     if (known && known.id === id) return known.branch
     const log = id === undefined ? undefined : await this.log.openBranch(id)
-    if (!log || id === undefined)
-      throw new RestError(404, 'NoSuchNamespaceException', noSuchBranch(name, state).message)
+    if (!log || id === undefined) throw none(name, state)
     const only = own ? undefined : `Branch ${name} is a run's: it can only be read`
     const branch = this.branchOf(name, new Journal(log, only))
+    this.forgetDeleted(state)
     this.known.set(name, { id, branch })
     return branch
+  }
+
+  /** Runs come and go, each with a branch. */
+  private forgetDeleted({ branches = {} }: LakeState): void {
+    for (const [name, { id }] of this.known)
+      if (id !== name && branches[name] !== id) this.known.delete(name)
   }
 
   /** The newest states of a branch and, behind it, of main, whose files it shares. */
@@ -81,9 +101,18 @@ export class Branches {
 
   private branchOf(name: string | undefined, journal: Journal): Branch {
     const { files, locations } = this.shared
-    const namespaces = new Namespaces(journal, locations)
-    const tables = new Tables({ ...this.shared, journal, namespaces })
+    const ofRun = name !== undefined && isRunBranch(name) ? name : undefined
+    const namespaces = new Namespaces(journal, locations, ofRun)
+    const tables = new Tables({ ...this.shared, journal, namespaces, ofRun })
     const views = new Views(journal, files, locations, namespaces)
-    return { name, journal, namespaces, tables, views, names: new NameLists() }
+    return {
+      name,
+      ofRun,
+      journal,
+      namespaces,
+      tables,
+      views,
+      names: new NameLists(),
+    }
   }
 }

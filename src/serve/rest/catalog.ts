@@ -34,8 +34,9 @@ export function catalog(storage: Storage, options: CatalogOptions = {}): Hono {
   if (storage.url.startsWith('file:')) app.use(onlyHere(options.isLocal, options.behindProxy))
   const branches = route(app, storage, bodies, options)
   app.get('/v1/config', async (c) => {
+    const { principal } = c.get('caller')
     const [, branch] = /@(.+)$/.exec(c.req.query('warehouse') ?? '') ?? []
-    const { name } = await branches.named(branch)
+    const { name } = await branches.named(branch ?? principal.run?.branch, principal)
     return told(c, {
       defaults: {},
       overrides: name ? { prefix: name } : {},

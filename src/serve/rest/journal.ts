@@ -84,7 +84,8 @@ export class Journal {
       const { changes, answer, message, since = new Date(0) } = await decide(state)
       if (isEmpty(changes)) return answer
       try {
-        const info = { author: principal.name, run: null, message: message ?? request.message }
+        const run = principal.run?.id ?? null
+        const info = { author: principal.name, run, message: message ?? request.message }
         const known = key ? { requests: { [key.key]: key.sha256 } } : {}
         const { number } = await this.log.commit(state, { ...changes, ...known }, info, { since })
         if (request.caller.noted) request.caller.noted.commit = number

@@ -47,6 +47,16 @@ export class Locations {
     return this.storage.locate(`${FOREIGN}${namespace.map(folderName).join('/')}`)
   }
 
+  /** The folder of what a run's engine builds of a tier, by the run's own branch. */
+  ofRun([tier = '']: Namespace, branch: string): string {
+    return this.storage.locate(`${tier}/${branch}`)
+  }
+
+  /** What the paths of folders begin with that a run's engine is given for a new table. */
+  ofRunTable({ namespace, name }: Identifier, branch: string): string {
+    return this.pathOf(this.named(this.ofRun(namespace, branch), name)) ?? ''
+  }
+
   /** A place where no other table lies or has lain. */
   fresh(base: string, { name }: Identifier, id: string): string {
     return freshFolder(this.named(base, name), id)

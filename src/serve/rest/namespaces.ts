@@ -25,13 +25,15 @@ export class Namespaces {
   constructor(
     private readonly journal: Journal,
     private readonly locations: Locations,
+    /** The name of the branch, where a run has it for itself. */
+    private readonly ofRun?: string,
   ) {}
 
   /** @throws RestError when there is none of that name that is shown to who asks. */
   existing(caller: Caller, state: LakeState, text: string): Namespace {
     const namespace = namespaceOf(text, state)
     refuseSeeing(caller, namespace)
-    if (!isThere(state, namespace)) throw noSuchNamespace(shownNamespace(namespace))
+    if (!isThere(state, namespace, caller)) throw noSuchNamespace(shownNamespace(namespace))
     return namespace
   }
 
@@ -45,7 +47,10 @@ export class Namespaces {
     const keys = Object.keys(state.external?.namespaces ?? {})
     if (!parent) {
       const top = new Set(keys.map((key) => key.split(LEVEL)[0] as string))
-      return [...managedNamespaces(state), ...[...top].sort()].map((name) => [name])
+      const { tables = [] } = caller.principal.run ?? {}
+      const built = tables.map((table) => table.split('.')[0] as string)
+      const tiers = new Set([...managedNamespaces(state), ...built])
+      return [...tiers, ...[...top].sort()].map((name) => [name])
     }
     const above = this.existing(caller, state, parent)
     const below = keys.filter((key) => key.startsWith(`${keyOf(above)}${LEVEL}`))
@@ -59,9 +64,11 @@ export class Namespaces {
     if (isManaged(namespace))
       throw alreadyExists(`Namespace already exists: ${shown}. Its tables are defined in lake.ts`)
     return this.journal.change({ caller, message: `create namespace ${shown}` }, async (state) => {
-      if (isThere(state, namespace)) throw alreadyExists(`Namespace already exists: ${shown}`)
+      if (isThere(state, namespace, caller))
+        throw alreadyExists(`Namespace already exists: ${shown}`)
       const above = namespace.slice(0, -1)
-      if (above.length > 0 && !isThere(state, above)) throw noSuchNamespace(shownNamespace(above))
+      if (above.length > 0 && !isThere(state, above, caller))
+        throw noSuchNamespace(shownNamespace(above))
       const claim = { caller, state, namespace }
       if (given.location !== undefined) this.locations.checked(given.location, claim)
       return {
@@ -80,11 +87,15 @@ export class Namespaces {
     const all = this.propertiesIn(state, namespace)
     // Of a namespace some tables of which may be read, only that it is there is shown.
     const isAll = isManaged(namespace) || caller.principal.rights.mayAll('read', namespace)
-    return { namespace, properties: isAll ? all : { location: all.location as string } }
+    const { location = '' } = all
+    return { namespace, properties: isAll ? all : { location } }
   }
 
   private propertiesIn(state: LakeState, namespace: Namespace): Properties {
-    if (isManaged(namespace)) return MANAGED_BY
+    if (isManaged(namespace))
+      return this.ofRun === undefined
+        ? MANAGED_BY
+        : { ...MANAGED_BY, location: this.locations.ofRun(namespace, this.ofRun) }
     return this.told(namespace, state.external?.namespaces[keyOf(namespace)]?.properties ?? {})
   }
 
@@ -100,8 +111,8 @@ export class Namespaces {
    */
   locationFor(claim: Claim & Identifier, given: unknown, id: string): string {
     if (typeof given === 'string') return this.locations.checked(given, claim).replace(/\/+$/, '')
-    const { location } = this.propertiesIn(claim.state, claim.namespace)
-    return this.locations.fresh(location as string, claim, id)
+    const { location = '' } = this.propertiesIn(claim.state, claim.namespace)
+    return this.locations.fresh(location, claim, id)
   }
 
   async drop(caller: Caller, text: string): Promise<void> {
@@ -157,9 +168,19 @@ const changeOf = (namespace: Namespace, to: NamespaceState | null): Changes => (
   external: { namespaces: { [keyOf(namespace)]: to } },
 })
 
-export function isThere(state: LakeState, namespace: Namespace): boolean {
+/** Whether a namespace is there; to a run those are which it builds the first tables of. */
+export function isThere(
+  state: LakeState,
+  namespace: Namespace,
+  { principal: { run } }: Caller,
+): boolean {
+  const [tier = ''] = namespace
   if (isManaged(namespace))
-    return namespace.length === 1 && managedNamespaces(state).includes(namespace[0] as string)
+    return (
+      namespace.length === 1 &&
+      (managedNamespaces(state).includes(tier) ||
+        (run?.tables ?? []).some((table) => table.startsWith(`${tier}.`)))
+    )
   return Object.hasOwn(state.external?.namespaces ?? {}, keyOf(namespace))
 }
 

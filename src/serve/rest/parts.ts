@@ -13,4 +13,6 @@ export interface Parts {
   namespaces: Namespaces
   /** Tables of `lake.ts` whose rows engines may change. */
   writable?: ReadonlySet<string>
+  /** The name of the branch, where a run has it for itself. */
+  ofRun?: string | undefined
 }

@@ -42,7 +42,10 @@ export function existing(state: LakeState, identifier: Identifier, kind: Kind): 
   return found
 }
 
-/** Makes sure that a name is free in a namespace that is there, and may be used by who asks. */
+/**
+ * Makes sure that a name is free in a namespace that is there, and may be used by who asks: on its
+ * own branch a run's engine may create the tables that the run builds.
+ */
 export function refuseTaken(
   caller: Caller,
   state: LakeState,
@@ -51,9 +54,11 @@ export function refuseTaken(
 ): void {
   const { namespace } = identifier
   refuseCreating(caller, identifier)
-  refuseManaged(namespace, `create a ${kind}`)
-  if (!isThere(state, namespace)) throw noSuchNamespace(shownNamespace(namespace))
-  const found = externalOf(state, identifier)
+  const isBuilt = caller.principal.run !== undefined && kind === 'table'
+  if (!isBuilt) refuseManaged(namespace, `create a ${kind}`)
+  if (!isThere(state, namespace, caller)) throw noSuchNamespace(shownNamespace(namespace))
+  const own = managedTable(state, identifier)
+  const found = externalOf(state, identifier) ?? (own && { kind: 'table' as const })
   const name = shownName(identifier)
   if (found?.kind === kind)
     throw alreadyExists(`${kind === 'table' ? 'Table' : 'View'} already exists: ${name}`)
@@ -61,6 +66,22 @@ export function refuseTaken(
     throw alreadyExists(
       `${found.kind === 'table' ? 'Table' : 'View'} with same name already exists: ${name}`,
     )
+}
+
+/**
+ * Whether a table is not there and could be created.
+ *
+ * @param ofRun the name of the branch, where a run has it for itself: there, one of the lake could.
+ */
+export const isNew = (state: LakeState, identifier: Identifier, ofRun: string | undefined) =>
+  isManaged(identifier.namespace)
+    ? ofRun !== undefined && !managedTable(state, identifier)
+    : !externalOf(state, identifier)
+
+/** @throws RestError where whoever asks may not create a table, or there is no such namespace. */
+export function refuseCreatingIn(caller: Caller, state: LakeState, identifier: Identifier): void {
+  refuseCreating(caller, identifier)
+  if (!isThere(state, identifier.namespace, caller)) throw noSuch('table', shownName(identifier))
 }
 
 /** Names of tables and views. */

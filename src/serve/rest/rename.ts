@@ -1,10 +1,11 @@
 import type { ExternalState } from '../../log/commit.js'
 import { externalOf, keyOfRelation } from '../../log/external.js'
 import { refuseCreating, refuseWriting } from './access/rights.js'
+import type { Branch } from './branches.js'
 import type { Caller } from './caller.js'
 import { alreadyExists, illegal } from './errors.js'
 import type { Journal } from './journal.js'
-import { refusedDrop, refusedRename } from './managed/refusals.js'
+import { refusedBuiltDrop, refusedDrop, refusedRename } from './managed/refusals.js'
 import { type Identifier, shownName } from './names.js'
 import { refuseManaged } from './namespaces.js'
 import { existing, managedTable, refuseTaken } from './relations.js'
@@ -12,16 +13,19 @@ import { pointTo } from './tables.js'
 
 /** Takes a table or view out of the lake; its files stay for earlier states until a vacuum. */
 export async function drop(
-  journal: Journal,
+  { journal, tables }: Pick<Branch, 'journal' | 'tables'>,
   caller: Caller,
   kind: ExternalState['kind'],
   identifier: Identifier,
 ): Promise<void> {
   refuseWriting(caller, identifier, kind)
-  const message = `drop ${kind} ${shownName(identifier)}`
+  const name = shownName(identifier)
+  const message = `drop ${kind} ${name}`
   return journal.change({ caller, message }, async (state) => {
-    if (kind === 'table' && managedTable(state, identifier))
-      throw illegal(refusedDrop(shownName(identifier)))
+    const own = kind === 'table' ? managedTable(state, identifier) : undefined
+    if (own && tables.built?.isOwn(identifier, own))
+      return { changes: { tables: { [name]: null } }, answer: undefined }
+    if (own) throw illegal(tables.built ? refusedBuiltDrop(name) : refusedDrop(name))
     refuseManaged(identifier.namespace, `drop a ${kind}`)
     existing(state, identifier, kind)
     return { changes: pointTo(identifier, null), answer: undefined }

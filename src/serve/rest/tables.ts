@@ -13,8 +13,10 @@ import type { Caller } from './caller.js'
 import { badRequest, noSuch } from './errors.js'
 import type { MetadataPointer } from './files.js'
 import { asLeft, changeOne, type LoadedTable } from './loaded.js'
+import { BuiltTables } from './managed/built.js'
 import { ManagedTables } from './managed/managed-tables.js'
 import { type Identifier, shownName } from './names.js'
+import { refuseManaged } from './namespaces.js'
 import type { Parts } from './parts.js'
 import { managedTable, refuseTaken } from './relations.js'
 
@@ -49,6 +51,8 @@ export class Tables {
   readonly files: Parts['files']
   readonly locations: Parts['locations']
   private readonly namespaces: Parts['namespaces']
+  /** On a run's own branch: those that its engine builds. */
+  readonly built: BuiltTables | undefined
   private readonly managed: ManagedTables
 
   constructor(parts: Parts) {
@@ -57,7 +61,9 @@ export class Tables {
     this.files = parts.files
     this.locations = parts.locations
     this.namespaces = parts.namespaces
-    this.managed = new ManagedTables(parts.storage, parts.files, parts.writable)
+    const { storage, files, locations, ofRun } = parts
+    this.built = ofRun === undefined ? undefined : new BuiltTables(storage, files, locations, ofRun)
+    this.managed = new ManagedTables(storage, files, parts.writable, this.built)
   }
 
   async create(caller: Caller, identifier: Identifier, request: Json): Promise<LoadedTable> {
@@ -65,24 +71,39 @@ export class Tables {
     const decide = async (state: LakeState) => {
       refuseTaken(caller, state, identifier, 'table')
       const claim = { caller, state, ...identifier }
-      const location = this.namespaces.locationFor(claim, request.location, uuid)
+      const location = this.built
+        ? this.built.locationFor(identifier, request.location, uuid)
+        : this.namespaces.locationFor(claim, request.location, uuid)
       const metadata = createdMetadata(request, { uuid, location, now: Date.now() })
+      if (this.built) return metadata
       await refuseElsewhere(this, metadata, { ...claim, own: [location] })
       return metadata
     }
     if (request['stage-create'] === true) {
       const metadata = await decide(await this.journal.head())
       // Some engines write files into folders that they expect to be there.
-      const folder = this.locations.metadataFolder(metadata, uuid)
+      const folder = this.built
+        ? `${this.locations.pathOf(metadata.location)}/metadata`
+        : this.locations.metadataFolder(metadata, uuid)
       await this.storage.prepare(`${folder}/0`)
       return { at: undefined, metadata }
     }
     const message = `create table ${shownName(identifier)}`
     return changeOne(this, { caller, message }, identifier, async (state) => {
       const metadata = await decide(state)
+      if (this.built) return this.begunAtOnce(this.built, identifier, metadata)
       const at = await this.write(metadata, undefined)
       return { changes: pointTo(identifier, { kind: 'table', ...at }), answer: { at, metadata } }
     })
+  }
+
+  /** A table without rows that a run's engine builds. */
+  private async begunAtOnce(built: BuiltTables, identifier: Identifier, metadata: AnyMetadata) {
+    const { at, state } = await built.save(await built.begun(identifier, metadata))
+    return {
+      changes: { tables: { [shownName(identifier)]: state } },
+      answer: { at, metadata },
+    }
   }
 
   private write(metadata: AnyMetadata, before: ExternalState | undefined) {
@@ -102,7 +123,9 @@ export class Tables {
         decided.push(
           managedTable(state, commit.identifier)
             ? await this.managedApplied(state, commit)
-            : await this.applied(caller, state, commit),
+            : await (this.built
+                ? this.begun(this.built, caller, state, commit)
+                : this.applied(caller, state, commit)),
         )
       const relations: Record<string, ExternalState> = {}
       const tables: Record<string, TableState> = {}
@@ -142,6 +165,29 @@ export class Tables {
     return { after: { at: undefined, metadata }, save, did, since }
   }
 
+  /** What becomes of a table that a run's engine creates together with its rows. */
+  private async begun(
+    built: BuiltTables,
+    caller: Caller,
+    state: LakeState,
+    { identifier, requirements, updates }: TableCommit,
+  ): Promise<Applied> {
+    const name = shownName(identifier)
+    if (!requirements.some(({ type }) => type === 'assert-create')) throw noSuch('table', name)
+    refuseTaken(caller, state, identifier, 'table')
+    checkRequirements(requirements, undefined)
+    const said = updates.find(({ action }) => action === 'set-location')?.location
+    const location = built.locationFor(identifier, said, randomUUID())
+    const metadata = applyUpdates(undefined, updates, { now: Date.now() })
+    const change = await built.begun(identifier, { ...metadata, location })
+    const save = async () => {
+      const { at, state: made } = await built.save(change)
+      return { at, tables: { [name]: made } }
+    }
+    const { did = '', since } = change
+    return { after: { at: undefined, metadata: change.metadata }, save, did, since }
+  }
+
   /** What a table becomes; it has no place yet where it changes. */
   private async applied(caller: Caller, state: LakeState, commit: TableCommit): Promise<Applied> {
     const { identifier, requirements, updates } = commit
@@ -169,6 +215,7 @@ export class Tables {
   async register(caller: Caller, identifier: Identifier, request: Json): Promise<LoadedTable> {
     const message = `register table ${shownName(identifier)}`
     refuseCreating(caller, identifier)
+    if (this.built) refuseManaged(identifier.namespace, 'register a table')
     return changeOne(this, { caller, message }, identifier, async (state) => {
       const replaces = request.overwrite === true && externalOf(state, identifier)?.kind === 'table'
       if (!replaces) refuseTaken(caller, state, identifier, 'table')

@@ -82,6 +82,9 @@ export function refuseCreatingAll(caller: Caller, namespace: Namespace): void {
 }
 
 const mayNot = ({ principal }: Caller, doing: string) =>
-  forbidden(
-    principal.readOnly ?? `${principal.name} may not ${doing}: access in lake.ts does not grant it`,
-  )
+  forbidden(principal.readOnly ?? `${principal.name} may not ${doing}: ${notGranted(principal)}`)
+
+function notGranted({ run }: Caller['principal']): string {
+  if (!run) return 'access in lake.ts does not grant it'
+  return `this token is of run ${run.id}, which builds ${run.tables.join(', ')}`
+}

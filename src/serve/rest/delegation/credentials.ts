@@ -5,6 +5,8 @@ import { mayWrite } from '../access/rights.js'
 import type { Branch, Branches } from '../branches.js'
 import type { Caller } from '../caller.js'
 import { RestError } from '../errors.js'
+import type { Identifier } from '../names.js'
+import { refuseCreatingIn } from '../relations.js'
 import type { Places, TableAt } from './places.js'
 import { keepRecent } from './recent.js'
 
@@ -76,7 +78,24 @@ export class Credentials {
   ): Promise<Issued | undefined> {
     if (!this.vends || !this.storage.vend || caller.principal.readOnly) return undefined
     const states = await this.branches.statesFor(branch)
-    const grants = await this.places.grants(states, table, mayWrite(caller, table.identifier))
+    const writes = mayWrite(caller, table.identifier) && (branch.ofRun === undefined || 'all')
+    const grants = await this.places.grants(states, table, writes)
+    if (grants.length === 0) return undefined
+    const access = await this.accessFor(grants)
+    return access && issued(access, refresh)
+  }
+
+  /** Others for a table that was not there when its client got the first ones, and is not yet. */
+  async renew(
+    caller: Caller,
+    branch: Branch,
+    identifier: Identifier,
+    { folder, refresh }: { folder: string; refresh: string },
+  ): Promise<Issued | undefined> {
+    if (!this.vends || !this.storage.vend || caller.principal.readOnly) return undefined
+    const states = await this.branches.statesFor(branch)
+    refuseCreatingIn(caller, states[0], identifier)
+    const grants = this.places.grantsForNew(states, identifier, `${folder}/data`, branch.ofRun)
     if (grants.length === 0) return undefined
     const access = await this.accessFor(grants)
     return access && issued(access, refresh)

@@ -95,17 +95,23 @@ export class Places {
    *
    * @param states of its branch first.
    * @param path of the file.
+   * @param ofRun the name of the branch, where a run has it for itself.
    */
   grantsForNew(
     states: readonly [LakeState, ...LakeState[]],
     identifier: Identifier,
     path: string,
+    ofRun?: string,
   ): Grant[] {
-    const base = this.locations.layout.ofRelation(identifier, states[0])
+    const isOwn = isManaged(identifier.namespace)
+    const base =
+      ofRun === undefined
+        ? this.locations.layout.ofRelation(identifier, states[0])
+        : this.locations.ofRunTable(identifier, ofRun)
     const folder = base === '' ? undefined : freshFolderOf(path, base)
     if (folder === undefined || folder === path) return []
-    const own = keyOfRelation(identifier)
-    const isOthers = states.some((state) => isShared(this.foldersOf(state, false), folder, own))
+    const own = isOwn ? shownName(identifier) : keyOfRelation(identifier)
+    const isOthers = states.some((state) => isShared(this.foldersOf(state, isOwn), folder, own))
     return isOthers ? [] : [{ folder, may: 'write', except: METADATA }]
   }
 

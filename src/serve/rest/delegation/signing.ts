@@ -1,15 +1,13 @@
 import { MoraineError } from '../../../errors.js'
 import type { Json } from '../../../iceberg/spec/updates/json.js'
-import { externalOf } from '../../../log/external.js'
 import type { Grant, ObjectCall, PlainRequest, Storage } from '../../../storage/storage.js'
-import { mayWrite, refuseCreating, refuseReading } from '../access/rights.js'
+import { mayWrite, refuseReading } from '../access/rights.js'
 import type { Branch, Branches } from '../branches.js'
 import type { Caller } from '../caller.js'
-import { badRequest, forbidden, noSuch } from '../errors.js'
+import { badRequest, forbidden } from '../errors.js'
 import type { MetadataFiles } from '../files.js'
-import { type Identifier, isManaged, shownName } from '../names.js'
-import { isThere } from '../namespaces.js'
-import { pointerOf } from '../relations.js'
+import { type Identifier, shownName } from '../names.js'
+import { isNew, pointerOf, refuseCreatingIn } from '../relations.js'
 import { addressIn } from './credentials.js'
 import { type Places, tableAt } from './places.js'
 import { keepRecent } from './recent.js'
@@ -111,10 +109,9 @@ export class Signing {
     const { places, branches, files } = this.parts
     const states = await branches.statesFor(branch)
     const [own] = states
-    if (!isManaged(identifier.namespace) && !externalOf(own, identifier)) {
-      refuseCreating(caller, identifier)
-      if (!isThere(own, identifier.namespace)) throw noSuch('table', shownName(identifier))
-      return (path) => places.grantsForNew(states, identifier, path)
+    if (isNew(own, identifier, branch.ofRun)) {
+      refuseCreatingIn(caller, own, identifier)
+      return (path) => places.grantsForNew(states, identifier, path, branch.ofRun)
     }
     const at = pointerOf(caller, own, identifier, 'table')
     const table = tableAt(files, identifier, at)

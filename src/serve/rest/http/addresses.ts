@@ -34,7 +34,7 @@ export class Addresses {
   /** The branch of an address that names no namespace. */
   async place(c: Asked): Promise<Place> {
     note(c, prefixOf(c))
-    return new Place(await this.branches.named(prefixOf(c)))
+    return new Place(await this.branches.named(prefixOf(c), c.get('caller').principal))
   }
 
   /** A namespace, as a part of an address names it, and its branch. */
@@ -90,7 +90,8 @@ export class Addresses {
     if (isWithin && prefix !== undefined)
       throw badRequest(`Branch ${branch} can't be reached from the address of branch ${prefix}`)
     note(c, branch)
-    return new Place(await this.branches.named(branch), isWithin ? branch : undefined)
+    const { principal } = c.get('caller')
+    return new Place(await this.branches.named(branch, principal), isWithin ? branch : undefined)
   }
 }
 
@@ -101,7 +102,7 @@ function note(c: Asked, branch: string | undefined): void {
 
 const prefixOf = (c: Asked) => (c.req.param() as Readonly<Record<string, string>>).branch
 
-const ON_BRANCH = /^([^@]+)@([A-Za-z0-9][\w-]*)(\..*)?$/
+const ON_BRANCH = /^([^@]+)@(\w[\w-]*)(\..*)?$/
 
 /** The branch that the first level of a namespace says, and the namespace without it. */
 function branchIn(text: string): { text: string; branch?: string } {

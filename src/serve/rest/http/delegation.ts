@@ -8,7 +8,7 @@ import { RestError } from '../errors.js'
 import type { MetadataPointer } from '../files.js'
 import type { LoadedTable } from '../loaded.js'
 import type { Identifier } from '../names.js'
-import { pointerOf } from '../relations.js'
+import { isNew, pointerOf } from '../relations.js'
 import type { Asked } from './addresses.js'
 import { told } from './exchange.js'
 import type { App, Rooms } from './rooms.js'
@@ -50,21 +50,30 @@ export async function accessToMade(
   const table = { identifier, at: at?.metadata, metadata: json }
   const folder = apiPath(c).replace(/\/[^/]*$/, '')
   const path = `${folder}/tables/${encodeURIComponent(identifier.name)}`
-  return delegated(c, rooms, { branch, table, path })
+  const lies = rooms.locations.pathOf(metadata.location)
+  return delegated(c, rooms, { branch, table, path, ...(at || !lies ? {} : { folder: lies }) })
+}
+
+/** A table, and the path of the API for it. */
+interface Delegation {
+  branch: Branch
+  table: TableAt
+  path: string
+  /** Where one lies that is not there yet: no request can name it. */
+  folder?: string
 }
 
 async function delegated(
   c: Asked,
   { credentials, signing }: Rooms,
-  { branch, table, path }: { branch: Branch; table: TableAt; path: string },
+  { branch, table, path, folder }: Delegation,
 ): Promise<Access> {
   const wanted = (c.req.header(DELEGATION) ?? '').split(',').map((way) => way.trim())
   const caller = c.get('caller')
   try {
     if (wanted.includes('vended-credentials')) {
-      // Until its first commit no request can name it.
-      const refresh = table.at ? `${path}/credentials` : undefined
-      const issued = await credentials.issue(caller, branch, table, refresh)
+      const of = folder === undefined ? '' : `?folder=${encodeURIComponent(folder)}`
+      const issued = await credentials.issue(caller, branch, table, `${path}/credentials${of}`)
       if (issued) forNow(c)
       if (issued) return issued
     }
@@ -83,12 +92,25 @@ const forNow = (c: Context) => c.header('cache-control', 'no-store')
 export function routeCredentials(app: App, rooms: Rooms): void {
   app.get('/namespaces/:namespace/tables/:name/credentials', async (c) => {
     const { place, identifier } = await rooms.addresses.relation(c)
-    const at = pointerOf(c.get('caller'), await place.branch.journal.head(), identifier, 'table')
-    const table = tableAt(rooms.files, identifier, at)
-    const issued = await rooms.credentials.issue(c.get('caller'), place.branch, table, apiPath(c))
+    const issued = await renewed(c, rooms, { branch: place.branch, identifier })
     forNow(c)
     return told(c, { 'storage-credentials': issued?.['storage-credentials'] ?? [] })
   })
+}
+
+async function renewed(
+  c: Asked,
+  { credentials, files }: Rooms,
+  { branch, identifier }: Named,
+): Promise<Issued | undefined> {
+  const [caller, state] = [c.get('caller'), await branch.journal.head()]
+  const folder = c.req.query('folder')
+  if (folder !== undefined && isNew(state, identifier, branch.ofRun)) {
+    const refresh = `${apiPath(c)}?folder=${encodeURIComponent(folder)}`
+    return credentials.renew(caller, branch, identifier, { folder, refresh })
+  }
+  const at = pointerOf(caller, state, identifier, 'table')
+  return credentials.issue(caller, branch, tableAt(files, identifier, at), apiPath(c))
 }
 
 /** Where clients have requests to the storage signed. */

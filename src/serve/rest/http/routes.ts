@@ -105,16 +105,22 @@ async function namespacesFor(rooms: Rooms, c: Asked, parent: string | undefined)
       place.shown(namespace),
     )
   }
+  const { principal } = callerOf(c)
+  const ofRun = principal.run && c.req.param('branch') === undefined
+  // A run has no other branch to see.
+  if (ofRun) return namespacesOf(rooms, c, principal.run?.branch as string)
   const { branch } = await addresses.place(c)
   const own = await branch.namespaces.list(callerOf(c), undefined)
   if (branch !== branches.main) return own
-  const others = (await branches.names()).map(async (name) => {
-    const place = new Place(await branches.named(name), name)
-    return (await place.branch.namespaces.list(callerOf(c), undefined)).map((one) =>
-      place.shown(one),
-    )
-  })
+  const others = (await branches.names()).map((name) => namespacesOf(rooms, c, name))
   return [own, ...(await Promise.all(others))].flat()
+}
+
+/** The namespaces of a branch, by their names from outside of it. */
+async function namespacesOf({ branches }: Rooms, c: Asked, name: string) {
+  const place = new Place(await branches.named(name, callerOf(c).principal), name)
+  const all = await place.branch.namespaces.list(callerOf(c), undefined)
+  return all.map((one) => place.shown(one))
 }
 
 const byName = (a: readonly string[], b: readonly string[]) =>
@@ -165,7 +171,7 @@ function routeBoth(app: App, rooms: Rooms, kind: Kind): void {
   app.delete(`/namespaces/:namespace/${kind}s/:name`, async (c) => {
     const { place, identifier } = await addresses.relation(c)
     // Whether its files are to be purged, vacuum decides alone: earlier states may need them.
-    await drop(place.branch.journal, callerOf(c), kind, identifier)
+    await drop(place.branch, callerOf(c), kind, identifier)
     return nothing(c)
   })
   app.post(`/${kind}s/rename`, async (c) => {

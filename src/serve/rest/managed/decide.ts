@@ -12,6 +12,8 @@ export interface ManagedRequest {
   updates: readonly Json[]
   /** Whether its dataset says `writes: 'allow'`. */
   writable?: boolean
+  /** Whether it is one that the run of this branch builds. */
+  built?: boolean
 }
 
 /** What becomes of it; `did` says which names it changes, in words. */
@@ -22,11 +24,14 @@ export type ManagedDecision =
   | { as: 'rewrite'; did: readonly string[] }
   /** Other rows, of an engine that may change them. */
   | { as: 'adoption'; did: readonly string[] }
+  /** Rows and columns as a run has them made, which nobody sees before it publishes them. */
+  | { as: 'build'; did: readonly string[] }
   | { as: 'refused'; why: string }
 
 /** Whether a client may change a table that `lake.ts` defines, by what it wants changed. */
 export function decideManaged(request: ManagedRequest): ManagedDecision {
-  const { table, metadata, updates, writable = false } = request
+  const { table, metadata, updates, writable = false, built = false } = request
+  if (built) return decideBuilt(request)
   const snapshots = updates.flatMap(({ action, snapshot }) =>
     action === 'add-snapshot' && isObject(snapshot) ? [snapshot] : [],
   )
@@ -48,6 +53,35 @@ export function decideManaged(request: ManagedRequest): ManagedDecision {
 }
 
 const operationOf = ({ summary }: Json) => (isObject(summary) ? summary.operation : undefined)
+
+/** Whether the engine of a run may make an update of a table that the run builds. */
+function decideBuilt({ table, metadata, updates }: ManagedRequest): ManagedDecision {
+  for (const update of updates) {
+    const { action, type, 'ref-name': name } = update
+    const isOfMain = name === 'main' && (type === undefined || type === 'branch')
+    const isMain = isOfMain && /^(set|remove)-snapshot-ref$/.test(String(action))
+    const isHere = action === 'set-location' && update.location === metadata.location
+    const isShape = SHAPE.has(String(action)) || isMain || isHere
+    if (!isShape && naming(metadata, update) === undefined)
+      return { as: 'refused', why: refusedUpdate(table, update) }
+  }
+  return { as: 'build', did: [] }
+}
+
+/** Updates that make other rows or columns of a table, and leave it where it is. */
+const SHAPE: ReadonlySet<string> = new Set([
+  'add-snapshot',
+  'add-schema',
+  'set-current-schema',
+  'remove-schemas',
+  'add-spec',
+  'set-default-spec',
+  'remove-partition-specs',
+  'add-sort-order',
+  'set-default-sort-order',
+  'set-properties',
+  'remove-properties',
+])
 
 /** Whether an update adds a snapshot, or makes it the current one. */
 function isOfSnapshot(update: Json, added: readonly Json[]): boolean {

@@ -14,6 +14,7 @@ import { illegal } from '../errors.js'
 import type { MetadataFiles, MetadataPointer } from '../files.js'
 import { checkedSnapshots } from './added.js'
 import { recordedAdoption } from './adopt.js'
+import type { BuiltTables } from './built.js'
 import { decideManaged } from './decide.js'
 import { recordedRewrite } from './rewrite.js'
 import { refusing, writtenAt } from './written.js'
@@ -46,6 +47,8 @@ export class ManagedTables {
     private readonly files: MetadataFiles,
     /** Tables whose datasets say `writes: 'allow'`. */
     private readonly writable: ReadonlySet<string> = new Set(),
+    /** On a run's own branch: tables that its engine builds. */
+    private readonly built?: BuiltTables,
   ) {}
 
   /**
@@ -68,6 +71,7 @@ export class ManagedTables {
       metadata,
       updates,
       writable: this.writable.has(table),
+      built: this.built !== undefined,
     })
     if (decision.as === 'refused') throw illegal(decision.why)
     const previousFile = this.storage.locate(before.metadata)
@@ -77,6 +81,11 @@ export class ManagedTables {
     const named = decision.did.length > 0 ? [`${decision.did.join(', ')} of ${table}`] : []
     const since = await this.namedSince(table, version, metadata, applied)
     const after = withPlaces(version, applied)
+    if (decision.as === 'build')
+      return (this.built as BuiltTables).changed(
+        { name: table, table: version, state: before, metadata: after },
+        since,
+      )
     if (decision.as === 'names')
       return { table, metadata: after, did: named.join(), since, state: before, sameRows: true }
     const added = {

@@ -12,6 +12,9 @@ export const refusedDrop = (table: string) =>
 export const refusedRename = (table: string) =>
   `Cannot rename ${table}: lake.ts defines it. Rename it there, then run: moraine rename ${table} <new name>`
 
+export const refusedBuiltDrop = (table: string) =>
+  `Cannot drop ${table}: the lake has it. A run's engine drops only what it has created itself`
+
 type Refusal = (table: string, update: Json) => string
 
 /** The words for what a snapshot does. */
