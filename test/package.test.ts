@@ -32,7 +32,7 @@ describe('the package', () => {
     expect(Object.fromEntries(names.map((name, i) => [name, listed[i]]))).toMatchInlineSnapshot(`
       {
         ".": "DefinitionError MoraineError after alert bronze bucket byHand check cron day defineLake divide duckdb every external gold history hour identity lookup manual month openLake principal rule silver sql sqlFile t truncate workers year z",
-        "./serve": "AuditTrail catalog openStorage",
+        "./serve": "AuditTrail catalog openRunRoom openStorage",
         "./sources": "files http inbox ingest logs mysql postgres secret sqlserver",
         "./testing": "MemoryStorage datasetTest expectDataset given storageContract",
       }

@@ -35,7 +35,9 @@ export interface RoomRequest {
   tables: readonly string[]
   /** The state that the run builds on: the newest one, where nothing is said. */
   on?: LakeState
-  /** Without it, this process serves a catalog itself, on this machine, until the room is closed. */
+  /**
+   * Without it, this process serves a catalog itself, on this machine, until the room is closed.
+   */
   served?: ServedCatalog | undefined
 }
 
@@ -61,7 +63,7 @@ export async function openRunRoom(storage: Storage, request: RoomRequest): Promi
   const { run, author, tables, served } = request
   for (const table of tables)
     if (!isManaged(table.split('.')) || table.split('.').length !== 2)
-      throw new MoraineError('usage', `${table} is no table that a run builds`, {
+      throw new MoraineError('usage', `${table} is not a table that a run builds`, {
         hint: 'A table has the name of its tier and its own: gold.daily',
       })
   const log = new CommitLog(storage)
@@ -137,7 +139,9 @@ interface RoomParts {
 
 /** A branch of a run's own, with what an engine needs to build tables there. */
 export class RunRoom {
-  /** The branch; its namespaces are `gold@<branch>` to engines whose catalogs are configured once. */
+  /**
+   * The branch; its namespaces are `gold@<branch>` to engines whose catalogs are configured once.
+   */
   readonly branch: string
   private hasEnded = false
 
@@ -161,8 +165,11 @@ export class RunRoom {
     return tokenOf(this.parts.signer, this.parts.request, seconds)
   }
 
-  /** Lets the engine read tables that the run has built itself, and not published yet. */
-  async show(tables: Readonly<Record<string, TableState>>): Promise<void> {
+  /**
+   * Lets the engine read tables that the run has built itself, and not published yet. What is
+   * `null` is not there for it, so that it can create the table anew.
+   */
+  async show(tables: Record<string, TableState | null>): Promise<void> {
     const { log } = this.parts.branch
     const { author, run } = this.parts.request
     const message = `show ${Object.keys(tables).join(', ')}`

@@ -10,7 +10,9 @@ export interface RunClaim {
   id: string
   /** Its own branch, the only one that it is for. */
   branch: string
-  /** The tables that it may write there: `gold.daily`. All others it may read, as its principal may. */
+  /**
+   * The tables that it may write there: `gold.daily`. All others it may read, as its principal may.
+   */
   tables: readonly string[]
 }
 

@@ -85,9 +85,12 @@ export class Trino {
     throw new Error(`Trino did not start:\n${log.slice(-4000)}`)
   }
 
-  /** @throws Error with Trino's own message. */
-  async run(statement: string): Promise<TrinoResult> {
-    const headers = { 'x-trino-user': 'test', 'x-trino-time-zone': 'UTC' }
+  /**
+   * @param more headers that say more of who asks.
+   * @throws Error with Trino's own message.
+   */
+  async run(statement: string, more: Readonly<Record<string, string>> = {}): Promise<TrinoResult> {
+    const headers = { 'x-trino-user': 'test', 'x-trino-time-zone': 'UTC', ...more }
     const result: TrinoResult = { columns: [], rows: [] }
     let next: string | undefined = `${this.url}/v1/statement`
     let body: string | undefined = statement

@@ -42,20 +42,22 @@ export async function createBranch(
 ): Promise<CommitLog> {
   checkedBranchName(name)
   const info = { ...author, message: `create branch ${name} at commit ${at.number}` }
-  return namedBranch(main, name, at, info)
+  return namedBranch(main, { name, at, info })
 }
 
-/**
- * The same for any name, with words of its own for the history.
- *
- * @param ended names of branches that nobody needs any more: they go with the same commit.
- */
+/** A branch that is to be created. */
+interface NewBranch {
+  name: string
+  at: LakeState
+  info: CommitInfo
+  /** Names of branches that nobody needs any more: they go with the same commit. */
+  ended?: readonly string[]
+}
+
+/** The same for any name, with words of its own for the history. */
 export async function namedBranch(
   main: CommitLog,
-  name: string,
-  at: LakeState,
-  info: CommitInfo,
-  ended: readonly string[] = [],
+  { name, at, info, ended = [] }: NewBranch,
 ): Promise<CommitLog> {
   const state = await main.head()
   if (ownValue(state.branches, name) !== undefined)

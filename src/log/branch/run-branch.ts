@@ -45,7 +45,7 @@ export async function openBranchOfRun(
     await heartbeat.seen
     const dead = await deadRunBranches(storage, await log.head())
     const info = { ...by, message: `open branch ${name} at commit ${at.number}` }
-    return { name, log: await namedBranch(log, name, at, info, dead), heartbeat }
+    return { name, log: await namedBranch(log, { name, at, info, ended: dead }), heartbeat }
   } catch (error) {
     await heartbeat.stop()
     throw error

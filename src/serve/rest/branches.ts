@@ -5,7 +5,7 @@ import { CommitLog } from '../../log/log.js'
 import { ownValue } from '../../own-value.js'
 import type { Storage } from '../../storage/storage.js'
 import type { Principal } from '../principals.js'
-import { forbidden, RestError } from './errors.js'
+import { illegal, RestError } from './errors.js'
 import type { MetadataFiles } from './files.js'
 import { Journal } from './journal.js'
 import type { Locations } from './locations.js'
@@ -68,13 +68,13 @@ export class Branches {
    */
   async named(name: string | undefined, { run }: Pick<Principal, 'run'>): Promise<Branch> {
     if (run && run.branch !== name)
-      throw forbidden(`This token is of run ${run.id}, and for its own branch alone: ${run.branch}`)
+      throw illegal(`This token is of run ${run.id}, and for its own branch alone: ${run.branch}`)
     if (name === undefined || name === 'main') return this.main
     const state = await this.log.head()
     if (isRunBranch(name) && !run) throw none(name, state)
     const own = ownValue(state.branches, name)
     if (run && own === undefined)
-      throw forbidden(`Run ${run.id} has ended: its branch and its token are of no use any more`)
+      throw illegal(`Run ${run.id} has ended: its branch and its token are of no use any more`)
     const id = own ?? (OF_RUN.test(name) ? name : undefined)
     const known = this.known.get(name)
     if (known && known.id === id) return known.branch

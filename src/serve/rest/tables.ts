@@ -11,35 +11,12 @@ import { refuseElsewhere, registered } from './access/contents.js'
 import { refuseCreating, refuseWriting } from './access/rights.js'
 import type { Caller } from './caller.js'
 import { badRequest, noSuch } from './errors.js'
-import type { MetadataPointer } from './files.js'
 import { asLeft, changeOne, type LoadedTable } from './loaded.js'
-import { BuiltTables } from './managed/built.js'
 import { ManagedTables } from './managed/managed-tables.js'
 import { type Identifier, shownName } from './names.js'
-import { refuseManaged } from './namespaces.js'
 import type { Parts } from './parts.js'
 import { managedTable, refuseTaken } from './relations.js'
-
-/** What a client wants changed of one table. */
-export interface TableCommit {
-  identifier: Identifier
-  requirements: readonly Json[]
-  updates: readonly Json[]
-}
-
-/** What a table becomes by a request; it has no place yet where it changes. */
-interface Applied {
-  after: LoadedTable
-  /** Writes its metadata; what a commit says of it then. */
-  save: () => Promise<{
-    at: MetadataPointer
-    relations?: Record<string, ExternalState>
-    tables?: Record<string, TableState>
-  }>
-  /** What it does, and since when its files may lie there, where that is known. */
-  did?: string
-  since?: Date
-}
+import type { Applied, TableCommit } from './table-commit.js'
 
 /**
  * Tables of other engines: made, changed, renamed and dropped by requests, each of which is one
@@ -51,8 +28,6 @@ export class Tables {
   readonly files: Parts['files']
   readonly locations: Parts['locations']
   private readonly namespaces: Parts['namespaces']
-  /** On a run's own branch: those that its engine builds. */
-  readonly built: BuiltTables | undefined
   private readonly managed: ManagedTables
 
   constructor(parts: Parts) {
@@ -61,9 +36,12 @@ export class Tables {
     this.files = parts.files
     this.locations = parts.locations
     this.namespaces = parts.namespaces
-    const { storage, files, locations, ofRun } = parts
-    this.built = ofRun === undefined ? undefined : new BuiltTables(storage, files, locations, ofRun)
-    this.managed = new ManagedTables(storage, files, parts.writable, this.built)
+    this.managed = new ManagedTables(parts)
+  }
+
+  /** On a run's own branch: those that its engine builds. */
+  get built() {
+    return this.managed.built
   }
 
   async create(caller: Caller, identifier: Identifier, request: Json): Promise<LoadedTable> {
@@ -91,19 +69,10 @@ export class Tables {
     const message = `create table ${shownName(identifier)}`
     return changeOne(this, { caller, message }, identifier, async (state) => {
       const metadata = await decide(state)
-      if (this.built) return this.begunAtOnce(this.built, identifier, metadata)
+      if (this.built) return this.built.create(identifier, metadata)
       const at = await this.write(metadata, undefined)
       return { changes: pointTo(identifier, { kind: 'table', ...at }), answer: { at, metadata } }
     })
-  }
-
-  /** A table without rows that a run's engine builds. */
-  private async begunAtOnce(built: BuiltTables, identifier: Identifier, metadata: AnyMetadata) {
-    const { at, state } = await built.save(await built.begun(identifier, metadata))
-    return {
-      changes: { tables: { [shownName(identifier)]: state } },
-      answer: { at, metadata },
-    }
   }
 
   private write(metadata: AnyMetadata, before: ExternalState | undefined) {
@@ -124,7 +93,7 @@ export class Tables {
           managedTable(state, commit.identifier)
             ? await this.managedApplied(state, commit)
             : await (this.built
-                ? this.begun(this.built, caller, state, commit)
+                ? this.built.createWithRows(caller, state, commit)
                 : this.applied(caller, state, commit)),
         )
       const relations: Record<string, ExternalState> = {}
@@ -165,29 +134,6 @@ export class Tables {
     return { after: { at: undefined, metadata }, save, did, since }
   }
 
-  /** What becomes of a table that a run's engine creates together with its rows. */
-  private async begun(
-    built: BuiltTables,
-    caller: Caller,
-    state: LakeState,
-    { identifier, requirements, updates }: TableCommit,
-  ): Promise<Applied> {
-    const name = shownName(identifier)
-    if (!requirements.some(({ type }) => type === 'assert-create')) throw noSuch('table', name)
-    refuseTaken(caller, state, identifier, 'table')
-    checkRequirements(requirements, undefined)
-    const said = updates.find(({ action }) => action === 'set-location')?.location
-    const location = built.locationFor(identifier, said, randomUUID())
-    const metadata = applyUpdates(undefined, updates, { now: Date.now() })
-    const change = await built.begun(identifier, { ...metadata, location })
-    const save = async () => {
-      const { at, state: made } = await built.save(change)
-      return { at, tables: { [name]: made } }
-    }
-    const { did = '', since } = change
-    return { after: { at: undefined, metadata: change.metadata }, save, did, since }
-  }
-
   /** What a table becomes; it has no place yet where it changes. */
   private async applied(caller: Caller, state: LakeState, commit: TableCommit): Promise<Applied> {
     const { identifier, requirements, updates } = commit
@@ -215,7 +161,7 @@ export class Tables {
   async register(caller: Caller, identifier: Identifier, request: Json): Promise<LoadedTable> {
     const message = `register table ${shownName(identifier)}`
     refuseCreating(caller, identifier)
-    if (this.built) refuseManaged(identifier.namespace, 'register a table')
+    if (this.built) throw this.built.refusedRegistering(identifier)
     return changeOne(this, { caller, message }, identifier, async (state) => {
       const replaces = request.overwrite === true && externalOf(state, identifier)?.kind === 'table'
       if (!replaces) refuseTaken(caller, state, identifier, 'table')

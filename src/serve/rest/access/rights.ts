@@ -1,5 +1,5 @@
 import type { Caller } from '../caller.js'
-import { forbidden, noSuch, noSuchNamespace } from '../errors.js'
+import { forbidden, illegal, noSuch, noSuchNamespace, type RestError } from '../errors.js'
 import { type Identifier, type Namespace, shownName, shownNamespace } from '../names.js'
 
 /*
@@ -81,10 +81,13 @@ export function refuseCreatingAll(caller: Caller, namespace: Namespace): void {
     throw mayNot(caller, `create namespace ${shownNamespace(namespace)}`)
 }
 
-const mayNot = ({ principal }: Caller, doing: string) =>
-  forbidden(principal.readOnly ?? `${principal.name} may not ${doing}: ${notGranted(principal)}`)
-
-function notGranted({ run }: Caller['principal']): string {
-  if (!run) return 'access in lake.ts does not grant it'
-  return `this token is of run ${run.id}, which builds ${run.tables.join(', ')}`
+function mayNot({ principal }: Caller, doing: string): RestError {
+  const { name, readOnly, run } = principal
+  if (readOnly) return forbidden(readOnly)
+  // Engines show whoever wrote the definition the reason of this kind of refusal alone.
+  if (run)
+    return illegal(
+      `${name} may not ${doing}: this token is of run ${run.id}, which builds ${run.tables.join(', ')}`,
+    )
+  return forbidden(`${name} may not ${doing}: access in lake.ts does not grant it`)
 }

@@ -78,7 +78,11 @@ export class Credentials {
   ): Promise<Issued | undefined> {
     if (!this.vends || !this.storage.vend || caller.principal.readOnly) return undefined
     const states = await this.branches.statesFor(branch)
-    const writes = mayWrite(caller, table.identifier) && (branch.ofRun === undefined || 'all')
+    const { identifier, at } = table
+    const { built } = branch.tables
+    // Those of other tables could be replaced by whoever may write: they are seen by everybody.
+    const isOwn = built && (at === undefined || built.isOwn(identifier, { metadata: at }))
+    const writes = mayWrite(caller, identifier) && (isOwn ? 'all' : true)
     const grants = await this.places.grants(states, table, writes)
     if (grants.length === 0) return undefined
     const access = await this.accessFor(grants)

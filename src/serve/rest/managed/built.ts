@@ -2,16 +2,20 @@ import { randomUUID } from 'node:crypto'
 import { countOf } from '../../../define/thousands.js'
 import { contentsOf } from '../../../iceberg/difference.js'
 import { isSameId, type TableMetadata } from '../../../iceberg/spec/metadata.js'
+import { applyUpdates } from '../../../iceberg/spec/updates/apply.js'
 import type { AnyMetadata } from '../../../iceberg/spec/updates/metadata-json.js'
+import { checkRequirements } from '../../../iceberg/spec/updates/requirements.js'
 import { Table } from '../../../iceberg/table.js'
-import type { TableState } from '../../../log/commit.js'
-import type { Storage } from '../../../storage/storage.js'
-import { illegal } from '../errors.js'
-import type { MetadataFiles } from '../files.js'
-import { type Locations, PATHS } from '../locations.js'
+import type { LakeState, TableState } from '../../../log/commit.js'
+import type { Caller } from '../caller.js'
+import { illegal, noSuch, type RestError } from '../errors.js'
+import { PATHS } from '../locations.js'
 import { type Identifier, shownName } from '../names.js'
+import type { Parts } from '../parts.js'
+import { refuseTaken } from '../relations.js'
+import type { Applied, TableCommit } from '../table-commit.js'
 import { type Added, checkedSnapshots } from './added.js'
-import type { ManagedChange } from './managed-tables.js'
+import type { ManagedChange } from './change.js'
 import { refusing } from './written.js'
 
 /** What the log says of a table before anything is in it; the run says by which definition. */
@@ -22,16 +26,22 @@ const EMPTY = { definition: {}, rows: 0, bytes: 0, files: 0 }
  * run, and whatever they name lies with them.
  */
 export class BuiltTables {
+  private readonly storage: Parts['storage']
+  private readonly files: Parts['files']
+  private readonly locations: Parts['locations']
+
+  /** @param ofRun the name of the branch. */
   constructor(
-    private readonly storage: Storage,
-    private readonly files: MetadataFiles,
-    private readonly locations: Locations,
-    /** The branch. */
+    { storage, files, locations }: Pick<Parts, 'storage' | 'files' | 'locations'>,
     private readonly ofRun: string,
-  ) {}
+  ) {
+    this.storage = storage
+    this.files = files
+    this.locations = locations
+  }
 
   /** Whether a table is one that was created on this branch. */
-  isOwn(identifier: Identifier, { metadata }: TableState): boolean {
+  isOwn(identifier: Identifier, { metadata }: Pick<TableState, 'metadata'>): boolean {
     return metadata.startsWith(`${this.folderFor(identifier)}/`)
   }
 
@@ -60,8 +70,43 @@ export class BuiltTables {
     )
   }
 
+  /** Why no metadata file of a client's own is taken for a table. */
+  refusedRegistering(identifier: Identifier): RestError {
+    return illegal(
+      `Cannot register ${shownName(identifier)}: what a run builds is created on its own branch`,
+    )
+  }
+
+  /** A table without rows, and the commit that makes it. */
+  async create(identifier: Identifier, metadata: AnyMetadata) {
+    const { at, state } = await this.save(await this.begun(identifier, metadata))
+    return { changes: { tables: { [shownName(identifier)]: state } }, answer: { at, metadata } }
+  }
+
+  /** What becomes of a table that is created together with its rows. */
+  async createWithRows(
+    caller: Caller,
+    state: LakeState,
+    { identifier, requirements, updates }: TableCommit,
+  ): Promise<Applied> {
+    const name = shownName(identifier)
+    if (!requirements.some(({ type }) => type === 'assert-create')) throw noSuch('table', name)
+    refuseTaken(caller, state, identifier, 'table')
+    checkRequirements(requirements, undefined)
+    const said = updates.find(({ action }) => action === 'set-location')?.location
+    const location = this.locationFor(identifier, said, randomUUID())
+    const metadata = applyUpdates(undefined, updates, { now: Date.now() })
+    const change = await this.begun(identifier, { ...metadata, location })
+    const save = async () => {
+      const { at, state: made } = await this.save(change)
+      return { at, tables: { [name]: made } }
+    }
+    const { did = '', since } = change
+    return { after: { at: undefined, metadata: change.metadata }, save, did, since }
+  }
+
   /** What becomes of a table that a run's engine begins, by its first metadata. */
-  async begun(identifier: Identifier, metadata: AnyMetadata): Promise<ManagedChange> {
+  private async begun(identifier: Identifier, metadata: AnyMetadata): Promise<ManagedChange> {
     const name = shownName(identifier)
     const folder = this.locations.pathOf(metadata.location) as string
     if (await this.isTaken(folder))
@@ -111,7 +156,7 @@ export class BuiltTables {
   }
 
   /** Writes the first metadata of a table. */
-  async save({ metadata, state }: ManagedChange) {
+  private async save({ metadata, state }: ManagedChange) {
     const folder = state.metadata.slice(0, -1)
     const at = await this.files.write(folder, metadata, randomUUID())
     return { at, state: { ...state, ...at } }

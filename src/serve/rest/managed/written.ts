@@ -27,7 +27,7 @@ export async function writtenAt(
 ): Promise<number> {
   const path = table.pathOf(location)
   if (!path.startsWith(folder) || !isBelow(path) || /[?#]/.test(path))
-    throw new Error(`${location} is not below ${storage.locate(folder)}`)
+    throw new Error(`${location} is not below ${storage.locate(folder.replace(/\/$/, ''))}`)
   const found = await storage.stat(path)
   if (!found) throw new Error(`${location} is missing`)
   if (bytes !== undefined && found.size !== bytes)

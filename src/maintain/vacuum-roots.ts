@@ -1,0 +1,172 @@
+import { MoraineError } from '../errors.js'
+import { filesOfAllSnapshots } from '../iceberg/all-files.js'
+import { realEffects } from '../iceberg/effects.js'
+import { FOREIGN } from '../iceberg/foreign-path.js'
+import { Manifests } from '../iceberg/manifests.js'
+import { Table, type TablePointer } from '../iceberg/table.js'
+import { isDeletedBranch } from '../log/branch/named.js'
+import type { ExternalChanges, LakeState } from '../log/commit.js'
+import type { CommitLog } from '../log/log.js'
+import { quarantinedIn } from '../log/quarantined.js'
+import { Batches } from '../step/batches.js'
+import type { Storage } from '../storage/storage.js'
+
+/**
+ * What an earlier commit leads to can't be mended by building it anew: the lake of now is whole by
+ * then.
+ */
+async function atCommit(number: number, look: () => Promise<void>): Promise<void> {
+  try {
+    await look()
+  } catch (error) {
+    if (!(error instanceof MoraineError) || error.retryable) throw error
+    const { kind, message, path } = error
+    throw new MoraineError(kind, `${message}; commit ${number} refers to it`, {
+      cause: error,
+      ...(path === undefined ? {} : { path }),
+      hint: 'Restore it from a backup. If the newest state is complete (moraine verify --head), you can instead expire the commits that refer to it: moraine vacuum with a --history that is shorter than their age. Nothing was removed.',
+    })
+  }
+}
+
+/** The files that commits lead to. */
+export class Roots {
+  private readonly used = new Set<string>()
+  /** Metadata files that were followed, and whether to all of their snapshots. */
+  private readonly metadata = new Map<string, boolean>()
+  /** What tables of other engines name: apart, as they may name anything. */
+  private readonly foreign = new Set<string>()
+  /** Lists and manifests of other engines that were read. */
+  private readonly read = new Set<string>()
+  /**
+   * A table of another engine has manifests outside of the lake: they may name any of its files.
+   */
+  private isUntold = false
+  /** The last commit of each branch that was followed. */
+  private readonly followed = new Map<string, number>()
+  private readonly manifests: Manifests
+  private readonly batches: Batches
+
+  /** @param since tables forget older snapshots than that, which nothing names. */
+  constructor(
+    private readonly storage: Storage,
+    private readonly since?: Date,
+  ) {
+    this.manifests = new Manifests(storage)
+    this.batches = new Batches(storage)
+  }
+
+  /** Whether a file is one that commits lead to, or may be. */
+  lead(path: string): boolean {
+    const isForeign = this.foreign.has(path) || (this.isUntold && path.startsWith(FOREIGN))
+    return this.used.has(path) || isForeign
+  }
+
+  /**
+   * All that is visible from commit `horizon` of main on, and on other branches from its time on.
+   */
+  async follow(log: CommitLog, horizon: number): Promise<void> {
+    const time = (await log.stateAt(horizon)).time
+    const ids = await this.storage.folders('_moraine/log/')
+    const head = await log.head()
+    for (const id of ids) {
+      // Whoever names a branch meanwhile looks behind that for what this vacuum has announced.
+      if (isDeletedBranch(id, head)) continue
+      if (id === log.branch) await this.commits(log, horizon)
+      const branch = id === log.branch ? undefined : await log.openBranch(id)
+      if (branch)
+        await this.commits(branch, time ? (await branch.stateAt(new Date(time))).number : 0)
+    }
+  }
+
+  /** What a branch's own commits lead to; of those it shares with another, that one knows. */
+  private async commits(log: CommitLog, first: number): Promise<void> {
+    const head = await log.head()
+    await this.state(head, true)
+    const done = this.followed.get(log.branch)
+    this.followed.set(log.branch, head.number)
+    if (done === undefined && first > log.forkedAt && first < head.number)
+      await atCommit(first, async () => this.state(await log.stateAt(first)))
+    const from = Math.max(first, log.forkedAt, done ?? 0)
+    for (let number = from + 1; number < head.number; number++) {
+      const entry = await log.entry(number)
+      if (!entry) throw new MoraineError('corrupt', `commit ${number} of the log is missing`)
+      const { tables = {}, batches = [], watermarks = {}, external } = entry.commit.changes
+      await atCommit(number, async () => {
+        for (const table of Object.values(tables)) if (table) await this.table(table)
+        await this.external(external)
+        await this.pointers(batches)
+      })
+      this.indexes(watermarks)
+    }
+  }
+
+  private async state(
+    { tables, batches, watermarks, external }: LakeState,
+    isHead = false,
+  ): Promise<void> {
+    for (const table of Object.values(tables)) await this.table(table, isHead)
+    await this.external(external, isHead)
+    await this.pointers(Object.values(batches).flat())
+    this.indexes(watermarks)
+  }
+
+  private async pointers(pointers: readonly { manifest: string }[]): Promise<void> {
+    for (const pointer of pointers) {
+      if (this.used.has(pointer.manifest)) continue
+      const { files } = await this.batches.manifest(pointer as never)
+      this.used.add(pointer.manifest)
+      for (const { data, original } of files) {
+        this.used.add(data)
+        if (original) this.used.add(original.path)
+      }
+    }
+  }
+
+  private indexes(watermarks: Readonly<Record<string, unknown>>): void {
+    for (const watermark of Object.values(watermarks)) {
+      const path = (watermark as { index?: { path?: string } } | null)?.index?.path
+      if (path) this.used.add(path)
+    }
+    for (const { object } of quarantinedIn({ watermarks })) this.used.add(object.original.path)
+  }
+
+  /**
+   * What other engines keep: all snapshots of their tables, whatever branch or tag they are of.
+   * What an engine has let go since, it may have removed by itself; then nobody can read what that
+   * named.
+   */
+  private async external({ relations = {} }: ExternalChanges = {}, isHead = false): Promise<void> {
+    const isGone = async (path: string) => !isHead && !(await this.storage.stat(path))
+    const known = { manifest: (path: string) => this.read.has(path), isGone }
+    for (const relation of Object.values(relations)) {
+      if (!relation || this.read.has(relation.metadata)) continue
+      if (await isGone(relation.metadata)) continue
+      this.read.add(relation.metadata)
+      this.foreign.add(relation.metadata)
+      if (relation.kind === 'view') continue
+      for await (const { path, leadsOn } of filesOfAllSnapshots(this.storage, relation, known)) {
+        if (path !== undefined) this.foreign.add(path)
+        else if (leadsOn) this.isUntold = true
+        if (path !== undefined && leadsOn) this.read.add(path)
+      }
+    }
+  }
+
+  /**
+   * A version of a table: its metadata, and what its current snapshot leads to, and those that a
+   * tag names. Of a version that engines see, all snapshots: they may be asked for any.
+   */
+  private async table({ metadata, sha256 }: TablePointer, isHead = false): Promise<void> {
+    const done = this.metadata.get(metadata)
+    if (done !== undefined && (done || !isHead)) return
+    this.metadata.set(metadata, isHead)
+    this.used.add(metadata)
+    const at = { metadata, ...(sha256 ? { sha256 } : {}) }
+    const { storage, since, manifests } = this
+    const version = await Table.load(storage, at, realEffects, manifests)
+    const table = since ? version.expired(since) : version
+    const isKnown = (path: string) => this.used.has(path)
+    for await (const path of table.paths(isKnown, { others: isHead })) this.used.add(path)
+  }
+}
