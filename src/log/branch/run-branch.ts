@@ -56,10 +56,7 @@ export async function openBranchOfRun(
  * Branches whose runs are known to be dead, or were not heard of for a week. What ends them has
  * their runs fail, should one live all the same: vacuum may remove what it has written.
  */
-export async function deadRunBranches(
-  storage: Storage,
-  { branches = {} }: LakeState,
-): Promise<string[]> {
+async function deadRunBranches(storage: Storage, { branches = {} }: LakeState): Promise<string[]> {
   const names = Object.keys(branches).filter(isRunBranch)
   if (names.length === 0) return []
   const { live } = await lookForLive(storage, Date.now())
