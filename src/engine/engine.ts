@@ -322,6 +322,19 @@ export interface Parser {
   trees(texts: readonly string[]): Promise<string[]>
   /** An expression of such a tree as SQL again. */
   text(expression: unknown): Promise<string>
+  /**
+   * A query over tables as the engine understands it, before it is optimized: every column found,
+   * every cast said. JSON of the engine's own, which \`sql/bound\` reads; whole numbers beyond 2^53
+   * are bigint.
+   */
+  boundPlan(sql: string, tables: readonly BoundTable[]): Promise<unknown>
+}
+
+/** A table that a query is bound on. */
+export interface BoundTable {
+  schema: string
+  name: string
+  fields: readonly Field[]
 }
 
 /**

@@ -4,6 +4,7 @@ import { mkdir, mkdtemp, open, readFile, rm, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
+import { parseJson } from '../../src/iceberg/json.js'
 import { freePort } from './servers.js'
 
 /** The folder of a Trino server with its plugin for Iceberg. */
@@ -104,7 +105,7 @@ export class Trino {
         continue
       }
       if (!answer.ok) throw new Error(`Trino answered ${answer.status}: ${await answer.text()}`)
-      const page = (await answer.json()) as Page
+      const page = parseJson(await answer.text()) as Page
       if (page.error) throw new Error(page.error.message)
       if (page.columns) result.columns = page.columns
       for (const row of page.data ?? []) result.rows.push(row)

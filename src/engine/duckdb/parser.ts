@@ -1,5 +1,6 @@
 import { quoteText } from '../../define/sql/sql.js'
-import type { Parser } from '../engine.js'
+import type { BoundTable, Parser } from '../engine.js'
+import { boundPlan } from './bound-plan.js'
 import type { Statements } from './statements.js'
 
 /** DuckDB's own parser. */
@@ -41,6 +42,10 @@ export class DuckDBParser implements Parser {
     const tree = JSON.stringify({ error: false, statements: [{ node, named_param_map: [] }] })
     const [row] = await this.statements.rows(`SELECT json_deserialize_sql(${quoteText(tree)}) AS t`)
     return String(row?.t).replace(/^SELECT /, '')
+  }
+
+  boundPlan(sql: string, tables: readonly BoundTable[]): Promise<unknown> {
+    return boundPlan(sql, tables)
   }
 }
 
