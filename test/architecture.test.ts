@@ -382,7 +382,7 @@ const namingTypes = [
 ]
 
 /**
- * Files with words that DuckDB has too: in SQL of other databases, or in what is said to people.
+ * Files with words that DuckDB has too: in SQL of other engines, or in what is said to people.
  */
 const ofOthers = [
   'catalog/crawl/database-types',
@@ -403,6 +403,14 @@ const ofOthers = [
   'source/database/postgres/remote',
   'source/database/postgres/session',
   'source/database/sqlserver/session',
+  'sql/bound/read',
+  'sql/bound/rules/aggregates',
+  'sql/bound/rules/casts',
+  'sql/bound/rules/numbers',
+  'sql/bound/rules/operators',
+  'sql/bound/rules/texts',
+  'sql/bound/rules/times',
+  'sql/bound/types',
 ]
 
 /** Files that import more than 18 others: none is to be added. */

@@ -122,7 +122,9 @@ function functionOf(raw: Raw, at: Offset): Expression {
   return call(name, args, type, at)
 }
 
-/** The whole number in `CAST(trunc(CAST(3 AS DOUBLE)) AS INTEGER)`, which an interval is made of. */
+/**
+ * The whole number in `CAST(trunc(CAST(3 AS DOUBLE)) AS INTEGER)`, which an interval is made of.
+ */
 function wholeIn(expression: Expression): bigint | undefined {
   if (expression.is === 'cast') return wholeIn(expression.of)
   if (expression.is === 'call' && expression.name === 'trunc')

@@ -102,7 +102,9 @@ export type Operator = { types: readonly BoundType[] } & (
       left: Operator
       right: Operator
       conditions: readonly JoinCondition[]
-      /** Conditions over the columns of both sides: those of the left one, then those of the right. */
+      /**
+       * Conditions over the columns of both sides: those of the left one, then those of the right.
+       */
       predicates: readonly Expression[]
     }
   | { is: 'cross'; left: Operator; right: Operator }
@@ -130,6 +132,8 @@ export class NotPortable extends Error {
     message: string,
     readonly hint: string,
     readonly at: Offset,
+    /** What to look for in the SQL, where it is not known where it stands. */
+    readonly near?: string | undefined,
   ) {
     super(message)
   }

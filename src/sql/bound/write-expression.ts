@@ -166,6 +166,7 @@ export class ExpressionWriter {
         `${what}: ${this.target.title} ${refused}`,
         hint ?? COMPUTE,
         site.at ?? site.args.find(({ at }) => at !== undefined)?.at,
+        wordOf(what),
       )
     }
   }
@@ -175,6 +176,7 @@ export class ExpressionWriter {
       `${what} is not known to give the same on ${this.target.title}`,
       hint || COMPUTE,
       at,
+      wordOf(what),
     )
   }
 
@@ -192,6 +194,9 @@ function typeIn(target: Target, type: BoundType, at: Offset): string {
     at,
   )
 }
+
+/** The name that something begins with, if it does with one. */
+const wordOf = (what: string) => /^([a-z]\w*)\(/.exec(what)?.[1]
 
 /** A call as people read it: `round(DECIMAL(12,2), INTEGER)`. */
 function signature(name: string, args: readonly Expression[]): string {

@@ -219,7 +219,9 @@ export async function tryCases(
 
 const list = (cases: readonly Case[]) => cases.map(({ sql }, i) => `${sql} AS r${i}`).join(', ')
 
-/** Whether a whole number has more digits than others hold, or a day is of no year from 1 to 9999. */
+/**
+ * Whether a whole number has more digits than others hold, or a day is of no year from 1 to 9999.
+ */
 const beyond = (text: string | null, most: number) =>
   (text !== null && (/^-?(\d+)$/.exec(text)?.[1]?.length ?? 0) > most) ||
   /^-?\d{5,}-\d\d-\d\d|^-?\d{1,3}-\d\d-\d\d|\(BC\)/.test(text ?? '')

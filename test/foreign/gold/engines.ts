@@ -17,6 +17,9 @@ export interface Answering {
   stop(): Promise<void>
 }
 
+/** Times come with all of their digits. */
+const PRECISE = { 'x-trino-client-capabilities': 'PARAMETRIC_DATETIME' }
+
 /** A value as all engines' answers have it. */
 export function plainValue(value: unknown): string | null {
   if (value === null || value === undefined) return null
@@ -43,7 +46,7 @@ class TrinoAnswers implements Answering {
   constructor(private readonly trino: Trino) {}
 
   async answer(sql: string): Promise<Answer> {
-    const { columns, rows } = await this.trino.run(sql, 'PARAMETRIC_DATETIME')
+    const { columns, rows } = await this.trino.run(sql, PRECISE)
     return {
       types: columns.map(({ type }) => type.replace(', ', ',')),
       rows: rows.map((row) => row.map(plainValue)),

@@ -1,0 +1,3 @@
+-- upper(VARCHAR): Trino has other letters for some of Unicode
+-- Let DuckDB compute this dataset
+-- at: upper(name) as name from silver.customers

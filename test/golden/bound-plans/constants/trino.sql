@@ -1,0 +1,3 @@
+WITH s1 AS (SELECT 1 AS c0),
+s2 AS (SELECT BIGINT '9007199254740993' AS c0, CAST(DECIMAL '1.50' AS decimal(3,2)) AS c1, INTEGER '-7' AS c2, CAST(DECIMAL '0.0001' AS decimal(9,4)) AS c3, CAST(DECIMAL '123456789012345678901234567890' AS decimal(38,0)) AS c4, CAST('it''s' AS varchar) AS c5, TRUE AS c6, CAST(NULL AS integer) AS c7 FROM s1)
+SELECT CAST(c0 AS bigint) AS "big", CAST(c1 AS decimal(3,2)) AS "price", CAST(c2 AS integer) AS "below", CAST(c3 AS decimal(9,4)) AS "small", CAST(c4 AS decimal(38,0)) AS "huge", CAST(c5 AS varchar) AS "text", CAST(c6 AS boolean) AS "yes", CAST(c7 AS integer) AS "nothing" FROM s2

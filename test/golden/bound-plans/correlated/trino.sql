@@ -1,0 +1,3 @@
+-- a subquery that reads columns of the query around it can't be written for other engines
+-- Leave it out, or let DuckDB compute this dataset
+-- at: = c.id)

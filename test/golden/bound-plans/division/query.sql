@@ -1,0 +1,1 @@
+select amount / 3 as third from silver.orders

@@ -1,0 +1,3 @@
+-- DOUBLE / DOUBLE: Spark SQL fails where the divisor is zero
+-- Let DuckDB compute this dataset
+-- at: / 3 as third from silver.orders

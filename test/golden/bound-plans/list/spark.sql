@@ -1,0 +1,3 @@
+-- list(BIGINT) is not known to give the same on Spark SQL
+-- Let DuckDB compute this dataset
+-- at: list

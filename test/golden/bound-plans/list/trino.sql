@@ -1,0 +1,3 @@
+-- list(BIGINT) is not known to give the same on Trino
+-- Let DuckDB compute this dataset
+-- at: list

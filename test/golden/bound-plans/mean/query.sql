@@ -1,0 +1,3 @@
+select customer,
+  avg(amount) as mean
+from silver.orders group by customer

@@ -1,0 +1,3 @@
+-- avg(DECIMAL(12,2)): Spark SQL has another mean in the last digits
+-- Divide exactly: divide(sql`sum(…)`, sql`count(…)`, scale)
+-- at: avg

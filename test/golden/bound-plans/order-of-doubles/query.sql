@@ -1,0 +1,1 @@
+select id from silver.orders order by weight limit 3

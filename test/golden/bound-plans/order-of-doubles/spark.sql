@@ -1,0 +1,3 @@
+-- ORDER BY of DOUBLE is not known to give the same on Spark SQL
+-- Engines compare its values in other ways; keep the column as a decimal or a text
+-- at: the query

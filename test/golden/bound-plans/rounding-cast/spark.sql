@@ -1,0 +1,3 @@
+-- a cast of DOUBLE to DECIMAL(12,2): Spark SQL rounds doubles otherwise
+-- Keep the column as a decimal, and divide with divide(dividend, divisor, scale)
+-- at: cast(weight as decimal(12, 2)) as weight from silver.orders

@@ -1,0 +1,12 @@
+WITH s1 AS (SELECT `amount` AS c0, `customer` AS c1 FROM `silver`.`orders`),
+s2 AS (SELECT c0, c1 FROM s1 WHERE (c0 > CAST('10.00' AS decimal(12,2)))),
+s3 AS (SELECT c1 AS c0 FROM s2),
+s4 AS (SELECT c0 FROM s3),
+s5 AS (SELECT `id` AS c0 FROM `silver`.`customers`),
+s6 AS (SELECT c0 FROM s5),
+s7 AS (SELECT c0 FROM s4 UNION DISTINCT SELECT c0 FROM s6),
+s8 AS (SELECT DISTINCT c0 FROM s7),
+s9 AS (SELECT c0 FROM s3),
+s10 AS (SELECT c0 FROM s8 EXCEPT DISTINCT SELECT c0 FROM s9),
+s11 AS (SELECT DISTINCT c0 FROM s10)
+SELECT CAST(c0 AS int) AS `customer` FROM s11
