@@ -1,10 +1,9 @@
 import { availableParallelism } from 'node:os'
 import { fullName } from '../define/dataset.js'
-import { checkedAgainst, inputsOf, isBuilt } from '../define/inputs.js'
+import { inputsOf, isBuilt } from '../define/inputs.js'
 import { limitOf } from '../define/limits.js'
-import type { AnyDataset } from '../define/model.js'
 import type { Stage } from '../plan/plan.js'
-import { Pool } from '../process/pool.js'
+import { Lanes } from '../process/pool.js'
 import type { BuildOutcome } from '../step/built.js'
 import type { RunContext } from '../step/context.js'
 import type { Externals } from '../step/external/externals.js'
@@ -12,10 +11,7 @@ import { buildStep, type TableStage } from './build-step.js'
 import type { RunOptions } from './options.js'
 import type { RunRecorder } from './recorder.js'
 import type { Steps } from './steps.js'
-
-function readsBronzeAlone(dataset: AnyDataset): boolean {
-  return [...inputsOf(dataset), ...checkedAgainst(dataset)].every(({ tier }) => tier === 'bronze')
-}
+import { FEW_ROWS, type Weight, weightsOf } from './weight.js'
 
 /** The second phase of a run: its silver and gold stages. */
 export class BuildPhase {
@@ -34,9 +30,10 @@ export class BuildPhase {
 
   /** Builds silver and gold as the plan allows; a failed step stops only what depends on it. */
   async run(context: RunContext): Promise<BuildOutcome[]> {
-    const pool = new Pool(this.options.stepsAtOnce ?? availableParallelism())
+    const lanes = new Lanes(this.options.stepsAtOnce ?? availableParallelism())
     const built: BuildOutcome[] = []
     const finished = new Map<string, Promise<void>>()
+    const weights = weightsOf(this.stages, context.relations.view)
     const one = async (stage: TableStage) => {
       const { dataset, name, after } = stage
       await Promise.all(after.map((other) => finished.get(other)))
@@ -44,17 +41,16 @@ export class BuildPhase {
         .filter(isBuilt)
         .find((input) => this.steps.stopped(fullName(input)))
       if (broken) return this.steps.blocked(name, fullName(broken))
-      await pool.run(() => this.step(context, stage, built))
+      const { rows, way } = weights.get(name) as Weight
+      await lanes.run(() => this.step(context, stage, built), {
+        weight: way,
+        isShort: rows <= FEW_ROWS,
+      })
     }
-    // The largest first, as far as the plan allows.
-    const rowsIn = ({ dataset }: TableStage) =>
-      inputsOf(dataset)
-        .flatMap((input) => context.relations.view.batches[fullName(input)] ?? [])
-        .reduce((sum, batch) => sum + batch.rows, 0)
-    const heavy = this.stages
-      .filter(({ dataset }) => dataset.tier === 'silver' && readsBronzeAlone(dataset))
-      .sort((a, b) => rowsIn(b) - rowsIn(a))
-    for (const stage of new Set([...heavy, ...this.stages])) finished.set(stage.name, one(stage))
+    // What begins at once takes the first places in this order, too.
+    const wayOf = ({ name }: TableStage) => weights.get(name)?.way ?? 0
+    const ordered = this.stages.toSorted((a, b) => wayOf(b) - wayOf(a))
+    for (const stage of ordered) finished.set(stage.name, one(stage))
     await Promise.all(finished.values())
     return built
   }

@@ -8,7 +8,7 @@ import { thousands } from '../define/thousands.js'
 import type { LakeState } from '../log/commit.js'
 import type { Decision } from '../plan/decision.js'
 import type { IntakeStage } from '../plan/plan.js'
-import { Pool } from '../process/pool.js'
+import { Lanes } from '../process/pool.js'
 import type { RunContext } from '../step/context.js'
 import type { StepResult } from '../step/events.js'
 import type { Prepared } from './prepare.js'
@@ -21,6 +21,9 @@ function isSharedPlace({ from }: Bronze): boolean {
   return from.kind === 'inbox' || from.kind === 'ingest' || from.kind === 'files'
 }
 
+/** Bytes of files up to which reading them waits more than it computes. */
+const FEW_BYTES = 8 * 2 ** 20
+
 /** The first phase of a run: the stages that read sources. */
 export class IntakePhase {
   constructor(
@@ -32,17 +35,25 @@ export class IntakePhase {
 
   /** Takes in all selected sources; returns the state with their batches. */
   async run(context: RunContext, begun: LakeState): Promise<LakeState> {
-    const pool = new Pool(availableParallelism())
+    const lanes = new Lanes(availableParallelism())
     const { stages, offers } = this.prepared
     const bytes = ({ dataset }: IntakeStage) => {
       const { discovery } = offers.get(dataset) ?? {}
-      return discovery && 'bytes' in discovery ? discovery.bytes : 0
+      return discovery && 'bytes' in discovery ? discovery.bytes : undefined
     }
-    // The largest first, so that no long one is left alone at the end.
-    const ordered = stages
+    const work = stages
       .filter((stage) => stage.kind === 'intake')
-      .sort((a, b) => bytes(b) - bytes(a))
-    await Promise.all(ordered.map((stage) => pool.run(() => this.stage(context, begun, stage))))
+      .map((stage) => ({
+        stage,
+        weight: bytes(stage) ?? 0,
+        isShort: (bytes(stage) ?? Infinity) <= FEW_BYTES,
+      }))
+      // The largest first, so that no long one is left alone at the end.
+      .sort((a, b) => b.weight - a.weight)
+    const all = work.map(({ stage, ...how }) =>
+      lanes.run(() => this.stage(context, begun, stage), how),
+    )
+    await Promise.all(all)
     return context.log.head()
   }
 

@@ -7,7 +7,10 @@
 const LF = 10
 const CR = 13
 
-/** States are numbers; bytes are of few kinds, so that all steps are close at hand. */
+/**
+ * States are numbers; bytes are of few kinds, so that all steps are close at hand. It is plain data,
+ * and its tables are shared by threads that are handed it.
+ */
 export interface Machine extends Steps {
   /** The state at the start of a line. */
   readonly start: number
@@ -16,10 +19,13 @@ export interface Machine extends Steps {
    * This state and those of lesser numbers say that something is wrong.
    */
   readonly ragged: number
-  /** Whether the texts of a column's type are known. */
-  isKnown(column: number): boolean
-  /** Numbers of the states that are only reached where a field of a column fails. */
-  failures(column: number): number[]
+  /** For each column, whether the texts of its type are known. */
+  readonly known: readonly boolean[]
+}
+
+/** Numbers of the states that are only reached where a field of a column fails. */
+export function failuresOf({ known: { length } }: Machine, column: number): number[] {
+  return [column, length + column, ...(column === length - 1 ? [2 * length] : [])]
 }
 
 /**
@@ -68,8 +74,7 @@ export function machineOf(
     ...draft.steps(ragged),
     start: first,
     ragged,
-    isKnown: (column) => shapes[column] !== undefined,
-    failures: (column) => [column, n + column, ...(column === n - 1 ? [ended] : [])],
+    known: shapes.map((shape) => shape !== undefined),
   }
 }
 
@@ -141,7 +146,7 @@ class Draft {
       return kind
     })
     const shift = Math.ceil(Math.log2(known.size))
-    const table = new Uint16Array(this.rows.length << shift)
+    const table = words(this.rows.length << shift)
     for (const [state, row] of this.rows.entries())
       for (const [byte, to] of row.entries()) table[(state << shift) | (kinds[byte] as number)] = to
     const pairs =
@@ -155,7 +160,7 @@ class Draft {
 }
 
 function pairsOf(table: Uint16Array, kinds: Uint8Array, shift: number, wrong: number): Pairs {
-  const found = new Uint16Array(table.length << shift)
+  const found = words(table.length << shift)
   for (let state = 0; state < table.length >> shift; state++)
     for (let first = 0; first < 1 << shift; first++) {
       const between = table[(state << shift) | first] as number
@@ -165,16 +170,18 @@ function pairsOf(table: Uint16Array, kinds: Uint8Array, shift: number, wrong: nu
         found[place] = between <= wrong || to <= wrong ? CAREFULLY : to
       }
     }
-  const words = new Uint16Array(1 << 16)
+  const kindOf = words(1 << 16)
   const bytes = new Uint8Array(2)
   const word = new Uint16Array(bytes.buffer)
   for (let first = 0; first < BYTES; first++)
     for (let second = 0; second < BYTES; second++) {
       bytes.set([first, second])
-      words[word[0] as number] = ((kinds[first] as number) << shift) | (kinds[second] as number)
+      kindOf[word[0] as number] = ((kinds[first] as number) << shift) | (kinds[second] as number)
     }
-  return { table: found, kinds: words, shift: 2 * shift }
+  return { table: found, kinds: kindOf, shift: 2 * shift }
 }
+
+const words = (count: number) => new Uint16Array(new SharedArrayBuffer(count * 2))
 
 /**
  * Adds the states of a type's texts, which are reached from `start`. @returns those at which a text

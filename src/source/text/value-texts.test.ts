@@ -4,7 +4,8 @@ import { amount } from '../../../test/support/effort.js'
 import { engineSession } from '../../../test/support/engine.js'
 import { seed } from '../../../test/support/seed.js'
 import { quoteText } from '../../define/sql/sql.js'
-import { ValueTexts } from './value-texts.js'
+import type { Machine } from './value-machine.js'
+import { machineFor, ValueTexts, valueColumns } from './value-texts.js'
 
 const session = engineSession()
 
@@ -108,11 +109,9 @@ function look(
   { delimiter = '|', skip = 0, pieces = [] as number[] } = {},
 ) {
   const named = columns.map((type, i) => ({ name: `c${i}`, type }))
-  const texts = ValueTexts.of({
-    columns: named,
-    delimiter: delimiter.charCodeAt(0),
-    skip,
-  }) as ValueTexts
+  const layout = { columns: named, delimiter: delimiter.charCodeAt(0), skip }
+  const machine = machineFor(layout) as Machine
+  const texts = new ValueTexts(machine, skip)
   const bytes = Buffer.from(content)
   let at = 0
   for (const piece of pieces) {
@@ -120,7 +119,7 @@ function look(
     at = Math.min(at + piece, bytes.length)
   }
   texts.take(bytes.subarray(at))
-  return texts.result()
+  return valueColumns(layout, machine, [texts.result()])
 }
 
 it('columns that are found give back every text, or the engine refuses them', async () => {
@@ -216,7 +215,7 @@ it('a byte order mark is no part of the first field', () => {
 
 it('gives up where there are more columns than it can keep at hand', () => {
   const many = Array.from({ length: 2000 }, (_, i) => ({ name: `c${i}`, type: 'BIGINT' }))
-  expect(ValueTexts.of({ columns: many, delimiter: 124, skip: 0 })).toBeUndefined()
+  expect(machineFor({ columns: many, delimiter: 124, skip: 0 })).toBeUndefined()
   expect(
     look(
       Array.from({ length: 300 }, () => 'BIGINT'),

@@ -1,4 +1,4 @@
-import { CAREFULLY, type Machine, machineOf, type Pairs } from './value-machine.js'
+import { CAREFULLY, failuresOf, type Machine, machineOf, type Pairs } from './value-machine.js'
 
 const LF = 10
 /** A byte order mark. */
@@ -35,22 +35,18 @@ export class ValueTexts {
   private readonly wrong: Uint8Array
   private state: number
   private last = LF
-  private isFirst = true
 
-  private constructor(
-    private readonly columns: readonly TextColumn[],
+  /**
+   * @param skips lines at the start that are not looked at.
+   * @param isFirst whether it begins with the text itself, rather than with a later line.
+   */
+  constructor(
     private readonly machine: Machine,
     private skips: number,
+    private isFirst = true,
   ) {
     this.wrong = new Uint8Array(machine.ragged + 1)
     this.state = machine.start
-  }
-
-  /** `undefined` where there are too many columns for it. */
-  static of({ columns, delimiter, skip }: TextLayout): ValueTexts | undefined {
-    const types = columns.map(({ type }) => type)
-    const machine = machineOf(types, delimiter)
-    return machine && new ValueTexts(columns, machine, skip)
   }
 
   /** Takes the next bytes of the text. */
@@ -63,28 +59,20 @@ export class ValueTexts {
     this.last = bytes[bytes.length - 1] as number
   }
 
-  /**
-   * The columns that can be read as values, with their types; `undefined` where lines have other
-   * numbers of fields.
-   */
-  result(): ReadonlyMap<string, string> | undefined {
+  /** Whether lines are left that are not to be looked at. */
+  get isSkipping(): boolean {
+    return this.skips > 0
+  }
+
+  /** Which states were reached that say that something is wrong. */
+  result(): Uint8Array {
     // The last line may have no end.
     if (this.last !== LF) this.take(Uint8Array.of(LF))
-    if (!this.fits) return undefined
-    const exact = this.columns.flatMap(({ name, type }, i) =>
-      type !== undefined && this.machine.isKnown(i) && !this.failed(i)
-        ? [[name, type] as const]
-        : [],
-    )
-    return new Map(exact)
+    return this.wrong
   }
 
   private get fits(): boolean {
     return this.wrong[this.machine.ragged] === 0
-  }
-
-  private failed(column: number): boolean {
-    return this.machine.failures(column).some((state) => this.wrong[state] === 1)
   }
 
   private afterSkipped(bytes: Uint8Array): number {
@@ -117,6 +105,34 @@ export class ValueTexts {
     walk(machine, wrong, bytes, start + length, middle, ends[0])
     return walk(machine, wrong, bytes, second + length, bytes.length, ends[1])
   }
+}
+
+/** The machine for a layout; `undefined` where there are too many columns for it. */
+export const machineFor = ({ columns, delimiter }: TextLayout): Machine | undefined =>
+  machineOf(
+    columns.map(({ type }) => type),
+    delimiter,
+  )
+
+/**
+ * The columns that can be read as values, with their types; `undefined` where lines have other
+ * numbers of fields.
+ *
+ * @param wrong what was reached of each part of the text.
+ */
+export function valueColumns(
+  { columns }: TextLayout,
+  machine: Machine,
+  wrong: readonly Uint8Array[],
+): ReadonlyMap<string, string> | undefined {
+  const reached = (state: number) => wrong.some((states) => states[state] === 1)
+  if (reached(machine.ragged)) return undefined
+  const exact = columns.flatMap(({ name, type }, i) =>
+    type !== undefined && machine.known[i] && !failuresOf(machine, i).some(reached)
+      ? [[name, type] as const]
+      : [],
+  )
+  return new Map(exact)
 }
 
 const beginsWithMark = (bytes: Uint8Array) => MARK.every((byte, i) => bytes[i] === byte)

@@ -1,0 +1,102 @@
+import { createHash } from 'node:crypto'
+import { closeSync, openSync, readSync } from 'node:fs'
+import { Look, type LookOptions, type TextFacts } from './look.js'
+import { pieceOf } from './piece.js'
+import type { Machine } from './value-machine.js'
+import { type TextLayout, ValueTexts } from './value-texts.js'
+
+/** A text that is to be looked over. */
+export interface LookTask {
+  path: string
+  /** Its bytes; whether it has changed meanwhile is looked at by whoever reads it. */
+  size: number
+  options: LookOptions
+  /** Looks for columns that can be read as values. */
+  layout: TextLayout | undefined
+}
+
+/** What was found. */
+export interface LookedAt {
+  sha256: string
+  facts: TextFacts
+  /** By what columns were looked for that can be read as values, and what it reached. */
+  machine: Machine | undefined
+  wrong: readonly Uint8Array[]
+}
+
+/** The lines of a text that begin at one of so many bytes. */
+export interface LookPart {
+  path: string
+  from: number
+  to: number
+  size: number
+  options: LookOptions
+  machine: Machine | undefined
+  /** Lines at the start of the text where no values are looked for. */
+  skip: number
+}
+
+export interface PartFound {
+  facts: TextFacts
+  /** Absent where no values were looked for, or all lines were such as are skipped. */
+  wrong: Uint8Array | undefined
+}
+
+const LF = 10
+
+/*
+ * In threads of their own, which may wait for a file.
+ */
+
+/** @param isOver whether nobody waits for it any more. */
+export function hashOf(path: string, size: number, isOver: () => boolean): string {
+  const hash = createHash('sha256')
+  for (const chunk of chunksOf(path, 0, size, isOver)) hash.update(chunk)
+  return hash.digest('hex')
+}
+
+/** Looks at the lines of a part. */
+export function lookAtPart(part: LookPart, isOver: () => boolean): PartFound {
+  const { path, from, to, size, options, machine, skip } = part
+  const look = new Look(options)
+  const values = machine && new ValueTexts(machine, from === 0 ? skip : 0, from === 0)
+  const start = from === 0 ? 0 : lineAfter(path, from - 1, size, isOver)
+  // A line that goes on behind the part is of this part.
+  const end = start >= to || to >= size ? Math.min(to, size) : lineAfter(path, to - 1, size, isOver)
+  let at = start
+  for (const chunk of chunksOf(path, start, end, isOver)) {
+    look.at(chunk, at === 0)
+    values?.take(chunk)
+    at += chunk.length
+  }
+  return { facts: look.facts(), wrong: values?.isSkipping ? undefined : values?.result() }
+}
+
+/** Where the line begins that follows the first line feed from there on. */
+function lineAfter(path: string, from: number, size: number, isOver: () => boolean): number {
+  let at = from
+  for (const chunk of chunksOf(path, from, size, isOver)) {
+    const found = chunk.indexOf(LF)
+    if (found >= 0) return at + found + 1
+    at += chunk.length
+  }
+  return size
+}
+
+/** The bytes of a part of a file, in a memory that the next ones take. */
+function* chunksOf(path: string, from: number, to: number, isOver: () => boolean) {
+  if (from >= to) return
+  const file = openSync(path, 'r')
+  try {
+    const memory = Buffer.allocUnsafe(pieceOf(to - from))
+    for (let at = from; at < to; ) {
+      if (isOver()) throw new Error('nobody waits for it any more')
+      const read = readSync(file, memory, 0, Math.min(memory.length, to - at), at)
+      if (read === 0) return
+      yield memory.subarray(0, read)
+      at += read
+    }
+  } finally {
+    closeSync(file)
+  }
+}
