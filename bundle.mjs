@@ -48,7 +48,7 @@ const own = entrances.map((path) => path.replace(/^\.\/dist\/|\.d\.ts$/g, ''))
 /** What the command line starts with, and what is started by its file: see `src/home.ts`. */
 const started = [
   ...['cli/main', 'cli/save-process', 'query/spawn'],
-  ...['load/thread', 'load/trial-process', 'source/text/look-thread'],
+  ...['load/thread', 'load/trial-process', 'source/text/look-thread', 'storage/hash-thread'],
 ]
 // One copy of each file for all of them: what users import and what commands load is the same.
 const shared = {

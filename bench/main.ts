@@ -5,6 +5,7 @@ import { parseArgs } from 'node:util'
 import { arrivals } from './arrivals.js'
 import { catalog } from './catalog.js'
 import { commits } from './commits.js'
+import { cores } from './cores.js'
 import { mariadb, postgres } from './databases.js'
 import { withFigure } from './figures.js'
 import { formats } from './formats.js'
@@ -85,9 +86,13 @@ if (positionals[0] === 'catalog') {
   await catalog(Number(values.scale), values.against, values.json)
   process.exit()
 }
+if (positionals[0] === 'cores') {
+  console.log(await cores(Number(values.scale), Number(values.pairs)))
+  process.exit()
+}
 const benchmark = benchmarks[positionals[0] ?? '']
 if (!benchmark) {
-  console.error(`There is: guard, catalog, ${Object.keys(benchmarks).join(', ')}`)
+  console.error(`There is: guard, catalog, cores, ${Object.keys(benchmarks).join(', ')}`)
   process.exit(2)
 }
 

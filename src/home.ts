@@ -1,3 +1,7 @@
+import { realpathSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { MoraineError } from './errors.js'
+
 // The build puts files together, so that nothing can go by the name of its own file. In somebody
 // else's bundle there is neither folder.
 const [, root = new URL('./', import.meta.url).href, kind = ''] =
@@ -20,4 +24,22 @@ export function builtFile(path: string): URL {
 /** An entrance of the package, such as `source/index`, as it is running. */
 export function entrance(name: string): URL {
   return new URL(`${name}.${kind === 'src' ? 'ts' : 'js'}`, codeFolder)
+}
+
+/**
+ * The system's folder for temporary files, as Node and the engine name what is in it: they follow
+ * links, as the one of macOS.
+ *
+ * @throws MoraineError of kind `storage` where there is none.
+ */
+export function temporaryFolder(): string {
+  const folder = tmpdir()
+  try {
+    return realpathSync(folder)
+  } catch (cause) {
+    throw new MoraineError('storage', `The folder for temporary files, ${folder}, does not exist`, {
+      cause,
+      hint: 'Create it, or set TMPDIR to another folder.',
+    })
+  }
 }

@@ -72,6 +72,7 @@ const floors: Readonly<Record<string, string>>[] = [
     secrets: 'finds secrets in texts',
     settings: 'what is read of the environment, by nobody else',
     signals: 'ends work from outside, for any number of listeners',
+    threads: 'threads that are started when there is work for them',
   },
 ]
 

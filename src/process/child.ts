@@ -1,7 +1,7 @@
 import { type ChildProcess, fork } from 'node:child_process'
 import { fileURLToPath } from 'node:url'
+import { temporaryFolder } from '../home.js'
 import { variable } from '../settings.js'
-import { temporaryFolder } from '../storage/temporary.js'
 
 /*
  * Processes that we start. Each calls `watchParent` (`watchdog.ts`) first, and so ends with this

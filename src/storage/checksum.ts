@@ -1,5 +1,8 @@
 import { createHash, type Hash } from 'node:crypto'
 import { type FileHandle, open } from 'node:fs/promises'
+import { builtFile } from '../home.js'
+import { Threads } from '../threads.js'
+import type { HashJob } from './hash-thread.js'
 
 /** Bytes that are read at a time: the event loop has a turn in between. */
 const CHUNK = 2 ** 18
@@ -23,18 +26,32 @@ export function stableUuid(text: string): string {
   return `${hex.slice(0, 8)}-${hex.slice(8, 12)}-5${hex.slice(13, 16)}-${variant}${hex.slice(17, 20)}-${hex.slice(20, 32)}`
 }
 
+/** Bytes from which on a thread makes a file's hash: to ask it costs less than that takes. */
+const LARGE = 2 ** 22
+/** Two make hashes faster than a machine of many cores writes files. */
+const threads = new Threads(builtFile('storage/hash-thread.js'), 2)
+
 /** SHA-256 of a file of this machine, in hex. */
 export async function fileSha256(path: string): Promise<string> {
   const file = await open(path, 'r')
   try {
-    return await handleSha256(file)
+    return await handleSha256(file, path)
   } finally {
     await file.close()
   }
 }
 
-/** SHA-256 of an open file, from where it stands to its end, in hex. */
-export async function handleSha256(file: FileHandle): Promise<string> {
+/** The same by a thread, which waits for the file; `over` is set to 1 to give it up. */
+export const hashInThread = (job: HashJob) => threads.ask<string>(job)
+
+/** SHA-256 of a file of this machine that has just been opened, in hex. */
+export async function handleSha256(file: FileHandle, path: string): Promise<string> {
+  const { size } = await file.stat()
+  // Where there is no such thread, as in somebody's bundle, or it fails, it is made here.
+  return size < LARGE ? hashHere(file) : hashInThread({ path }).catch(() => hashHere(file))
+}
+
+async function hashHere(file: FileHandle): Promise<string> {
   const hash = createHash('sha256')
   const buffer = idle.pop() ?? Buffer.allocUnsafeSlow(CHUNK)
   try {

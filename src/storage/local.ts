@@ -322,7 +322,7 @@ export class LocalStorage implements Storage {
       // What was just written is read from memory: before it is synced, so that it need not wait
       // for the disk.
       await withFile(file, 'r', async (handle) => {
-        sums.set(path, await handleSha256(handle))
+        sums.set(path, await handleSha256(handle, file))
         doing = 'sync'
         await handle.sync()
       }).catch(async (error) => {

@@ -2,8 +2,8 @@ import { readdirSync, rmSync } from 'node:fs'
 import { mkdtemp, readdir, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
+import { temporaryFolder } from '../home.js'
 import { isAlive, pidSpace } from './alive.js'
-import { temporaryFolder } from './temporary.js'
 
 const space = pidSpace || '0'
 

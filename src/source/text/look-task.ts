@@ -1,4 +1,3 @@
-import { createHash } from 'node:crypto'
 import { closeSync, openSync, readSync } from 'node:fs'
 import { Look, type LookOptions, type TextFacts } from './look.js'
 import { pieceOf } from './piece.js'
@@ -44,18 +43,11 @@ export interface PartFound {
 
 const LF = 10
 
-/*
- * In threads of their own, which may wait for a file.
+/**
+ * Looks at the lines of a part, in a thread that may wait for the file.
+ *
+ * @param isOver whether nobody waits for it any more.
  */
-
-/** @param isOver whether nobody waits for it any more. */
-export function hashOf(path: string, size: number, isOver: () => boolean): string {
-  const hash = createHash('sha256')
-  for (const chunk of chunksOf(path, 0, size, isOver)) hash.update(chunk)
-  return hash.digest('hex')
-}
-
-/** Looks at the lines of a part. */
 export function lookAtPart(part: LookPart, isOver: () => boolean): PartFound {
   const { path, from, to, size, options, machine, skip } = part
   const look = new Look(options)
@@ -90,7 +82,7 @@ function* chunksOf(path: string, from: number, to: number, isOver: () => boolean
   try {
     const memory = Buffer.allocUnsafe(pieceOf(to - from))
     for (let at = from; at < to; ) {
-      if (isOver()) throw new Error('nobody waits for it any more')
+      if (isOver()) throw new Error('the look was given up')
       const read = readSync(file, memory, 0, Math.min(memory.length, to - at), at)
       if (read === 0) return
       yield memory.subarray(0, read)

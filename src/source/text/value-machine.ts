@@ -8,8 +8,8 @@ const LF = 10
 const CR = 13
 
 /**
- * States are numbers; bytes are of few kinds, so that all steps are close at hand. It is plain data,
- * and its tables are shared by threads that are handed it.
+ * States are numbers; bytes are of few kinds, so that all steps are close at hand. It is plain
+ * data, and its tables are shared by threads that are handed it.
  */
 export interface Machine extends Steps {
   /** The state at the start of a line. */
