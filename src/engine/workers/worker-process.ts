@@ -1,7 +1,7 @@
 import { type ChildProcess, spawn } from 'node:child_process'
 import { MoraineError, messageOf } from '../../errors.js'
+import { temporaryFolder } from '../../home.js'
 import { endChild } from '../../process/child.js'
-import { temporaryFolder } from '../../storage/temporary.js'
 import { onLines } from './lines.js'
 import {
   encodeLine,
