@@ -3,6 +3,7 @@ import { fullName } from '../define/dataset.js'
 import { inputsOf, isBuilt } from '../define/inputs.js'
 import { limitOf } from '../define/limits.js'
 import type { Stage } from '../plan/plan.js'
+import { FEW_ROWS, type Weight, weightsOf } from '../plan/weight.js'
 import { Lanes } from '../process/pool.js'
 import type { BuildOutcome } from '../step/built.js'
 import type { RunContext } from '../step/context.js'
@@ -11,7 +12,6 @@ import { buildStep, type TableStage } from './build-step.js'
 import type { RunOptions } from './options.js'
 import type { RunRecorder } from './recorder.js'
 import type { Steps } from './steps.js'
-import { FEW_ROWS, type Weight, weightsOf } from './weight.js'
 
 /** The second phase of a run: its silver and gold stages. */
 export class BuildPhase {

@@ -1,7 +1,7 @@
 import { fullName } from '../define/dataset.js'
 import { inputsOf, isBuilt } from '../define/inputs.js'
 import type { AnyDataset } from '../define/model.js'
-import type { View } from '../plan/decision.js'
+import type { View } from './decision.js'
 
 /** Rows up to which a step waits for files more than it computes. */
 export const FEW_ROWS = 200_000
