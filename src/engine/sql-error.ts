@@ -53,6 +53,13 @@ export function isEngineLost(error: unknown): boolean {
   return false
 }
 
+/** Whether what failed found a disk full, be it one for temporary files. */
+export function isDiskFull(error: unknown): boolean {
+  for (let cause = error; cause instanceof Error; cause = cause.cause)
+    if (/ENOSPC|no space left|disk is full|offload data block/i.test(cause.message)) return true
+  return false
+}
+
 /**
  * What SQL failed by, where that matters to who asked: a value in a row, an expression that can't
  * be tried by itself, or that more was needed than memory or the room for spilling gives.

@@ -82,7 +82,10 @@ export async function vacuum(
   // What somebody reads at this moment stays, although it can't be asked for any more.
   const pins = live.map(({ commit }) => commit).filter((commit) => commit >= (head.horizon ?? 0))
   const oldest = Math.min(horizon, ...pins)
-  const old = [...(since ? await oldRecords(storage, since) : []), ...(await definitions(storage))]
+  const old = [
+    ...(since ? await oldRecords(storage, since) : []),
+    ...(await definitions(storage, live)),
+  ]
   const unusedOf = async (objects: readonly StoredObject[]) => {
     await roots.follow(log, oldest)
     return objects.filter(({ path, modified }) => !roots.lead(path) && modified < cutoff)
@@ -146,9 +149,9 @@ async function oldRecords(storage: Storage, horizon: Date): Promise<StoredObject
   return records.filter(({ modified }) => modified < horizon.getTime())
 }
 
-/** What runs have laid for their workers, each of them anew: one that is old is nobody's. */
-function definitions(storage: Storage): Promise<StoredObject[]> {
-  return storage.list('_moraine/definitions/')
+/** What runs have laid for their workers; while there is any, it may be one that goes on. */
+async function definitions(storage: Storage, live: readonly Live[]): Promise<StoredObject[]> {
+  return live.some(({ kind }) => kind === 'run') ? [] : storage.list('_moraine/definitions/')
 }
 
 /**

@@ -1,7 +1,19 @@
+import { join } from 'node:path'
 import { workers } from '../../src/define/index.js'
+import { Processes } from '../../src/engine/workers/processes.js'
+import type { Hello } from '../../src/engine/workers/protocol.js'
+import type {
+  MapOptions,
+  WorkerOutcome,
+  Workers,
+  WorkerTask,
+} from '../../src/engine/workers/workers.js'
 import { Lakehouse } from '../../src/load/lakehouse.js'
 import { loadLake } from '../../src/load/load.js'
 import { StepEngines } from '../../src/load/workers/step-engines.js'
+import { environment } from '../../src/settings.js'
+import type { StepWorker } from '../../src/step/context.js'
+import { repository } from './project.js'
 
 /** Processes of this machine for the steps of a lake, as `--engine workers:2` starts them. */
 export async function processesFor(
@@ -13,4 +25,76 @@ export async function processesFor(
   const lake = await loadLake(file)
   const memory = 2 ** 29
   return new StepEngines({ lake, file, storage, instead: workers(count), memory, log })
+}
+
+/** What becomes of a task that was carried out. */
+export type Fate = 'answered' | 'twice' | 'lost'
+
+interface Conditions {
+  /** What becomes of each task, in the order in which they come. */
+  fate?: (nth: number, task: WorkerTask) => Fate
+  /** What the environment of workers has in addition. */
+  env?: Record<string, string>
+  /** Bytes that the engine of a worker may use. */
+  memory?: number
+  attempts?: number
+}
+
+/**
+ * Real workers on which less can be relied than on those of this machine: answers get lost after
+ * the work is done, and attempts are made twice, both of which write their files.
+ */
+export class Unreliable {
+  private engines: StepEngines | undefined
+  /** Tasks that came. */
+  tasks = 0
+
+  constructor(private readonly conditions: Conditions = {}) {}
+
+  async stepsOf({ folder }: { folder: string }, root = join(folder, 'lake')): Promise<StepWorker> {
+    const file = join(folder, 'lake.ts')
+    const { storage } = Lakehouse.at(root)
+    const { memory = 2 ** 29 } = this.conditions
+    const options = { lake: await loadLake(file), file, storage, memory, log: () => {} }
+    this.engines = new StepEngines({ ...options, instead: workers(2) }, (_, hello, beforeStart) =>
+      this.open(hello, beforeStart),
+    )
+    return this.engines.carryOut
+  }
+
+  async close(): Promise<void> {
+    await this.engines?.close()
+  }
+
+  private open(hello: Hello, beforeStart: () => Promise<void>): Workers {
+    const { env = {}, fate = () => 'answered' as const, attempts } = this.conditions
+    const start = join(repository, 'bin/moraine.js')
+    const real = new Processes({
+      slots: 2,
+      hello,
+      beforeStart,
+      ...(attempts === undefined ? {} : { attempts }),
+      command: {
+        argv: [process.execPath, start, 'worker'],
+        env: { ...environment(), ...env },
+      },
+    })
+    const one = async (task: WorkerTask, options: MapOptions): Promise<WorkerOutcome> => {
+      const what = fate(this.tasks++, task)
+      const copies = what === 'twice' ? ['', ' again'] : ['']
+      const given: WorkerOutcome[] = []
+      const tasks = copies.map((copy) => ({ ...task, id: task.id + copy }))
+      for await (const outcome of real.map(tasks, options)) given.push(outcome)
+      if (what === 'lost') return { id: task.id, lost: 'its answer got lost' }
+      // The one that came first counts.
+      return { ...(given[0] as WorkerOutcome), id: task.id }
+    }
+    return {
+      slots: real.slots,
+      async *map(tasks, options) {
+        for await (const task of tasks) yield await one(task, options)
+      },
+      close: () => real.close(),
+    }
+  }
 }

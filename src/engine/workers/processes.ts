@@ -7,6 +7,8 @@ export interface ProcessesOptions {
   slots: number
   command: WorkerCommand
   hello: Hello
+  /** Makes sure of what a worker looks for when it starts. */
+  beforeStart?: () => Promise<void>
   /** How often a task is tried that gets no answer. */
   attempts?: number
 }
@@ -50,7 +52,8 @@ export class Processes extends AttemptedTasks {
   ): Promise<WorkerProcess> {
     for (let worker = this.idle.pop(); worker; worker = this.idle.pop())
       if (worker.isThere) return worker
-    const { command, hello } = this.options
+    const { command, hello, beforeStart } = this.options
+    await beforeStart?.()
     return WorkerProcess.start(command, hello, signal, log)
   }
 }

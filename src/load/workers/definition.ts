@@ -2,7 +2,7 @@ import { mkdir, readFile, writeFile } from 'node:fs/promises'
 import { dirname, join } from 'node:path'
 import { fullName } from '../../define/dataset.js'
 import type { Lake } from '../../define/lake.js'
-import { DefinitionError, MoraineError, type Problem } from '../../errors.js'
+import { DefinitionError, MoraineError } from '../../errors.js'
 import type { Definition } from '../../log/commit.js'
 import { definitionOf } from '../../plan/fingerprint.js'
 import { starred } from '../../secrets.js'
@@ -30,6 +30,8 @@ export interface LaidDefinition {
    * text, and one whose packages were put into the same file may spell other names.
    */
   definitions: ReadonlyMap<string, Definition>
+  /** Writes it where it is not there any more: a vacuum removes those that no run uses. */
+  lay: () => Promise<void>
 }
 
 /** Where definitions are laid, each named by its SHA-256. */
@@ -55,10 +57,10 @@ export async function layDefinition(
   running: Lake,
 ): Promise<LaidDefinition> {
   const sources = new Map<string, string>()
-  const code = await bundleOf(file, 'inside', (path, text) => {
-    refuseSecrets(path, text)
-    sources.set(path, text)
-  })
+  const code = await bundleOf(file, 'inside', (path, text) => sources.set(path, text)).catch(
+    firstProblem,
+  )
+  for (const [path, text] of sources) refuseSecrets(path, text)
   const { found: lake, files } = await readingFiles(() => evaluated(code, file))
   const definitions = definitionsOf(lake)
   if (!isSame(definitions, definitionsOf(running))) await refuseChanged(file, running, sources)
@@ -66,9 +68,9 @@ export async function layDefinition(
   const bytes = Buffer.from(`// ${JSON.stringify(head)}\n${code}`)
   const sum = sha256(bytes)
   const path = `${DEFINITIONS}${sum}.mjs`
-  // Each run writes it again: a vacuum removes those that no run has used for long.
-  await storage.write(path, bytes)
-  return { path, sha256: sum, definitions }
+  const lay = async () => void (await storage.createIfAbsent(path, bytes))
+  await lay()
+  return { path, sha256: sum, definitions, lay }
 }
 
 type Definitions = ReadonlyMap<string, Definition>
@@ -144,16 +146,21 @@ async function evaluated(code: string, file: string): Promise<Lake> {
   return lakeOf(await evaluate(withMoraine(code), file), file)
 }
 
-/** What is written in a definition would be copied into the lake, where others may read it. */
-function refuseSecrets(path: string, text: string): void {
-  const problems = text.split('\n').flatMap((line, i): Problem[] => {
-    const hidden = starred(line)
-    if (hidden === line) return []
-    const place = { file: path, line: i + 1, column: hidden.indexOf('*') + 1 }
-    return [{ message: 'This looks like a password or a token', place, hint: SECRETS }]
-  })
-  if (problems.length > 0) throw new DefinitionError(problems)
+/** A step fails by one error, with its place. */
+function firstProblem(error: unknown): never {
+  if (!(error instanceof DefinitionError)) throw error
+  const [{ message, place, hint } = { message: error.message }] = error.problems
+  throw new MoraineError('definition', message, { place, ...(hint ? { hint } : {}) })
 }
 
-const SECRETS =
-  "Workers load the definition from the lake's storage, so that it must not contain secrets: write secret('env:NAME')."
+/** What is written in a definition would be copied into the lake, where others may read it. */
+function refuseSecrets(path: string, text: string): void {
+  for (const [i, line] of text.split('\n').entries()) {
+    const hidden = starred(line)
+    if (hidden === line) continue
+    throw new MoraineError('definition', 'This looks like a password or a token', {
+      place: { file: path, line: i + 1, column: hidden.indexOf('*') + 1 },
+      hint: "Workers load the definition from the lake's storage, so that it must not contain secrets: write secret('env:NAME').",
+    })
+  }
+}

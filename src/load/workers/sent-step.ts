@@ -1,13 +1,15 @@
+import { writeSync } from 'node:fs'
 import { fullName } from '../../define/dataset.js'
 import type { Lake } from '../../define/lake.js'
 import type { Gold, Silver } from '../../define/model.js'
-import { isEngineLost } from '../../engine/sql-error.js'
-import { MoraineError } from '../../errors.js'
+import { isDiskFull, isEngineLost } from '../../engine/sql-error.js'
+import { MoraineError, messageOf } from '../../errors.js'
 import { definitionOf } from '../../plan/fingerprint.js'
 import { executeStep } from '../../run/execute-step.js'
 import { hash, type StepResources } from '../../step/context.js'
 import { decodeStep, encodeReply, type SentStep } from '../../step/task/codec.js'
 import { unpackRelations } from '../../step/task/pack.js'
+import { removeScratch } from '../../storage/scratch.js'
 
 /** What a worker has for all of its tasks. */
 export interface WorkerState {
@@ -28,9 +30,21 @@ export async function carryOutSent(
     const step = { ...resources, relations, progress: (_: string, how: object) => progress(how) }
     return { reply: encodeReply({ output: await executeStep(step, dataset, sent.task) }) }
   } catch (error) {
+    // Another worker may have room: without an answer, the step is tried there.
+    if (isDiskFull(error)) endWorker(messageOf(error))
     return { reply: encodeReply({ error: error as Error }), isLast: isEngineLost(error) }
   }
 }
+
+/** Ends this process because of what is wrong with it, rather than with a step. */
+function endWorker(why: string): never {
+  removeScratch()
+  writeSync(process.stderr.fd, `${why}\n`)
+  process.exit(TRY_AGAIN)
+}
+
+/** The exit code for "temporary failure", of sysexits.h. */
+const TRY_AGAIN = 75
 
 /**
  * The dataset of a task. Its definition may depend on more than its file, such as variables of the

@@ -59,7 +59,10 @@ export class StepEngines implements AsyncDisposable {
   private laid: Promise<LaidDefinition> | undefined
   private readonly begun = new Map<string, Promise<{ workers: Workers; steps: StepWorker }>>()
 
-  constructor(private readonly options: StepEnginesOptions) {
+  constructor(
+    private readonly options: StepEnginesOptions,
+    private readonly open = openWorkers,
+  ) {
     const { lake, instead } = options
     this.atOnce = Math.max(availableParallelism(), processesOf(lake, instead))
   }
@@ -99,7 +102,7 @@ export class StepEngines implements AsyncDisposable {
       this.laid = undefined
     })
     const laid = await this.laid
-    const workers = openWorkers(engine, await this.hello(laid))
+    const workers = this.open(engine, await this.hello(laid), laid.lay)
     return { workers, steps: stepsBy(workers, laid.definitions, log) }
   }
 
@@ -121,11 +124,16 @@ export class StepEngines implements AsyncDisposable {
 }
 
 /** The workers of an engine. */
-function openWorkers({ count, attempts }: WorkersEngine, hello: Hello): Workers {
+export function openWorkers(
+  { count, attempts }: WorkersEngine,
+  hello: Hello,
+  beforeStart: () => Promise<void>,
+): Workers {
   const start = fileURLToPath(new URL('bin/moraine.js', packageFolder))
   return new Processes({
     slots: count,
     hello,
+    beforeStart,
     ...(attempts === undefined ? {} : { attempts }),
     // They load the definition, which reads the environment as the run does.
     command: { argv: [process.execPath, start, 'worker'], env: environment() },
