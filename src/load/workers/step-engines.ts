@@ -124,7 +124,7 @@ export class StepEngines implements AsyncDisposable {
 }
 
 /** The workers of an engine. */
-export function openWorkers(
+function openWorkers(
   { count, attempts }: WorkersEngine,
   hello: Hello,
   beforeStart: () => Promise<void>,
