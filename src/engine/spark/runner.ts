@@ -1,0 +1,200 @@
+import { type ChildProcess, spawn } from 'node:child_process'
+import { fileURLToPath } from 'node:url'
+import { MoraineError, messageOf } from '../../errors.js'
+import { builtFile } from '../../home.js'
+import { endChild } from '../../process/child.js'
+import { temporaryFolder } from '../../storage/temporary.js'
+import { onLines } from '../workers/lines.js'
+import { WorkerGone } from '../workers/worker-process.js'
+import { firstWords, missingError } from './missing.js'
+import type { Python } from './python.js'
+
+/** What the runner begins with; see `runner.py`. */
+export interface RunnerSettings {
+  master?: string | undefined
+  connect?: string | undefined
+  conf: Readonly<Record<string, string>>
+  /** An archive with Node and Moraine, which Spark brings to executors. */
+  archive?: string | undefined
+  /** The address of this machine, as executors find it. */
+  host?: string | undefined
+}
+
+/** One job of Spark. */
+export interface SparkJob {
+  /** Names whose workers are dismissed together. */
+  group: string
+  /** What is said to each worker first, as a line. */
+  hello: string
+  /** What starts a worker, where executors run on this machine. */
+  command?: readonly string[] | undefined
+  /** What is said to a worker, as a line each. */
+  tasks: readonly (readonly [id: string, line: string])[]
+}
+
+type Message =
+  | { ready: { spark: string; slots: number | null } }
+  | { missing: string; message: string }
+  | { job: string; task: string; place: string; line: string }
+  | { job: string; ended: true }
+  | { job: string; failed: string }
+  | { dismissed: string }
+
+/** A line that a worker said while it was at a task; an empty one where it begins. */
+export type Heard = (task: string, place: string, line: string) => void
+
+interface Job {
+  heard: Heard
+  resolve: () => void
+  reject: (error: unknown) => void
+}
+
+const LAST_LINES = 20
+/** Milliseconds in which Spark may end by itself. */
+const PATIENCE = 15_000
+
+/** The process that speaks with Spark: Python, as Spark's clients are. */
+export class Runner {
+  /** How many tasks Spark carries out at the same time, where it says that. */
+  slots: number | undefined
+  private readonly jobs = new Map<string, Job>()
+  private readonly dismissing = new Map<string, () => void>()
+  private readonly lastLines: string[] = []
+  private readonly gone: Promise<WorkerGone>
+  private answered: (message: Message) => void = () => {}
+  private made = 0
+
+  private constructor(
+    private readonly child: ChildProcess,
+    private readonly python: string,
+  ) {
+    child.stdin?.on('error', () => {})
+    onLines(child.stdout as never, (line) => this.said(JSON.parse(line)))
+    onLines(child.stderr as never, (line) => {
+      this.lastLines.push(line)
+      if (this.lastLines.length > LAST_LINES) this.lastLines.shift()
+    })
+    this.gone = new Promise((resolve) => {
+      const ended = (how: string) =>
+        resolve(new WorkerGone('engine', `Spark’s client ended: ${how}`, this.details()))
+      child.once('error', (error) => ended(messageOf(error)))
+      child.once('close', (code, by) => ended(by ?? `exit code ${code}`))
+    })
+    this.gone.then((gone) => {
+      for (const { reject } of this.jobs.values()) reject(gone)
+      this.jobs.clear()
+    })
+  }
+
+  /**
+   * Starts a session of Spark; resolves when there is one.
+   *
+   * @throws MoraineError of kind `usage` where something has to be installed.
+   */
+  static async start({ program, env }: Python, settings: RunnerSettings): Promise<Runner> {
+    const script = fileURLToPath(builtFile('engine/spark/runner.py'))
+    const child = spawn(program, ['-u', script], {
+      cwd: temporaryFolder(),
+      env: { ...env },
+      stdio: ['pipe', 'pipe', 'pipe'],
+    })
+    if (child.pid === undefined) throw await noPython(child, program)
+    const runner = new Runner(child, program)
+    try {
+      await runner.begin(settings)
+      return runner
+    } catch (error) {
+      await endChild(child)
+      throw error
+    }
+  }
+
+  /** Whether it can be told anything more. */
+  get isThere(): boolean {
+    return this.child.exitCode === null && this.child.signalCode === null && !this.child.killed
+  }
+
+  /**
+   * Has Spark carry out one job; resolves when all has been heard of it.
+   *
+   * @throws WorkerGone where Spark could not; what the signal says once Spark has ended the job.
+   */
+  async job({ group, ...rest }: SparkJob, signal: AbortSignal, heard: Heard): Promise<void> {
+    signal.throwIfAborted()
+    if (!this.isThere) throw await this.gone
+    const job = `${group}/${++this.made}`
+    const stop = () => this.tell({ cancel: job })
+    try {
+      await new Promise<void>((resolve, reject) => {
+        this.jobs.set(job, { heard, resolve, reject })
+        this.tell({ job, ...rest })
+        signal.addEventListener('abort', stop)
+      })
+    } catch (error) {
+      throw signal.aborted ? signal.reason : error
+    } finally {
+      signal.removeEventListener('abort', stop)
+      this.jobs.delete(job)
+    }
+  }
+
+  /** Ends the workers of a group; resolves when they are gone. */
+  async dismiss(group: string): Promise<void> {
+    if (!this.isThere) return
+    const done = new Promise<void>((resolve) => this.dismissing.set(`${group}/`, resolve))
+    this.tell({ dismiss: `${group}/` })
+    await Promise.race([done, this.gone])
+  }
+
+  /** Ends Spark and all of its workers; resolves when they are gone. */
+  async end(): Promise<void> {
+    this.child.stdin?.end()
+    const timer = setTimeout(() => this.child.kill('SIGKILL'), PATIENCE)
+    await this.gone
+    clearTimeout(timer)
+  }
+
+  private async begin(settings: RunnerSettings): Promise<void> {
+    const answer = new Promise<Message>((resolve, reject) => {
+      this.answered = resolve
+      this.gone.then(reject)
+    })
+    this.tell(settings)
+    const message = await answer
+    if ('missing' in message) throw missingError(message.missing, message.message, this.python)
+    if ('ready' in message) this.slots = message.ready.slots ?? undefined
+  }
+
+  private said(message: Message): void {
+    if ('dismissed' in message) return this.dismissing.get(message.dismissed)?.()
+    if (!('job' in message)) return this.answered(message)
+    const job = this.jobs.get(message.job)
+    if ('line' in message) job?.heard(message.task, message.place, message.line)
+    else if ('ended' in message) job?.resolve()
+    else job?.reject(new WorkerGone('engine', `Spark gave up: ${firstWords(message.failed)}`))
+  }
+
+  private tell(message: object): void {
+    this.child.stdin?.write(`${JSON.stringify(message)}\n`)
+  }
+
+  private details(): { hint?: string } {
+    const last = this.lastLines.filter((line) => !/^\s*at |WARN|INFO/.test(line)).slice(-5)
+    return last.length > 0 ? { hint: `It wrote:\n${last.join('\n')}` } : {}
+  }
+}
+
+function noPython(child: ChildProcess, program: string): Promise<MoraineError> {
+  const hint =
+    'Install Python 3.9 or later with pip install "pyspark[sql]>=3.5", or set MORAINE_PYTHON to the Python that has it.'
+  return new Promise((resolve) =>
+    child.once('error', (cause) =>
+      resolve(
+        new MoraineError('usage', `Spark needs Python, and ${program} does not start`, {
+          cause,
+          hint,
+        }),
+      ),
+    ),
+  )
+}

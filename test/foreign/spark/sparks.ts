@@ -1,0 +1,38 @@
+import { spawn } from 'node:child_process'
+import { connect } from 'node:net'
+import { dirname, join } from 'node:path'
+import { setTimeout as sleep } from 'node:timers/promises'
+import { endChild } from '../../../src/process/child.js'
+import { freePort } from '../../support/servers.js'
+
+/** The Python that has Spark 3.5, which is what Glue 5 has. */
+export const pythonOfSpark35 = process.env.MORAINE_SPARK35
+
+/** The Python that has Sail, and a client of Spark Connect without Java. */
+export const pythonOfSail = process.env.MORAINE_SAIL
+
+/** Starts Sail, which speaks Spark Connect. */
+export async function startSail(): Promise<{ url: string; stop: () => Promise<void> }> {
+  const port = await freePort()
+  const program = join(dirname(pythonOfSail as string), 'sail')
+  const server = spawn(program, ['spark', 'server', '--ip', '127.0.0.1', '--port', String(port)], {
+    stdio: 'ignore',
+  })
+  await listening(port)
+  return { url: `sc://127.0.0.1:${port}`, stop: () => endChild(server) }
+}
+
+/** Waits until somebody listens at a port of this machine. */
+export async function listening(port: number): Promise<void> {
+  for (;;) {
+    const isThere = await new Promise<boolean>((resolve) => {
+      const socket = connect(port, '127.0.0.1', () => {
+        socket.destroy()
+        resolve(true)
+      })
+      socket.on('error', () => resolve(false))
+    })
+    if (isThere) return
+    await sleep(50)
+  }
+}
