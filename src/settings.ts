@@ -22,7 +22,8 @@ export const variables = {
     'The token that `serve` requires at `/metrics`; without one, only this machine can read it.',
   MORAINE_TOKEN:
     'The token that `serve --catalog` requires for reading and writing; without one, it is read-only.',
-  MORAINE_PYTHON: 'The Python that has pyspark, for steps on Spark (default: that of `SPARK_HOME`, or on the PATH).',
+  MORAINE_PYTHON:
+    'The Python that has pyspark, for steps on Spark (default: that of `SPARK_HOME`, or on the PATH).',
   SPARK_HOME: 'A distribution of Spark, for steps on Spark.',
   PYSPARK_PYTHON: 'The Python that Spark starts, if `MORAINE_PYTHON` is not set.',
   OPENLINEAGE_URL: 'Where run events are sent, as OpenLineage.',

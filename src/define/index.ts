@@ -7,6 +7,7 @@ export {
 export { type Alert, type AlertOn, alert } from './alert.js'
 export { check } from './check.js'
 export { bronze, external, gold, history, silver } from './dataset.js'
+export { type SparkEngine, type SparkOptions, spark } from './engines/spark.js'
 export {
   type DuckDBEngine,
   duckdb,

@@ -1,5 +1,5 @@
 import { join } from 'node:path'
-import { workers } from '../../src/define/index.js'
+import { type StepEngine, workers } from '../../src/define/index.js'
 import { Processes } from '../../src/engine/workers/processes.js'
 import type { Hello } from '../../src/engine/workers/protocol.js'
 import type {
@@ -15,16 +15,22 @@ import { environment } from '../../src/settings.js'
 import type { StepWorker } from '../../src/step/context.js'
 import { repository } from './project.js'
 
-/** Processes of this machine for the steps of a lake, as `--engine workers:2` starts them. */
+/**
+ * Who carries out the steps of a lake: processes of this machine, as `--engine workers:2` starts
+ * them.
+ */
 export async function processesFor(
   file: string,
   root: string,
-  { count = 2, log = () => {} }: { count?: number; log?: (text: string) => void } = {},
+  {
+    instead = workers(2),
+    log = () => {},
+  }: { instead?: StepEngine; log?: (text: string) => void } = {},
 ): Promise<StepEngines> {
   const { storage } = Lakehouse.at(root)
   const lake = await loadLake(file)
   const memory = 2 ** 29
-  return new StepEngines({ lake, file, storage, instead: workers(count), memory, log })
+  return new StepEngines({ lake, file, storage, instead, memory, log })
 }
 
 /** What becomes of a task that was carried out. */

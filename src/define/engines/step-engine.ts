@@ -1,5 +1,6 @@
 import { number } from '../options/expected.js'
 import { checked, checkedArguments, type Expected, type OptionList } from '../options/options.js'
+import { type SparkEngine, spark, sparkName } from './spark.js'
 
 /*
  * What carries out the steps of silver and gold. It says nothing about their rows, and so is no
@@ -22,8 +23,11 @@ export interface WorkersEngine {
   readonly attempts: number | undefined
 }
 
-/** What carries out the steps of silver and gold; made by {@link duckdb} or {@link workers}. */
-export type StepEngine = DuckDBEngine | WorkersEngine
+/**
+ * What carries out the steps of silver and gold; made by {@link duckdb}, {@link workers} or {@link
+ * spark}.
+ */
+export type StepEngine = DuckDBEngine | WorkersEngine | SparkEngine
 
 export interface WorkersOptions {
   /**
@@ -73,14 +77,22 @@ export function engineOf(
   return instead ?? dataset.engine ?? lake.engine ?? duckdb()
 }
 
-/** An engine as the command line names it: `duckdb`, `workers:4`. */
-export function engineNamed(text: string): StepEngine | undefined {
+/**
+ * An engine as the command line names it: `duckdb`, `workers:4`, `spark:local[2]`; `spark` alone is
+ * the one that the lake or one of its datasets has.
+ */
+export function engineNamed(text: string, declared: readonly StepEngine[]): StepEngine | undefined {
+  if (text === 'spark') return declared.find(({ engine }) => engine === 'spark') ?? spark()
+  const [, master, connect] = /^spark:(?:((?:local|spark:|k8s:|yarn).*)|(sc:.+))$/.exec(text) ?? []
+  if (connect) return spark({ connect })
+  if (master) return spark({ master })
   const [, count = ''] = /^workers:([1-9]\d{0,3})$/.exec(text) ?? []
   if (count) return { kind: 'engine', engine: 'workers', count: Number(count), attempts: undefined }
   return text === 'duckdb' ? duckdb() : undefined
 }
 
-/** An engine for people: `duckdb`, `workers(4)`. */
+/** An engine for people: `duckdb`, `workers(4)`, `spark(local[2])`. */
 export function engineName(engine: StepEngine): string {
+  if (engine.engine === 'spark') return sparkName(engine)
   return engine.engine === 'workers' ? `workers(${engine.count})` : engine.engine
 }

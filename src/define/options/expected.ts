@@ -151,10 +151,11 @@ function adviceForDatasets(value: unknown, ofObject?: string): string | undefine
 }
 
 export const engine: Expected = {
-  is: 'duckdb() or workers(…)',
+  is: 'duckdb(), workers(…) or spark(…)',
   fits: (value) => kindOf(value) === 'engine',
   advise: (value) => {
     if (typeof value === 'function') return `Call it: ${value.name}(…)`
+    if (value === 'spark') return "Write spark({ master: 'local[2]' }), imported from moraine"
     const isKnown = value === 'duckdb' || typeof value === 'number'
     return isKnown || /^workers/.test(String(value))
       ? `Write ${typeof value === 'number' ? `workers(${value})` : value === 'duckdb' ? 'duckdb()' : 'workers(4)'}, imported from moraine`

@@ -1,4 +1,7 @@
-/** For a session that begins here: its queries are a few rows, which nothing needs to be compiled for. */
+/**
+ * For a session that begins here: its queries are a few rows, which nothing needs to be compiled
+ * for.
+ */
 const ours = {
   'spark.app.name': 'Moraine',
   'spark.sql.adaptive.enabled': 'false',
@@ -28,4 +31,18 @@ export function confOf(
 ): Record<string, string> {
   if (connect) return { ...own }
   return { ...ours, ...(master?.startsWith('local') ? local : {}), ...own }
+}
+
+/**
+ * For executors whose work is Node's, outside of the JVM: one task each.
+ *
+ * @param memory bytes for it.
+ */
+export function clusterConf(cores: number, memory: number): Record<string, string> {
+  return {
+    'spark.executor.cores': String(cores),
+    'spark.task.cpus': String(cores),
+    'spark.executor.memory': '512m',
+    'spark.executor.memoryOverhead': `${Math.ceil(memory / 2 ** 20)}m`,
+  }
 }

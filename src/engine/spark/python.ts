@@ -35,7 +35,7 @@ function pythonOf(home: string): string[] {
   const folder = join(home, 'python')
   const lib = join(folder, 'lib')
   if (!existsSync(lib))
-    throw new MoraineError('usage', `SPARK_HOME is ${home}, which is no distribution of Spark`, {
+    throw new MoraineError('usage', `SPARK_HOME is ${home}, where Spark was not found`, {
       hint: 'Set it to the folder that has bin/spark-submit and python/lib, or unset it.',
     })
   const py4j = readdirSync(lib).filter((name) => /^py4j-.*\.zip$/.test(name))

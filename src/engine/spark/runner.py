@@ -26,7 +26,10 @@ def program_of(command):
     Moraine are installed."""
     if command:
         return command
-    archive = os.path.abspath("moraine")
+    from pyspark import SparkFiles
+
+    places = [os.path.abspath("moraine"), os.path.join(SparkFiles.getRootDirectory() or "", "moraine")]
+    archive = next((place for place in places if os.path.exists(place)), "")
     node, script = os.path.join(archive, "node"), os.path.join(archive, "bin", "moraine.js")
     if not os.path.exists(node):
         try:

@@ -1,9 +1,8 @@
 import { type ChildProcess, spawn } from 'node:child_process'
 import { fileURLToPath } from 'node:url'
 import { MoraineError, messageOf } from '../../errors.js'
-import { builtFile } from '../../home.js'
+import { builtFile, temporaryFolder } from '../../home.js'
 import { endChild } from '../../process/child.js'
-import { temporaryFolder } from '../../storage/temporary.js'
 import { onLines } from '../workers/lines.js'
 import { WorkerGone } from '../workers/worker-process.js'
 import { firstWords, missingError } from './missing.js'
@@ -35,10 +34,13 @@ export interface SparkJob {
 type Message =
   | { ready: { spark: string; slots: number | null } }
   | { missing: string; message: string }
+  | { dismissed: string }
+  | OfJob
+
+type OfJob =
   | { job: string; task: string; place: string; line: string }
   | { job: string; ended: true }
   | { job: string; failed: string }
-  | { dismissed: string }
 
 /** A line that a worker said while it was at a task; an empty one where it begins. */
 export type Heard = (task: string, place: string, line: string) => void
@@ -166,9 +168,12 @@ export class Runner {
   }
 
   private said(message: Message): void {
-    if ('dismissed' in message) return this.dismissing.get(message.dismissed)?.()
-    if (!('job' in message)) return this.answered(message)
-    const job = this.jobs.get(message.job)
+    if ('dismissed' in message) this.dismissing.get(message.dismissed)?.()
+    else if ('job' in message) this.saidOf(message, this.jobs.get(message.job))
+    else this.answered(message)
+  }
+
+  private saidOf(message: OfJob, job: Job | undefined): void {
     if ('line' in message) job?.heard(message.task, message.place, message.line)
     else if ('ended' in message) job?.resolve()
     else job?.reject(new WorkerGone('engine', `Spark gave up: ${firstWords(message.failed)}`))

@@ -45,7 +45,7 @@ export class SparkWorkers extends AttemptedTasks {
 
   /** @param spark is there for others as well, and stays when these are closed. */
   constructor(
-    private readonly spark: Spark,
+    protected readonly spark: Spark,
     private readonly options: SparkWorkersOptions,
   ) {
     const slots = options.slots ?? spark.slots

@@ -1,5 +1,6 @@
 import { availableParallelism } from 'node:os'
 import { fileURLToPath } from 'node:url'
+import { type SparkEngine, tasksHere } from '../../define/engines/spark.js'
 import { engineOf, type StepEngine, type WorkersEngine } from '../../define/engines/step-engine.js'
 import type { Lake } from '../../define/lake.js'
 import { engineVersion } from '../../engine/open.js'
@@ -32,18 +33,32 @@ export interface StepEnginesOptions {
 
 /** Processes that the engines of a lake's datasets have at the same time, all together. */
 export function processesOf(lake: Pick<Lake, 'datasets' | 'engine'>, instead?: StepEngine): number {
-  return enginesOf(lake, instead).reduce((sum, { count }) => sum + count, 0)
+  return enginesOf(lake, instead).reduce((sum, engine) => sum + processesHere(engine), 0)
+}
+
+/** Engines that steps may run on beside the run's own process. */
+type OtherEngine = WorkersEngine | SparkEngine
+
+function processesHere(engine: OtherEngine): number {
+  if (engine.engine === 'workers') return engine.count
+  const tasks = tasksHere(engine)
+  return tasks === 'all' ? availableParallelism() : tasks
+}
+
+/** Whether steps run anywhere but in the run's own process. */
+export function hasOthers(lake: Pick<Lake, 'datasets' | 'engine'>, instead?: StepEngine): boolean {
+  return enginesOf(lake, instead).length > 0
 }
 
 /** The engines beside the run's own process. */
 function enginesOf(
   lake: Pick<Lake, 'datasets' | 'engine'>,
   instead: StepEngine | undefined,
-): WorkersEngine[] {
-  const found = new Map<string, WorkersEngine>()
+): OtherEngine[] {
+  const found = new Map<string, OtherEngine>()
   for (const dataset of lake.datasets) {
     const engine = engineOf(dataset, lake, instead)
-    if (dataset.tier !== 'bronze' && engine.engine === 'workers')
+    if (dataset.tier !== 'bronze' && engine.engine !== 'duckdb')
       found.set(JSON.stringify(engine), engine)
   }
   return [...found.values()]
@@ -61,10 +76,13 @@ export class StepEngines implements AsyncDisposable {
 
   constructor(
     private readonly options: StepEnginesOptions,
-    private readonly open = openWorkers,
+    private readonly open: OpenWorkers = openWorkers,
   ) {
     const { lake, instead } = options
-    this.atOnce = Math.max(availableParallelism(), processesOf(lake, instead))
+    const slots = enginesOf(lake, instead).map((one) =>
+      one.engine === 'spark' ? (one.tasks ?? processesHere(one)) : one.count,
+    )
+    this.atOnce = Math.max(availableParallelism(), ...slots, processesOf(lake, instead))
   }
 
   readonly carryOut: StepWorker = async (resources, dataset, task) => {
@@ -86,7 +104,7 @@ export class StepEngines implements AsyncDisposable {
     await this.close()
   }
 
-  private engine(engine: WorkersEngine): Promise<{ workers: Workers; steps: StepWorker }> {
+  private engine(engine: OtherEngine): Promise<{ workers: Workers; steps: StepWorker }> {
     const key = JSON.stringify(engine)
     const begun = this.begun.get(key) ?? this.begin(engine)
     this.begun.set(key, begun)
@@ -95,14 +113,14 @@ export class StepEngines implements AsyncDisposable {
     return begun
   }
 
-  private async begin(engine: WorkersEngine): Promise<{ workers: Workers; steps: StepWorker }> {
+  private async begin(engine: OtherEngine): Promise<{ workers: Workers; steps: StepWorker }> {
     const { storage, file, log, lake } = this.options
     this.laid ??= layDefinition(storage, file, lake)
     this.laid.catch(() => {
       this.laid = undefined
     })
     const laid = await this.laid
-    const workers = this.open(engine, await this.hello(laid), laid.lay)
+    const workers = await this.open(engine, await this.hello(laid), laid.lay)
     return { workers, steps: stepsBy(workers, laid.definitions, log) }
   }
 
@@ -123,19 +141,32 @@ export class StepEngines implements AsyncDisposable {
   }
 }
 
-/** The workers of an engine. */
-function openWorkers(
-  { count, attempts }: WorkersEngine,
+/** @param beforeStart must be awaited before a worker begins. */
+type OpenWorkers = (
+  engine: OtherEngine,
   hello: Hello,
   beforeStart: () => Promise<void>,
-): Workers {
+) => Workers | Promise<Workers>
+
+/** The workers of an engine. */
+async function openWorkers(
+  engine: OtherEngine,
+  hello: Hello,
+  beforeStart: () => Promise<void>,
+): Promise<Workers> {
   const start = fileURLToPath(new URL('bin/moraine.js', packageFolder))
+  const argv = [process.execPath, start, 'worker'] as const
+  if (engine.engine === 'spark') {
+    const { openSparkWorkers } = await import('../../engine/spark/open.js')
+    return openSparkWorkers(engine, { hello, command: argv, beforeStart })
+  }
+  const { count, attempts } = engine
   return new Processes({
     slots: count,
     hello,
     beforeStart,
     ...(attempts === undefined ? {} : { attempts }),
     // They load the definition, which reads the environment as the run does.
-    command: { argv: [process.execPath, start, 'worker'], env: environment() },
+    command: { argv: [...argv], env: environment() },
   })
 }

@@ -3,7 +3,7 @@ import { engineNamed, type StepEngine } from '../../../define/engines/step-engin
 import type { Lake } from '../../../define/lake.js'
 import { MoraineError } from '../../../errors.js'
 import { findLakeFile } from '../../../load/load.js'
-import { processesOf, StepEngines } from '../../../load/workers/step-engines.js'
+import { hasOthers, processesOf, StepEngines } from '../../../load/workers/step-engines.js'
 import { memoryOfEngine, type Shares } from '../../engine.js'
 import { show } from '../../output/terminal.js'
 import type { Project } from '../../project.js'
@@ -12,24 +12,27 @@ import type { Project } from '../../project.js'
 export function withEngine(command: Command): Command {
   return command.option(
     '--engine <engine>',
-    'what runs the steps of silver and gold: duckdb (this process), or workers:4 (four processes); overrides lake.ts',
+    'what runs the steps of silver and gold: duckdb (this process), workers:4 (four processes), spark, or spark:local[2]; overrides lake.ts',
   )
 }
 
 /** The engine that the command line names. */
-function askedEngine(command: Command): StepEngine | undefined {
+function askedEngine(command: Command, lake: Lake): StepEngine | undefined {
   const { engine: text } = command.opts<{ engine?: string }>()
   if (text === undefined) return undefined
-  const engine = engineNamed(text)
+  const declared = [lake, ...lake.datasets].flatMap((one) =>
+    'engine' in one && one.engine ? [one.engine] : [],
+  )
+  const engine = engineNamed(text, declared)
   if (engine) return engine
   throw new MoraineError('usage', `--engine ${text} is not an engine`, {
-    hint: 'Use duckdb, or workers and their number: --engine workers:4',
+    hint: 'Use duckdb, workers and their number (--engine workers:4), spark, or spark and its address (--engine spark:local[2]).',
   })
 }
 
 /** How many processes carry out steps of a command, which share its memory. */
 export function workersOf(command: Command, lake: Lake): number {
-  return processesOf(lake, askedEngine(command))
+  return processesOf(lake, askedEngine(command, lake))
 }
 
 /**
@@ -43,13 +46,14 @@ export function openStepEngines(
   { lake, storage, folder }: Pick<Project, 'lake' | 'storage' | 'folder'>,
   { engines = 1 }: Pick<Shares, 'engines'> = {},
 ): StepEngines | undefined {
+  const instead = askedEngine(command, lake)
+  if (!hasOthers(lake, instead)) return undefined
   const workers = workersOf(command, lake)
-  if (workers === 0) return undefined
   return new StepEngines({
     lake,
     file: findLakeFile(folder),
     storage,
-    instead: askedEngine(command),
+    instead,
     memory: memoryOfEngine(command, { engines, workers }),
     watched: process.stdout.isTTY,
     log: (text) => show(`${text}\n`, process.stderr),
@@ -58,7 +62,7 @@ export function openStepEngines(
 
 /** What a plan says of where steps run. */
 export function placing(command: Command, lake: Lake) {
-  const instead = askedEngine(command)
+  const instead = askedEngine(command, lake)
   return { instead, memory: memoryOfEngine(command, { workers: workersOf(command, lake) }) }
 }
 

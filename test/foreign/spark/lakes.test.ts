@@ -1,0 +1,31 @@
+import { afterAll, beforeAll } from 'vitest'
+import { spark } from '../../../src/define/index.js'
+import { sameLakes } from '../../support/compare-lakes.js'
+import { withService } from '../../support/services.js'
+import { processesFor } from '../../support/workers.js'
+import { python } from '../readers.js'
+import { pythonOfSail, pythonOfSpark35, startSail } from './sparks.js'
+
+/* The lakes of the examples have the same rows, value by value, where Spark schedules their steps. */
+
+const local = (of: string | undefined) => () =>
+  sameLakes((file, root) =>
+    processesFor(file, root, { instead: spark({ master: 'local[2]', python: of as string }) }),
+  )
+
+withService('Spark 4.1', [python], local(python))
+
+withService('Spark 3.5', [pythonOfSpark35], local(pythonOfSpark35))
+
+withService('Sail', [pythonOfSail], () => {
+  let sail: Awaited<ReturnType<typeof startSail>>
+  beforeAll(async () => {
+    sail = await startSail()
+  })
+  afterAll(() => sail?.stop())
+  sameLakes((file, root) =>
+    processesFor(file, root, {
+      instead: spark({ connect: sail.url, tasks: 2, python: pythonOfSail as string }),
+    }),
+  )
+})
