@@ -17,7 +17,9 @@ export interface SparkOptions {
    * `k8s://…` on a cluster. Default: `local[*]`.
    */
   master?: string
-  /** The address of a cluster with Spark Connect, such as `sc://host:15002`, instead of `master`. */
+  /**
+   * The address of a cluster with Spark Connect, such as `sc://host:15002`, instead of `master`.
+   */
   connect?: string
   /** Tasks at the same time. Default: as many as Spark says it has slots, or 4. */
   tasks?: number
@@ -30,7 +32,9 @@ export interface SparkOptions {
    * a path on the machine of the run, or an address that Spark reads, such as `s3a://…`.
    */
   archive?: string
-  /** The Python that has pyspark. Default: `MORAINE_PYTHON`, `SPARK_HOME`, or the one on the PATH. */
+  /**
+   * The Python that has pyspark. Default: `MORAINE_PYTHON`, `SPARK_HOME`, or the one on the PATH.
+   */
   python?: string
   /**
    * The address of this machine, as executors reach it: by it they tell how far they are, and hear

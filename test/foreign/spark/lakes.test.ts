@@ -6,7 +6,9 @@ import { processesFor } from '../../support/workers.js'
 import { python } from '../readers.js'
 import { pythonOfSail, pythonOfSpark35, startSail } from './sparks.js'
 
-/* The lakes of the examples have the same rows, value by value, where Spark schedules their steps. */
+/*
+ * The lakes of the examples have the same rows, value by value, where Spark schedules their steps.
+ */
 
 const local = (of: string | undefined) => () =>
   sameLakes((file, root) =>
