@@ -37,7 +37,7 @@ export function unreadable(name: string, why: string, hint: string): MoraineErro
  *
  * @throws MoraineError of kind `corrupt` when the file is no such thing.
  */
-export async function metadataIn(
+export async function foreignMetadataIn(
   storage: Storage,
   { metadata: path, sha256 }: TablePointer,
 ): Promise<AnyMetadata> {

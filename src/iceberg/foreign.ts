@@ -1,7 +1,7 @@
 import type { Field } from '../define/types/column-type.js'
 import type { Storage } from '../storage/storage.js'
 import type { ScanTask } from './deletes.js'
-import { metadataIn, shapeOf, unreadable } from './foreign-metadata.js'
+import { foreignMetadataIn, shapeOf, unreadable } from './foreign-metadata.js'
 import { FOREIGN, foreignPath } from './foreign-path.js'
 import { Manifests } from './manifests.js'
 import { planFiles } from './plan-files.js'
@@ -50,7 +50,7 @@ export class ForeignTable extends TableVersion {
     reading: ForeignReading,
     manifests = new Manifests(storage),
   ): Promise<ForeignTable> {
-    const written = await metadataIn(storage, at)
+    const written = await foreignMetadataIn(storage, at)
     const { name, declared } = reading
     const refuse = ({ message, hint }: Unreadable) => unreadable(name, message, hint)
     const version = written['format-version']

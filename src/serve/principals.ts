@@ -41,6 +41,12 @@ interface ProvedBy {
   by: SignedBy
 }
 
+interface PrincipalsOptions {
+  now?: () => number
+  /** Hears of secrets that can't be looked up; their principals are not known then. */
+  onError?: ((error: unknown) => void) | undefined
+}
+
 /** The name of the principal that may do all. */
 export const OPERATOR = 'token'
 /** Milliseconds after which a secret is looked up again, as it may have changed. */
@@ -52,17 +58,17 @@ const HELD_FOR = 5000
  */
 export class Principals {
   private readonly principals: readonly Known[]
+  private readonly now: () => number
 
   /**
    * @param token whoever shows it may do all.
-   * @param onError hears of secrets that can't be looked up; their principals are not known then.
    */
   constructor(
     token: Secret | undefined,
     defined: readonly Defined[] = [],
-    private readonly now: () => number = () => Date.now(),
-    onError: (error: unknown) => void = () => {},
+    { now = () => Date.now(), onError = () => {} }: PrincipalsOptions = {},
   ) {
+    this.now = now
     const held = (secret: Secret | undefined) =>
       secret === undefined ? undefined : new Held(secret, now, onError)
     const secret = held(token)

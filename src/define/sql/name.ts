@@ -14,17 +14,11 @@ export function schemaOf({ tier, namespace }: Pick<Named, 'tier' | 'namespace'>)
   return namespace ? namespace.join('.') : tier
 }
 
-/** Namespaces whose tables `lake.ts` defines, and names that are or were such. */
-export const managedSchemas = [
-  'bronze',
-  'silver',
-  'gold',
-  'discarded',
-  'history',
-  'deleted',
-  'tombstones',
-  'ended',
-]
+/** Namespaces whose tables `lake.ts` defines, as engines are shown them. */
+export const shownSchemas = ['bronze', 'silver', 'gold', 'discarded', 'history']
+
+/** The same, with names that are or were such, and are shown to nobody. */
+export const managedSchemas = [...shownSchemas, 'deleted', 'tombstones', 'ended']
 /** Schemas that an engine has anyway. */
 export const engineSchemas = [
   'main',

@@ -13,6 +13,8 @@ export interface AuditedCall {
   status: number
   /** What it was refused for: `NoSuchTableException`. */
   error?: string
+  /** The same in words, where it was refused to this principal rather than impossible. */
+  reason?: string
   milliseconds: number
   /** The commit that it made. */
   commit?: number
@@ -21,6 +23,13 @@ export interface AuditedCall {
   /** What the client calls itself. */
   client?: string
 }
+
+/**
+ * Whether a call was refused: for who asked, or because nobody may do such a thing with a table of
+ * `lake.ts`.
+ */
+export const isRefused = ({ status, error }: Pick<AuditedCall, 'status' | 'error'>): boolean =>
+  status === 401 || status === 403 || (status === 400 && error === 'IllegalArgumentException')
 
 /** Stands for calls that could not be kept, as storage did not take them. */
 export interface LostCalls {

@@ -21,7 +21,7 @@ export function audited(tell: (call: AuditedCall) => void, behindProxy: boolean)
     c.set('noted', noted)
     const begun = performance.now()
     await next()
-    const { principal = null, names, branch, commit, error } = noted
+    const { principal = null, names, branch, commit, error, reason } = noted
     const from = addressOf(c, behindProxy)
     const client = c.req
       .header('user-agent')
@@ -36,6 +36,7 @@ export function audited(tell: (call: AuditedCall) => void, behindProxy: boolean)
       ...(branch === undefined || principal === null ? {} : { branch }),
       status: c.res.status,
       ...(error === undefined ? {} : { error }),
+      ...(reason === undefined || principal === null ? {} : { reason }),
       milliseconds: Math.round(performance.now() - begun),
       ...(commit === undefined ? {} : { commit }),
       ...(from === undefined ? {} : { from }),

@@ -148,11 +148,12 @@ export class AuditTrail {
 /** Names as they may be kept: one that is a secret of this process by mistake is none. */
 function withoutSecrets(call: AuditedCall): AuditedCall {
   const plain = (text: string) => redact(text.slice(0, NAME))
-  const { from, client, branch } = call
+  const { from, client, branch, reason } = call
   return {
     ...call,
     names: call.names.map(plain),
     ...(branch === undefined ? {} : { branch: plain(branch) }),
+    ...(reason === undefined ? {} : { reason: plain(reason) }),
     ...(from === undefined ? {} : { from: plain(from) }),
     ...(client === undefined ? {} : { client: plain(client) }),
   }

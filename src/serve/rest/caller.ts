@@ -25,4 +25,6 @@ export interface Noted {
   commit?: number
   /** What it was refused for. */
   error?: string
+  /** The same in words. */
+  reason?: string
 }

@@ -2,6 +2,7 @@ import { Hono } from 'hono'
 import { KEY_LIFETIME } from '../../log/requests.js'
 import type { Storage } from '../../storage/storage.js'
 import { AuditTrail } from '../audit/trail.js'
+import type { Principals } from '../principals.js'
 import { Branches } from './branches.js'
 import { Credentials } from './delegation/credentials.js'
 import { Places } from './delegation/places.js'
@@ -25,7 +26,10 @@ import { Locations } from './locations.js'
  * Tables that `lake.ts` defines can be read. Other namespaces are free: what engines write there is
  * marked as external in the log.
  */
-export function catalog(storage: Storage, options: CatalogOptions = {}): Hono {
+export function catalog(
+  storage: Storage,
+  options: CatalogOptions & { principals?: Principals | undefined } = {},
+): Hono {
   const app: App = new Hono()
   const bodies = new Bodies()
   const { onError } = options

@@ -1,3 +1,4 @@
+import { managedSchemas, shownSchemas } from '../../define/sql/name.js'
 import type { LakeState } from '../../log/commit.js'
 import { keyOf, LEVEL } from '../../log/external.js'
 import { badRequest } from './errors.js'
@@ -16,16 +17,11 @@ export const shownNamespace = (namespace: Namespace) => namespace.join('.')
 export const shownName = ({ namespace, name }: Identifier) => [...namespace, name].join('.')
 
 /** Namespaces whose tables `lake.ts` defines; no engine may put others there. */
-const MANAGED = ['bronze', 'silver', 'gold', 'discarded', 'history']
-/** Names that are or were tiers, and are shown to nobody. */
-const HIDDEN = ['deleted', 'tombstones', 'ended']
-
-export const isManaged = ([first]: Namespace) =>
-  MANAGED.includes(first ?? '') || HIDDEN.includes(first ?? '')
+export const isManaged = ([first = '']: Namespace) => managedSchemas.includes(first)
 
 /** The namespaces of the lake's own tables. */
 export const managedNamespaces = ({ tables, views = {} }: LakeState): string[] =>
-  MANAGED.filter((tier) =>
+  shownSchemas.filter((tier) =>
     [...Object.keys(tables), ...Object.keys(views)].some((name) => name.startsWith(`${tier}.`)),
   )
 

@@ -212,8 +212,7 @@ describe('secrets', () => {
         principal('a', { token: gone, read: ['*'] }),
         principal('b', { token: 'right', read: ['*'] }),
       ],
-      Date.now,
-      (error) => errors.push((error as Error).message),
+      { onError: (error) => errors.push((error as Error).message) },
     )
     expect((await found.ofBearer('right'))?.principal.name).toBe('b')
     expect(await found.ofBearer('undefined')).toBeUndefined()
@@ -241,7 +240,7 @@ describe('secrets', () => {
     let secret = 'first'
     let now = 0
     const one = [principal('a', { token: () => secret, read: ['*'] })]
-    const found = new Principals(undefined, one, () => now)
+    const found = new Principals(undefined, one, { now: () => now })
     expect(await found.ofBearer('first')).toBeDefined()
     secret = 'second'
     now = 10_000

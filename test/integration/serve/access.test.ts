@@ -89,6 +89,31 @@ describe('a server of a lake with access', () => {
     expect(vacuumed.code).toBe(0)
   })
 
+  it('says in its log what was refused of tables of lake.ts, to whom and why', async () => {
+    const project = await Project.create({ 'lake.ts': definition('undefined'), ...rows })
+    expect((await project.run()).outcome).toBe('done')
+    const token = 'the-token-of-the-server'
+    const served = Served.start(project, ['--catalog'], { MORAINE_TOKEN: token })
+    const { url } = await served.line(({ event }) => event === 'catalog')
+    const headers = { authorization: `Bearer ${token}` }
+    const gone = await fetch(`${url}/v1/namespaces/silver/tables/orders`, {
+      method: 'DELETE',
+      headers,
+    })
+    expect(gone.status).toBe(400)
+    const told = await served.line(({ event }) => event === 'refused')
+    expect(told).toMatchObject({
+      principal: 'token',
+      status: 400,
+      names: ['silver.orders'],
+      reason: expect.stringContaining('Cannot drop silver.orders: lake.ts defines it'),
+      message: expect.stringContaining('token at 127.0.0.1 was refused (400)'),
+    })
+    expect(await served.stop()).toBe(0)
+    const { stdout } = await project.cli('audit', '--refused')
+    expect(stdout).toMatch(/silver\.orders +400 IllegalArgumentException/)
+  })
+
   it('does not start where a secret is not set, or two are the same', async () => {
     const project = await Project.create({ 'lake.ts': definition(two) })
     const serve = (env: NodeJS.ProcessEnv) =>

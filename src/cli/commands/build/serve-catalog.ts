@@ -4,7 +4,7 @@ import { fullName } from '../../../define/dataset.js'
 import { MoraineError, messageOf } from '../../../errors.js'
 import { redact } from '../../../secrets.js'
 import { isLoopback } from '../../../serve/access.js'
-import type { AuditedCall } from '../../../serve/audit/call.js'
+import { type AuditedCall, isRefused } from '../../../serve/audit/call.js'
 import type { AuditTrail } from '../../../serve/audit/trail.js'
 import type { CatalogOptions } from '../../../serve/rest/http/catalog-options.js'
 import { variable } from '../../../settings.js'
@@ -30,8 +30,10 @@ export async function openCatalog(
   const { AuditTrail } = await import('../../../serve/audit/trail.js')
   const { Principals } = await import('../../../serve/principals.js')
   const token = variable('MORAINE_TOKEN')
+  const tellError = (error: unknown) => tellFailed(log, error)
+  const principals = new Principals(token, lake.access, { onError: tellError })
   // One that is not set now would be missed by whoever asks first, however long after.
-  await new Principals(token, lake.access).check()
+  await principals.check()
   const patient = storage.with({ total: REQUEST_PATIENCE })
   const onError = (error: unknown) =>
     log.tell({ event: 'audit failed' }, `The audit trail has gaps: ${messageOf(error)}`, 'warn')
@@ -43,11 +45,12 @@ export async function openCatalog(
   const app = rest.catalog(patient, {
     token,
     access: lake.access,
+    principals,
     writable: lake.datasets
       .filter((dataset) => dataset.tier !== 'bronze' && dataset.writes === 'allow')
       .map(fullName),
     onCall,
-    onError: (error) => tellFailed(log, error),
+    onError: tellError,
     ...options,
   })
   return { app, audit }
@@ -61,12 +64,13 @@ function tellFailed(log: ProcessLog, error: unknown): void {
 
 /** Says which writes and which secrets were refused; the audit trail has the others. */
 function tellRefused(log: ProcessLog, call: AuditedCall): void {
-  const { principal, route, names, status, from } = call
+  const { principal, route, names, status, from, reason } = call
   const isWrite = !/^(GET|HEAD) /.test(route ?? '')
-  if (status !== 401 && !(status === 403 && isWrite)) return
+  if (!isRefused(call) || (status !== 401 && !isWrite)) return
   const who = `${principal ?? 'A client without a valid token'}${from ? ` at ${from}` : ''}`
   const what = `${route ?? 'a route that does not exist'}${names.length > 0 ? ` for ${names.join(', ')}` : ''}`
-  log.tell({ event: 'refused', ...call }, `${who} was refused (${status}): ${what}`, 'warn')
+  const why = reason === undefined ? '' : `. ${redact(reason)}`
+  log.tell({ event: 'refused', ...call }, `${who} was refused (${status}): ${what}${why}`, 'warn')
 }
 
 /**

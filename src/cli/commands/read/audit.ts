@@ -1,6 +1,6 @@
 import type { Command } from 'commander'
 import { MoraineError } from '../../../errors.js'
-import type { AuditRecord } from '../../../serve/audit/call.js'
+import { type AuditRecord, isRefused } from '../../../serve/audit/call.js'
 import { auditTrail } from '../../../serve/audit/read.js'
 import { examples } from '../../examples.js'
 import { readableTime, toJson } from '../../output/format.js'
@@ -57,7 +57,7 @@ function isWanted(record: AuditRecord, { principal, refused, writes }: Options):
   // That some are missing is part of every answer.
   if ('lost' in record) return true
   if (principal !== undefined && record.principal !== principal) return false
-  if (refused && record.status !== 401 && record.status !== 403) return false
+  if (refused && !isRefused(record)) return false
   return !writes || record.commit !== undefined
 }
 

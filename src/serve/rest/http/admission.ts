@@ -1,7 +1,7 @@
 import type { Principal } from '../../../define/access/principal.js'
 import type { Secret } from '../../../define/source.js'
 import { toJsonText } from '../../../iceberg/json.js'
-import type { AuditedCall } from '../../audit/call.js'
+import { type AuditedCall, isRefused } from '../../audit/call.js'
 import { audited } from '../../audit/middleware.js'
 import { Principals } from '../../principals.js'
 import { asRestError, forbidden, OAuthError, RestError } from '../errors.js'
@@ -13,6 +13,8 @@ import { Tokens } from './tokens.js'
 export interface AdmissionOptions {
   token?: Secret | undefined
   access?: readonly Principal[] | undefined
+  /** Who may show what, where that was made already: of token and access. */
+  principals?: Principals | undefined
   onError?: (error: unknown) => void
   /** Hears of each call once it is answered. */
   onCall: (call: AuditedCall) => void
@@ -27,7 +29,7 @@ export interface AdmissionOptions {
 export function admit(app: App, bodies: Bodies, options: AdmissionOptions): void {
   const { token, access, onError } = options
   const isOpen = token === undefined && access === undefined
-  const principals = isOpen ? undefined : new Principals(token, access, () => Date.now(), onError)
+  const principals = isOpen ? undefined : (options.principals ?? new Principals(token, access, { onError }))
   const tokens = new Tokens(principals)
   app.use(audited(options.onCall, options.behindProxy === true))
   app.onError((error, c) => {
@@ -38,6 +40,7 @@ export function admit(app: App, bodies: Bodies, options: AdmissionOptions): void
     }
     const known = asRestError(error)
     noted.error = known.type
+    if (isRefused({ status: known.status, error: known.type })) noted.reason = known.message
     if (known.status >= 500) onError?.(error)
     const { status: code, type, message } = known
     return c.body(toJsonText({ error: { message, type, code } }, 0), code, {
