@@ -319,17 +319,6 @@ export class CommitLog extends LogReader {
     return new CommitLog(this.storage, id, this.effects, { log: this, fork })
   }
 
-  /**
-   * All that was committed on this branch since it was made, as one commit of the branch it came
-   * from.
-   */
-  async merge(info: CommitInfo): Promise<LakeState> {
-    if (!this.parent) throw new MoraineError('usage', 'main has no parent branch')
-    const { log, fork } = this.parent
-    const base = await log.stateAt(fork.number)
-    return log.commit(base, changesTo(base, await this.head()), info, { seen: true })
-  }
-
   private next(state: LakeState, id: string, changes: Changes, info: CommitInfo): Commit {
     const earliest = state.time === null ? 0 : new Date(state.time).getTime() + 1
     const time = new Date(Math.max(this.effects.now().getTime(), earliest)).toISOString()

@@ -1,4 +1,5 @@
 import type { Engine } from '../engine/engine.js'
+import type { TableState } from '../log/commit.js'
 import type { CommitLog } from '../log/log.js'
 import type { StepWorker, TryApart } from '../step/context.js'
 import type { RunEvent } from '../step/events.js'
@@ -17,8 +18,11 @@ export interface RunOptions {
   backfill?: { from: string; until: string }
   /** Build selected tables from all of their inputs again. */
   full?: boolean
-  /** Tables that are made as if there had been none before, as their metadata are damaged. */
-  anew?: readonly string[]
+  /**
+   * Tables whose metadata are damaged, with what the log said before, at a version that can be read:
+   * they are made from there, or as if there had been none before.
+   */
+  anew?: ReadonlyMap<string, TableState | undefined>
   /** Whether databases that feed inboxes are asked for rows; `true`. */
   feeds?: boolean
   /**

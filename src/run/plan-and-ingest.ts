@@ -7,7 +7,7 @@ import { IntakePhase } from './ingest.js'
 import type { RunOptions } from './options.js'
 import { prepare } from './prepare.js'
 import type { RunRecorder } from './recorder.js'
-import { contextOn, type Shared, withoutTables } from './run-context.js'
+import { contextOn, type Shared, withReadable } from './run-context.js'
 import { Sources } from './sources.js'
 import type { Steps } from './steps.js'
 
@@ -35,7 +35,7 @@ export async function planAndIngest(
   const { backfill, feeds, full = false, replay, anew } = options
   const asked = { backfill, feeds, reread: context.reread }
   await using sources = new Sources(datasets, context.relations.batches, asked)
-  const state = withoutTables(begun, anew)
+  const state = withReadable(begun, anew)
   const looked = { files: true }
   const begunWith = await Externals.of(shared.storage, state, datasets, looked)
   const prepared = await prepare({

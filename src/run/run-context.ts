@@ -65,14 +65,17 @@ export function contextOn(
   externals = Externals.none,
 ): RunContext {
   const { storage } = shared
-  const view = externals.on(withoutTables(state, anew))
+  const view = externals.on(withReadable(state, anew))
   const source = externals.source(tablesIn(storage))
   return { ...shared, relations: new Relations(storage, view, new Batches(storage), source) }
 }
 
-/** A state in which tables that can't be read have never been there. */
-export function withoutTables(state: LakeState, anew: readonly string[] = []): LakeState {
-  if (anew.length === 0) return state
-  const tables = Object.entries(state.tables).filter(([name]) => !anew.includes(name))
+/** A state in which tables that can't be read are as they were before, or have never been there. */
+export function withReadable(state: LakeState, anew: RunOptions['anew'] = new Map()): LakeState {
+  if (anew.size === 0) return state
+  const tables = Object.entries(state.tables).flatMap(([name, table]) => {
+    const readable = anew.has(name) ? anew.get(name) : table
+    return readable ? [[name, readable] as const] : []
+  })
   return { ...state, tables: Object.fromEntries(tables) }
 }

@@ -1,7 +1,7 @@
 import { fullName } from '../../define/dataset.js'
 import { inputsOf, isBuilt } from '../../define/inputs.js'
 import type { AnyDataset } from '../../define/model.js'
-import type { LakeState } from '../../log/commit.js'
+import type { LakeState, TableState } from '../../log/commit.js'
 import { CommitLog } from '../../log/log.js'
 import { couldNotRead, type Damage, type Part } from '../../log/verify/damage.js'
 import { decide } from '../../plan/decide.js'
@@ -10,6 +10,7 @@ import { lossOf } from '../../plan/refused/loss.js'
 import { runLake } from '../../run/execute.js'
 import { hash } from '../../step/context.js'
 import { Externals } from '../../step/external/externals.js'
+import { readableBefore } from './earlier.js'
 import { lost, type Mend, makerOf, type RepairOptions } from './mend.js'
 
 /**
@@ -113,9 +114,11 @@ export class TableRepairs {
   ): Promise<ReadonlyMap<string, Failed>> {
     const { lake, storage, engine, javascript, author, signal, apply } = this.options
     if (!apply) return new Map()
-    const anew = damaged.flatMap(({ part }) =>
-      part.kind === 'table' && part.file === 'metadata' ? [part.table] : [],
-    )
+    const log = new CommitLog(storage)
+    const anew = new Map<string, TableState | undefined>()
+    for (const { part } of damaged)
+      if (part.kind === 'table' && part.file === 'metadata')
+        anew.set(part.table, await readableBefore(log, storage, part.table))
     // First: a rollback to what leads to them is refused, whatever becomes of this process.
     await this.note(damaged)
     const record = await runLake(lake, {

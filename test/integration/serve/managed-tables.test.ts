@@ -179,6 +179,26 @@ describe('a tag of a table that lake.ts defines', () => {
     )
   })
 
+  it('stays where the metadata are damaged later, and the table is repaired', async () => {
+    const { project, ask } = await lake()
+    const first = await current(ask)
+    expect((await ask('POST', ORDERS, tag('first', first))).status).toBe(200)
+    const before = (await ask('GET', ORDERS)).json.metadata
+    await project.write({ 'in/2.csv': 'id,amount\n1,11\n3,30\n' })
+    expect((await project.run()).outcome).toBe('done')
+    const path = (await project.state()).tables['silver.orders']?.metadata as string
+    await project.storage.restore(path, new TextEncoder().encode('{ "half": '))
+    const repaired = await project.cli('repair', '--yes')
+    expect(repaired.stdout + repaired.stderr).toContain('silver.orders is rebuilt from its inputs')
+    const { metadata } = (await ask('GET', ORDERS)).json
+    expect(metadata['table-uuid']).toBe(before['table-uuid'])
+    expect(metadata.refs.first).toEqual({ 'snapshot-id': first, type: 'tag' })
+    expect(await project.query('select * from gold.totals')).toEqual([{ n: 3n, amount: '61' }])
+    expect((await project.cli('verify', '--deep', '--head')).code).toBe(0)
+    const again = await project.run()
+    expect(again.steps.map(({ outcome }) => outcome)).toEqual(Array(3).fill('unchanged'))
+  })
+
   it('that is set while a run is at work stays, and the run goes on', async () => {
     const { project, ask } = await lake()
     const first = await current(ask)

@@ -29,7 +29,9 @@ export interface AdmissionOptions {
 export function admit(app: App, bodies: Bodies, options: AdmissionOptions): void {
   const { token, access, onError } = options
   const isOpen = token === undefined && access === undefined
-  const principals = isOpen ? undefined : (options.principals ?? new Principals(token, access, { onError }))
+  const principals = isOpen
+    ? undefined
+    : (options.principals ?? new Principals(token, access, { onError }))
   const tokens = new Tokens(principals)
   app.use(audited(options.onCall, options.behindProxy === true))
   app.onError((error, c) => {
