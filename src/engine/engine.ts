@@ -58,6 +58,8 @@ export interface TableFile {
    * read it plainly.
    */
   plain?: boolean
+  /** Who wrote it may have left out field ids: then nothing of it can be read. */
+  foreign?: boolean
   /** How lists of deleted positions spell the file, where it is not its location. */
   named?: string
   deletes?: readonly DeleteFile[]

@@ -8,16 +8,13 @@ import { planFiles } from './plan-files.js'
 import type { DataFile, ManifestFile } from './spec/manifest.js'
 import { currentSchema, type Id, isSameId, type TableMetadata } from './spec/metadata.js'
 import type { Predicate } from './spec/prune.js'
-import { areSameColumns, columnsToRead, type Unreadable } from './spec/readable.js'
+import { areSameColumns, columnsToRead, NAME_MAPPING, type Unreadable } from './spec/readable.js'
 import { withUpdates } from './spec/updates/apply.js'
 import type { AnyMetadata, AnySnapshot } from './spec/updates/metadata-json.js'
 import type { TableUpdate } from './spec/updates/table-update.js'
 import type { TablePointer } from './table.js'
 import { tableFolder } from './table-folder.js'
 import { TableVersion } from './version.js'
-
-/** The property by which files without field ids are read. */
-const NAME_MAPPING = 'schema.name-mapping.default'
 
 /** How a table of another engine is read. */
 export interface ForeignReading {

@@ -39,6 +39,7 @@ export function tableFiles(
   return tasks.map(({ file, deletes, only }) => ({
     location: locate(file),
     ...(isPlain(file) ? { plain: true } : {}),
+    ...(file.sha256 === undefined ? { foreign: true } : {}),
     ...(deletes.length > 0 || only ? { named: file.path } : {}),
     ...(deletes.length > 0 ? { deletes: deletes.map(deletesOf) } : {}),
     ...(only ? { only: only.map(deletesOf) } : {}),

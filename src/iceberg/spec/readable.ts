@@ -15,6 +15,9 @@ export interface Unreadable {
   hint: string
 }
 
+/** The property by which engines read files without field ids (spec, Name Mapping). */
+export const NAME_MAPPING = 'schema.name-mapping.default'
+
 /** The columns that are read of another engine's table, with their field ids. */
 export type ReadColumns = { fields: IcebergField[] } | { unreadable: Unreadable }
 

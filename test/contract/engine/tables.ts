@@ -2,6 +2,7 @@ import { mkdtemp, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { expect, it, onTestFinished } from 'vitest'
+import { quoteText } from '../../../src/define/sql/sql.js'
 import type { Session } from '../../../src/engine/engine.js'
 import type { Schema } from '../../../src/iceberg/spec/types.js'
 import { decodeValue } from '../../../src/iceberg/spec/values.js'
@@ -41,6 +42,24 @@ async function place(partitioned = false) {
 }
 
 export function tablesContract(open: () => Promise<Session>): void {
+  it('refuses a file of another program without field ids, rather than reading NULLs', () =>
+    within(open, async (session) => {
+      const { target, storage } = await place()
+      const files = await session.tables.write(sql, target)
+      const bare = storage.locate('data/bare.parquet')
+      const path = quoteText(bare.replace('file://', ''))
+      await session.run(`COPY (SELECT 4 AS id) TO ${path} (FORMAT parquet)`)
+      const own = files.map(({ path: location }) => ({ location, foreign: true }))
+      const read = (from: string) => session.rows(`SELECT count(*) AS n FROM (${from})`)
+      expect(await read(session.tables.scan(schema, own))).toEqual([{ n: 3n }])
+      const all = [...own, { location: bare, foreign: true }]
+      for (const from of [
+        session.tables.scan(schema, all),
+        session.tables.scanWithFiles(schema, all),
+      ])
+        await expect(read(from)).rejects.toThrow(/without field ids.*bare\.parquet/)
+    }))
+
   it('reads what it wrote, with the statistics that its files have', () =>
     within(open, async (session) => {
       const { target } = await place()

@@ -38,12 +38,15 @@ export function tableSql(
     const locations = group.map((file) => file.location)
     const conditions = conditionsOf(staging, group)
     const byId = group.every(({ plain }) => plain) ? undefined : columns
-    const reader = readSql(staging, byId, locations, named || conditions.length > 0)
+    const reader = readSql(staging, byId, locations, named || hasDeletes(group))
     const where = conditions.length > 0 ? ` WHERE ${conditions.join('\n  AND ')}` : ''
     return `SELECT ${selected.join(', ')} FROM ${reader} AS _d${where}`
   })
   return parts.join('\nUNION ALL\n')
 }
+
+const hasDeletes = (files: readonly TableFile[]) =>
+  files.some(({ deletes = [], only }) => deletes.length > 0 || only)
 
 const isPositions = ({ fields }: DeleteFile) => fields === undefined
 
@@ -86,7 +89,9 @@ function conditionsOf(staging: Staging, files: readonly TableFile[]): string[] {
   const positions = files.flatMap(({ deletes = [] }) => deletes.filter(isPositions))
   const values = (files[0]?.deletes ?? []).filter((d) => !isPositions(d))
   const only = files.flatMap((file) => file.only ?? [])
+  const foreign = files.filter((file) => file.foreign).map(({ location }) => location)
   return [
+    ...(foreign.length > 0 ? [haveIds(staging, foreign)] : []),
     ...(files[0]?.only ? [only.length > 0 ? isListed(staging, files, only) : 'false'] : []),
     ...(positions.length > 0 ? [`NOT ${isListed(staging, files, positions)}`] : []),
     ...values.map(({ location, fields = [] }) => {
@@ -98,6 +103,20 @@ function conditionsOf(staging: Staging, files: readonly TableFile[]): string[] {
     }),
   ]
 }
+
+/**
+ * The condition that files have field ids: a column that is not found by its id is NULL in each row,
+ * which nobody would notice.
+ */
+function haveIds(staging: Staging, locations: readonly string[]): string {
+  const files = `parquet_schema(${fileList(staging, locations)})`
+  const without = `SELECT file_name FROM ${files} GROUP BY file_name HAVING count(field_id) = 0`
+  const why = quoteText(`${WITHOUT_IDS}: `)
+  return `(SELECT CASE WHEN min(file_name) IS NULL THEN true ELSE error(${why} || min(file_name)) END FROM (${without}))`
+}
+
+const WITHOUT_IDS =
+  'another program wrote this file without field ids, by which columns are found; have its engine write the rows again'
 
 /**
  * The condition that lists of positions name a row `_d`. A path is that of one file for ever, so

@@ -1,7 +1,7 @@
 import { randomUUID } from 'node:crypto'
-import { countOf } from '../../../define/thousands.js'
 import { contentsOf } from '../../../iceberg/difference.js'
 import { isSameId, type TableMetadata } from '../../../iceberg/spec/metadata.js'
+import { NAME_MAPPING } from '../../../iceberg/spec/readable.js'
 import { applyUpdates } from '../../../iceberg/spec/updates/apply.js'
 import type { AnyMetadata } from '../../../iceberg/spec/updates/metadata-json.js'
 import { checkRequirements } from '../../../iceberg/spec/updates/requirements.js'
@@ -137,7 +137,7 @@ export class BuiltTables {
       ? await checkedSnapshots(this.storage, { ...change, refuse })
       : await this.withoutSnapshots(table, metadata).catch(refusing(refuse))
     const { rows, engine, files } = made
-    const did = `build ${name}: ${countOf(rows, 'row')}${engine}`
+    const did = `build ${name}: ${rows} rows${engine}`
     const first = new Date(Math.min(since.getTime(), made.since.getTime()))
     return {
       table: name,
@@ -169,6 +169,8 @@ function flawIn(before: TableMetadata, after: AnyMetadata): string | undefined {
     return `it has format version ${after['format-version']}, and moraine run writes version 2`
   const elsewhere = PATHS.find((name) => after.properties[name] !== undefined)
   if (elsewhere) return `its files lie in its own folder, and ${elsewhere} says otherwise`
+  if (after.properties[NAME_MAPPING] !== undefined)
+    return `files without field ids are not read, and ${NAME_MAPPING} is for them`
   const known = new Set(before.snapshots.map((one) => String(one['snapshot-id'])))
   const last = after.snapshots.at(-1)
   const isNew = last !== undefined && !known.has(String(last['snapshot-id']))
