@@ -19,8 +19,8 @@ export interface RunOptions {
   /** Build selected tables from all of their inputs again. */
   full?: boolean
   /**
-   * Tables whose metadata are damaged, with what the log said before, at a version that can be read:
-   * they are made from there, or as if there had been none before.
+   * Tables whose metadata are damaged, with what the log said before, at a version that can be
+   * read: they are made from there, or as if there had been none before.
    */
   anew?: ReadonlyMap<string, TableState | undefined>
   /** Whether databases that feed inboxes are asked for rows; `true`. */

@@ -105,8 +105,8 @@ function conditionsOf(staging: Staging, files: readonly TableFile[]): string[] {
 }
 
 /**
- * The condition that files have field ids: a column that is not found by its id is NULL in each row,
- * which nobody would notice.
+ * The condition that files have field ids: a column that is not found by its id is NULL in each
+ * row, which nobody would notice.
  */
 function haveIds(staging: Staging, locations: readonly string[]): string {
   const files = `parquet_schema(${fileList(staging, locations)})`
