@@ -9,6 +9,7 @@ interface Modules {
   mysql2: { default: typeof import('mysql2') }
   pg: typeof import('pg')
   'pg-copy-streams': typeof import('pg-copy-streams')
+  'trino-client': typeof import('trino-client')
 }
 
 interface Peer<M> {
@@ -55,6 +56,11 @@ const peers: { readonly [N in keyof Modules]: Peer<Modules[N]> } = {
     range: '^6.0.6 || ^7.0.0',
     need: 'A PostgreSQL database needs',
     load: () => import('pg-copy-streams'),
+  },
+  'trino-client': {
+    range: '^0.2.9',
+    need: 'Gold on Trino needs',
+    load: () => import('trino-client'),
   },
 }
 

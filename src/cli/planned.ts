@@ -5,7 +5,7 @@ import type { Stage } from '../plan/plan.js'
 import { removedFrom } from '../plan/removed.js'
 import type { ColumnChange } from '../plan/schema-diff.js'
 import { olderDefinition } from '../run/older-definition.js'
-import { type Places, placementsOf } from '../run/placement.js'
+import { type Places, placementsOf, portableOn } from '../run/placement.js'
 import { notesOf, prepare } from '../run/prepare.js'
 import { Sources } from '../run/sources.js'
 import { Batches } from '../step/batches.js'
@@ -30,8 +30,10 @@ export async function makePlan(
   const state = await log.head()
   await using sources = new Sources(datasets, new Batches(storage))
   const externals = await Externals.of(storage, state, datasets, { files: true })
-  const bind = bindsOn(storage, state, externals)
-  const prepared = await prepare({ datasets, state, sources, externals, bind, full, now })
+  const portable = portableOn(lake, placing?.instead)
+  const bind = bindsOn(storage, state, externals, portable)
+  const asked = { datasets, state, sources, externals, bind, full, now, portable }
+  const prepared = await prepare(asked)
   const { stages } = prepared
   const changes = await schemaChanges(stages, prepared.left.columns, state, storage)
   const older = Object.fromEntries(

@@ -16,6 +16,7 @@ export {
   type WorkersOptions,
   workers,
 } from './engines/step-engine.js'
+export { type TrinoEngine, type TrinoOptions, trino } from './engines/trino.js'
 export { defineLake, type Lake, type LakeOptions } from './lake.js'
 export type {
   AnyDataset,

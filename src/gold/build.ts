@@ -97,7 +97,7 @@ async function computedRows(
 }
 
 /** What the log says of a table that is kept up to date by parts. */
-function stateOf(dataset: Gold, proofs: readonly PartProof[] | undefined) {
+export function stateOf(dataset: Gold, proofs: readonly PartProof[] | undefined) {
   if (!proofs) return {}
   const expiring = expiringInputs(dataset, proofs).map(({ input }) => fullName(input))
   return {

@@ -1,6 +1,7 @@
 import type { Gold, Silver } from '../define/model.js'
 import { buildGold } from '../gold/build.js'
 import { buildView } from '../gold/view.js'
+import type { BuildDecision } from '../plan/decision.js'
 import { buildSilver } from '../silver/build.js'
 import type { StepContext, StepResources, StepWorker } from '../step/context.js'
 import { expireRows } from '../step/retention.js'
@@ -8,6 +9,13 @@ import { finishStep } from '../step/task/finish.js'
 import type { StepOutput } from '../step/task/output.js'
 import { mergeOutputs, partsOf } from '../step/task/split.js'
 import type { StepTask } from '../step/task/task.js'
+
+/** Computes the rows of a gold dataset that is no view. */
+export type GoldBuilder = (
+  context: StepContext,
+  dataset: Gold,
+  decision: BuildDecision,
+) => Promise<StepOutput>
 
 /**
  * Carries a step out, wherever that is: writes data files, and nothing that leads to them. Of a
@@ -19,6 +27,7 @@ export async function executeStep(
   resources: StepResources,
   dataset: Silver | Gold,
   task: StepTask,
+  gold: GoldBuilder = buildGold,
 ): Promise<StepOutput | undefined> {
   const context = contextOf(resources, task)
   const { decision, part } = task
@@ -27,7 +36,7 @@ export async function executeStep(
   const rows =
     dataset.tier === 'silver'
       ? await buildSilver(context, dataset, task)
-      : await buildGold(context, dataset, decision)
+      : await gold(context, dataset, decision)
   return rows && !part ? finishStep(context, dataset, task, rows) : rows
 }
 

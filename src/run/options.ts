@@ -1,4 +1,6 @@
+import type { Gold } from '../define/model.js'
 import type { Engine } from '../engine/engine.js'
+import type { Portable } from '../gold/portable.js'
 import type { TableState } from '../log/commit.js'
 import type { CommitLog } from '../log/log.js'
 import type { StepWorker, TryApart } from '../step/context.js'
@@ -71,6 +73,8 @@ export interface RunOptions {
   javascript?: JavaScript
   /** Who carries steps of silver and gold out; this process when nobody is named. */
   worker?: StepWorker
+  /** For which gold datasets SQL of another engine is written, which must give the same. */
+  portable?: ((dataset: Gold) => Portable | undefined) | undefined
   /** Steps of silver and gold that are under way at the same time; one a processor. */
   stepsAtOnce?: number
   /** Reads objects at which processes ended; see {@link RunContext}. */

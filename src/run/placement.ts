@@ -3,6 +3,7 @@ import { engineName, engineOf, type StepEngine } from '../define/engines/step-en
 import { inputsOf } from '../define/inputs.js'
 import type { Lake } from '../define/lake.js'
 import type { AnyInput, Gold, Silver } from '../define/model.js'
+import type { Portable } from '../gold/portable.js'
 import type { BuildDecision, Discovery, View } from '../plan/decision.js'
 import type { Stage } from '../plan/plan.js'
 import { splitOf } from '../step/task/split.js'
@@ -20,6 +21,14 @@ export interface Placement {
   /** Why it is one task, or why it is not on the engine that it would be on. */
   why?: string
 }
+
+/** For which gold datasets SQL of another engine is written, and for which one. */
+export const portableOn =
+  (lake: Pick<Lake, 'engine'>, instead?: StepEngine) =>
+  (dataset: Gold): Portable | undefined =>
+    engineOf(dataset, lake, instead).engine === 'trino'
+      ? { target: 'trino', table: (schema, name) => `${schema}.${name}` }
+      : undefined
 
 export interface Places {
   lake: Pick<Lake, 'engine'>
@@ -60,6 +69,13 @@ function placementOf(
   if (dataset.tier === 'gold' && dataset.view)
     return { engine: 'duckdb', tasks: 1, bytes: 0, why: 'a view computes no rows' }
   if (engine.engine === 'duckdb') return { engine: 'duckdb', tasks: 1, bytes }
+  if (engine.engine === 'trino')
+    return {
+      engine: engineName(engine),
+      tasks: 1,
+      bytes,
+      ...(decision.mode === 'incremental' ? { why: 'it is computed as a whole there' } : {}),
+    }
   const why = split.by === 'nothing' ? { why: split.why } : {}
   return { engine: engineName(engine), tasks: 1, bytes, memory, ...why }
 }

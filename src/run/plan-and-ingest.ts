@@ -32,7 +32,7 @@ export async function planAndIngest(
   begun: LakeState,
 ): Promise<Plan & { base: LakeState; externals: Externals }> {
   const context = contextOn(shared, begun, options)
-  const { backfill, feeds, full = false, replay, anew } = options
+  const { backfill, feeds, full = false, replay, anew, portable } = options
   const asked = { backfill, feeds, reread: context.reread }
   await using sources = new Sources(datasets, context.relations.batches, asked)
   const state = withReadable(begun, anew)
@@ -46,8 +46,14 @@ export async function planAndIngest(
     full,
     replay: replay?.dataset,
     now: shared.started,
+    portable,
     bind: (wanted, arriving) =>
-      bindOn(shared, wanted, { view: begunWith.on(state), externals: begunWith }, arriving),
+      bindOn(
+        shared,
+        wanted,
+        { view: begunWith.on(state), externals: begunWith, portable },
+        arriving,
+      ),
   })
   const { stages, expire, left } = prepared
   const base = await new IntakePhase(prepared, sources, steps, recorder).run(context, begun)
@@ -57,8 +63,8 @@ export async function planAndIngest(
       ? begunWith
       : await Externals.of(shared.storage, base, datasets, looked)
   // What the columns of these rows show to be wrong is found before any table is built.
-  const wanted = stillWanted(left, newSql(datasets, begunWith.on(state)))
+  const wanted = stillWanted(left, newSql(datasets, begunWith.on(state), portable))
   const view = externals.on(base)
-  if (wanted.size > 0) await bindOn(shared, wanted, { view, externals }, () => false)
+  if (wanted.size > 0) await bindOn(shared, wanted, { view, externals, portable }, () => false)
   return { stages, expire, base, externals }
 }

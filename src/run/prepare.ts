@@ -5,7 +5,7 @@ import type { View } from '../plan/decision.js'
 import { type Plan, plan } from '../plan/plan.js'
 import { hash } from '../step/context.js'
 import type { Externals } from '../step/external/externals.js'
-import type { BindScope } from './bind/bind.js'
+import type { BindScope, BindState } from './bind/bind.js'
 import { newSql, refuseMistakes, type SqlLeft } from './bind/bind-new.js'
 import type { Looked, Sources } from './sources.js'
 
@@ -22,6 +22,8 @@ interface Asked {
   replay?: string | undefined
   now: Date
   bind: Bind
+  /** For which gold datasets SQL of another engine is written. */
+  portable?: BindState['portable']
 }
 
 /** Binds SQL in some engine; see `bindNew`. */
@@ -45,9 +47,10 @@ const nothingLeft: SqlLeft = { problems: [], unbound: new Map(), columns: new Ma
  * @throws DefinitionError for mistakes in SQL that nothing which the sources offer could mend.
  */
 export async function prepare(asked: Asked): Promise<Prepared> {
-  const { datasets, state, sources, externals, bind, full, replay, now } = asked
+  const { datasets, state, sources, externals, bind, full, replay, now, portable } = asked
   const view = externals.on(state)
-  const left = await bindNewSql(datasets, view, bind, (dataset) => datasets.includes(dataset))
+  const may = (dataset: AnyDataset) => datasets.includes(dataset)
+  const left = await bindNewSql(datasets, view, bind, may, portable)
   const looked = await sources.lookAtAll(state)
   const { discoveries } = looked
   const problems = { ...looked.problems, ...unreadInputs(datasets, externals) }
@@ -75,8 +78,9 @@ export async function bindNewSql(
   state: View,
   bind: Bind,
   arriving: (dataset: Bronze) => boolean,
+  portable?: BindState['portable'],
 ): Promise<SqlLeft> {
-  const wanted = newSql(datasets, state)
+  const wanted = newSql(datasets, state, portable)
   return wanted.size === 0 ? nothingLeft : bind(wanted, arriving)
 }
 

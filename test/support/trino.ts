@@ -30,7 +30,7 @@ export class Trino {
   private constructor(
     private readonly child: ChildProcess,
     private readonly folder: string,
-    private readonly url: string,
+    readonly url: string,
   ) {}
 
   /** @param catalogs their properties, by their names. */

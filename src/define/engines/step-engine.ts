@@ -1,6 +1,7 @@
 import { number } from '../options/expected.js'
 import { checked, checkedArguments, type Expected, type OptionList } from '../options/options.js'
 import { type SparkEngine, spark, sparkName } from './spark.js'
+import { type TrinoEngine, trino, trinoName } from './trino.js'
 
 /*
  * What carries out the steps of silver and gold. It says nothing about their rows, and so is no
@@ -24,10 +25,10 @@ export interface WorkersEngine {
 }
 
 /**
- * What carries out the steps of silver and gold; made by {@link duckdb}, {@link workers} or {@link
- * spark}.
+ * What carries out the steps of silver and gold; made by {@link duckdb}, {@link workers}, {@link
+ * spark} or, for gold alone, {@link trino}.
  */
-export type StepEngine = DuckDBEngine | WorkersEngine | SparkEngine
+export type StepEngine = DuckDBEngine | WorkersEngine | SparkEngine | TrinoEngine
 
 export interface WorkersOptions {
   /**
@@ -66,33 +67,50 @@ export function workers(count: number, options: WorkersOptions = {}): StepEngine
   return { kind: 'engine', engine: 'workers', count: good.count ?? 1, attempts }
 }
 
-/**
- * What builds a dataset: what the command line says, what it says itself, or what its lake says.
- */
-export function engineOf(
-  dataset: { readonly tier: string; readonly engine?: StepEngine | undefined },
-  lake: { readonly engine?: StepEngine | undefined },
-  instead?: StepEngine,
-): StepEngine {
-  return instead ?? dataset.engine ?? lake.engine ?? duckdb()
+/** A dataset, as far as it says what may build it. */
+interface Built {
+  readonly tier: string
+  readonly engine?: StepEngine | undefined
+  /** A view computes no rows. */
+  readonly view?: boolean
 }
 
 /**
- * An engine as the command line names it: `duckdb`, `workers:4`, `spark:local[2]`; `spark` alone is
- * the one that the lake or one of its datasets has.
+ * What builds a dataset: what the command line says, what it says itself, or what its lake says, of
+ * which Trino is passed over where there is no gold to be computed.
+ */
+export function engineOf(
+  dataset: Built,
+  lake: { readonly engine?: StepEngine | undefined },
+  instead?: StepEngine,
+): StepEngine {
+  const isComputed = dataset.tier === 'gold' && dataset.view !== true
+  const said = [instead, dataset.engine, lake.engine]
+  return said.find((one) => one && (one.engine !== 'trino' || isComputed)) ?? duckdb()
+}
+
+/**
+ * An engine as the command line names it: `duckdb`, `workers:4`, `spark:local[2]`,
+ * `trino:http://localhost:8080/lake`; `spark` and `trino` alone are those that the lake or one of
+ * its datasets has.
  */
 export function engineNamed(text: string, declared: readonly StepEngine[]): StepEngine | undefined {
   if (text === 'spark') return declared.find(({ engine }) => engine === 'spark') ?? spark()
   const [, master, connect] = /^spark:(?:((?:local|spark:|k8s:|yarn).*)|(sc:.+))$/.exec(text) ?? []
   if (connect) return spark({ connect })
   if (master) return spark({ master })
+  if (text === 'trino') return declared.find(({ engine }) => engine === 'trino')
+  const [, url, catalog = 'lake'] =
+    /^trino:(https?:\/\/[^/\s]+)(?:\/([a-z_][a-z0-9_]*))?$/.exec(text) ?? []
+  if (url) return trino({ url, catalog })
   const [, count = ''] = /^workers:([1-9]\d{0,3})$/.exec(text) ?? []
   if (count) return { kind: 'engine', engine: 'workers', count: Number(count), attempts: undefined }
   return text === 'duckdb' ? duckdb() : undefined
 }
 
-/** An engine for people: `duckdb`, `workers(4)`, `spark(local[2])`. */
+/** An engine for people: `duckdb`, `workers(4)`, `spark(local[2])`, `trino(lake)`. */
 export function engineName(engine: StepEngine): string {
   if (engine.engine === 'spark') return sparkName(engine)
+  if (engine.engine === 'trino') return trinoName(engine)
   return engine.engine === 'workers' ? `workers(${engine.count})` : engine.engine
 }

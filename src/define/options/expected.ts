@@ -151,7 +151,7 @@ function adviceForDatasets(value: unknown, ofObject?: string): string | undefine
 }
 
 export const engine: Expected = {
-  is: 'duckdb(), workers(…) or spark(…)',
+  is: 'duckdb(), workers(…), spark(…) or trino({ … })',
   fits: (value) => kindOf(value) === 'engine',
   advise: (value) => {
     if (typeof value === 'function') return `Call it: ${value.name}(…)`

@@ -13,6 +13,7 @@ import { executeStep } from '../../run/execute-step.js'
 import { environment } from '../../settings.js'
 import type { StepWorker } from '../../step/context.js'
 import type { Storage } from '../../storage/storage.js'
+import { type OpenRoom, TrinoSteps } from '../trino/trino-steps.js'
 import { type LaidDefinition, layDefinition } from './definition.js'
 import { stepsBy } from './step-workers.js'
 
@@ -29,6 +30,8 @@ export interface StepEnginesOptions {
   watched?: boolean
   /** Is told what workers write. */
   log: (text: string) => void
+  /** Opens branches of runs' own, on which Trino builds tables. */
+  openRoom?: OpenRoom
 }
 
 /** Processes that the engines of a lake's datasets have at the same time, all together. */
@@ -47,10 +50,12 @@ function processesHere(engine: OtherEngine): number {
 
 /** Whether steps run anywhere but in the run's own process. */
 export function hasOthers(lake: Pick<Lake, 'datasets' | 'engine'>, instead?: StepEngine): boolean {
-  return enginesOf(lake, instead).length > 0
+  return lake.datasets.some(
+    (one) => one.tier !== 'bronze' && engineOf(one, lake, instead).engine !== 'duckdb',
+  )
 }
 
-/** The engines beside the run's own process. */
+/** The engines that have workers. */
 function enginesOf(
   lake: Pick<Lake, 'datasets' | 'engine'>,
   instead: StepEngine | undefined,
@@ -58,7 +63,7 @@ function enginesOf(
   const found = new Map<string, OtherEngine>()
   for (const dataset of lake.datasets) {
     const engine = engineOf(dataset, lake, instead)
-    if (dataset.tier !== 'bronze' && engine.engine !== 'duckdb')
+    if (dataset.tier !== 'bronze' && engine.engine !== 'duckdb' && engine.engine !== 'trino')
       found.set(JSON.stringify(engine), engine)
   }
   return [...found.values()]
@@ -72,13 +77,15 @@ export class StepEngines implements AsyncDisposable {
   /** Steps that are worth having under way at the same time. */
   readonly atOnce: number
   private laid: Promise<LaidDefinition> | undefined
+  private readonly trinos: TrinoSteps
   private readonly begun = new Map<string, Promise<{ workers: Workers; steps: StepWorker }>>()
 
   constructor(
     private readonly options: StepEnginesOptions,
     private readonly open: OpenWorkers = openWorkers,
   ) {
-    const { lake, instead } = options
+    const { lake, instead, openRoom } = options
+    this.trinos = new TrinoSteps(openRoom)
     const slots = enginesOf(lake, instead).map((one) =>
       one.engine === 'spark' ? (one.tasks ?? processesHere(one)) : one.count,
     )
@@ -90,6 +97,7 @@ export class StepEngines implements AsyncDisposable {
     const engine = engineOf(dataset, lake, instead)
     const isView = dataset.tier === 'gold' && dataset.view
     if (engine.engine === 'duckdb' || isView) return executeStep(resources, dataset, task)
+    if (engine.engine === 'trino') return this.trinos.of(engine)(resources, dataset, task)
     const { steps } = await this.engine(engine)
     return steps(resources, dataset, task)
   }

@@ -26,6 +26,7 @@ const bound = new WeakSet<AnyDataset>()
 export function newSql(
   datasets: readonly AnyDataset[],
   view: View,
+  portable?: BindState['portable'],
 ): ReadonlyMap<AnyDataset, BindScope> {
   const fresh = new Set<AnyDataset>()
   const wanted = new Map<AnyDataset, BindScope>()
@@ -39,7 +40,8 @@ export function newSql(
     if (isNew(dataset, view) || inputs.some(isFresh)) {
       fresh.add(dataset)
       wanted.set(dataset, 'all')
-    } else if (hasOtherSql(dataset) && !bound.has(dataset)) wanted.set(dataset, 'checks')
+    } else if (dataset.tier === 'gold' && portable?.(dataset)) wanted.set(dataset, 'all')
+    else if (hasOtherSql(dataset) && !bound.has(dataset)) wanted.set(dataset, 'checks')
   }
   return wanted
 }
@@ -109,7 +111,7 @@ export function refuseMistakes(
 export async function bindOn(
   { engine, storage }: { engine: Engine; storage: Storage },
   wanted: ReadonlyMap<AnyDataset, BindScope>,
-  { view, externals }: Omit<BindState, 'batches'>,
+  { view, externals, portable }: Omit<BindState, 'batches'>,
   arriving: (dataset: Bronze) => boolean,
 ): Promise<SqlLeft> {
   const session = await engine.open()
@@ -117,7 +119,7 @@ export async function bindOn(
     return await bindNew(
       session,
       wanted,
-      { view, externals, batches: new Batches(storage) },
+      { view, externals, portable, batches: new Batches(storage) },
       arriving,
     )
   } finally {

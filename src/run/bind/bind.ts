@@ -5,6 +5,7 @@ import { datasetsIn, quoteName, reference } from '../../define/sql/sql.js'
 import type { Field } from '../../define/types/column-type.js'
 import type { Session } from '../../engine/engine.js'
 import { MoraineError, type Problem } from '../../errors.js'
+import type { Portable } from '../../gold/portable.js'
 import type { View } from '../../plan/decision.js'
 import type { Batches } from '../../step/batches.js'
 import { bindExpression, emptyRelation } from '../../step/expressions.js'
@@ -35,6 +36,8 @@ export interface BindState {
   view: View
   batches: Batches
   externals: Externals
+  /** For which gold datasets SQL of another engine is written. */
+  portable?: ((dataset: Gold) => Portable | undefined) | undefined
 }
 
 /**
@@ -167,7 +170,7 @@ class Binder {
     const inputs = await this.allOf(inputsOf(dataset), dataset)
     if (!inputs) return undefined
     const fields = await this.collect(dataset, inputs.unsure, () =>
-      boundGold(this.session, dataset),
+      boundGold(this.session, dataset, this.on.portable?.(dataset)),
     )
     return fields && { fields, unsure: inputs.unsure }
   }

@@ -6,6 +6,7 @@ import type { Field } from '../../define/types/column-type.js'
 import { fieldsOfShape } from '../../define/types/schema.js'
 import type { Session } from '../../engine/engine.js'
 import { checkPartitions, describeGold } from '../../gold/describe.js'
+import { type Portable, portableSql } from '../../gold/portable.js'
 import { provePart } from '../../gold/prove.js'
 import { describeView } from '../../gold/view.js'
 import type { View } from '../../plan/decision.js'
@@ -61,13 +62,20 @@ export function silverColumns(dataset: Silver): Field[] {
 /**
  * The columns that a gold query gives, over inputs that the engine knows.
  *
- * @throws MoraineError where it is not what its dataset says.
+ * @param portable the engine that is to compute it, where that needs SQL of its own.
+ * @throws MoraineError where it is not what its dataset says, or can't be computed there.
  */
-export async function boundGold(session: Session, dataset: Gold): Promise<readonly Field[]> {
-  const { fields: columns } = dataset.view
+export async function boundGold(
+  session: Session,
+  dataset: Gold,
+  portable?: Portable,
+): Promise<readonly Field[]> {
+  const described = dataset.view
     ? await describeView(session, dataset)
     : await describeGold(session, dataset)
+  const { fields: columns } = described
   checkPartitions(dataset, columns)
+  if (portable) await portableSql(session, dataset, described, portable)
   if (dataset.incremental) await provePart(session, dataset, columns)
   return columns
 }

@@ -98,7 +98,7 @@ export async function run(command: Command): Promise<number> {
     engine,
     ownEngine: true,
     javascript,
-    ...workerOptions(engines),
+    ...workerOptions(command, lake, engines),
     full: true,
     select: selectors,
     signal,

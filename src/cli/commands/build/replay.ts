@@ -48,7 +48,7 @@ export async function run(command: Command): Promise<number> {
     engine,
     ownEngine: true,
     javascript,
-    ...workerOptions(engines),
+    ...workerOptions(command, lake, engines),
     select: [`${dataset}+`],
     replay: {
       dataset,

@@ -202,7 +202,7 @@ export async function run(command: Command): Promise<number> {
       engine,
       ownEngine: true,
       javascript,
-      ...workerOptions(engines),
+      ...workerOptions(command, lake, engines),
       tryApart: trialsOf(findLakeFile(folder), storage.address ?? storage.url),
       full,
       acceptDefinition: isAccepted,

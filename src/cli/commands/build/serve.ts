@@ -116,7 +116,7 @@ export async function run(command: Command): Promise<number> {
     impatient: storage.with({ total: 0 }),
     startEngine: () => startEngine(command, project.house, { engines: concurrency, workers }),
     javascript,
-    ...workerOptions(engines),
+    ...workerOptions(command, lake, engines),
     tryApart: trialsOf(findLakeFile(folder), storage.address ?? storage.url),
     concurrency,
     sweep: every * 1000,

@@ -1,9 +1,12 @@
 import type { Command } from 'commander'
+import type { Principal } from '../../../define/access/principal.js'
 import { engineNamed, type StepEngine } from '../../../define/engines/step-engine.js'
 import type { Lake } from '../../../define/lake.js'
 import { MoraineError } from '../../../errors.js'
 import { findLakeFile } from '../../../load/load.js'
 import { hasOthers, processesOf, StepEngines } from '../../../load/workers/step-engines.js'
+import { portableOn } from '../../../run/placement.js'
+import { variable } from '../../../settings.js'
 import { memoryOfEngine, type Shares } from '../../engine.js'
 import { show } from '../../output/terminal.js'
 import type { Project } from '../../project.js'
@@ -12,7 +15,7 @@ import type { Project } from '../../project.js'
 export function withEngine(command: Command): Command {
   return command.option(
     '--engine <engine>',
-    'what runs the steps of silver and gold: duckdb (this process), workers:4 (four processes), spark, or spark:local[2]; overrides lake.ts',
+    'what runs the steps of silver and gold: duckdb (this process), workers:4 (four processes), spark, or spark:local[2]; for gold also trino, or trino:http://localhost:8080/lake; overrides lake.ts',
   )
 }
 
@@ -26,7 +29,7 @@ function askedEngine(command: Command, lake: Lake): StepEngine | undefined {
   const engine = engineNamed(text, declared)
   if (engine) return engine
   throw new MoraineError('usage', `--engine ${text} is not an engine`, {
-    hint: 'Use duckdb, workers and their number (--engine workers:4), spark, or spark and its address (--engine spark:local[2]).',
+    hint: 'Use duckdb, workers and their number (--engine workers:4), spark, or spark and its address (--engine spark:local[2]); for gold also trino, with its address unless lake.ts has trino({ … }) (--engine trino:http://localhost:8080/lake).',
   })
 }
 
@@ -57,6 +60,11 @@ export function openStepEngines(
     memory: memoryOfEngine(command, { engines, workers }),
     watched: process.stdout.isTTY,
     log: (text) => show(`${text}\n`, process.stderr),
+    openRoom: async ({ as: name, ...request }) => {
+      const as = name === undefined ? catalogToken() : principalNamed(lake, name)
+      const { openRunRoom } = await import('../../../serve/run-room.js')
+      return openRunRoom(storage, { ...request, served: { url: 'the catalog of Trino', as } })
+    },
   })
 }
 
@@ -66,7 +74,27 @@ export function placing(command: Command, lake: Lake) {
   return { instead, memory: memoryOfEngine(command, { workers: workersOf(command, lake) }) }
 }
 
+/** The token that whoever serves the catalog has, too. */
+function catalogToken(): string {
+  const token = variable('MORAINE_TOKEN')
+  if (token) return token
+  throw new MoraineError('usage', 'Trino reads and writes by the catalog, which needs a token', {
+    hint: 'Set MORAINE_TOKEN to the token of moraine serve --catalog, or name a principal of the lake: trino({ …, as: … })',
+  })
+}
+
+/** A principal of the lake. */
+function principalNamed({ access }: Lake, name: string): Principal {
+  const found = access?.find((one) => one.name === name)
+  if (found) return found
+  throw new MoraineError('usage', `trino({ as: '${name}' }) is not a principal of the lake`, {
+    hint: `Add principal('${name}', { … }) to the access of defineLake`,
+  })
+}
+
 /** What a run is told of them. */
-export function workerOptions(engines: StepEngines | undefined) {
-  return engines ? { worker: engines.carryOut, stepsAtOnce: engines.atOnce } : {}
+export function workerOptions(command: Command, lake: Lake, engines: StepEngines | undefined) {
+  if (!engines) return {}
+  const portable = portableOn(lake, askedEngine(command, lake))
+  return { worker: engines.carryOut, stepsAtOnce: engines.atOnce, portable }
 }

@@ -1,0 +1,132 @@
+import { setTimeout as sleep } from 'node:timers/promises'
+import { MoraineError, messageOf } from '../../errors.js'
+import { importPeer } from '../../peers.js'
+
+/** Where a Trino is, and who asks. */
+export interface TrinoAddress {
+  url: string
+  user: string
+  password?: string | undefined
+  /** By what Trino tells sessions apart. */
+  source: string
+  /** The token that it shows to the catalog of the lake. */
+  token: string
+}
+
+/** The part of the client that is used, with what it says of progress and of addresses. */
+interface Requests {
+  request<T>(config: { method?: string; url: string; data?: string }): Promise<T>
+}
+
+/** What Trino says of a statement: https://trino.io/docs/current/develop/client-protocol.html */
+interface Page {
+  id: string
+  nextUri?: string
+  data?: unknown[][]
+  stats?: { state: string; progressPercentage?: number }
+  error?: { message: string; errorName: string }
+}
+
+export interface StatementOptions {
+  signal: AbortSignal
+  /** Is told how far a statement is, in percent. */
+  progress?: (percent: number) => void
+}
+
+/** Answers of servers that are busy, or stand before one that is. */
+const BUSY = [429, 502, 503, 504]
+const TRIES = 10
+const PAUSE = 200
+
+/** A session of Trino. */
+export class TrinoSession {
+  private constructor(
+    private readonly client: Requests,
+    private readonly url: string,
+  ) {}
+
+  static async open({ url, user, password, source, token }: TrinoAddress): Promise<TrinoSession> {
+    if (password !== undefined && !url.startsWith('https:'))
+      throw new MoraineError('usage', `Trino at ${url} has a password, which is only sent by https`)
+    const { BasicAuth, Trino } = await importPeer('trino-client')
+    const trino = Trino.create({
+      server: url,
+      source,
+      extraCredential: { token },
+      extraHeaders: { 'X-Trino-User': user, 'X-Trino-Time-Zone': 'UTC' },
+      ...(password === undefined ? {} : { auth: new BasicAuth(user, password) }),
+    })
+    // Its own iterator keeps how far a statement is to itself until there are rows.
+    return new TrinoSession((trino as unknown as { client: Requests }).client, url)
+  }
+
+  /**
+   * Runs a statement to its end; who cancels it ends it in Trino, too.
+   *
+   * @returns the rows that it gives.
+   * @throws MoraineError of kind `engine` with Trino's own message, and nothing of the request.
+   */
+  async run(statement: string, { signal, progress }: StatementOptions): Promise<unknown[][]> {
+    signal.throwIfAborted()
+    const rows: unknown[][] = []
+    let page = await this.ask({ method: 'POST', url: '/v1/statement', data: statement })
+    try {
+      for (;;) {
+        if (page.error) throw failed(page.error)
+        rows.push(...(page.data ?? []))
+        const { progressPercentage: percent } = page.stats ?? {}
+        if (percent) progress?.(percent)
+        if (page.nextUri === undefined) return rows
+        signal.throwIfAborted()
+        page = await Promise.race([this.ask({ url: page.nextUri }), aborted(signal)])
+      }
+    } catch (error) {
+      if (page.nextUri !== undefined) await this.cancel(page.nextUri)
+      throw error
+    }
+  }
+
+  private async cancel(url: string): Promise<void> {
+    await this.client.request({ method: 'DELETE', url }).catch(() => {})
+  }
+
+  /** What went wrong is told without the request, whose headers have tokens. */
+  private async ask(config: Parameters<Requests['request']>[0]): Promise<Page> {
+    for (let tried = 1; ; tried++) {
+      try {
+        return await this.client.request<Page>(config)
+      } catch (error) {
+        const { response } = error as { response?: { status: number } }
+        if (response && BUSY.includes(response.status) && tried < TRIES) {
+          await sleep(PAUSE * tried)
+          continue
+        }
+        throw new MoraineError(
+          'engine',
+          `Trino at ${this.url} ${saidOf(error, response?.status)}`,
+          {
+            retryable: true,
+            hint: 'The table is unchanged. Look whether Trino runs there, and start the run again.',
+          },
+        )
+      }
+    }
+  }
+}
+
+function saidOf(error: unknown, status: number | undefined): string {
+  if (status === 401 || status === 403) return `refuses the user (${status})`
+  if (status !== undefined) return `answered ${status}`
+  const { code } = error as { code?: string }
+  return `does not answer: ${code ?? messageOf(error)}`
+}
+
+const failed = ({ message, errorName }: NonNullable<Page['error']>) =>
+  new MoraineError('engine', `Trino: ${message} (${errorName})`)
+
+/** Fails once a signal says so. */
+function aborted(signal: AbortSignal): Promise<never> {
+  return new Promise((_, reject) => {
+    signal.addEventListener('abort', () => reject(signal.reason), { once: true })
+  })
+}

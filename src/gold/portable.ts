@@ -1,0 +1,111 @@
+import { fullName, schemaOf } from '../define/dataset.js'
+import type { Gold } from '../define/model.js'
+import { datasetsIn, historiesIn, placeInSql, reference, renderSql } from '../define/sql/sql.js'
+import { typeName } from '../define/types/column-type.js'
+import type { BoundTable, Session } from '../engine/engine.js'
+import { MoraineError } from '../errors.js'
+import { fitOf } from '../plan/exact.js'
+import { renderPlan } from '../sql/bound/render.js'
+import { type TargetName, targets } from '../sql/bound/target.js'
+import { NotPortable } from '../sql/bound/tree.js'
+import type { GoldColumns } from './casts.js'
+
+/** For which engine SQL is written, and how that names the tables of the lake. */
+export interface Portable {
+  target: TargetName
+  table: (schema: string, name: string) => string
+}
+
+/** The way out that there always is. */
+const OWN = 'let DuckDB compute it: engine: duckdb(), imported from moraine'
+
+/**
+ * The query of a gold dataset in SQL of another engine, with the very rows and types that DuckDB
+ * gives.
+ *
+ * @param session knows the inputs.
+ * @throws MoraineError of kind `definition`, at its place, for what is not known to give them.
+ */
+export async function portableSql(
+  session: Session,
+  dataset: Gold,
+  { fields, found }: GoldColumns,
+  portable: Portable,
+): Promise<string> {
+  const sql = renderSql(dataset.query)
+  refuseCasts(dataset, { fields, found }, portable.target)
+  const plan = await session.parser.boundPlan(sql, await tablesOf(session, dataset))
+  try {
+    const given = found.map(({ name }) => name)
+    return renderPlan(plan, { ...portable, columns: fields, given })
+  } catch (error) {
+    if (!(error instanceof NotPortable)) throw error
+    const { message, hint, at, near } = error
+    const place =
+      at === undefined
+        ? dataset.query.place && { ...dataset.query.place, ...(near ? { near } : {}) }
+        : placeInSql(dataset.query, lineOf(sql, at))
+    throw refused(
+      dataset,
+      message,
+      hint.startsWith('Let DuckDB') ? `L${OWN.slice(1)}` : `${hint}. Or ${OWN}`,
+      place,
+    )
+  }
+}
+
+/** The tables that a query names, with their columns. */
+async function tablesOf(session: Session, dataset: Gold): Promise<BoundTable[]> {
+  const inputs = datasetsIn(dataset.query)
+  const bronze = inputs.find(({ tier }) => tier === 'bronze')
+  if (bronze)
+    throw refused(
+      dataset,
+      `${fullName(bronze)} is not a table that other engines can read`,
+      `Read a silver dataset of it. Or ${OWN}`,
+      dataset.query.place,
+    )
+  const named = [
+    ...inputs.map((one) => ({ schema: schemaOf(one), name: one.name, sql: reference(one) })),
+    ...historiesIn(dataset.query).map(({ name }) => ({
+      schema: 'history',
+      name,
+      sql: reference({ tier: 'history', name }),
+    })),
+  ]
+  return Promise.all(
+    named.map(async ({ schema, name, sql }) => ({
+      schema,
+      name,
+      fields: await session.describe(`SELECT * FROM ${sql}`),
+    })),
+  )
+}
+
+/**
+ * Refuses declared types that a value of the query may not fit, which would have to be looked for.
+ */
+function refuseCasts(dataset: Gold, { fields, found }: GoldColumns, target: TargetName): void {
+  for (const { name, type } of fields) {
+    const given = found.find((one) => one.name === name)
+    if (!given || fitOf(given.sqlType, type) === 'exact') continue
+    throw refused(
+      dataset,
+      `'${name}' is declared as ${typeName(type)}, but the query returns ${typeName(given.type)}: ${targets[target].title} would change values that do not fit`,
+      `Declare it as what the query returns. Or ${OWN}`,
+      dataset.place && { ...dataset.place, near: `${name}:` },
+    )
+  }
+}
+
+const refused = (dataset: Gold, message: string, hint: string, place: Gold['place']) =>
+  new MoraineError('definition', `${fullName(dataset)}: ${message}`, { hint, place })
+
+/** The line and the column, from 1, of a byte of a text. */
+function lineOf(sql: string, at: number): { line: number; column: number; near: string } {
+  const before = Buffer.from(sql).subarray(0, at).toString()
+  const lines = before.split('\n')
+  const rest = sql.slice(before.length).split('\n')[0] ?? ''
+  const near = /^[\w.]+|^\S+/.exec(rest)?.[0] ?? ''
+  return { line: lines.length, column: (lines.at(-1)?.length ?? 0) + 1, near }
+}
