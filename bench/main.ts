@@ -13,6 +13,7 @@ import { guard } from './guard.js'
 import { increment } from './increment.js'
 import { ingestion } from './ingest.js'
 import { listing } from './listing.js'
+import { machines } from './machines.js'
 import { planning } from './planning.js'
 import { queries } from './queries.js'
 import { inBucket } from './s3.js'
@@ -90,9 +91,13 @@ if (positionals[0] === 'cores') {
   console.log(await cores(Number(values.scale), Number(values.pairs)))
   process.exit()
 }
+if (positionals[0] === 'machines') {
+  console.log(await machines(Number(values.scale), Number(values.pairs)))
+  process.exit()
+}
 const benchmark = benchmarks[positionals[0] ?? '']
 if (!benchmark) {
-  console.error(`There is: guard, catalog, cores, ${Object.keys(benchmarks).join(', ')}`)
+  console.error(`There is: guard, catalog, cores, machines, ${Object.keys(benchmarks).join(', ')}`)
   process.exit(2)
 }
 

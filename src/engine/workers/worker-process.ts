@@ -30,7 +30,9 @@ const LAST_LINES = 5
 /** A worker of this machine, and what is said to it. */
 export class WorkerProcess {
   where: string
-  private readonly gone: Promise<WorkerGone>
+  private gone: WorkerGone | undefined
+  /** Is told once that it has ended; a promise would hold on to all that ever waited for it. */
+  private ended: (gone: WorkerGone) => void = () => {}
   private readonly lastLines: string[] = []
   private heard: (message: ToDriver) => void = () => {}
   private log: (text: string) => void = () => {}
@@ -45,12 +47,12 @@ export class WorkerProcess {
       if (this.lastLines.length > LAST_LINES) this.lastLines.shift()
       this.log(line)
     })
-    this.gone = new Promise((resolve) => {
-      child.once('error', (error) => resolve(this.ending(messageOf(error))))
-      child.once('close', (code, signal) =>
-        resolve(this.ending(`${signal ?? `exit code ${code}`}`)),
-      )
-    })
+    const gone = (how: string) => {
+      this.gone ??= this.ending(how)
+      this.ended(this.gone)
+    }
+    child.once('error', (error) => gone(messageOf(error)))
+    child.once('close', (code, signal) => gone(signal ?? `exit code ${code}`))
   }
 
   /**
@@ -148,11 +150,13 @@ export class WorkerProcess {
     try {
       return await new Promise<T>((resolve, reject) => {
         this.heard = (message) => heard(message, resolve, reject)
-        this.gone.then((gone) => reject(signal.aborted ? signal.reason : gone))
+        this.ended = (gone) => reject(signal.aborted ? signal.reason : gone)
+        if (this.gone) this.ended(this.gone)
         this.child.stdin?.write(line)
       })
     } finally {
       this.heard = () => {}
+      this.ended = () => {}
       signal.removeEventListener('abort', stop)
     }
   }

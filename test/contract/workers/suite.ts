@@ -2,6 +2,8 @@ import { mkdtemp, readFile, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
+import { setFlagsFromString } from 'node:v8'
+import { runInNewContext } from 'node:vm'
 import { describe, expect, it, onTestFinished } from 'vitest'
 import type { Hello } from '../../../src/engine/workers/protocol.js'
 import type {
@@ -63,6 +65,13 @@ const hello: Hello = {
 }
 
 const task = (id: string, what: What): WorkerTask => ({ id, text: JSON.stringify(what) })
+
+/** MiB that are held, without what only waits to be collected. */
+function heldMebibytes(): number {
+  setFlagsFromString('--expose-gc')
+  runInNewContext('gc')()
+  return process.memoryUsage().heapUsed / 2 ** 20
+}
 
 export function workersSuite({ name, open, ahead, timeout }: Implementation): void {
   interface Few extends Partial<Omit<Wanted, 'command'>> {
@@ -290,22 +299,27 @@ export function workersSuite({ name, open, ahead, timeout }: Implementation): vo
     it('carry out 10,000 small tasks with the memory of a few', async () => {
       const workers = await start()
       let [taken, came, most] = [0, 0, 0]
+      const padding = 'x'.repeat(5000)
+      const heap: number[] = []
       function* many() {
         for (; taken < 10_000; taken++) {
           most = Math.max(most, taken - came)
-          yield task(`t${taken}`, { value: taken, dies: taken % 2500 === 1 ? 1 : 0 })
+          yield task(`t${taken}`, { value: [taken, padding], dies: taken % 2500 === 1 ? 1 : 0 })
         }
       }
       let sum = 0
       const { signal } = new AbortController()
       for await (const one of workers.map(many(), { signal })) {
         came++
-        sum += 'reply' in one ? JSON.parse(one.reply).done : Number.NaN
+        sum += 'reply' in one ? JSON.parse(one.reply).done[0] : Number.NaN
+        if (came === 2000 || came === 10_000) heap.push(heldMebibytes())
       }
       expect(came).toBe(10_000)
       expect(sum).toBe((10_000 * 9_999) / 2)
       // What is at work, and what is finished and not read yet.
       expect(most).toBeLessThanOrEqual(2 * workers.slots + ahead)
+      // The answers of the last 8,000 were 40 MB.
+      expect((heap[1] as number) - (heap[0] as number)).toBeLessThan(10)
     })
   })
 }
