@@ -115,13 +115,18 @@ export class Trino {
     return result
   }
 
-  async stop(): Promise<void> {
+  /** Ends it, whatever it does. */
+  async kill(): Promise<void> {
     const gone = new Promise((done) => this.child.once('exit', done))
     const hasEnded = this.child.exitCode !== null || this.child.signalCode !== null
     if (!hasEnded) {
       this.child.kill('SIGKILL')
       await gone
     }
+  }
+
+  async stop(): Promise<void> {
+    await this.kill()
     await rm(this.folder, { recursive: true, force: true })
   }
 }

@@ -1,7 +1,10 @@
+import { spawn } from 'node:child_process'
+import { join } from 'node:path'
+import { setTimeout as sleep } from 'node:timers/promises'
 import { expect, it, onTestFinished } from 'vitest'
 import { Table } from '../../../src/iceberg/table.js'
 import { CommitLog } from '../../../src/log/log.js'
-import { moraine, Project } from '../../support/project.js'
+import { moraine, Project, repository } from '../../support/project.js'
 import { Served } from '../../support/served.js'
 import { withService } from '../../support/services.js'
 import { Trino } from '../../support/trino.js'
@@ -69,7 +72,26 @@ const rows = (from: number, until: number) =>
     .join('\n')
     .concat('\n')
 
-const shop = () => Project.create({ 'lake.ts': definition, 'in/1.csv': rows(1, 60) })
+const shop = (lake = definition) => Project.create({ 'lake.ts': lake, 'in/1.csv': rows(1, 60) })
+
+/** Gold that takes Trino minutes, gold that it can't compute, and gold that it can. */
+const hard = `
+import { bronze, defineLake, gold, silver, sql, t, z } from 'moraine'
+import { files } from 'moraine/sources'
+const orders = silver('orders', {
+  from: bronze('orders', { from: files('in/*.csv') }),
+  schema: z.object({ id: t.bigint(), customer: t.int(), amount: t.decimal(12, 2) }),
+})
+const count = gold('count', { query: sql\`select count(*) as n from \${orders}\` })
+const narrow = gold('narrow', { query: sql\`select cast(sum(amount) as decimal(3, 2)) as amount from \${orders}\` })
+const slow = gold('slow', {
+  query: sql\`
+    select count(*) as n from \${orders} a cross join \${orders} b cross join \${orders} c cross join \${orders} d
+      cross join \${orders} e cross join \${orders} f
+    where a.amount + b.amount < c.amount * d.amount - e.amount * f.amount\`,
+})
+export default defineLake({ name: 'shop', datasets: [count, narrow, slow] })
+`
 
 /** What is in a gold table, and what its metadata say of it. */
 async function contents(project: Project, name: string) {
@@ -97,8 +119,8 @@ async function sameIn(one: Project, other: Project) {
 }
 
 /** A lake whose catalog a Trino reads and writes, as the guide says. */
-async function onTrino() {
-  const lake = await shop()
+async function onTrino(of = definition) {
+  const lake = await shop(of)
   const env = { MORAINE_TOKEN: TOKEN }
   const served = Served.start(lake, ['--catalog'], env)
   const { url } = await served.line(({ event }) => event === 'catalog')
@@ -109,7 +131,7 @@ async function onTrino() {
   const at = ['--engine', `trino:${trino.url}/lake`]
   const command = (name: string, ...args: string[]) =>
     moraine(['-C', lake.folder, name, ...at, ...args], env)
-  return { lake, trino, served, command }
+  return { lake, trino, served, at, env, command }
 }
 
 /** The log, the files, and what nobody needs. */
@@ -145,6 +167,72 @@ withService('Trino', trinoParts, () => {
       expect((await project.run()).outcome).toBe('done')
     }
     await sameIn(lake, other)
+    await isWhole(lake)
+  })
+
+  it('leaves the lake as it was where a step ends before its time, whoever ends it', async () => {
+    const { lake, trino, served, at, env, command } = await onTrino(hard)
+    const head = async () => (await new CommitLog(lake.storage).head()).tables
+    const first = await command('run', '+gold.count', 'gold.narrow')
+    expect(first.code).toBe(1)
+    expect(first.stdout + first.stderr).toMatch(/gold\.narrow.*\n?.*Cannot cast DECIMAL\(38, 2\)/)
+    expect(await lake.query('select * from gold.count')).toEqual([{ n: 59n }])
+    expect(Object.keys(await head())).not.toContain('gold.narrow')
+    const before = await head()
+
+    const begin = async () => {
+      const args = [
+        join(repository, 'bin/moraine.js'),
+        '-C',
+        lake.folder,
+        'run',
+        'gold.slow',
+        ...at,
+      ]
+      const child = spawn(process.execPath, args, {
+        env: { ...process.env, ...env },
+        stdio: 'pipe',
+      })
+      onTestFinished(() => void child.kill('SIGKILL'))
+      let said = ''
+      for (const stream of [child.stdout, child.stderr]) stream.on('data', (text) => (said += text))
+      const ended = new Promise<number | null>((done) => child.once('exit', done))
+      const state = async () => {
+        const sql = `select state from system.runtime.queries where query like 'INSERT INTO%slow%' order by created desc limit 1`
+        return String((await trino.run(sql)).rows[0]?.[0])
+      }
+      while ((await state()) !== 'RUNNING') {
+        expect(child.exitCode, said).toBe(null)
+        await sleep(100)
+      }
+      return { child, ended, state, said: () => said }
+    }
+
+    const stopped = await begin()
+    stopped.child.kill('SIGINT')
+    expect(await stopped.ended).not.toBe(0)
+    while ((await stopped.state()) === 'RUNNING') await sleep(100)
+    expect(await stopped.state()).toBe('FAILED')
+    expect(await head()).toEqual(before)
+    expect((await lake.cli('branch')).stdout).toContain('no branches')
+
+    const killed = await begin()
+    killed.child.kill('SIGKILL')
+    await killed.ended
+    expect(await head()).toEqual(before)
+
+    const alone = await begin()
+    served.child.kill('SIGKILL')
+    await trino.kill()
+    expect(await alone.ended).toBe(1)
+    expect(alone.said()).toContain('does not answer')
+    expect(alone.said()).not.toContain('token')
+    expect(await head()).toEqual(before)
+
+    await lake.write({
+      'lake.ts': hard.replace('datasets: [count, narrow, slow]', 'datasets: [count]'),
+    })
+    expect((await lake.run()).outcome).toBe('done')
     await isWhole(lake)
   })
 })
