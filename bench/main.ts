@@ -17,6 +17,7 @@ import { machines } from './machines.js'
 import { planning } from './planning.js'
 import { queries } from './queries.js'
 import { inBucket } from './s3.js'
+import { split } from './split.js'
 import { plan, status } from './start.js'
 import { overhead, repository, tickit } from './tickit.js'
 import { tpcds } from './tpcds.js'
@@ -57,6 +58,7 @@ const benchmarks: Record<string, Benchmark> = {
   increment,
   tpcds,
   upserts,
+  split,
   planning,
   queries,
   postgres,

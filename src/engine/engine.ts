@@ -104,6 +104,8 @@ export interface BronzeFile extends BronzeEncoding {
    */
   origin?: { batch: string; file: string }
   rows?: number
+  /** Rows of the file that are meant, from 0, where not all are; of Parquet alone. */
+  range?: { from: number; to: number }
   /**
    * A newer version of the same source file has taken its place: of all that it holds, or of source
    * files of these names.
@@ -118,6 +120,8 @@ export interface BronzeFile extends BronzeEncoding {
 
 /** SQL for the rows of bronze files in parts; one that has no rows is missing. */
 export interface BatchParts {
+  /** How many rows there are is only estimated: of some files a range is read. */
+  estimated?: boolean
   /** Rows that have columns (by names in lower case) also as values: the i-th as `_v<i>`. */
   values?: { sql: string; columns: readonly string[]; rows: number; known: KnownColumns }
   /** Rows of texts alone. */

@@ -8,6 +8,7 @@ import { type StepContext, withSession } from '../step/context.js'
 import { refuseBreaking } from '../step/schema-change.js'
 import type { StepOutput } from '../step/task/output.js'
 import { aboutTable, writeTable } from '../step/write-table.js'
+import { type BucketQuery, queryOfBucket, rowsOfBucket } from './buckets.js'
 import { castRows, computing, type GoldColumns } from './casts.js'
 import { checkPartitions, describeGold } from './describe.js'
 import type { PartProof } from './partition.js'
@@ -30,7 +31,7 @@ export async function buildGold(
   const name = fullName(dataset)
   return withSession(context, name, async (session) => {
     const computed = await computedRows(context, session, dataset, decision)
-    const { described, parts, proofs } = computed
+    const { described, parts, proofs, bucket } = computed
     const written = await computing(dataset, described.fields, () =>
       writeTable(context, session, {
         name,
@@ -42,6 +43,7 @@ export async function buildGold(
         renamed: decision.renamed,
       }),
     )
+    await bucket?.forget()
     const { output, added } = written
     return {
       tables: { [name]: { ...output, state: stateOf(dataset, proofs) } },
@@ -62,6 +64,8 @@ interface Computed {
   proofs: readonly PartProof[] | undefined
   /** The parts that are computed, where not all are. */
   parts: TouchedParts | undefined
+  /** The bucket of values that is computed, where not all are. */
+  bucket: BucketQuery | undefined
   /** SQL for the rows. */
   rows: string
 }
@@ -92,8 +96,13 @@ async function computedRows(
       ? await touchedParts(context, session, dataset, columns, proofs, decision.all ?? false)
       : undefined
   if (!parts) await relations.define(session, driving)
-  const computed = castRows(described, renderSql(parts ? query : dataset.query), session.dialect)
-  return { described, proofs, parts, rows: parts ? parts.rows(computed) : computed }
+  const { part } = context
+  const bucket =
+    part?.by === 'values' ? await queryOfBucket(session, dataset, columns, part) : undefined
+  const own = bucket?.query ?? (parts ? query : dataset.query)
+  const computed = castRows(described, renderSql(own), session.dialect)
+  const chosen = bucket ? rowsOfBucket(computed, columns, bucket) : computed
+  return { described, proofs, parts, bucket, rows: parts ? parts.rows(computed) : chosen }
 }
 
 /** What the log says of a table that is kept up to date by parts. */

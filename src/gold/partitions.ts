@@ -132,7 +132,8 @@ export async function touchedParts(
   }
 }
 
-function isNamed(dataset: AnyInput, { tier, name }: TableName): boolean {
+/** Whether a proof is about a dataset. */
+export function isNamed(dataset: AnyInput, { tier, name }: TableName): boolean {
   return fullName(dataset).toLowerCase() === `${tier}.${name}`.toLowerCase()
 }
 
@@ -143,7 +144,11 @@ export function drivingOf({ relations }: StepContext, dataset: Gold): AnyInput[]
 }
 
 /** The dataset's query over a part's rows of the inputs that decide. */
-export function queryOfPart(dataset: Gold, driving: readonly AnyInput[]): Gold['query'] {
+export function queryOfPart(
+  dataset: Gold,
+  driving: readonly AnyInput[],
+  bucket?: string,
+): Gold['query'] {
   const ofPart = (query: Sql): Sql => ({
     ...query,
     parts: query.parts.map((part) => {
@@ -153,7 +158,7 @@ export function queryOfPart(dataset: Gold, driving: readonly AnyInput[]): Gold['
       if (input.tier === 'gold' && input.view)
         return { kind: 'text', text: `(${normalSql(renderSql(ofPart(input.query)))})` }
       if (!driving.includes(input)) return part
-      const text = `${quoteName(partSchema(dataset, input))}.${quoteName(input.name)}`
+      const text = `${quoteName(partSchema(dataset, input, bucket))}.${quoteName(input.name)}`
       return { kind: 'text', text }
     }),
   })

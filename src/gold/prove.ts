@@ -8,9 +8,13 @@ import { MoraineError } from '../errors.js'
 import { proveIncremental, type TableName, Unprovable } from '../plan/incremental.js'
 import type { PartProof } from './partition.js'
 
-/** Where a part's rows of the inputs that decide are found, under the inputs' own names. */
-export const partSchema = (dataset: Gold, input: AnyInput) =>
-  `${fullName(dataset)} of ${schemaOf(input)}`
+/**
+ * Where a part's rows of the inputs that decide are found, under the inputs' own names.
+ *
+ * @param bucket what tells buckets apart that are computed side by side.
+ */
+export const partSchema = (dataset: Gold, input: AnyInput, bucket = '') =>
+  `${fullName(dataset)} of ${schemaOf(input)}${bucket}`
 
 /**
  * Proves that a dataset's query can be computed part by part.

@@ -178,7 +178,7 @@ export class ChangedTable extends TableVersion {
     const spec = this.metadata['default-spec-id']
     const more = added
       .filter((file) => fileMayMatch(file, predicates, this.schema))
-      .map((file) => ({ file, spec, deletes: [] }))
+      .map((file) => ({ file, spec, deletes: lists.get(file.path) ?? [] }))
     return [...kept, ...more]
   }
 

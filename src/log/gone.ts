@@ -18,6 +18,8 @@ export const VACUUMED = [
   'deleted/',
   'history/',
   'tombstones/',
+  // What parts of steps have handed to each other.
+  'scratch/',
   // What other engines keep.
   FOREIGN,
   // What `tombstones/` was called by earlier versions.

@@ -23,7 +23,7 @@ export interface Host {
 }
 
 /** Makes JavaScript callable from SQL; returns how SQL calls it with an argument. */
-export function callable(
+function callable(
   { dialect, files }: Host,
   call: JsFunction['call'],
 ): (argument: string) => string {

@@ -3,11 +3,12 @@ import { buildGold } from '../gold/build.js'
 import { buildView } from '../gold/view.js'
 import type { BuildDecision } from '../plan/decision.js'
 import { buildSilver } from '../silver/build.js'
-import type { StepContext, StepResources, StepWorker } from '../step/context.js'
+import { compareKeys } from '../silver/parts/keys.js'
+import { loseRows } from '../silver/parts/places.js'
+import type { StepContext, StepResources } from '../step/context.js'
 import { expireRows } from '../step/retention.js'
 import { finishStep } from '../step/task/finish.js'
 import type { StepOutput } from '../step/task/output.js'
-import { mergeOutputs, partsOf } from '../step/task/split.js'
 import type { StepTask } from '../step/task/task.js'
 
 /** Computes the rows of a gold dataset that is no view. */
@@ -31,6 +32,9 @@ export async function executeStep(
 ): Promise<StepOutput | undefined> {
   const context = contextOf(resources, task)
   const { decision, part } = task
+  if (dataset.tier === 'silver' && part?.by === 'keys')
+    return compareKeys(context, dataset, decision, part)
+  if (dataset.tier === 'silver' && part?.by === 'places') return loseRows(context, dataset, part)
   if (decision.expires) return expireRows(context, dataset)
   if (dataset.tier === 'gold' && dataset.view) return buildView(context, dataset)
   const rows =
@@ -41,25 +45,10 @@ export async function executeStep(
 }
 
 /**
- * Has a step carried out in parts, side by side, and puts what they give together.
- *
- * @param most how many parts there may be.
- */
-export function inParts(most: number, worker: StepWorker = executeStep): StepWorker {
-  return async (resources, dataset, task) => {
-    const parts = partsOf(task, most)
-    if (parts.length < 2) return worker(resources, dataset, task)
-    const given = await Promise.all(parts.map((part) => worker(resources, dataset, part)))
-    const outputs = given.filter((output) => output !== undefined)
-    return finishStep(contextOf(resources, task), dataset, task, mergeOutputs(outputs))
-  }
-}
-
-/**
  * What a step works with: who carries it out, and what its task says. A run's own settings are none
  * of its business.
  */
-function contextOf(resources: StepResources, { settings, part }: StepTask): StepContext {
+export function contextOf(resources: StepResources, { settings, part }: StepTask): StepContext {
   const { storage, engine, relations, javascript, signal, progress } = resources
   return { storage, engine, relations, javascript, signal, progress, ...settings, part }
 }

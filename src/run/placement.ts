@@ -7,6 +7,7 @@ import type { Portable } from '../gold/portable.js'
 import type { BuildDecision, Discovery, View } from '../plan/decision.js'
 import type { Stage } from '../plan/plan.js'
 import { splitOf } from '../step/task/split.js'
+import { partsOf } from './split/in-parts.js'
 
 /** Where a step runs, and what is known of it before. */
 export interface Placement {
@@ -65,7 +66,7 @@ function placementOf(
 ): Placement {
   const engine = engineOf(dataset, lake, instead)
   const bytes = bytesRead(dataset, decision, sizes)
-  const split = splitOf(dataset, decision, { sample: undefined })
+  const split = splitOf(dataset, decision, { sample: undefined, view: sizes.view })
   if (dataset.tier === 'gold' && dataset.view)
     return { engine: 'duckdb', tasks: 1, bytes: 0, why: 'a view computes no rows' }
   if (engine.engine === 'duckdb') return { engine: 'duckdb', tasks: 1, bytes }
@@ -77,7 +78,9 @@ function placementOf(
       ...(decision.mode === 'incremental' ? { why: 'it is computed as a whole there' } : {}),
     }
   const why = split.by === 'nothing' ? { why: split.why } : {}
-  return { engine: engineName(engine), tasks: 1, bytes, memory, ...why }
+  const rows = 'rows' in split ? split.rows : 0
+  const tasks = split.by === 'nothing' ? 1 : partsOf({ rows, bytes }, engine.count)
+  return { engine: engineName(engine), tasks: Math.max(tasks, 1), bytes, memory, ...why }
 }
 
 /** What a step reads at most: its inputs, and of a table with a key the rows that it replaces. */

@@ -9,13 +9,16 @@ import { bindExpression, emptyRelation } from '../step/expressions.js'
 import { refuseBreaking } from '../step/schema-change.js'
 import type { StepOutput } from '../step/task/output.js'
 import type { Replay, StepTask } from '../step/task/task.js'
-import { ofBucket } from './bucket.js'
 import { carefully } from './careful.js'
 import { deduplicate, withoutOutrun } from './deduplicate.js'
 import { mergeRows } from './merged.js'
+import { writeGroup } from './parts/group.js'
 import { chooseReplayed, leavingOf } from './replay.js'
 import { tallyRows, validate } from './validate.js'
 import { writeStep } from './write.js'
+
+/** A part has fewer rows, of which fewer tell in which order they are. */
+const SAMPLE_OF_PART = 50_000
 
 /**
  * Reads new bronze rows (or all, or those that were discarded before), checks them in one pass,
@@ -34,13 +37,15 @@ export async function buildSilver(
       await context.relations.define(session, lookupsOf(dataset))
       if (replay) return replayed(how, session, dataset, replay)
       await refuseWrong(how, session, dataset, decision)
-      const all = await validate(how, session, dataset, decision)
-      const { part } = context
-      const validated = part?.by === 'keys' ? await ofBucket(session, dataset, part, all) : all
+      const validated = await validate(how, session, dataset, decision)
       const tally = await tallyRows(session, validated)
-      const deduplicated = await deduplicate(session, dataset, validated)
+      const { part } = context
+      const sample = part ? SAMPLE_OF_PART : undefined
+      const deduplicated = await deduplicate(session, dataset, validated, sample)
       const ready = { dataset, decision, validated, tally, deduplicated }
-      return writeStep(how, session, await mergeRows(how, session, ready))
+      return part?.by === 'files' && dataset.key.length > 0
+        ? writeGroup(how, session, ready, part)
+        : writeStep(how, session, await mergeRows(how, session, ready))
     }),
   )
 }

@@ -24,11 +24,16 @@ import { keysAlone } from './validate.js'
  */
 const KIND = `CASE WHEN _reasons IS NOT NULL THEN 'invalid' WHEN _deleted THEN 'delete' ELSE 'valid' END`
 
-/** Finds the latest row of each key. Only rows whose key comes again are compared. */
+/**
+ * Finds the latest row of each key. Only rows whose key comes again are compared.
+ *
+ * @param sample how many of the first rows tell in which order they may be.
+ */
 export async function deduplicate(
   session: Session,
   dataset: Silver,
   validated: Validated,
+  sample?: number,
 ): Promise<Deduplicated> {
   const keys = keysOf(dataset).join(', ')
   const readable = keysOf(dataset).map((key) => `${key} IS NOT NULL`)
@@ -38,7 +43,7 @@ export async function deduplicate(
     `SELECT *, ${KIND} AS _kind FROM ${rows.sql} WHERE NOT _superseded AND (_reasons IS NULL${invalid})`,
   )
   const isRepeated =
-    keys === '' ? undefined : await findDuplicates(session, keysOf(dataset), keyed, flagged)
+    keys === '' ? undefined : await findDuplicates(session, keysOf(dataset), keyed, flagged, sample)
   const duplicates =
     keys !== '' && havePlaces(dataset)
       ? await session.materialize(

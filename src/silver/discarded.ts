@@ -44,7 +44,7 @@ export function discardedRows(
     ${isStale(dataset, stale)} AS _stale FROM ${withIngestedAt(flagged.sql)} AS f WHERE _reasons IS NOT NULL AND NOT _superseded`
 }
 
-export async function writeDiscarded(
+export async function writeDiscardedRows(
   context: StepContext,
   session: Session,
   dataset: Silver,

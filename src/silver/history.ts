@@ -2,12 +2,14 @@ import { fullName } from '../define/dataset.js'
 import type { Silver } from '../define/model.js'
 import { quoteName } from '../define/sql/sql.js'
 import type { Field } from '../define/types/column-type.js'
-import { count } from '../engine/count.js'
 import type { Relation, Session } from '../engine/engine.js'
+import type { Shape } from '../iceberg/change.js'
+import type { ScanTask } from '../iceberg/deletes.js'
+import type { TableVersion } from '../iceberg/version.js'
 import type { Dialect } from '../sql/dialect.js'
 import type { StepContext } from '../step/context.js'
-import { chooseDeletes } from '../step/delete-strategy.js'
 import { emptyRelation } from '../step/expressions.js'
+import type { Renamed } from '../step/relations.js'
 import { tableFiles } from '../step/table-files.js'
 import type { TableOutput } from '../step/task/output.js'
 import { writeTable } from '../step/write-table.js'
@@ -15,7 +17,7 @@ import { keysOf, newestPlaceFirst, removesKeys } from './keys.js'
 import { filesOfKeys, type Target } from './merge.js'
 
 /** Where a row of the table lies. */
-const ROW = '_data_file, _data_row'
+export const ROW = '_data_file, _data_row'
 
 /** The table of all versions: `history.orders`. */
 const historyOf = (dataset: { name: string }): string => `history.${dataset.name}`
@@ -33,6 +35,23 @@ export function historyColumns(dataset: Silver, columns: readonly Field[]): Fiel
   ]
 }
 
+/** Versions that are to be written, and those that go for them. */
+export interface History {
+  name: string
+  /** SQL for the rows to add. */
+  rows: string
+  shape: Omit<Shape, 'renamed'> & { renamed: Renamed }
+  /** The table as it stands. */
+  before: TableVersion | undefined
+  /** Its files that may hold versions which go. */
+  tasks: readonly ScanTask[]
+  /** `_data_file` and `_data_row` of versions that go. */
+  leaving: Relation
+  incremental: boolean
+  /** Tables that are written beside it. */
+  ended: Record<string, TableOutput>
+}
+
 /**
  * Keeps every version of every key (slowly changing dimension, type 2). What comes late finds its
  * place between the others; only versions that are new, or end at another time than before, are
@@ -40,15 +59,15 @@ export function historyColumns(dataset: Silver, columns: readonly Field[]): Fiel
  *
  * @param candidates as validation left them: rows that lost to a newer one are versions as well.
  */
-export async function writeHistory(
+export async function findVersions(
   context: StepContext,
   session: Session,
   dataset: Silver,
   candidates: Relation,
   { columns, incremental, withIngestedAt, renamed }: Target,
-): Promise<Record<string, TableOutput>> {
+): Promise<History> {
   const name = historyOf(dataset)
-  const { antiJoin, semiJoin, union } = session.dialect.rows
+  const { antiJoin, semiJoin } = session.dialect.rows
   const all = historyColumns(dataset, columns)
   const before = incremental
     ? await context.relations.tableAs(name, all, dataset.partitionBy, renamed)
@@ -75,29 +94,14 @@ export async function writeHistory(
     `SELECT ${ROW} FROM ${antiJoin(past.sql, unchanged.sql, { using: ROW })}`,
   )
   const shown = all.map((column) => quoteName(column.name)).join(', ')
-  let rows = `SELECT ${shown} FROM ${antiJoin(versions.sql, unchanged.sql, { using: `${list}, valid_from` })} WHERE _kind = 'valid'`
-  const strategy =
-    before && (await count(session, `SELECT count(*) AS n FROM ${leaving.sql}`)) > 0
-      ? await chooseDeletes(context, session, before, tasks, leaving)
-      : undefined
-  if (before && strategy && strategy.rewritten.length > 0) {
-    const files = tableFiles(context.storage, before, strategy.rewritten)
-    const old = `(${session.tables.scanWithFiles(before.schema, files)})`
-    const others = `SELECT ${shown} FROM ${antiJoin(old, leaving.sql, { using: ROW })}`
-    rows = union([rows, `(${others})`])
-  }
-  const { output } = await writeTable(context, session, {
-    name,
+  const rows = `SELECT ${shown} FROM ${antiJoin(versions.sql, unchanged.sql, { using: `${list}, valid_from` })} WHERE _kind = 'valid'`
+  const shape = {
     columns: all,
     partitions: dataset.partitionBy,
     about: { comment: `All versions of ${fullName(dataset)}` },
-    rows,
-    removed: incremental ? (strategy?.removed ?? new Set()) : 'all',
-    deletions: strategy?.deletions,
     renamed,
-    anyOrder: true,
-  })
-  return { [name]: output, ...ended?.tables }
+  }
+  return { name, rows, shape, before, tasks, leaving, incremental, ended: ended?.tables ?? {} }
 }
 
 /** New versions: of several of a key at the same time, the newest. */

@@ -1,5 +1,8 @@
 import type { Silver } from '../define/model.js'
 import { quoteName } from '../define/sql/sql.js'
+import type { ColumnType } from '../define/types/column-type.js'
+import { fieldsOfShape } from '../define/types/schema.js'
+import type { Session } from '../engine/engine.js'
 
 /** Whether a dataset's rows can take keys away. */
 export function removesKeys({ deleteWhen, onInvalidUpdate }: Silver): boolean {
@@ -25,6 +28,29 @@ export function samePlace(a: string, b: string): string {
 }
 
 export const keysOf = (dataset: Silver) => dataset.key.map(quoteName)
+
+/**
+ * SQL over a row whether its key is in a bucket: equal keys are in the same one, whatever types
+ * hold them.
+ */
+export function bucketOf(
+  session: Session,
+  { key, schema }: Silver,
+  { index, of }: { index: number; of: number },
+): string | undefined {
+  if (of < 2) return undefined
+  const { values } = session.dialect
+  const fields = fieldsOfShape(schema.shape as never)
+  const typed = key.map((name) => {
+    const type = fields.find((field) => field.name === name)?.type as ColumnType
+    return `CAST(${quoteName(name)} AS ${values.type(type)})`
+  })
+  return `${values.hash(...typed)} % ${of} = ${index}`
+}
+
+/** SQL for those rows of a query that are in a bucket. */
+export const inBucket = (sql: string, bucket: string | undefined) =>
+  bucket ? `SELECT * FROM (${sql}) WHERE ${bucket}` : sql
 
 /** The columns of keyed rows: key, cursor and place. */
 export function keyedColumns({ key, cursor }: Silver): string {

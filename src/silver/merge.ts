@@ -12,8 +12,8 @@ import { chooseDeletes, type Deletion } from '../step/delete-strategy.js'
 import { type Renamed, silverLineage } from '../step/relations.js'
 import { tableFiles } from '../step/table-files.js'
 import type { WithIngestedAt } from './ingested-at.js'
-import { keysOf, newer, removesKeys } from './keys.js'
-import type { Deduplicated } from './stages.js'
+import { inBucket, keysOf, newer, removesKeys } from './keys.js'
+import type { Deduplicated, Work } from './stages.js'
 import { matchTombstones, mergeTombstones, newTombstones, type Tombstones } from './tombstones.js'
 
 /** How new rows and the table as it stands become one. */
@@ -66,22 +66,8 @@ export async function mergeByKey(
     const removed = incremental ? new Set<string>() : ('all' as const)
     return { rows: freshRows(target, latest), removed, ...NONE, ...only(tombstones) }
   }
-  const tasks = await filesOfKeys(session, dataset, table, latest)
-  const existing = session.tables.scanWithFiles(
-    table.schema,
-    tableFiles(context.storage, table, tasks),
-  )
-  const matches = await session.materialize(matchesSql(dataset, existing, latest))
-  const known = removesKeys(dataset)
-    ? await matchTombstones(context, session, dataset, latest)
-    : undefined
-  const { keep, superseded } = await withoutLate(session, dataset, latest, [
-    matches,
-    known?.matches,
-  ])
-  const tombstones = known && (await mergeTombstones(session, dataset, keep, known))
-  const leaving = { sql: `(SELECT * FROM ${matches.sql} WHERE NOT _stale)` }
-  const replaced = await count(session, `SELECT count(*) AS n FROM ${leaving.sql}`)
+  const matched = await matchKeys({ context, session, dataset }, table, latest)
+  const { tasks, keep, superseded, tombstones, leaving, replaced } = matched
   const rows = freshRows(target, keep)
   const merge: Merge = { rows, removed: new Set(), ...NONE, superseded, ...only(tombstones) }
   if (replaced === 0) return merge
@@ -101,6 +87,50 @@ export async function mergeByKey(
   }
 }
 
+/** What new rows meet in the table, and in what is known of keys that are gone. */
+export interface Matched {
+  /** The files that may hold their keys. */
+  tasks: readonly ScanTask[]
+  /** The latest rows without those that something newer is there for. */
+  keep: Relation
+  /** Keys of the others. */
+  late: Relation
+  /** How many of those are deletions or valid. */
+  superseded: number
+  tombstones: Tombstones | undefined
+  /** `_data_file` and `_data_row` of the table's rows that are replaced. */
+  leaving: Relation
+  /** How many those are. */
+  replaced: number
+}
+
+/**
+ * Compares the latest rows with the table as it stands.
+ *
+ * @param bucket SQL over a row of a table, whether its key is one of those that are compared.
+ */
+export async function matchKeys(
+  work: Work,
+  table: TableVersion,
+  latest: Relation,
+  bucket?: string,
+): Promise<Matched> {
+  const { context, session, dataset } = work
+  const tasks = await filesOfKeys(session, dataset, table, latest)
+  const files = tableFiles(context.storage, table, tasks)
+  const existing = inBucket(session.tables.scanWithFiles(table.schema, files), bucket)
+  const matches = await session.materialize(matchesSql(dataset, existing, latest))
+  const known = removesKeys(dataset) ? await matchTombstones(work, latest, bucket) : undefined
+  const { keep, late, superseded } = await withoutLate(session, dataset, latest, [
+    matches,
+    known?.matches,
+  ])
+  const tombstones = known && (await mergeTombstones(session, dataset, keep, known))
+  const leaving = { sql: `(SELECT * FROM ${matches.sql} WHERE NOT _stale)` }
+  const replaced = await count(session, `SELECT count(*) AS n FROM ${leaving.sql}`)
+  return { tasks, keep, late, superseded, tombstones, leaving, replaced }
+}
+
 const NONE = { superseded: 0, replaced: 0, rewritten: 0 }
 
 const only = (tombstones: Tombstones | undefined) => (tombstones ? { tombstones } : {})
@@ -108,7 +138,7 @@ const only = (tombstones: Tombstones | undefined) => (tombstones ? { tombstones 
 const namesOf = ({ columns }: Target) => columns.map((c) => quoteName(c.name)).join(', ')
 
 /** SQL for the rows that enter the table. */
-function freshRows(target: Target, from: Relation): string {
+export function freshRows(target: Target, from: Relation): string {
   return `SELECT ${namesOf(target)}, _ingested_at AS _loaded_at, _batch FROM ${target.withIngestedAt(from.sql)} WHERE _kind = 'valid'`
 }
 
@@ -121,18 +151,20 @@ async function withoutLate(
   dataset: Silver,
   latest: Relation,
   matches: readonly (Relation | undefined)[],
-): Promise<{ keep: Relation; superseded: number }> {
+): Promise<Pick<Matched, 'keep' | 'late' | 'superseded'>> {
   const keys = keysOf(dataset).join(', ')
   const stale = matches.flatMap((one) =>
     one ? [`SELECT ${keys} FROM ${one.sql} WHERE _stale`] : [],
   )
-  const { sql: late } = await session.materialize(stale.join(' UNION '))
+  const gone = await session.materialize(stale.join(' UNION '))
+  const { sql: late } = gone
   const areLate = (await count(session, `SELECT count(*) AS n FROM ${late}`)) > 0
-  if (!areLate) return { keep: latest, superseded: 0 }
+  if (!areLate) return { keep: latest, late: gone, superseded: 0 }
   const { antiJoin, semiJoin } = session.dialect.rows
   const lost = semiJoin(latest.sql, late, { using: keys })
   return {
     keep: { sql: `(SELECT * FROM ${antiJoin(latest.sql, late, { using: keys })})` },
+    late: gone,
     superseded: await count(session, `SELECT count(*) AS n FROM ${lost} WHERE _kind <> 'invalid'`),
   }
 }

@@ -1,8 +1,17 @@
-import type { Relation } from '../engine/engine.js'
+import type { Silver } from '../define/model.js'
+import type { Relation, Session } from '../engine/engine.js'
+import type { StepContext } from '../step/context.js'
 
 /*
  * What the stages of a silver step hand on: validate → deduplicate → merge → write.
  */
+
+/** What is worked with, and on. */
+export interface Work {
+  context: StepContext
+  session: Session
+  dataset: Silver
+}
 
 /** Rows of a silver step's inputs, with their values and what is to be said of them. */
 export interface Validated {

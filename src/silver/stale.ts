@@ -14,7 +14,7 @@ import {
   removesKeys,
 } from './keys.js'
 import { filesOfKeys } from './merge.js'
-import type { Deduplicated, Validated } from './stages.js'
+import type { Deduplicated, Validated, Work } from './stages.js'
 
 /**
  * The newest rows of keys that are invalid while an older, valid row of the key stays in the table.
@@ -25,6 +25,10 @@ export interface Stale {
   relation?: Relation
 }
 
+/** Whether rows of a dataset can be stale. */
+export const mayBeStale = ({ key, onInvalidUpdate }: Silver) =>
+  key.length > 0 && onInvalidUpdate === 'keep'
+
 /** Looks for stale rows, where any were discarded. */
 export async function findStale(
   context: StepContext,
@@ -33,13 +37,37 @@ export async function findStale(
   rows: Pick<Validated, 'rows' | 'flagged'> & Deduplicated,
   { incremental, discarded }: { incremental: boolean; discarded: number },
 ): Promise<Stale> {
-  const keys = keysOf(dataset)
-  if (keys.length === 0 || dataset.onInvalidUpdate !== 'keep' || discarded === 0) return { rows: 0 }
-  const list = keys.join(', ')
+  if (!mayBeStale(dataset) || discarded === 0) return { rows: 0 }
+  const list = keysOf(dataset).join(', ')
   const { duplicates, latest } = rows
-  const flagged = rows.flagged.sql
-  const readable = `NOT _superseded AND ${keys.map((key) => `${key} IS NOT NULL`).join(' AND ')}`
-  const { antiJoin, qualify, semiJoin } = session.dialect.rows
+  const newest = await newestInvalid(session, dataset, rows)
+  const { antiJoin, semiJoin } = session.dialect.rows
+  // Keys alone are quicker to look at than all of the latest rows, and where no row takes a key
+  // away, each that is fine tells of one.
+  const valid =
+    duplicates && !removesKeys(dataset)
+      ? `SELECT ${list} FROM ${antiJoin(
+          `(SELECT * FROM ${semiJoin(duplicates.sql, newest.sql, { using: list })})`,
+          `(SELECT * FROM ${rows.flagged.sql} WHERE _reasons IS NOT NULL OR _superseded)`,
+          { using: ROW_ID },
+        )}`
+      : `SELECT ${list} FROM ${latest.sql} WHERE _kind = 'valid'`
+  return staleAmong({ context, session, dataset }, newest, { valid, incremental })
+}
+
+/** Invalid rows that are the newest of their key. */
+export async function newestInvalid(
+  session: Session,
+  dataset: Silver,
+  {
+    rows,
+    flagged: { sql: flagged },
+    duplicates,
+  }: Pick<Validated, 'rows' | 'flagged'> & Pick<Deduplicated, 'duplicates'>,
+): Promise<Relation> {
+  const list = keysOf(dataset).join(', ')
+  const { qualify, semiJoin } = session.dialect.rows
+  const readable = isReadable(dataset)
   const bad = `(SELECT * FROM ${flagged} WHERE _reasons IS NOT NULL AND ${readable})`
   const first = (order: string) => `row_number() OVER (PARTITION BY ${list} ORDER BY ${order}) = 1`
   const withReasons = (sql: string) => `SELECT * FROM (${sql}) WHERE _reasons IS NOT NULL`
@@ -51,35 +79,46 @@ export async function findStale(
          WHERE f._superseded IS NOT true`
     return withReasons(qualify('k.*, f._reasons', from, first(newestPlaceFirst(dataset))))
   }
-  const among = `(SELECT * FROM ${rows.rows.sql} WHERE ${readable})`
+  const among = `(SELECT * FROM ${rows.sql} WHERE ${readable})`
   const sameKeys = semiJoin(among, bad, { using: list })
   const ofValues = withReasons(qualify('*', sameKeys, first(newestFirst(dataset))))
-  const newest = await session.materialize(duplicates ? ofPlaces(duplicates) : ofValues)
+  return session.materialize(duplicates ? ofPlaces(duplicates) : ofValues)
+}
+
+/** SQL that a validated row counts and has a whole key. */
+const isReadable = (dataset: Silver) =>
+  `NOT _superseded AND ${keysOf(dataset)
+    .map((key) => `${key} IS NOT NULL`)
+    .join(' AND ')}`
+
+/**
+ * The stale ones of invalid rows that are the newest of their key.
+ *
+ * @param valid SQL for keys that valid rows of this step have.
+ */
+export async function staleAmong(
+  { context, session, dataset }: Work,
+  newest: Relation,
+  { valid, incremental }: { valid: string; incremental: boolean },
+): Promise<Stale> {
+  const keys = keysOf(dataset)
+  const list = keys.join(', ')
   const isNone = (await count(session, `SELECT count(*) AS n FROM ${newest.sql}`)) === 0
   if (isNone) return { rows: 0 }
   const table = incremental ? await context.relations.table(fullName(dataset)) : undefined
-  // Keys alone are quicker to look at than all of the latest rows, and where no row takes a key
-  // away, each that is fine tells of one.
-  const valid = [
-    duplicates && !removesKeys(dataset)
-      ? `SELECT ${list} FROM ${antiJoin(
-          `(SELECT * FROM ${semiJoin(duplicates.sql, newest.sql, { using: list })})`,
-          `(SELECT * FROM ${flagged} WHERE _reasons IS NOT NULL OR _superseded)`,
-          { using: ROW_ID },
-        )}`
-      : `SELECT ${list} FROM ${latest.sql} WHERE _kind = 'valid'`,
-  ]
+  const all = [valid]
   if (table) {
     const tasks = await filesOfKeys(session, dataset, table, newest)
     const existing = session.tables.scan(table.schema, tableFiles(context.storage, table, tasks))
     const on = keys.map((key) => `e.${key} = w.${key}`).join(' AND ')
     const shown = keys.map((key) => `e.${key}`).join(', ')
-    valid.push(
+    all.push(
       `SELECT ${shown} FROM (${existing}) AS e JOIN ${newest.sql} AS w ON ${on} WHERE NOT ${newer(dataset, 'e', 'w')}`,
     )
   }
+  const { semiJoin } = session.dialect.rows
   const relation = await session.materialize(
-    `SELECT ${list}, _batch, _source_file, _source_line FROM ${semiJoin(newest.sql, `(${valid.join(' UNION ')})`, { using: list })}`,
+    `SELECT ${list}, _batch, _source_file, _source_line FROM ${semiJoin(newest.sql, `(${all.join(' UNION ')})`, { using: list })}`,
   )
   const found = await count(session, `SELECT count(*) AS n FROM ${relation.sql}`)
   return { rows: found, relation }

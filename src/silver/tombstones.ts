@@ -9,8 +9,8 @@ import { emptyRelation } from '../step/expressions.js'
 import { tableFiles } from '../step/table-files.js'
 import type { TableOutput } from '../step/task/output.js'
 import { writeTable } from '../step/write-table.js'
-import { inBucket } from './bucket.js'
-import { keysOf, newer } from './keys.js'
+import { inBucket, keysOf, newer } from './keys.js'
+import type { Work } from './stages.js'
 
 /** Which keys are gone, so that older rows of them that come late do not bring them back. */
 export interface Tombstones {
@@ -71,26 +71,26 @@ export interface KnownTombstones {
   isPart: boolean
 }
 
-/** Finds tombstones whose key the new rows have. */
+/**
+ * Finds tombstones whose key the new rows have.
+ *
+ * @param bucket SQL over a row whether its key is one of those that are compared.
+ */
 export async function matchTombstones(
-  context: StepContext,
-  session: Session,
-  dataset: Silver,
+  { context, session, dataset }: Work,
   { sql: latest }: Relation,
+  bucket?: string,
 ): Promise<KnownTombstones> {
   const table = await context.relations.table(tombstonesOf(dataset))
   const relation = table
     ? session.tables.scan(table.schema, tableFiles(context.storage, table, await table.plan()))
     : emptyRelation(tombstoneColumns(dataset), session.dialect)
-  const { part } = context
-  const all = part
-    ? `SELECT * FROM (${relation}) WHERE ${inBucket(session, dataset, part)}`
-    : relation
+  const all = inBucket(relation, bucket)
   const on = keysOf(dataset).map((key) => `e.${key} = w.${key}`)
   const matches = await session.materialize(
     `SELECT e.*, ${newer(dataset, 'e', 'w')} AS _stale FROM (${all}) AS e JOIN ${latest} AS w ON ${on.join(' AND ')}`,
   )
-  return { all: { sql: `(${all})` }, matches, isPart: part !== undefined }
+  return { all: { sql: `(${all})` }, matches, isPart: bucket !== undefined }
 }
 
 /** New tombstones beside those that no newer row has taken the place of. */

@@ -1,19 +1,20 @@
 import { fullName } from '../define/dataset.js'
 import type { Silver } from '../define/model.js'
-import { countOf } from '../define/thousands.js'
 import type { Relation, Session } from '../engine/engine.js'
-import type { MoraineError } from '../errors.js'
 import type { RowCounts } from '../log/commit.js'
-import { notPublished } from '../step/checks.js'
 import type { StepContext } from '../step/context.js'
 import { proveNothingLost } from '../step/task/counts.js'
 import type { StepOutput, TableOutput } from '../step/task/output.js'
 import type { Written } from '../step/write-table.js'
-import { discardedOf, discardedRows, writeDiscarded, writeLeft } from './discarded.js'
-import { writeHistory } from './history.js'
+import { discardedOf, discardedRows, writeDiscardedRows, writeLeft } from './discarded.js'
+import { failedRows, failureOf } from './failed.js'
+import { findVersions } from './history.js'
+import type { Target } from './merge.js'
 import { type Merged, writeRows } from './merged.js'
+import type { Validated } from './stages.js'
 import { writeTombstones } from './tombstones.js'
-import { countReasons } from './validate.js'
+import type { Tally } from './validate.js'
+import { writeVersions } from './write-history.js'
 
 /**
  * Writes what a step keeps and what it discards, and proves that no row was lost.
@@ -28,15 +29,21 @@ export async function writeStep(
 ): Promise<StepOutput> {
   const { dataset, target, merge, deduplicated } = merged
   const name = fullName(dataset)
-  const written = await writeRows(context, session, merged)
+  const written = await writeRows(context, session, merged, merge)
   const discarded = await writeReasons(context, session, merged, leaving)
   const tombstones = await writeTombstones(context, session, dataset, merge.tombstones)
   const versions = dataset.history
-    ? await writeHistory(context, session, dataset, deduplicated.candidates, target)
+    ? await writeVersions(
+        context,
+        session,
+        await findVersions(context, session, dataset, deduplicated.candidates, target),
+        true,
+      )
     : {}
   const counts = countRows(merged, written, leaving ? merged.tally.discarded : rowsOf(discarded))
   proveNothingLost(name, counts)
-  const failure = await failedRows(context, session, dataset, merged.validated.flagged)
+  const failed = await failedRows(session, merged.validated.flagged)
+  const failure = failed && !context.part ? failureOf(context, dataset, failed) : undefined
   const own = { ...written.output, ...whatIsSaid(context, merged, leaving) }
   return {
     tables: {
@@ -55,21 +62,30 @@ export async function writeStep(
     },
     result: resultOf(merged, counts, written),
     ...(failure ? { failure } : {}),
+    ...(failed && context.part ? { left: { failed } } : {}),
   }
 }
 
 /** What the log is to say of the table: a replay reads no batches that the table does not know. */
 function whatIsSaid(
-  { relations }: StepContext,
+  context: StepContext,
   { dataset, target, validated }: Merged,
   leaving: Relation | undefined,
 ): Pick<TableOutput, 'state' | 'continues'> {
   if (leaving) return { state: {}, continues: true }
-  const known = target.incremental
-    ? relations.view.tables[fullName(dataset)]?.inputColumns
-    : undefined
-  const all = [...(known ?? []), ...validated.columns.map((column) => column.toLowerCase())]
-  return { state: { inputColumns: [...new Set(all)].sort() } }
+  return { state: { inputColumns: inputColumns(context, dataset, target, validated) } }
+}
+
+/** The columns that a table's inputs have had, in lower case. */
+export function inputColumns(
+  { relations }: StepContext,
+  dataset: Silver,
+  { incremental }: Target,
+  { columns }: Pick<Validated, 'columns'>,
+): string[] {
+  const known = incremental ? relations.view.tables[fullName(dataset)]?.inputColumns : undefined
+  const all = [...(known ?? []), ...columns.map((column) => column.toLowerCase())]
+  return [...new Set(all)].sort()
 }
 
 /** Writes the rows that were discarded, with their reasons. */
@@ -82,10 +98,12 @@ function writeReasons(
   const rows = discardedRows(dataset, validated.flagged, stale, target.withIngestedAt)
   return leaving
     ? writeLeft(context, session, dataset, leaving, rows)
-    : writeDiscarded(context, session, dataset, rows, target.incremental)
+    : writeDiscardedRows(context, session, dataset, rows, target.incremental)
 }
 
-const rowsOf = ({ added }: Pick<Written, 'added'>) => added.reduce((sum, { rows }) => sum + rows, 0)
+/** How many rows were written. */
+export const rowsOf = ({ added }: Pick<Written, 'added'>) =>
+  added.reduce((sum, { rows }) => sum + rows, 0)
 
 /** Where the rows that this step read have ended. */
 function countRows(
@@ -114,35 +132,17 @@ function resultOf(
     files: added.length,
     bytes: added.reduce((sum, { bytes }) => sum + bytes, 0),
     ...(stale.rows > 0 ? { stale: stale.rows } : {}),
-    ...(tally.reasons.length > 0 ? { discarded: tally.reasons } : {}),
-    ...(tally.warnings.length > 0 ? { warnings: tally.warnings } : {}),
+    ...saidOf(tally),
   }
 }
 
-/**
- * What to say of rows that break a check of severity `fail`: they keep the step from being
- * published.
- */
-async function failedRows(
-  context: StepContext,
-  session: Session,
-  dataset: Silver,
-  flagged: Relation,
-): Promise<MoraineError | undefined> {
-  const failures = await countReasons(session, flagged, '_failures')
-  if (failures.length === 0) return undefined
-  const [example] = await session.rows(
-    `SELECT _source_file, _source_line, _raw FROM ${flagged.sql} WHERE _failures IS NOT NULL ORDER BY _batch, _source_file, _source_line LIMIT 1`,
-  )
-  const said = failures.map(({ reason, rows }) => `${reason} (${countOf(rows, 'row')})`).join('; ')
-  const where = example?._source_file
-    ? ` First at ${example._source_file}:${example._source_line}.`
-    : ''
-  const name = fullName(dataset)
-  return notPublished(
-    context,
-    name,
-    `a check with severity 'fail' failed: ${said}.${where}`,
-    dataset.place,
-  )
+/** What is to be said of reasons. */
+export function saidOf({
+  reasons,
+  warnings,
+}: Pick<Tally, 'reasons' | 'warnings'>): StepOutput['result'] {
+  return {
+    ...(reasons.length > 0 ? { discarded: reasons } : {}),
+    ...(warnings.length > 0 ? { warnings } : {}),
+  }
 }

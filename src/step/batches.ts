@@ -195,6 +195,16 @@ export class Batches {
   }
 }
 
+/** A file of a batch, and which source files it holds. */
+export interface OriginFile extends BronzeFile {
+  rows: number
+  bytes: number
+  batch: string
+  /** Names of the source files that come first and last. */
+  first: string
+  last: string
+}
+
 /**
  * The files of batches as the engine reads them.
  *
@@ -206,7 +216,7 @@ export function bronzeFiles(
   manifests: readonly BatchManifest[],
   marked = false,
   naming?: Naming,
-): BronzeFile[] {
+): OriginFile[] {
   // By name, as what was in quarantine comes later than where it belongs.
   const inOrder = [...manifests].sort((a, b) => (a.batch < b.batch ? -1 : 1))
   const newest = new Map(inOrder.flatMap(({ batch, files }) => files.map((f) => [f.name, batch])))
@@ -218,9 +228,14 @@ export function bronzeFiles(
       const madeOf = naming?.madeOf(manifest, first)
       const gone = sources.filter((file) => newest.get(file.name) !== batch)
       const superseded = gone.length === sources.length || gone.map((file) => file.name)
+      const names = sources.map((source) => source.name)
       return {
         location: storage.locate(data),
         rows: sources.reduce((sum, { rows }) => sum + rows, 0),
+        bytes: sources.reduce((sum, { bytes }) => sum + bytes, 0),
+        batch,
+        first: names.reduce((a, b) => (a < b ? a : b)),
+        last: names.reduce((a, b) => (a < b ? b : a)),
         ...(marked && gone.length > 0 ? { superseded } : {}),
         ...(bare ? { origin: { batch, file: name } } : {}),
         ...(values ? { values } : {}),

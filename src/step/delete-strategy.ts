@@ -38,7 +38,7 @@ const MOST_DELETED = 0.1
  * @param rewriteUpTo bytes that are written again in any case.
  */
 export async function chooseDeletes(
-  { storage, rewriteUpTo, part }: Pick<StepContext, 'storage' | 'rewriteUpTo' | 'part'>,
+  { storage, rewriteUpTo }: Pick<StepContext, 'storage' | 'rewriteUpTo'>,
   session: Session,
   table: TableVersion,
   tasks: readonly ScanTask[],
@@ -50,36 +50,39 @@ export async function chooseDeletes(
   const replaced = new Map(found.map(({ f, n }) => [f, Number(n)]))
   const nameOf = ({ file }: ScanTask) =>
     session.tables.fileName(storage.locate(table.pathOf(file.path)))
-  /** Rows that stay. */
-  const leftOf = (task: ScanTask) => liveRows(task) - (replaced.get(nameOf(task)) ?? 0)
+  const lost = (task: ScanTask) => replaced.get(nameOf(task)) ?? 0
+  const { rewritten, listed, removed } = deletesByCost(tasks, lost, rewriteUpTo)
   const placesOf = (task: ScanTask) =>
     `SELECT _data_row AS pos FROM ${leaving} WHERE _data_file = ${quoteText(nameOf(task))}`
-  const touched = tasks.filter((task) => replaced.has(nameOf(task)))
-  // Other parts take other rows from the same files: each has lists of its own beside those that
-  // are there.
-  if (part)
-    return {
-      rewritten: [],
-      rewrittenRows: 0,
-      deletions: touched.map((task) => ({
-        task: { ...task, deletes: [] },
-        places: placesOf(task),
-      })),
-      removed: new Set(),
-    }
+  return {
+    rewritten,
+    rewrittenRows: rewritten.reduce((sum, task) => sum + liveRows(task) - lost(task), 0),
+    deletions: listed.map((task) => ({ task, places: placesOf(task) })),
+    removed,
+  }
+}
+
+/**
+ * Which files are written again, and which list rows as deleted.
+ *
+ * @param lost how many rows of a file leave.
+ */
+export function deletesByCost(
+  tasks: readonly ScanTask[],
+  lost: (task: ScanTask) => number,
+  rewriteUpTo: number,
+): { rewritten: ScanTask[]; listed: ScanTask[]; removed: Set<string> } {
+  const touched = tasks.filter((task) => lost(task) > 0)
   const keepable = touched.filter(
-    (task) => hasOwnDeletes(task) && leftOf(task) >= task.file.rows * (1 - MOST_DELETED),
+    (task) =>
+      hasOwnDeletes(task) && liveRows(task) - lost(task) >= task.file.rows * (1 - MOST_DELETED),
   )
   const bytes = keepable.reduce((sum, { file }) => sum + file.bytes, 0)
   const kept = new Set(bytes > rewriteUpTo ? keepable : [])
   const rewritten = touched.filter((task) => !kept.has(task))
-  const oldLists = [...kept].flatMap(({ deletes }) => deletes.map(({ path }) => path))
-  return {
-    rewritten,
-    rewrittenRows: rewritten.reduce((sum, task) => sum + leftOf(task), 0),
-    deletions: [...kept].map((task) => ({ task, places: placesOf(task) })),
-    removed: new Set([...pathsOf(rewritten), ...oldLists]),
-  }
+  const listed = [...kept]
+  const oldLists = listed.flatMap(({ deletes }) => deletes.map(({ path }) => path))
+  return { rewritten, listed, removed: new Set([...pathsOf(rewritten), ...oldLists]) }
 }
 
 /** Rows of a data file that are not deleted. */

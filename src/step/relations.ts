@@ -4,18 +4,17 @@ import type { AnyInput } from '../define/model.js'
 import type { Partition } from '../define/partition.js'
 import { quoteName, renderSql } from '../define/sql/sql.js'
 import type { Field } from '../define/types/column-type.js'
-import type { BatchParts, Session } from '../engine/engine.js'
+import type { BatchParts, BronzeFile, Session } from '../engine/engine.js'
 import { Table, type TablePointer } from '../iceberg/table.js'
 import type { TableVersion } from '../iceberg/version.js'
 import type { BatchPointer, TableState } from '../log/commit.js'
 import type { View } from '../plan/decision.js'
 import { sinceFull } from '../plan/offsets.js'
 import type { Storage } from '../storage/storage.js'
-import { Batches, bronzeFiles, bronzeLineage, columnsOf } from './batches.js'
+import { Batches, bronzeFiles, bronzeLineage, columnsOf, type OriginFile } from './batches.js'
 import { Naming } from './naming.js'
 import { tableFiles } from './table-files.js'
 import { type TableSource, tablesIn } from './task/table-source.js'
-import type { StepPart } from './task/task.js'
 
 /** Columns that every silver table has beside those of its schema. */
 export const silverLineage: readonly Field[] = [
@@ -144,21 +143,26 @@ export class Relations {
 
   /**
    * SQL for the rows of bronze batches as silver reads them: in parts, and where `marked`, with
-   * `_superseded` where a newer version of their file is among the batches. Of a part of a step,
-   * those of its group of files.
+   * `_superseded` where a newer version of their file is among the batches.
+   *
+   * @param chosen those of {@link bronzeFiles} that are meant, where not all are.
    */
   async bronzeParts(
     session: Session,
     pointers: readonly BatchPointer[],
     wanted: ReadonlyMap<string, string>,
     marked: boolean,
-    part?: StepPart,
+    chosen?: readonly BronzeFile[],
   ): Promise<BatchParts> {
-    const manifests = await this.batches.manifests(pointers)
-    const all = bronzeFiles(this.storage, manifests, marked, await this.naming(pointers))
-    const files = part?.by === 'files' ? all.filter((_, i) => i % part.of === part.index) : all
+    const files = chosen ?? (await this.bronzeFiles(pointers, marked))
     await session.files.hold(files)
     return session.files.batchParts(files, wanted)
+  }
+
+  /** The files of bronze batches, and what of each batch is in which. */
+  async bronzeFiles(pointers: readonly BatchPointer[], marked: boolean): Promise<OriginFile[]> {
+    const manifests = await this.batches.manifests(pointers)
+    return bronzeFiles(this.storage, manifests, marked, await this.naming(pointers))
   }
 
   /** SQL for all rows of a table as the view has it. */

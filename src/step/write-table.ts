@@ -23,7 +23,7 @@ export type TableWork = {
 } & (Shaped | { version: TableVersion })
 
 /** What the table is to be like; `version`: as that version, from which it goes on. */
-type Shaped = Omit<Shape, 'renamed'> & { renamed?: Shape['renamed'] | undefined }
+export type Shaped = Omit<Shape, 'renamed'> & { renamed?: Shape['renamed'] | undefined }
 
 /** What was written of a table. */
 export interface Written {
@@ -42,7 +42,7 @@ export async function writeTable(
   const { storage, run } = context
   const shape = 'version' in work ? undefined : shapeOf(work)
   const table = shape
-    ? (await existing(context, work.name)).reshape(shape)
+    ? await shapedTable(context, work.name, shape)
     : (work as { version: TableVersion }).version
   await storage.prepare(`${table.dataFolder}/x`)
   const written = await session.tables.write(work.rows, {
@@ -67,19 +67,21 @@ export async function writeTable(
   }
 }
 
-const shapeOf = ({ columns, partitions, about, renamed }: Shaped): Shape => ({
+export const shapeOf = ({ columns, partitions, about, renamed }: Shaped): Shape => ({
   columns,
   partitions,
   ...(about ? { about } : {}),
   ...(renamed ? { renamed } : {}),
 })
 
-/** The table of a name as it stands. */
-async function existing(
-  { relations, storage, folders }: StepContext,
+/** The table of a name as it stands, or an empty one, in the shape that it is to have. */
+export async function shapedTable(
+  { relations, storage, folders }: Pick<StepContext, 'relations' | 'storage' | 'folders'>,
   name: string,
+  shape: Shape,
 ): Promise<TableVersion> {
-  return (await relations.table(name)) ?? ListedTable.empty(storage, folders[name] ?? name)
+  const table = (await relations.table(name)) ?? ListedTable.empty(storage, folders[name] ?? name)
+  return table.reshape(shape)
 }
 
 /**

@@ -10,6 +10,7 @@ import type { Workers } from '../../engine/workers/workers.js'
 import { packageFolder } from '../../home.js'
 import { program } from '../../log/program.js'
 import { executeStep } from '../../run/execute-step.js'
+import { inParts } from '../../run/split/in-parts.js'
 import { environment } from '../../settings.js'
 import type { StepWorker } from '../../step/context.js'
 import type { Storage } from '../../storage/storage.js'
@@ -99,7 +100,7 @@ export class StepEngines implements AsyncDisposable {
     if (engine.engine === 'duckdb' || isView) return executeStep(resources, dataset, task)
     if (engine.engine === 'trino') return this.trinos.of(engine)(resources, dataset, task)
     const { steps } = await this.engine(engine)
-    return steps(resources, dataset, task)
+    return inParts(engine.count, steps)(resources, dataset, task)
   }
 
   /** Ends all workers, whatever they do. */

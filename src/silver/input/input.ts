@@ -39,6 +39,7 @@ export async function silverInput(
     values: sources[0]?.values ?? [],
     known: knownOfAll(sources.map(({ known }) => known)),
     rows: only ? undefined : sumOf(sources),
+    estimated: sources.some(({ estimated }) => estimated),
   }))
   // One after the other, as all that is asked of a session.
   const names: string[][] = []
@@ -59,7 +60,8 @@ export async function silverInput(
     const whole = { ...source, sql: rows }
     parts.push(await partOf(session, dataset, whole, all, columns, context.careful))
   }
-  return { parts, columns, rows: sumOf(parts) }
+  const isCounted = !unions.some(({ estimated }) => estimated)
+  return { parts, columns, rows: isCounted ? sumOf(parts) : undefined }
 }
 
 /** Names of columns, each once, as it is spelt first. */

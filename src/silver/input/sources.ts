@@ -2,10 +2,11 @@ import { fullName } from '../../define/dataset.js'
 import type { AnyInput, Silver } from '../../define/model.js'
 import { reference } from '../../define/sql/sql.js'
 import type { Session } from '../../engine/engine.js'
-import type { BatchPointer } from '../../log/commit.js'
-import type { BuildDecision, Window } from '../../plan/decision.js'
+import type { BuildDecision } from '../../plan/decision.js'
 import { bronzeLineage } from '../../step/batches.js'
 import { columnTypes } from '../../step/requested-types.js'
+import { tableFiles } from '../../step/table-files.js'
+import { type InputGroup, inputGroups, windowOf } from './groups.js'
 import type { InputContext, Source } from './types.js'
 
 /**
@@ -24,34 +25,34 @@ export async function sourcesOf(
   wanted: ReadonlyMap<string, string>,
 ): Promise<Source[]> {
   const { relations } = context
+  const group = await groupOf(context, dataset, decision)
   if (from.tier !== 'bronze') {
-    await relations.define(session, [from])
+    const some = await someOf(context, session, from, group)
+    if (!some) await relations.define(session, [from])
+    const given = some ?? reference(from)
     const lineage = bronzeLineage.map(
       (name) => `CAST(NULL AS ${name === '_source_line' ? 'BIGINT' : 'VARCHAR'}) AS ${name}`,
     )
-    const present = (await session.describe(`SELECT * FROM ${reference(from)}`)).map((c) => c.name)
+    const present = (await session.describe(`SELECT * FROM ${given}`)).map((c) => c.name)
     // What another engine calls so is not what it says here.
     const own = ['_loaded_at', ...bronzeLineage, '_superseded']
     const hidden = present.filter((name) => own.includes(name.toLowerCase()))
     const shown = hidden.length > 0 ? session.dialect.rows.except(hidden) : '*'
-    const sql = `SELECT ${shown}, ${lineage.join(', ')}, false AS _superseded FROM ${reference(from)}`
+    const sql = `SELECT ${shown}, ${lineage.join(', ')}, false AS _superseded FROM ${given}`
     return [{ sql, values: [], rows: undefined }]
   }
   const pointers = windowOf(context, from, decision)
   // Without a key, only the newest version of each source file counts.
   const marked = dataset.key.length === 0
-  const { values, texts, nonCanonical } = await relations.bronzeParts(
-    session,
-    pointers,
-    wanted,
-    marked,
-    context.part,
-  )
+  const chosen = group && (group.bronze.get(fullName(from)) ?? [])
+  const given = await relations.bronzeParts(session, pointers, wanted, marked, chosen)
+  const { values, texts, nonCanonical } = given
+  const about = given.estimated ? { estimated: true } : {}
   const parts = [
-    ...(values ? [{ ...values, values: values.columns }] : []),
+    ...(values ? [{ ...values, ...about, values: values.columns }] : []),
     ...(texts ? [{ ...texts, values: [] }] : []),
     ...(nonCanonical
-      ? [{ ...nonCanonical, sql: await found(session, nonCanonical.sql), values: [] }]
+      ? [{ ...nonCanonical, ...about, sql: await found(session, nonCanonical.sql), values: [] }]
       : []),
   ]
   if (context.sample !== undefined) return sampled(session, parts, context.sample)
@@ -81,13 +82,27 @@ async function sampled(
   return found
 }
 
-function windowOf(
+/** What a part of a step reads of the inputs; `undefined` where that is all. */
+async function groupOf(
   context: InputContext,
-  from: AnyInput,
+  dataset: Silver,
   decision: BuildDecision,
-): readonly BatchPointer[] {
-  const name = fullName(from)
-  const found = decision.windows.find((window: Window) => window.dataset === name)
-  if (found) return found.batches
-  return decision.mode === 'incremental' ? [] : (context.relations.view.batches[name] ?? [])
+): Promise<InputGroup | undefined> {
+  const { part } = context
+  if (part?.by !== 'files') return undefined
+  const groups = await inputGroups(context, dataset, decision, part)
+  return groups[part.index] ?? { bronze: new Map(), tables: new Map() }
+}
+
+/** SQL for the rows of a table that a group of files has. */
+async function someOf(
+  { relations, storage }: InputContext,
+  session: Session,
+  from: AnyInput,
+  group: InputGroup | undefined,
+): Promise<string | undefined> {
+  const table = group && (await relations.table?.(fullName(from)))
+  if (!table || !storage) return undefined
+  const tasks = group.tables.get(fullName(from)) ?? []
+  return `(${session.tables.scan(table.schema, tableFiles(storage, table, tasks))})`
 }

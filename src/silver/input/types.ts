@@ -1,10 +1,13 @@
 import type { AnyInput } from '../../define/model.js'
-import type { BatchParts, Session } from '../../engine/engine.js'
+import type { BatchParts, BronzeFile, Session } from '../../engine/engine.js'
+import type { TableVersion } from '../../iceberg/version.js'
 import type { BatchPointer } from '../../log/commit.js'
 import type { View } from '../../plan/decision.js'
 import type { KnownColumns } from '../../quality/known.js'
 import type { RawColumn } from '../../quality/raw.js'
+import type { OriginFile } from '../../step/batches.js'
 import type { StepPart } from '../../step/task/task.js'
+import type { Storage } from '../../storage/storage.js'
 
 /** The rows that a silver step reads, ready to be checked. */
 export interface SilverInput {
@@ -32,6 +35,8 @@ export interface SilverPart {
 /** What reading inputs needs of a run. */
 export interface InputContext {
   relations: InputRelations
+  /** Where files of tables are, of which a part of a step reads some. */
+  storage?: Storage
   sample?: number | undefined
   /** Whether SQL of the user's is tried on each row by itself; see `carefully`. */
   careful?: boolean
@@ -58,8 +63,11 @@ export interface InputRelations {
     pointers: readonly BatchPointer[],
     wanted: ReadonlyMap<string, string>,
     marked: boolean,
-    part?: StepPart,
+    chosen?: readonly BronzeFile[],
   ): Promise<BatchParts>
+  /** Where steps are carried out in parts. */
+  bronzeFiles?(pointers: readonly BatchPointer[], marked: boolean): Promise<OriginFile[]>
+  table?(name: string): Promise<TableVersion | undefined>
 }
 
 /** Rows of an input, and which of their columns are also there as values. */
@@ -67,5 +75,7 @@ export interface Source {
   sql: string
   values: readonly string[]
   rows: number | undefined
+  /** How many rows there are is not known exactly. */
+  estimated?: boolean
   known?: KnownColumns
 }

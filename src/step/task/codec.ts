@@ -11,8 +11,8 @@ import type { BuildDecision, View } from '../../plan/decision.js'
 import { wasWaitedFor } from '../../storage/retry.js'
 import type { BatchManifest } from '../batches.js'
 import type { StepResult } from '../events.js'
-import type { StepCounts, StepOutput, TableOutput } from './output.js'
-import type { Replay, StepTask } from './task.js'
+import type { FailedRows, StepCounts, StepOutput, TableOutput } from './output.js'
+import type { GroupRows, Replay, StepPart, StepTask } from './task.js'
 
 /*
  * Tasks and what they give as JSON. What JSON has no values for is written so that it comes back
@@ -112,6 +112,31 @@ const tableData: z.ZodType<TableData> = z.strictObject({
   foreign: z.literal(true).optional(),
 }) as never
 
+const group: z.ZodType<GroupRows> = z.strictObject({
+  index: count,
+  data: z.array(dataFile),
+  others: z.array(dataFile),
+  versions: z.array(dataFile),
+}) as never
+
+const part: z.ZodType<StepPart> = z.union([
+  z.strictObject({ by: z.literal('files'), index: count, of: count, rangeRows: count }),
+  z.strictObject({ by: z.literal('keys'), index: count, of: count, groups: z.array(group) }),
+  z.strictObject({ by: z.literal('values'), column: z.string(), index: count, of: count }),
+  z.strictObject({
+    by: z.literal('places'),
+    tables: z.record(
+      z.string(),
+      z.strictObject({
+        shape: plain<Shape>(),
+        places: z.array(dataFile),
+        rewritten: z.array(scanTask),
+        listed: z.array(scanTask),
+      }),
+    ),
+  }),
+]) as never
+
 const task: z.ZodType<StepTask> = z.strictObject({
   version: z.literal(1),
   dataset: z.string(),
@@ -119,10 +144,11 @@ const task: z.ZodType<StepTask> = z.strictObject({
   decision: plain<BuildDecision>(),
   replay: plain<Replay>().optional(),
   split: z.union([
-    z.strictObject({ by: z.enum(['keys', 'files']) }),
+    z.strictObject({ by: z.enum(['keys', 'files']), rows: count, bytes: count }),
+    z.strictObject({ by: z.literal('values'), column: z.string(), rows: count, bytes: count }),
     z.strictObject({ by: z.literal('nothing'), why: z.string() }),
   ]),
-  part: z.strictObject({ by: z.enum(['keys', 'files']), index: count, of: count }).optional(),
+  part: part.optional(),
   settings: z.strictObject({
     run: z.string(),
     started: time,
@@ -193,6 +219,19 @@ const output: z.ZodType<StepOutput> = z.strictObject({
   counts: plain<StepCounts>().optional(),
   result: plain<Partial<StepResult>>(),
   failure: failure.optional(),
+  left: z
+    .strictObject({
+      group: group.optional(),
+      unsettled: count.optional(),
+      lost: z
+        .record(
+          z.string(),
+          z.strictObject({ places: z.array(dataFile), rows: z.record(z.string(), count) }),
+        )
+        .optional(),
+      failed: plain<FailedRows>().optional(),
+    })
+    .optional(),
 }) as never
 
 /**

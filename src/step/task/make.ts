@@ -22,7 +22,7 @@ export async function taskOf(
     definition: definitionOf(dataset, hash),
     decision,
     ...(replay ? { replay } : {}),
-    split: splitOf(dataset, decision, { replay, sample }),
+    split: splitOf(dataset, decision, { replay, sample, view: relations.view }),
     settings: {
       run,
       started,

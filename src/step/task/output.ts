@@ -1,8 +1,10 @@
 import type { MoraineError } from '../../errors.js'
 import type { Shape } from '../../iceberg/change.js'
+import type { DataFile } from '../../iceberg/spec/manifest.js'
 import type { FileChange } from '../../iceberg/version.js'
 import type { RowCounts, TableState, ViewState } from '../../log/commit.js'
-import type { StepResult } from '../events.js'
+import type { ReasonCount, StepResult } from '../events.js'
+import type { GroupRows } from './task.js'
 
 /*
  * What a step gives: plain data, from which its driver makes new versions of tables. The data files
@@ -39,9 +41,38 @@ export interface StepCounts {
   anew: boolean
 }
 
+/** What a part of a step leaves to the parts after it. */
+export interface LeftOver {
+  /** Of a group of files. */
+  group?: GroupRows
+  /** Rows that some part after it settles: deletions, and invalid rows that may be stale. */
+  unsettled?: number
+  /** By tables: files with places of rows that go, and how many go of each data file. */
+  lost?: Readonly<Record<string, LostPlaces>>
+  /** What broke checks of severity `fail`. */
+  failed?: FailedRows
+}
+
+/**
+ * Places of rows that go: files with a data file's location in `file`, and a row there in `row`.
+ */
+export interface LostPlaces {
+  places: readonly DataFile[]
+  /** Rows by the data file's location. */
+  rows: Readonly<Record<string, number>>
+}
+
+/** Rows that break checks of severity `fail`, and the first of them. */
+export interface FailedRows {
+  reasons: readonly ReasonCount[]
+  first?: { batch: string; file: string; line: string }
+}
+
 export interface StepOutput {
   /** By the tables' names. */
   tables: Readonly<Record<string, TableOutput>>
+  /** Of a part of a step. */
+  left?: LeftOver
   /** What is stored as a query. */
   views?: Readonly<Record<string, ViewState>>
   /** Of silver. */

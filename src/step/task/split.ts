@@ -1,45 +1,83 @@
-import type { Gold, Silver } from '../../define/model.js'
-import { fieldsOfShape } from '../../define/types/schema.js'
+import { fullName } from '../../define/dataset.js'
+import { inputsOf } from '../../define/inputs.js'
+import type { AnyInput, Gold, Silver } from '../../define/model.js'
+import { renderSql } from '../../define/sql/sql.js'
+import { compareValues } from '../../iceberg/spec/values.js'
 import type { FileChange } from '../../iceberg/version.js'
-import type { BuildDecision } from '../../plan/decision.js'
+import type { BuildDecision, View } from '../../plan/decision.js'
 import type { ReasonCount } from '../events.js'
-import type { StepCounts, StepOutput, TableOutput } from './output.js'
-import type { Replay, Split, StepPart, StepTask } from './task.js'
-
-/**
- * Types that Iceberg's bucket transform takes, by which other engines find a key's bucket as well.
- */
-const HASHED = new Set(['int', 'bigint', 'decimal', 'date', 'timestamp', 'timestamptz', 'string'])
+import type { FailedRows, StepCounts, StepOutput, TableOutput } from './output.js'
+import type { Replay, Split, StepSize } from './task.js'
 
 /** How a step can be split, and where it can't, why. */
 export function splitOf(
   dataset: Silver | Gold,
   decision: BuildDecision,
-  { replay, sample }: { replay?: Replay | undefined; sample: number | undefined },
+  { replay, sample, view }: { replay?: Replay | undefined; sample: number | undefined; view: View },
 ): Split {
   const no = (why: string): Split => ({ by: 'nothing', why })
-  if (dataset.tier === 'gold')
-    return no(dataset.view ? 'a view computes no rows' : 'a row of a query may depend on all rows')
+  if (dataset.tier === 'gold') return splitByValues(dataset, decision, view)
   if (decision.expires) return no('it reads no rows')
   if (replay) return no('rows are compared with all others of their batches')
   if (sample !== undefined) return no('the rows of a sample are the first ones')
-  if (dataset.key.length === 0)
-    return dataset.from.every(({ tier }) => tier === 'bronze')
-      ? { by: 'files' }
-      : no('without a key, rows of tables cannot be told apart')
-  const fields = fieldsOfShape(dataset.schema.shape as never)
-  const odd = fields.find(({ name, type }) => dataset.key.includes(name) && !HASHED.has(type.kind))
-  return odd ? no(`'${odd.name}' of its key has no bucket in Iceberg`) : { by: 'keys' }
+  if (looksAround(dataset)) return no('SQL of its definition looks at other rows (OVER)')
+  const odd = dataset.from.find(
+    (from) => from.tier === 'external' || (from.tier === 'gold' && from.view),
+  )
+  if (odd) return no(`${fullName(odd)} does not lie in the lake as a table`)
+  const by = dataset.key.length > 0 ? 'keys' : 'files'
+  return { by, ...sizeOf(dataset, decision, view) }
 }
 
-/** The parts of a step; one where it can't be split. */
-export function partsOf(task: StepTask, most: number): StepTask[] {
-  const { split } = task
-  if (split.by === 'nothing') return [task]
-  return Array.from({ length: most }, (_, index) => {
-    const part: StepPart = { by: split.by, index, of: most }
-    return { ...task, part }
+/**
+ * The same of gold, as far as it is known before its query is looked at; of what is kept up to date
+ * by a column it is proved that rows with a value of it depend on no others.
+ */
+function splitByValues(dataset: Gold, decision: BuildDecision, view: View): Split {
+  const no = (why: string): Split => ({ by: 'nothing', why })
+  const { incremental, partitionBy } = dataset
+  if (dataset.view) return no('a view computes no rows')
+  if (decision.expires) return no('it reads no rows')
+  if (decision.mode === 'incremental') return no('only what changed is computed')
+  if (incremental?.affects) return no('its windows look at neighbouring partitions')
+  if (incremental) {
+    const read = inputsOf(dataset).flatMap((input) =>
+      input.tier === 'bronze' ? (view.batches[fullName(input)] ?? []) : tableIn(view, input),
+    )
+    return { by: 'values', column: incremental.by, ...sumOf(read) }
+  }
+  return partitionBy.length > 0
+    ? no('whether its partitions can be computed apart is seen when it is built')
+    : no('a row of its query may depend on all rows: partitionBy may name a column')
+}
+
+const tableIn = (view: View, input: AnyInput): readonly StepSize[] => {
+  const table = view.tables[fullName(input)]
+  return table ? [table] : []
+}
+
+/** Whether an expression over a row may depend on which others are there. */
+function looksAround({ select, rules, deleteWhen }: Silver): boolean {
+  const all = [...Object.values(select), ...rules.map(({ condition }) => condition), deleteWhen]
+  return all.some((one) => one && typeof one !== 'string' && /\bover\b/i.test(renderSql(one)))
+}
+
+/** What a step reads, by what the log says of it. */
+function sizeOf({ from }: Silver, { mode, windows }: BuildDecision, view: View): StepSize {
+  const read = from.flatMap((input): readonly StepSize[] => {
+    const name = fullName(input)
+    if (input.tier !== 'bronze') return tableIn(view, input)
+    const window = windows.find(({ dataset }) => dataset === name)
+    return window?.batches ?? (mode === 'incremental' ? [] : (view.batches[name] ?? []))
   })
+  return sumOf(read)
+}
+
+export function sumOf(sizes: readonly StepSize[]): StepSize {
+  return {
+    rows: sizes.reduce((sum, { rows }) => sum + rows, 0),
+    bytes: sizes.reduce((sum, { bytes }) => sum + bytes, 0),
+  }
 }
 
 /** What the parts of a step give, as if it had not been split. */
@@ -50,13 +88,33 @@ export function mergeOutputs([first, ...others]: readonly StepOutput[]): StepOut
 
 function merged(a: StepOutput, b: StepOutput): StepOutput {
   const failure = a.failure ?? b.failure
+  const counts = a.counts && b.counts ? mergedCounts(a.counts, b.counts) : (a.counts ?? b.counts)
+  const failed = mergedFailed(a.left?.failed, b.left?.failed)
   return {
     tables: byName(a.tables, b.tables, mergedTable),
-    ...(a.counts && b.counts ? { counts: mergedCounts(a.counts, b.counts) } : {}),
+    ...(counts ? { counts } : {}),
     result: mergedResult(a.result, b.result),
     ...(failure ? { failure } : {}),
+    ...(failed ? { left: { failed } } : {}),
   }
 }
+
+function mergedFailed(
+  a: FailedRows | undefined,
+  b: FailedRows | undefined,
+): FailedRows | undefined {
+  if (!a || !b) return a ?? b
+  const { failed = [] } = reasons('failed', [...a.reasons], [...b.reasons])
+  const first = [a.first, b.first].filter((one) => one !== undefined).sort(compareOrigins)[0]
+  return { reasons: failed, ...(first ? { first } : {}) }
+}
+
+type Origin = NonNullable<FailedRows['first']>
+
+const compareOrigins = (a: Origin, b: Origin) =>
+  compareValues(a.batch, b.batch) ||
+  compareValues(a.file, b.file) ||
+  Number(a.line) - Number(b.line)
 
 function byName<T>(
   a: Readonly<Record<string, T>>,
@@ -83,11 +141,17 @@ function mergedTable(a: TableOutput, b: TableOutput): TableOutput {
   }
 }
 
+/** What one part has written, another may have replaced. */
 function mergedChange(a: FileChange, b: FileChange): FileChange {
+  const all = [...a.added, ...b.added]
+  const replaced = new Set([a, b].flatMap(({ removed }) => (removed === 'all' ? [] : [...removed])))
+  const own = new Set(all.map(({ path }) => path))
   return {
     removed:
-      a.removed === 'all' || b.removed === 'all' ? 'all' : new Set([...a.removed, ...b.removed]),
-    added: [...a.added, ...b.added],
+      a.removed === 'all' || b.removed === 'all'
+        ? 'all'
+        : new Set([...replaced].filter((path) => !own.has(path))),
+    added: all.filter(({ path }) => !replaced.has(path)),
     deletes: [...a.deletes, ...b.deletes],
   }
 }
@@ -119,11 +183,15 @@ function mergedResult(a: StepOutput['result'], b: StepOutput['result']): StepOut
   }
 }
 
-function reasons(name: string, a: ReasonCount[] = [], b: ReasonCount[] = []) {
+function reasons<N extends string>(
+  name: N,
+  a: ReasonCount[] = [],
+  b: ReasonCount[] = [],
+): { [K in N]?: ReasonCount[] } {
   const rows = new Map<string, number>()
   for (const one of [...a, ...b]) rows.set(one.reason, (rows.get(one.reason) ?? 0) + one.rows)
   const all = [...rows].map(([reason, n]) => ({ reason, rows: n }))
   const order = (x: ReasonCount, y: ReasonCount) =>
-    y.rows - x.rows || (x.reason < y.reason ? -1 : 1)
-  return all.length > 0 ? { [name]: all.sort(order) } : {}
+    y.rows - x.rows || compareValues(x.reason, y.reason)
+  return (all.length > 0 ? { [name]: all.sort(order) } : {}) as { [K in N]?: ReasonCount[] }
 }

@@ -90,7 +90,7 @@ describe('a lake on workers', { timeout: 300_000 }, () => {
       engine: 'workers(3)',
       tasks: 1,
       memory: expect.any(Number),
-      why: 'a row of a query may depend on all rows',
+      why: 'a row of its query may depend on all rows: partitionBy may name a column',
     })
     expect(on['gold.shown']).toMatchObject({ engine: 'duckdb', why: 'a view computes no rows' })
     // The file that is to be ingested is known.
@@ -101,7 +101,7 @@ describe('a lake on workers', { timeout: 300_000 }, () => {
     expect(await placesOf(project, '--engine', 'duckdb')).toEqual({})
     const { stdout } = await project.cli('plan')
     expect(stdout).toMatch(
-      /on workers\(3\): 1 task, reads up to .*, at most .* of memory; a row of a query/,
+      /on workers\(3\): 1 task, reads up to .*, at most .* of memory; a row of its query/,
     )
   })
 

@@ -34,13 +34,13 @@ export function batchParts(
   const rows = (part: readonly BronzeFile[]) =>
     part.reduce((sum, file) => sum + (file.rows ?? 0), 0)
   const nonCanonical = some.reduce((sum, file) => sum + (file.nonCanonical ?? 0), 0)
-  const textsAlone = (file: Alike) =>
-    `${fileSql(staging, file, [])} WHERE ${rawValues(file)} IS NOT NULL`
+  const textsAlone = (file: Alike) => fileSql(staging, file, [], `${rawValues(file)} IS NOT NULL`)
   return {
+    ...(some.some(({ range }) => range) ? { estimated: true } : {}),
     ...(typed.length > 0
       ? {
           values: {
-            sql: union(typed, (file) => `${fileSql(staging, file, values)}${canonicalAlone(file)}`),
+            sql: union(typed, (file) => fileSql(staging, file, values, canonicalAlone(file))),
             columns: (model ?? []).map((name) => name.toLowerCase()),
             rows: rows(typed) - nonCanonical,
             known: knownOfAll(typed.map((file) => file.known)),
@@ -58,7 +58,7 @@ export function batchParts(
 const rawValues = (file: BronzeFile) => file.rawValues ?? '_raw_values'
 
 const canonicalAlone = (file: BronzeFile) =>
-  file.nonCanonical ? ` WHERE ${rawValues(file)} IS NULL` : ''
+  file.nonCanonical ? `${rawValues(file)} IS NULL` : undefined
 
 /**
  * The columns that a file keeps as values of the types that are wanted, or as the whole numbers
@@ -80,10 +80,10 @@ function asWanted(
 function union(files: readonly BronzeFile[], sql: (file: Alike) => string): string {
   const groups = new Map<string, Alike>()
   for (const file of files) {
-    const { values, nonCanonical, clean, firstLine, origin, superseded, madeOf } = file
+    const { values, nonCanonical, clean, firstLine, origin, superseded, madeOf, range } = file
     const format = formatOf(file.location)
     const texts = nonCanonical === undefined ? 'none' : nonCanonical > 0 && rawValues(file)
-    const alike = [format, values, texts, clean, firstLine, origin, superseded, madeOf]
+    const alike = [format, values, texts, clean, firstLine, origin, superseded, madeOf, range]
     const key = JSON.stringify(alike)
     const group = groups.get(key)
     if (group) group.locations.push(file.location)
@@ -102,10 +102,12 @@ function supersededSql(superseded: NonNullable<BronzeFile['superseded']>): strin
   return `coalesce(_source_file IN (${superseded.map(quoteText).join(', ')}), false)`
 }
 
-function fileSql(staging: Staging, file: Alike, more: readonly string[]): string {
-  const { locations, values = {}, nonCanonical, clean, firstLine, origin } = file
+/** @param where which of the rows are meant, where not all of the range are. */
+function fileSql(staging: Staging, file: Alike, more: readonly string[], where?: string): string {
+  const { locations, values = {}, nonCanonical, clean, firstLine, origin, range } = file
   const { superseded = false } = file
-  const numbered = firstLine === undefined ? '' : ', file_row_number = true'
+  const isNumbered = firstLine !== undefined || range !== undefined
+  const numbered = isNumbered ? ', file_row_number = true' : ''
   const reader =
     formatOf(file.location) === 'parquet'
       ? `read_parquet(${fileList(staging, locations)}, union_by_name = true, hive_partitioning = false${numbered})`
@@ -120,7 +122,7 @@ function fileSql(staging: Staging, file: Alike, more: readonly string[]): string
   })
   const hidden = [
     ...(nonCanonical === undefined ? [] : [rawValues(file)]),
-    ...(firstLine === undefined ? [] : ['file_row_number']),
+    ...(isNumbered ? ['file_row_number'] : []),
   ]
   // To replace a column the engine goes through all that are to be replaced.
   const many = names.length > MANY
@@ -135,7 +137,13 @@ function fileSql(staging: Staging, file: Alike, more: readonly string[]): string
     ...(clean ? ['CAST(NULL AS VARCHAR) AS _error', 'CAST(NULL AS VARCHAR) AS _raw'] : []),
     `${supersededSql(superseded)} AS _superseded`,
   ]
-  const sql = `SELECT ${[`*${exclude}${replace}`, ...(many ? texts : []), ...lineage, ...more].join(', ')} FROM ${reader}`
+  const conditions = [
+    ...(where ? [where] : []),
+    // Row groups that lie outside of the range are not read.
+    ...(range ? [`file_row_number >= ${range.from} AND file_row_number < ${range.to}`] : []),
+  ]
+  const chosen = conditions.length > 0 ? ` WHERE ${conditions.join(' AND ')}` : ''
+  const sql = `SELECT ${[`*${exclude}${replace}`, ...(many ? texts : []), ...lineage, ...more].join(', ')} FROM ${reader}${chosen}`
   return file.madeOf ? renamed(sql, file.madeOf) : sql
 }
 

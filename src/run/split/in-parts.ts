@@ -1,0 +1,70 @@
+import type { StepWorker } from '../../step/context.js'
+import { finishStep } from '../../step/task/finish.js'
+import { mergeOutputs } from '../../step/task/split.js'
+import type { StepSize, StepTask } from '../../step/task/task.js'
+import { contextOf, executeStep } from '../execute-step.js'
+import { type PartSizes, SplitStep } from './split-step.js'
+
+/**
+ * A part costs some 50 ms of planning: it should have much more to do. Keys are compared in memory,
+ * some 50 bytes each.
+ */
+const SIZES: PartSizes = {
+  rows: 250_000,
+  bytes: 32 * 2 ** 20,
+  mostBytes: 2 ** 29,
+  keys: 16_000_000,
+  rangeRows: 40_960,
+}
+
+/**
+ * Has a step carried out in parts, side by side, and puts what they give together. Steps that are
+ * too small for that, or can't be split, are carried out as they are.
+ *
+ * @param most how many parts there are at most at a time.
+ */
+export function inParts(
+  most: number,
+  worker: StepWorker = executeStep,
+  sizes: Partial<PartSizes> = {},
+): StepWorker {
+  return async (resources, dataset, task) => {
+    const all = { ...SIZES, ...sizes }
+    const { split } = task
+    const of = split.by === 'nothing' ? 1 : partsOf(split, most, all)
+    if (of < 2) return worker(resources, dataset, task)
+    if (dataset.tier === 'gold') {
+      const outputs = await Promise.all(
+        bucketsOf(task, of).map((part) => worker(resources, dataset, part)),
+      )
+      const merged = mergeOutputs(outputs.filter((output) => output !== undefined))
+      return finishStep(contextOf(resources, task), dataset, task, merged)
+    }
+    const step = new SplitStep(resources, dataset, task, worker, all)
+    return (await step.run(of, most)) ?? worker(resources, dataset, task)
+  }
+}
+
+/** The parts of a query, by buckets of a column's values. */
+function bucketsOf(task: StepTask, of: number): StepTask[] {
+  const { split } = task
+  if (split.by !== 'values') throw new Error(`${task.dataset} is not split by values`)
+  const { column } = split
+  return Array.from({ length: of }, (_, index) => {
+    return { ...task, part: { by: 'values', column, index, of } }
+  })
+}
+
+/**
+ * How many parts a step is worth.
+ *
+ * @param most parts at a time.
+ */
+export function partsOf(
+  { rows, bytes }: StepSize,
+  most: number,
+  sizes: Pick<PartSizes, 'rows' | 'bytes' | 'mostBytes'> = SIZES,
+): number {
+  const worth = Math.ceil(Math.max(rows / sizes.rows, bytes / sizes.bytes))
+  return Math.max(Math.min(worth, most), Math.ceil(bytes / sizes.mostBytes))
+}
