@@ -1,5 +1,6 @@
+import { availableParallelism } from 'node:os'
 import { fullName } from '../define/dataset.js'
-import { engineName, engineOf, type StepEngine } from '../define/engines/step-engine.js'
+import { engineName, engineOf, type StepEngine, slotsOf } from '../define/engines/step-engine.js'
 import { inputsOf } from '../define/inputs.js'
 import type { Lake } from '../define/lake.js'
 import type { AnyInput, Gold, Silver } from '../define/model.js'
@@ -79,7 +80,8 @@ function placementOf(
     }
   const why = split.by === 'nothing' ? { why: split.why } : {}
   const rows = 'rows' in split ? split.rows : 0
-  const tasks = split.by === 'nothing' ? 1 : partsOf({ rows, bytes }, engine.count)
+  const tasks =
+    split.by === 'nothing' ? 1 : partsOf({ rows, bytes }, slotsOf(engine, availableParallelism()))
   return { engine: engineName(engine), tasks: Math.max(tasks, 1), bytes, memory, ...why }
 }
 

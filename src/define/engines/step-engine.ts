@@ -1,6 +1,6 @@
 import { number } from '../options/expected.js'
 import { checked, checkedArguments, type Expected, type OptionList } from '../options/options.js'
-import { type SparkEngine, spark, sparkName } from './spark.js'
+import { type SparkEngine, spark, sparkName, tasksHere } from './spark.js'
 import { type TrinoEngine, trino, trinoName } from './trino.js'
 
 /*
@@ -106,6 +106,18 @@ export function engineNamed(text: string, declared: readonly StepEngine[]): Step
   const [, count = ''] = /^workers:([1-9]\d{0,3})$/.exec(text) ?? []
   if (count) return { kind: 'engine', engine: 'workers', count: Number(count), attempts: undefined }
   return text === 'duckdb' ? duckdb() : undefined
+}
+
+/**
+ * Tasks that an engine carries out at the same time.
+ *
+ * @param cores those of this machine, where the engine says no number.
+ */
+export function slotsOf(engine: StepEngine, cores: number): number {
+  if (engine.engine === 'workers') return engine.count
+  if (engine.engine !== 'spark') return 1
+  const here = tasksHere(engine)
+  return engine.tasks ?? (here === 'all' ? cores : here)
 }
 
 /** An engine for people: `duckdb`, `workers(4)`, `spark(local[2])`, `trino(lake)`. */

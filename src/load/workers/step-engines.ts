@@ -1,7 +1,12 @@
 import { availableParallelism } from 'node:os'
 import { fileURLToPath } from 'node:url'
 import { type SparkEngine, tasksHere } from '../../define/engines/spark.js'
-import { engineOf, type StepEngine, type WorkersEngine } from '../../define/engines/step-engine.js'
+import {
+  engineOf,
+  type StepEngine,
+  slotsOf,
+  type WorkersEngine,
+} from '../../define/engines/step-engine.js'
 import type { Lake } from '../../define/lake.js'
 import { engineVersion } from '../../engine/open.js'
 import { Processes } from '../../engine/workers/processes.js'
@@ -87,9 +92,7 @@ export class StepEngines implements AsyncDisposable {
   ) {
     const { lake, instead, openRoom } = options
     this.trinos = new TrinoSteps(openRoom)
-    const slots = enginesOf(lake, instead).map((one) =>
-      one.engine === 'spark' ? (one.tasks ?? processesHere(one)) : one.count,
-    )
+    const slots = enginesOf(lake, instead).map((one) => slotsOf(one, availableParallelism()))
     this.atOnce = Math.max(availableParallelism(), ...slots, processesOf(lake, instead))
   }
 
@@ -100,7 +103,7 @@ export class StepEngines implements AsyncDisposable {
     if (engine.engine === 'duckdb' || isView) return executeStep(resources, dataset, task)
     if (engine.engine === 'trino') return this.trinos.of(engine)(resources, dataset, task)
     const { steps } = await this.engine(engine)
-    return inParts(engine.count, steps)(resources, dataset, task)
+    return inParts(slotsOf(engine, availableParallelism()), steps)(resources, dataset, task)
   }
 
   /** Ends all workers, whatever they do. */
