@@ -1,9 +1,12 @@
+import type { Gold } from '../../define/model.js'
+import { splitOfGold } from '../../gold/buckets.js'
 import type { StepWorker } from '../../step/context.js'
 import { finishStep } from '../../step/task/finish.js'
-import { mergeOutputs } from '../../step/task/split.js'
+import type { StepOutput } from '../../step/task/output.js'
+import { mergeOutputs, sizeOfInputs } from '../../step/task/split.js'
 import type { StepSize, StepTask } from '../../step/task/task.js'
 import { contextOf, executeStep } from '../execute-step.js'
-import { type PartSizes, SplitStep } from './split-step.js'
+import { type PartSizes, SplitStep, type WorkToSplit } from './split-step.js'
 
 /**
  * A part costs some 50 ms of planning: it should have much more to do. Keys are compared in memory,
@@ -30,19 +33,35 @@ export function inParts(
 ): StepWorker {
   return async (resources, dataset, task) => {
     const all = { ...SIZES, ...sizes }
+    if (dataset.tier === 'gold')
+      return inBuckets({ resources, dataset, task, worker }, (size) => partsOf(size, most, all))
     const { split } = task
     const of = split.by === 'nothing' ? 1 : partsOf(split, most, all)
     if (of < 2) return worker(resources, dataset, task)
-    if (dataset.tier === 'gold') {
-      const outputs = await Promise.all(
-        bucketsOf(task, of).map((part) => worker(resources, dataset, part)),
-      )
-      const merged = mergeOutputs(outputs.filter((output) => output !== undefined))
-      return finishStep(contextOf(resources, task), dataset, task, merged)
-    }
-    const step = new SplitStep(resources, dataset, task, worker, all)
+    const step = new SplitStep({ resources, dataset, task, worker }, all)
     return (await step.run(of, most)) ?? worker(resources, dataset, task)
   }
+}
+
+/**
+ * Has a query computed by buckets of a column's values, where it is proved that it can be; that is
+ * looked at where its inputs are worth it.
+ */
+async function inBuckets(
+  { resources, dataset, task, worker }: WorkToSplit<Gold>,
+  parts: (size: StepSize) => number,
+): Promise<StepOutput | undefined> {
+  const context = contextOf(resources, task)
+  const isSmall = parts(sizeOfInputs(dataset, task.view)) < 2
+  const split = isSmall ? task.split : await splitOfGold(context, dataset, task)
+  const own = { ...task, split }
+  const of = split.by === 'values' ? parts(split) : 1
+  if (of < 2) return worker(resources, dataset, own)
+  const outputs = await Promise.all(
+    bucketsOf(own, of).map((part) => worker(resources, dataset, part)),
+  )
+  const merged = mergeOutputs(outputs.filter((output) => output !== undefined))
+  return finishStep(context, dataset, own, merged)
 }
 
 /** The parts of a query, by buckets of a column's values. */

@@ -30,6 +30,14 @@ export interface PartSizes {
   rangeRows: number
 }
 
+/** A step, and who carries parts of it out. */
+export interface WorkToSplit<D> {
+  resources: StepResources
+  dataset: D
+  task: StepTask
+  worker: StepWorker
+}
+
 /**
  * A step of silver in parts. Each group of input files is validated and written by itself; keys
  * that several groups have are compared by buckets; files that lose rows list them as deleted, or
@@ -39,13 +47,19 @@ export class SplitStep {
   private readonly context: StepContext
   private readonly name: string
 
+  private readonly resources: StepResources
+  private readonly dataset: Silver
+  private readonly task: StepTask
+  private readonly worker: StepWorker
+
   constructor(
-    private readonly resources: StepResources,
-    private readonly dataset: Silver,
-    private readonly task: StepTask,
-    private readonly worker: StepWorker,
+    { resources, dataset, task, worker }: WorkToSplit<Silver>,
     private readonly sizes: PartSizes,
   ) {
+    this.resources = resources
+    this.dataset = dataset
+    this.task = task
+    this.worker = worker
     this.context = contextOf(resources, task)
     this.name = fullName(dataset)
   }

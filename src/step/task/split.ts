@@ -40,15 +40,18 @@ function splitByValues(dataset: Gold, decision: BuildDecision, view: View): Spli
   if (decision.expires) return no('it reads no rows')
   if (decision.mode === 'incremental') return no('only what changed is computed')
   if (incremental?.affects) return no('its windows look at neighbouring partitions')
-  if (incremental) {
-    const read = inputsOf(dataset).flatMap((input) =>
-      input.tier === 'bronze' ? (view.batches[fullName(input)] ?? []) : tableIn(view, input),
-    )
-    return { by: 'values', column: incremental.by, ...sumOf(read) }
-  }
+  if (incremental) return { by: 'values', column: incremental.by, ...sizeOfInputs(dataset, view) }
   return partitionBy.length > 0
     ? no('whether its partitions can be computed apart is seen when it is built')
     : no('a row of its query may depend on all rows: partitionBy may name a column')
+}
+
+/** What the inputs of a query are, all together. */
+export function sizeOfInputs(dataset: Gold, view: View): StepSize {
+  const read = inputsOf(dataset).flatMap((input) =>
+    input.tier === 'bronze' ? (view.batches[fullName(input)] ?? []) : tableIn(view, input),
+  )
+  return sumOf(read)
 }
 
 const tableIn = (view: View, input: AnyInput): readonly StepSize[] => {
