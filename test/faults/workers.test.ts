@@ -204,6 +204,33 @@ describe('a run on workers', { timeout: 300_000 }, () => {
   })
 })
 
+describe('a step that takes too long', { timeout: 300_000 }, () => {
+  it('fails alone, its worker is ended, and the next run goes on', async () => {
+    const project = await shop()
+    await close(project)
+    const limited = definition.replace(
+      "name: 'faults',",
+      "name: 'faults', steps: { timeout: '6s' },",
+    )
+    await project.write({ 'lake.ts': limited })
+    const { done } = begin(project)
+    const pids = await waiting(project)
+    const record = await done
+    if (!record) throw new Error('no record')
+    expect(step(record, 'silver.orders')).toMatchObject({
+      outcome: 'failed',
+      error: { message: expect.stringContaining('6 s') },
+    })
+    expect(step(record, 'gold.count').outcome).toBe('done')
+    for (const pid of pids) await ended(pid)
+    await isWhole(project)
+    await open(project)
+    await project.write({ 'lake.ts': definition })
+    expect((await begin(project).done)?.outcome).toBe('done')
+    expect(await found(project)).toEqual(await rowsOf(1))
+  })
+})
+
 describe('outcomes of workers', { timeout: 600_000 }, () => {
   it('count once, whatever is done twice, lost, or done again in a later run', async () => {
     let [twice, lost] = [0, 0]

@@ -1,5 +1,6 @@
 import { spawn } from 'node:child_process'
-import { readFile, rename, rm, writeFile } from 'node:fs/promises'
+import { readFileSync } from 'node:fs'
+import { mkdir, readFile, rename, rm, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { text as textOf } from 'node:stream/consumers'
 import { describe, expect, it, onTestFinished } from 'vitest'
@@ -8,7 +9,9 @@ import { encodeLine, type Hello, readWorkerLine } from '../../../src/engine/work
 import { layDefinition } from '../../../src/load/workers/definition.js'
 import { stepsBy } from '../../../src/load/workers/step-workers.js'
 import { program } from '../../../src/log/program.js'
+import { childrenOf, ended } from '../../support/processes.js'
 import { moraine, Project, repository, step } from '../../support/project.js'
+import { Served } from '../../support/served.js'
 import { Unreliable } from '../../support/workers.js'
 
 /*
@@ -313,6 +316,51 @@ export default defineLake({ name: 'shop', datasets: [total] })
     await project.write({ 'in/2.csv': 'id,name,amount\n9,e,1\n' })
     expect((await project.cli('run')).code).toBe(0)
     expect(await project.query('select n from gold.total')).toEqual([{ n: 3n }])
+  })
+})
+
+describe('a daemon on workers', { timeout: 300_000 }, () => {
+  it('keeps them for the next job, replaces one that died, and ends them with itself', async () => {
+    const project = await Project.create({
+      'lake.ts': `
+import { bronze, defineLake, gold, silver, sql, t, workers, z } from 'moraine'
+import { inbox } from 'moraine/sources'
+const raw = bronze('orders', { from: inbox({ settle: '50ms' }) })
+const orders = silver('orders', { from: raw, schema: z.object({ id: t.int() }), key: 'id' })
+const total = gold('total', { query: sql\`select count(*) as n from \${orders}\` })
+export default defineLake({ name: 'shop', datasets: [total], engine: workers(1) })
+`,
+    })
+    const served = Served.start(project)
+    await served.line(({ event }) => event === 'listening')
+    const landing = join(project.folder, 'lake/bronze/landing/orders')
+    const drop = async (nth: number) => {
+      await mkdir(landing, { recursive: true })
+      await writeFile(join(landing, `.${nth}.csv`), `id\n${nth}\n`)
+      await rename(join(landing, `.${nth}.csv`), join(landing, `${nth}.csv`))
+      const jobs = () => served.lines.filter(({ event }) => event === 'job finished')
+      await served.line(() => jobs().length >= nth)
+      expect(jobs().map(({ outcome }) => outcome)).toEqual(Array(nth).fill('done'))
+    }
+    const workersOf = () =>
+      childrenOf(Number(served.child.pid)).filter((pid) =>
+        readFileSync(`/proc/${pid}/cmdline`, 'utf8').endsWith('\0worker\0'),
+      )
+    await drop(1)
+    const [first] = workersOf()
+    await drop(2)
+    expect(workersOf()).toEqual([first])
+    process.kill(Number(first), 'SIGKILL')
+    await ended(Number(first))
+    // What no run needs may be gone by the time that another one starts.
+    expect((await project.cli('vacuum', '--grace', '0s', '--delete')).code).toBe(0)
+    expect(await project.storage.list('_moraine/definitions/')).toEqual([])
+    await drop(3)
+    const [second] = workersOf()
+    expect(second).not.toBe(first)
+    expect(await served.stop()).toBe(0)
+    await ended(Number(second))
+    expect(await project.query('from gold.total')).toEqual([{ n: 3n }])
   })
 })
 
