@@ -120,6 +120,11 @@ export const commands: [name: string, load: () => Promise<CommandModule>, summar
     'list, create and delete branches of the lake',
   ],
   [
+    'bundle',
+    () => import('./commands/build/bundle.js'),
+    'write an archive that brings workers to the executors of a cluster',
+  ],
+  [
     'worker',
     () => import('./commands/build/worker.js'),
     'carry out steps for a run that started it',

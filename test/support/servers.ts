@@ -165,11 +165,18 @@ export const minioKeys = {
   AWS_SECRET_ACCESS_KEY: 's3cret-of-the-lake',
 }
 
-/** An S3 server of its own, with a key for encryption; `url` is its endpoint. */
-export async function startMinio(settings: NodeJS.ProcessEnv = {}): Promise<Server> {
+/**
+ * An S3 server of its own, with a key for encryption; `url` is its endpoint.
+ *
+ * @param host the address of this machine that it listens at.
+ */
+export async function startMinio(
+  settings: NodeJS.ProcessEnv = {},
+  host = '127.0.0.1',
+): Promise<Server> {
   const data = await mkdtemp(join(tmpdir(), 'moraine-minio-'))
   const port = await freePort()
-  const url = `http://127.0.0.1:${port}`
+  const url = `http://${host}:${port}`
   let server: ChildProcess | undefined
   const start = async () => {
     const env = {
@@ -179,7 +186,7 @@ export async function startMinio(settings: NodeJS.ProcessEnv = {}): Promise<Serv
       ...settings,
       MINIO_KMS_SECRET_KEY: `lake:${Buffer.alloc(32, 7).toString('base64')}`,
     }
-    const args = ['server', '--quiet', '--address', `127.0.0.1:${port}`, data]
+    const args = ['server', '--quiet', '--address', `${host}:${port}`, data]
     server = spawn(minioProgram, args, { stdio: 'ignore', env })
     for (let i = 0; i < 300; i++) {
       const ready = await fetch(`${url}/minio/health/live`).then(

@@ -24,13 +24,20 @@ const local = {
   'spark.driver.extraJavaOptions': '-XX:TieredStopAtLevel=1 -XX:+UseSerialGC',
 }
 
+interface Where {
+  master?: string | undefined
+  connect?: string | undefined
+  host?: string | undefined
+}
+
 /** Settings of Spark for a session; what users say of it stands. */
 export function confOf(
-  { master, connect }: { master?: string | undefined; connect?: string | undefined },
+  { master, connect, host }: Where,
   own: Readonly<Record<string, string>>,
 ): Record<string, string> {
   if (connect) return { ...own }
-  return { ...ours, ...(master?.startsWith('local') ? local : {}), ...own }
+  const here = master?.startsWith('local') ? local : {}
+  return { ...ours, ...here, ...(host ? { 'spark.driver.host': host } : {}), ...own }
 }
 
 /**

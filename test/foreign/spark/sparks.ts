@@ -23,10 +23,10 @@ export async function startSail(): Promise<{ url: string; stop: () => Promise<vo
 }
 
 /** Waits until somebody listens at a port of this machine. */
-export async function listening(port: number): Promise<void> {
+export async function listening(port: number, host = '127.0.0.1'): Promise<void> {
   for (;;) {
     const isThere = await new Promise<boolean>((resolve) => {
-      const socket = connect(port, '127.0.0.1', () => {
+      const socket = connect(port, host, () => {
         socket.destroy()
         resolve(true)
       })
