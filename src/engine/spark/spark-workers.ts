@@ -22,11 +22,11 @@ export interface SparkWorkersOptions {
 }
 
 /** Tasks that one job of Spark has at most; small ones share it, as each job takes its time. */
-const JOB_TASKS = 32
+const JOB_TASKS = 64
 /** Tasks beyond the slots that are taken for that. */
-const AHEAD = 64
+const AHEAD = 128
 /** Milliseconds of a job below which the next has more tasks, and above which it has fewer. */
-const [SHORT, LONG] = [2000, 8000]
+const [SHORT, LONG] = [5000, 20_000]
 
 /** A task that waits for its attempt. */
 interface Waiting extends Mapping {

@@ -22,7 +22,7 @@ const silvers = names.map((name) =>
     schema: z.object({
       id: t.int(),
       amount: t.decimal(18, 2),
-      note: t.text().refine((text) => !text.includes('bad'), 'is bad'),
+      note: z.string().refine((text) => !text.includes('bad'), 'is bad'),
     }),
   }),
 )

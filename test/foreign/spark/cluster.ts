@@ -51,7 +51,15 @@ export async function startCluster(hosts: number, env: NodeJS.ProcessEnv): Promi
   for (let host = 1; host <= hosts; host++) {
     const space = addHost(host)
     const asHost = ['/usr/sbin/ip', 'netns', 'exec', space, 'unshare', '-m', '-u', '-p', '-f']
-    const prepare = `hostname host${host}; mount -t tmpfs none /tmp; mount -t tmpfs none ${repository}; cd /tmp; exec "$@"`
+    const prepare = [
+      `hostname host${host}`,
+      'mount -t tmpfs none /tmp',
+      `mount -t tmpfs none ${repository}`,
+      `echo "127.0.0.1 localhost\n${addressOf(host)} host${host}" > /tmp/hosts`,
+      'mount --bind /tmp/hosts /etc/hosts',
+      'cd /tmp',
+      'exec "$@"',
+    ].join(' && ')
     const options = [
       '-c',
       '1',

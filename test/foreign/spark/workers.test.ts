@@ -17,8 +17,8 @@ function suiteOf(name: string, session: () => Promise<SparkSession>): void {
   workersSuite({
     name,
     open: async (wanted) => new SparkWorkers(spark, wanted),
-    ahead: 64,
-    timeout: 300_000,
+    ahead: 128,
+    timeout: 900_000,
   })
 }
 
