@@ -11,6 +11,8 @@ const TASKS = 10_000
 
 /** How steps of silver and gold are carried out: what `--engine` says. */
 const ENGINES = ['duckdb', 'workers:1', 'workers:2', 'workers:4']
+/** Spark on this machine, where MORAINE_PYTHON has pyspark. */
+const SPARK = 'spark:local[2]'
 
 interface Took {
   /** Seconds. */
@@ -28,9 +30,10 @@ export async function machines(scale: number, pairs: number): Promise<string> {
   const data = await tpcdsData(scale)
   const folder = await benchFolder()
   const env = { TPCDS_DATA: data, MORAINE_ROOT: join(folder, 'lake') }
-  const all = new Map<string, Took[]>(ENGINES.map((engine) => [engine, []]))
+  const engines = process.env.MORAINE_PYTHON ? [...ENGINES, SPARK] : ENGINES
+  const all = new Map<string, Took[]>(engines.map((engine) => [engine, []]))
   for (let pair = 0; pair < pairs; pair++)
-    for (const engine of pair % 2 === 0 ? ENGINES : ENGINES.toReversed()) {
+    for (const engine of pair % 2 === 0 ? engines : engines.toReversed()) {
       await rm(env.MORAINE_ROOT, { recursive: true, force: true })
       all.get(engine)?.push(await run(engine, env))
     }
@@ -41,7 +44,13 @@ async function run(engine: string, env: NodeJS.ProcessEnv): Promise<Took> {
   const lake = join(import.meta.dirname, 'tpcds')
   const args = [join(repository, 'bin/moraine.js'), '-C', lake, 'run', '--engine', engine]
   const [start, before] = [performance.now(), cpuOfChildren()]
-  const child = spawn(process.execPath, args, {
+  // Processes of Spark are left to others when it ends: here to one that waits for all of them.
+  const init =
+    engine === SPARK
+      ? ['unshare', '-p', '-f', '--mount-proc', 'sh', '-c', '"$@"; code=$?; wait; exit $code', 'sh']
+      : []
+  const [program = '', ...rest] = [...init, process.execPath, ...args]
+  const child = spawn(program, rest, {
     env: { ...process.env, ...env },
     stdio: ['ignore', 'ignore', 'inherit'],
   })

@@ -1,13 +1,12 @@
-import { createWriteStream } from 'node:fs'
-import { rename, rm, stat } from 'node:fs/promises'
 import { resolve } from 'node:path'
 import { Readable } from 'node:stream'
-import { pipeline } from 'node:stream/promises'
+import { buffer } from 'node:stream/consumers'
 import { createGzip } from 'node:zlib'
 import type { Command } from 'commander'
 import { sizeText } from '../../../define/size.js'
 import { MoraineError } from '../../../errors.js'
 import { type ArchivePart, archiveFiles, tarOf } from '../../../load/workers/archive.js'
+import { replaceFile } from '../../../storage/replace-file.js'
 import { examples } from '../../examples.js'
 import { toJson } from '../../output/format.js'
 import { type GlobalOptions, print } from '../../project.js'
@@ -31,20 +30,15 @@ export function define(command: Command): Command {
 export async function run(command: Command): Promise<number> {
   const { spark, node: withNode } = command.opts<{ spark?: string | true; node: boolean }>()
   if (spark === undefined)
-    throw new MoraineError('usage', 'Say what the bundle is for', {
+    throw new MoraineError('usage', 'A bundle needs a cluster that it is made for', {
       hint: 'For executors of Spark: moraine bundle --spark',
     })
   const { directory, json = false } = command.optsWithGlobals<GlobalOptions>()
   const path = resolve(directory, spark === true ? 'moraine-spark.tar.gz' : spark)
   const files = archiveFiles(withNode)
-  const part = `${path}.part`
-  try {
-    await pipeline(Readable.from(tarOf(files)), createGzip(), createWriteStream(part))
-    await rename(part, path)
-  } finally {
-    await rm(part, { force: true })
-  }
-  const bytes = (await stat(path)).size
+  const archive = await buffer(Readable.from(tarOf(files)).pipe(createGzip()))
+  await replaceFile(path, archive)
+  const bytes = archive.length
   const sizes = new Map<ArchivePart, number>()
   for (const file of files) sizes.set(file.part, (sizes.get(file.part) ?? 0) + file.bytes)
   const system = `${process.platform}-${process.arch}`
