@@ -78,7 +78,7 @@ withService('Spark standalone', [python, minioProgram, ...netPrograms], () => {
       await project.write(arriving(from))
       await here.write(arriving(from))
       const { stderr } = await run(project, 'run', '--root', root)
-      onHosts.push(...(stderr.match(/begins on \w+/g) ?? []))
+      onHosts.push(...(stderr.match(/begins on host\d/g) ?? []))
       await run(here, 'run')
     }
     expect([...new Set(onHosts)].sort()).toEqual(['begins on host1', 'begins on host2'])
