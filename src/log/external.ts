@@ -1,5 +1,5 @@
-import { ownValue } from '../own-value.js'
 import type { Changes, External, ExternalChanges, ExternalState, LakeState } from './commit.js'
+import { entryOf, flattened, type Layers, layered, layeredWith } from './layers.js'
 import { differences, merged } from './maps.js'
 
 /** Stands between the levels of a namespace, and before the name of a table in it. */
@@ -7,19 +7,43 @@ export const LEVEL = '\u001f'
 
 const noExternal: External = { namespaces: {}, relations: {} }
 
+/** Relations of what other engines have here, as they were made: there may be tens of thousands. */
+const layersOf = new WeakMap<External, Layers<ExternalState>>()
+
+/** What other engines have here, whose relations are put together once somebody asks for all. */
+function externalWith(namespaces: External['namespaces'], made: Layers<ExternalState>): External {
+  let layers = made
+  const external: External = {
+    namespaces,
+    get relations() {
+      // The next state begins with it.
+      if (layers.over.size + layers.gone.size > 0) {
+        layers = layered(flattened(layers))
+        layersOf.set(external, layers)
+      }
+      return layers.base
+    },
+  }
+  layersOf.set(external, layers)
+  return external
+}
+
+const relationsOf = (external: External): Layers<ExternalState> =>
+  layersOf.get(external) ?? layered(external.relations)
+
 export function foldExternal(
   before: External | undefined,
   changes: ExternalChanges | undefined,
 ): Pick<LakeState, 'external'> {
   if (!changes) return before ? { external: before } : {}
-  const { namespaces, relations } = before ?? noExternal
-  return {
-    external: {
-      namespaces: merged(namespaces, changes.namespaces),
-      relations: merged(relations, changes.relations),
-    },
-  }
+  const { namespaces } = before ?? noExternal
+  const relations = layeredWith(relationsOf(before ?? noExternal), changes.relations ?? {})
+  return { external: externalWith(merged(namespaces, changes.namespaces), relations) }
 }
+
+/** One table or view by its key, without looking at any other. */
+export const relationAt = (external: External | undefined, key: string) =>
+  external && entryOf(relationsOf(external), key)
 
 /** A table or view, by the levels of its namespace and its name. */
 interface Named {
@@ -41,7 +65,7 @@ export function externalOf(
   { external }: Pick<LakeState, 'external'>,
   named: Named,
 ): ExternalState | undefined {
-  return ownValue(external?.relations, keyOfRelation(named))
+  return relationAt(external, keyOfRelation(named))
 }
 
 /** A table or view of another engine, and what it is called. */

@@ -2,9 +2,9 @@ import { MoraineError } from '../errors.js'
 import { filesOfAllSnapshots, type Known, knownParts } from '../iceberg/all-files.js'
 import { FOREIGN } from '../iceberg/foreign-path.js'
 import { Table } from '../iceberg/table.js'
-import { ownValue } from '../own-value.js'
 import type { Storage } from '../storage/storage.js'
 import type { BatchPointer, Changes, ExternalState, LakeState, TableState } from './commit.js'
+import { relationAt } from './external.js'
 
 /** Requests at once. */
 const TOGETHER = 16
@@ -127,11 +127,12 @@ function referencesOf(storage: Storage, base: Base, changes: Changes): Reference
  * the first vacuum, none can be gone.
  */
 function externalReferences(storage: Storage, base: Base, { external }: Changes): Reference[] {
-  const known = base.external?.relations ?? {}
-  const there = new Set(Object.values(known).map(({ metadata }) => metadata))
-  return Object.entries(external?.relations ?? {}).flatMap(([key, table]) => {
+  const changed = Object.entries(external?.relations ?? {})
+  // What gets another name was there before.
+  const there = new Set(changed.map(([key]) => relationAt(base.external, key)?.metadata))
+  return changed.flatMap(([key, table]) => {
     if (!table || there.has(table.metadata)) return []
-    const before = ownValue(known, key)
+    const before = relationAt(base.external, key)
     const filesOf = async (of: ExternalState, known?: Known) => {
       if (of.kind === 'view') return [of.metadata]
       const files: string[] = []
