@@ -7,29 +7,34 @@ export const LEVEL = '\u001f'
 
 const noExternal: External = { namespaces: {}, relations: {} }
 
-/** Relations of what other engines have here, as they were made: there may be tens of thousands. */
-const layersOf = new WeakMap<External, Layers<ExternalState>>()
+/**
+ * What other engines have here; its relations, of which there may be tens of thousands, are put
+ * together once somebody asks for all of them.
+ */
+class LayeredExternal implements External {
+  declare readonly relations: External['relations']
+  #layers: Layers<ExternalState>
 
-/** What other engines have here, whose relations are put together once somebody asks for all. */
-function externalWith(namespaces: External['namespaces'], made: Layers<ExternalState>): External {
-  let layers = made
-  const external: External = {
-    namespaces,
-    get relations() {
-      // The next state begins with it.
-      if (layers.over.size + layers.gone.size > 0) {
-        layers = layered(flattened(layers))
-        layersOf.set(external, layers)
-      }
-      return layers.base
-    },
+  constructor(
+    readonly namespaces: External['namespaces'],
+    layers: Layers<ExternalState>,
+  ) {
+    this.#layers = layers
+    // One of its own, so that it is as plain data to whoever copies, compares or writes it.
+    Object.defineProperty(this, 'relations', { enumerable: true, get: () => this.flat })
   }
-  layersOf.set(external, layers)
-  return external
-}
 
-const relationsOf = (external: External): Layers<ExternalState> =>
-  layersOf.get(external) ?? layered(external.relations)
+  private get flat(): External['relations'] {
+    const { over, gone } = this.#layers
+    // The next state begins with it.
+    if (over.size + gone.size > 0) this.#layers = layered(flattened(this.#layers))
+    return this.#layers.base
+  }
+
+  static layersOf(external: External): Layers<ExternalState> {
+    return external instanceof LayeredExternal ? external.#layers : layered(external.relations)
+  }
+}
 
 export function foldExternal(
   before: External | undefined,
@@ -37,13 +42,16 @@ export function foldExternal(
 ): Pick<LakeState, 'external'> {
   if (!changes) return before ? { external: before } : {}
   const { namespaces } = before ?? noExternal
-  const relations = layeredWith(relationsOf(before ?? noExternal), changes.relations ?? {})
-  return { external: externalWith(merged(namespaces, changes.namespaces), relations) }
+  const relations = layeredWith(
+    LayeredExternal.layersOf(before ?? noExternal),
+    changes.relations ?? {},
+  )
+  return { external: new LayeredExternal(merged(namespaces, changes.namespaces), relations) }
 }
 
 /** One table or view by its key, without looking at any other. */
 export const relationAt = (external: External | undefined, key: string) =>
-  external && entryOf(relationsOf(external), key)
+  external && entryOf(LayeredExternal.layersOf(external), key)
 
 /** A table or view, by the levels of its namespace and its name. */
 interface Named {
