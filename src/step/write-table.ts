@@ -12,8 +12,8 @@ import type { TableOutput } from './task/output.js'
 /** A step's work on one table. */
 export type TableWork = {
   name: string
-  /** SQL for the rows to add. */
-  rows: string
+  /** SQL for the rows to add, where there may be some. */
+  rows: string | undefined
   /** Locations of files to drop, or all. */
   removed: ReadonlySet<string> | 'all'
   /** Rows that are deleted in files which stay. */
@@ -45,14 +45,15 @@ export async function writeTable(
     ? await shapedTable(context, work.name, shape)
     : (work as { version: TableVersion }).version
   await storage.prepare(`${table.dataFolder}/x`)
-  const written = await session.tables.write(work.rows, {
+  const target = {
     schema: table.schema,
     spec: currentSpec(table.metadata),
     location: storage.locate(table.dataFolder),
     name: `${run}-${randomUUID().slice(0, 8)}`,
     compression: table.compression,
     ...(work.anyOrder ? { anyOrder: true } : {}),
-  })
+  }
+  const written = work.rows === undefined ? [] : await session.tables.write(work.rows, target)
   const lists = await writeDeletions(context, session, table, work.deletions ?? [])
   const sums = await storage.seal(
     [...written, ...lists.map(({ file }) => file)].map((f) => table.pathOf(f.path)),

@@ -45,7 +45,10 @@ async function loseOf(
   const { output } = await writeTable(context, session, {
     name,
     ...shape,
-    rows: rowsThatStay({ context, session }, table, rewritten, leaving),
+    rows:
+      rewritten.length > 0
+        ? rowsThatStay({ context, session }, table, rewritten, leaving)
+        : undefined,
     removed: new Set([...pathsOf(rewritten), ...oldLists]),
     deletions,
     anyOrder: true,

@@ -14,8 +14,8 @@ import { havePlaces } from '../keys.js'
 import type { Work } from '../stages.js'
 
 /*
- * What parts of a step hand to each other lies in files in the scratch place of its run, under
- * names that no other attempt has. Nothing leads to them once the step is done; a vacuum finds
+ * What parts of a step hand to each other lies in files in the lake's scratch place, under names
+ * that begin with the run's and that no other attempt has. Nothing leads to them once the step is done; a vacuum finds
  * those that were left behind.
  */
 
@@ -75,10 +75,10 @@ const lost: Scratch = {
   ],
 }
 
-type Place = Pick<StepContext, 'storage' | 'run'>
+type Place = Pick<StepContext, 'storage'>
 
-function scratchTable({ storage, run }: Place, { name, columns }: Scratch): TableVersion {
-  return ListedTable.empty(storage, `scratch/${run}/${name}`).reshape({ columns, partitions: [] })
+function scratchTable({ storage }: Place, { name, columns }: Scratch): TableVersion {
+  return ListedTable.empty(storage, `scratch/${name}`).reshape({ columns, partitions: [] })
 }
 
 export const namesOf = ({ columns }: Scratch) =>
