@@ -15,8 +15,8 @@ import type { Work } from '../stages.js'
 
 /*
  * What parts of a step hand to each other lies in files in the lake's scratch place, under names
- * that begin with the run's and that no other attempt has. Nothing leads to them once the step is done; a vacuum finds
- * those that were left behind.
+ * that begin with the run's and that no other attempt has. Nothing leads to them once the step is
+ * done; a vacuum finds those that were left behind.
  */
 
 /** A kind of rows that parts hand on; both sides know their columns. */
