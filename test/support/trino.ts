@@ -79,11 +79,23 @@ export class Trino {
         (answer) => (answer.ok ? answer.json() : undefined),
         () => undefined,
       )
-      if ((info as { starting?: boolean } | undefined)?.starting === false) return
+      const isUp = (info as { starting?: boolean } | undefined)?.starting === false
+      if (isUp && (await this.hasNodes())) return
       await sleep(200)
     }
     const log = await readFile(join(this.folder, 'log'), 'utf8')
     throw new Error(`Trino did not start:\n${log.slice(-4000)}`)
+  }
+
+  /** Whether it knows itself as a node already, which can take a while on a busy machine. */
+  private hasNodes(): Promise<boolean> {
+    return this.run('SELECT count(*) FROM (VALUES 1, 2) AS t(x)').then(
+      () => true,
+      (error) => {
+        if (/No nodes available/.test(String(error))) return false
+        throw error
+      },
+    )
   }
 
   /**

@@ -42,7 +42,7 @@ export function plainDecimal(text: string | null): string | null {
   return value.includes('.') ? value.replace(/\.?0+$/, '').replace(/^-0$/, '0') : value
 }
 
-class TrinoAnswers implements Answering {
+export class TrinoAnswers implements Answering {
   constructor(private readonly trino: Trino) {}
 
   async answer(sql: string): Promise<Answer> {
@@ -58,15 +58,19 @@ class TrinoAnswers implements Answering {
   }
 }
 
-class SparkAnswers implements Answering {
+export class SparkAnswers implements Answering {
   private constructor(
     private readonly child: ChildProcess,
     private readonly lines: AsyncIterator<string>,
   ) {}
 
-  static async start(python: string): Promise<SparkAnswers> {
+  /** @param catalogs lakes that it reads, by the names of its catalogs. */
+  static async start(
+    python: string,
+    catalogs?: { jar: string; token: string; urls: Readonly<Record<string, string>> },
+  ): Promise<SparkAnswers> {
     const script = join(import.meta.dirname, 'rows_spark.py')
-    const child = spawn(python, [script], {
+    const child = spawn(python, [script, ...(catalogs ? [JSON.stringify(catalogs)] : [])], {
       stdio: ['pipe', 'pipe', 'ignore'],
       env: { ...process.env, TZ: 'UTC', PATH: `${dirname(python)}:${process.env.PATH}` },
     })

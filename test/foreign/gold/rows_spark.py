@@ -1,4 +1,7 @@
-"""Runs queries in Apache Spark: one a line of JSON on standard input, its columns and rows as a line back."""
+"""Runs queries in Apache Spark: one a line of JSON on standard input, its columns and rows as a line back.
+
+usage: rows_spark.py [{"jar": …, "token": …, "urls": {CATALOG: URL}}]
+"""
 import decimal
 import json
 import sys
@@ -23,7 +26,7 @@ def shown(frame):
     return [frame[name].cast("string") if kind in times else frame[name] for name, kind in frame.dtypes]
 
 
-spark = (
+builder = (
     SparkSession.builder.master("local[2]")
     .config("spark.sql.session.timeZone", "UTC")
     .config("spark.sql.ansi.enabled", "true")
@@ -31,8 +34,15 @@ spark = (
     .config("spark.driver.host", "127.0.0.1")
     .config("spark.driver.bindAddress", "127.0.0.1")
     .config("spark.ui.enabled", "false")
-    .getOrCreate()
 )
+if len(sys.argv) > 1:
+    lakes = json.loads(sys.argv[1])
+    builder = builder.config("spark.jars", lakes["jar"])
+    for name, url in lakes["urls"].items():
+        of = f"spark.sql.catalog.{name}"
+        builder = builder.config(of, "org.apache.iceberg.spark.SparkCatalog")
+        builder = builder.config(f"{of}.type", "rest").config(f"{of}.uri", url).config(f"{of}.token", lakes["token"])
+spark = builder.getOrCreate()
 spark.sparkContext.setLogLevel("OFF")
 print("ready", flush=True)
 for line in sys.stdin:
