@@ -65,7 +65,11 @@ const file = (batch: number) =>
 const shop = () => Project.create({ 'lake.ts': definition, 'in/0.csv': file(0) })
 
 /** A run on processes, and what comes of it. */
-function begin(project: Project): { child: ChildProcess; done: Promise<RunRecord | undefined> } {
+function begin(project: Project): {
+  child: ChildProcess
+  done: Promise<RunRecord | undefined>
+  stderr: Promise<string>
+} {
   const program = join(repository, 'bin/moraine.js')
   const args = [program, '-C', project.folder, '--json', 'run', '--engine', 'workers:2']
   const child = spawn(process.execPath, args, { stdio: ['ignore', 'pipe', 'pipe'] })
@@ -77,7 +81,7 @@ function begin(project: Project): { child: ChildProcess; done: Promise<RunRecord
     if (text === '' && child.signalCode === null) throw new Error(await stderr)
     return text === '' ? undefined : (JSON.parse(text) as RunRecord)
   })
-  return { child, done }
+  return { child, done, stderr }
 }
 
 /** The processes that wait in a check, once there are as many. */
@@ -127,7 +131,7 @@ describe('workers that are killed', { timeout: 300_000 }, () => {
   it('are replaced, and their step is tried again with files of other names', async () => {
     const project = await shop()
     await close(project)
-    const { child, done } = begin(project)
+    const { child, done, stderr } = begin(project)
     const [first] = await waiting(project)
     process.kill(first as number, 'SIGKILL')
     const both = await waiting(project, 2)
@@ -136,6 +140,9 @@ describe('workers that are killed', { timeout: 300_000 }, () => {
     expect(new Set(both).size).toBe(2)
     expect(record?.outcome).toBe('done')
     expect(child.exitCode).toBe(0)
+    expect(await stderr).toMatch(
+      new RegExp(`! silver.orders: attempt 1 has no result: pid ${first} on .* ended: SIGKILL`),
+    )
     expect(await found(project)).toEqual(await rowsOf(1))
     await isWhole(project)
     for (const pid of both) await ended(pid)

@@ -1,6 +1,7 @@
 import type { WorkerEvent, Workers } from '../../engine/workers/workers.js'
 import { MoraineError } from '../../errors.js'
 import type { Definition } from '../../log/commit.js'
+import { redact } from '../../secrets.js'
 import type { StepWorker } from '../../step/context.js'
 import { decodeReply, encodeStep } from '../../step/task/codec.js'
 import { packStep } from '../../step/task/pack.js'
@@ -22,7 +23,9 @@ export function stepsBy(
     const text = encodeStep(await packStep(relations, dataset, { ...task, definition }))
     const onEvent = (event: WorkerEvent) => {
       if (event.type === 'progress') progress(task.dataset, howFar(event))
-      if (event.type === 'log') log(event.text)
+      if (event.type === 'log') log(redact(event.text))
+      if (event.type === 'failed')
+        log(redact(`! ${task.dataset}: attempt ${event.attempt} has no result: ${event.why}`))
     }
     const id = `${task.dataset} ${++tasks}`
     for await (const outcome of workers.map([{ id, text }], { signal, onEvent })) {
