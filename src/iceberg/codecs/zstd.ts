@@ -1,4 +1,5 @@
 import { randomBytes } from 'node:crypto'
+import { createContext, runInContext } from 'node:vm'
 import { decompress } from 'fzstd'
 import { Xxh64 } from './xxh64.js'
 import { BLOCK_HEADER, fieldsLength, kindOfFrame, readBlock, readFrame } from './zstd-frame.js'
@@ -37,6 +38,25 @@ export function unZstd(packed: Uint8Array, most: number): Buffer {
   return parts.length === 1 ? (parts[0] as Buffer) : Buffer.concat(parts)
 }
 
+/** Milliseconds for which bytes may be unpacked: many times what it takes where all is well. */
+const timeFor = (bytes: number) => 2000 + (bytes / 2 ** 22) * 1000
+
+/**
+ * Does what may never come to its end: a few bytes can stand for copies of as many bytes as one
+ * likes, and the library goes on beyond the memory that it was given.
+ *
+ * @throws Error when it takes longer.
+ */
+function within(milliseconds: number, work: () => void): void {
+  try {
+    runInContext('work()', createContext({ work }), { timeout: Math.ceil(milliseconds) })
+  } catch (error) {
+    const { code } = error as NodeJS.ErrnoException
+    if (code !== 'ERR_SCRIPT_EXECUTION_TIMEOUT') throw error
+    throw new Error('it is damaged: it takes too long to unpack')
+  }
+}
+
 function unpackedFrame(bytes: Buffer, start: number, most: number): [data: Buffer, end: number] {
   const [descriptor = 0] = taken(bytes, start, 1)
   const fields = taken(bytes, start + 1, fieldsLength(descriptor))
@@ -47,7 +67,8 @@ function unpackedFrame(bytes: Buffer, start: number, most: number): [data: Buffe
   const blocks = Buffer.from(bytes.subarray(begin, end))
   blocks[last - begin] = (blocks[last - begin] as number) & ~1
   const out = Buffer.alloc(bound + END.length)
-  decompress(Buffer.concat([header, blocks, END_HEADER, END]), out)
+  const whole = Buffer.concat([header, blocks, END_HEADER, END])
+  within(timeFor(out.length), () => decompress(whole, out))
   const length = out.lastIndexOf(END)
   if (length < 0 || (size !== undefined && size !== length))
     throw new Error(`it is damaged: it has ${length} bytes instead of ${size}`)
