@@ -113,7 +113,7 @@ withService('PyIceberg', [python], () => {
         location: 'what a run builds lies directly below',
         outside: 'Cannot create gold.gone at file:///tmp/elsewhere',
         data: 'its files lie in its own folder, and write.data.path says otherwise',
-        file: 'hidden.parquet is not below',
+        file: 'files without field ids are not read',
         register: 'Cannot register gold.gone',
         rename: 'Cannot rename gold.fresh',
         ref: 'Cannot create or change the branch b of gold.fresh',
