@@ -231,16 +231,15 @@ class Driver:
         self.is_classic = hasattr(spark, "_jsparkSession")
         self.guard, self.heard, self.running = threading.Lock(), {}, set()
         self.channel = self.listen(self.address())
-        if self.is_classic:
+        self.java = self.is_classic and getattr(spark.sparkContext._gateway, "proc", None)
+        if self.java:
             threading.Thread(target=self.end_with_java, daemon=True).start()
 
     def end_with_java(self):
         """Without it there is nothing that could be done here."""
-        java = getattr(self.spark.sparkContext._gateway, "proc", None)
-        if java:
-            java.wait()
-            print("Spark's Java ended", file=sys.stderr, flush=True)
-            os._exit(1)
+        self.java.wait()
+        print("Spark's Java ended", file=sys.stderr, flush=True)
+        os._exit(1)
 
     def address(self):
         """Where executors find this machine, if they do."""
@@ -298,6 +297,12 @@ class Driver:
                 self.write({"job": job, "task": task, "place": place, "line": line})
         except Exception as error:
             how = {"failed": str(error)}
+            if self.java:
+                try:
+                    self.java.wait(1)  # Where it has ended all has: what is tried again is not for this process.
+                    os._exit(1)
+                except subprocess.TimeoutExpired:
+                    pass
         self.running.discard(job)
         self.write({"job": job, **how})
 

@@ -38,6 +38,10 @@ const rowsOf = (name: string, from: number) =>
   )
 const csv = (name: string, from: number) => ['id,amount,note', ...rowsOf(name, from), ''].join('\n')
 
+/** Both lakes have runs of their own: when each was, and its batches' ids, differ. */
+const comparable = (text: string) =>
+  text.replace(/"\d{4}-\d\d-\d\dT[^"]*"/g, '"a time"').replace(/(\d{6})-[0-9a-f]{8}/g, '$1')
+
 const arriving = (from: number) =>
   Object.fromEntries(['a', 'b', 'c', 'd'].map((n) => [`in/${n}-${from}.csv`, csv(n, from)]))
 
@@ -92,15 +96,14 @@ withService('Spark standalone', [python, minioProgram, ...netPrograms], () => {
     ]) {
       const query = ['query', '--json', `select * from ${name} order by all`]
       const there = await run(project, ...query, '--root', root)
-      expect(there.stdout, name).toBe((await run(here, ...query)).stdout)
+      const local = await run(here, ...query)
+      expect(comparable(there.stdout), name).toBe(comparable(local.stdout))
     }
     for (const name of ['a', 'd']) {
       const discarded = ['discarded', `silver.${name}`, '--json']
-      const [there, local] = [
-        JSON.parse((await run(project, ...discarded, '--root', root)).stdout),
-        JSON.parse((await run(here, ...discarded)).stdout),
-      ]
-      expect(there).toEqual(local)
+      const there = await run(project, ...discarded, '--root', root)
+      const local = await run(here, ...discarded)
+      expect(comparable(there.stdout)).toBe(comparable(local.stdout))
     }
     await run(project, 'verify', '--deep', '--root', root)
   })
