@@ -12,7 +12,10 @@ import { withService } from '../../support/services.js'
 import { python } from '../readers.js'
 import { pythonOfSail, startSail } from './sparks.js'
 
-/* What ends in the middle of a run: the lake is as before, nothing goes on, and the next run does all. */
+/*
+ * What ends in the middle of a run: the lake is as before, nothing goes on, and the next run does
+ * all.
+ */
 
 /** Its rows take long unless a file says otherwise. */
 const lake = (python: string, connect: string, note: string) => `
