@@ -9,7 +9,7 @@ const require = createRequire(import.meta.url)
 
 /** Puts a file and what it loads into one. */
 function bundle(from, to, options) {
-  buildSync({
+  return build({
     entryPoints: [from],
     outfile: to,
     bundle: true,
@@ -20,12 +20,26 @@ function bundle(from, to, options) {
   })
 }
 
+/** The driver takes a U+FEFF that a text begins with for a byte order mark, and drops it. */
+const wholeTexts = {
+  name: 'whole-texts',
+  setup({ onLoad }) {
+    onLoad({ filter: /node-api\/lib\/vectors\/dataAccessors\.js$/ }, ({ path }) => {
+      const [before, after, ...more] = readFileSync(path, 'utf8').split('new TextDecoder()')
+      if (after === undefined || more.length > 0)
+        throw new Error('@duckdb/node-api decodes texts otherwise than it did: look at bundle.mjs')
+      return { contents: `${before}new TextDecoder('utf-8', { ignoreBOM: true })${after}` }
+    })
+  },
+}
+
 const driver = require.resolve('@duckdb/node-api')
 const licence = readFileSync(join(dirname(driver), '../LICENSE'), 'utf8')
-bundle(driver, 'dist/duckdb.cjs', {
+await bundle(driver, 'dist/duckdb.cjs', {
   format: 'cjs',
   minify: true,
   external: ['@duckdb/node-bindings'],
+  plugins: [wholeTexts],
   banner: { js: `/*! @duckdb/node-api\n\n${licence.trim()}\n*/` },
 })
 // Processes and threads of ES modules take longer to start.
@@ -34,7 +48,7 @@ for (const [from, to = from] of [
   ['process/watchdog-thread'],
   ['source/decoder/process', 'source/decoder'],
 ])
-  bundle(`src/${from}.ts`, `dist/${to}.cjs`, {
+  await bundle(`src/${from}.ts`, `dist/${to}.cjs`, {
     format: 'cjs',
     packages: 'external',
     minify: true,

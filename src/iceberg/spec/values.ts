@@ -168,7 +168,7 @@ export function decodeValue(bytes: Uint8Array, type: string): Value {
       // As a long column's: see below.
       return bytes.length === 4 ? view.getFloat32(0, true) : view.getFloat64(0, true)
     case 'string':
-      return new TextDecoder().decode(bytes)
+      return new TextDecoder('utf-8', { ignoreBOM: true }).decode(bytes)
     default:
       // A long column may hold bounds that were written while it was an int.
       return bytes.length === 4 ? BigInt(view.getInt32(0, true)) : view.getBigInt64(0, true)

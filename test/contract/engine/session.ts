@@ -36,6 +36,7 @@ const values: Record<string, [sql: string, value: RowValue]> = {
   ],
   'a text': ["'é😀''\"\\'", 'é😀\'"\\'],
   'an empty text': ["''", ''],
+  'a text that begins with a byte order mark': ["'\uFEFFa'", '\uFEFFa'],
   'a boolean': ['1 < 0', false],
   NULL: ['CAST(NULL AS DATE)', null],
 }
