@@ -69,9 +69,13 @@ export type FailedBy = 'value' | 'trying' | 'memory' | 'spill'
 /** What messages about a value in a row begin with. */
 const ABOUT_VALUE = /^(Conversion|Out of Range|Invalid Input|Not implemented|Mismatch Type) Error/
 
+/** What messages about an expression begin with that can't be tried by itself. */
+const NOT_TRIED =
+  /^Binder Error: (TRY can not be used|aggregates are not allowed inside the TRY|subqueries in lambda)|^Not implemented Error: Unimplemented expression class in ExpressionBinder/
+
 function failedBy(message: string): FailedBy | undefined {
+  if (NOT_TRIED.test(message)) return 'trying'
   if (ABOUT_VALUE.test(message)) return 'value'
-  if (/TRY can not be used/.test(message)) return 'trying'
   return shortOf(message)
 }
 

@@ -76,6 +76,13 @@ const values: Examples = {
     [({ values: v }) => `(${v.attempt("CAST('x' AS INTEGER)")}) IS NULL`, true],
     [({ values: v }) => `(${v.attempt('CAST(NULL AS INTEGER)')}) IS NULL`, false],
     [({ values: v }) => v.attempt("'é'"), { v: 'é' }],
+    // What comes twice is computed once by engines, and must not be outside of the attempt.
+    [
+      ({ values: v }) =>
+        `(SELECT count(*) FILTER ((${v.attempt('CAST(x AS INTEGER) * 2 > CAST(x AS INTEGER)')}) IS NULL)
+          FROM (VALUES ('1'), ('x'), (NULL)) AS t(x))`,
+      1n,
+    ],
     [({ values: v }) => v.attempt("'-- é' -- of people"), { v: '-- é' }],
   ],
   'values.hash': [

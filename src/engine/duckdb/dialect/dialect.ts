@@ -22,7 +22,9 @@ const values: ValueDialect = {
   whole: (number) => `CAST(${number} AS HUGEINT)`,
   tryCast: (value, type) => `TRY_CAST(${value} AS ${type})`,
   text: (value) => `CAST(${value} AS VARCHAR)`,
-  attempt: (expression) => `TRY(struct_pack(v := (\n${expression}\n)))`,
+  // As the body of a lambda: otherwise what comes twice in it would be computed once, before TRY.
+  attempt: (expression) =>
+    `TRY(struct_pack(v := list_transform([0], lambda _once: (\n${expression}\n))[1]))`,
   hash: (...all) => `hash(${all.join(', ')})`,
   isFinite: (double) => `isfinite(${double})`,
   isNaN: (double) => `isnan(${double})`,
