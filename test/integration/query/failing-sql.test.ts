@@ -64,6 +64,25 @@ describe('SQL that fails on a row', () => {
     ])
   })
 
+  it('costs that row alone, however often the same part of it fails', async () => {
+    const project = await Project.create({
+      'lake.ts': lake({
+        select: 'n: sql`cast(a as integer)`, twice: sql`cast(a as integer) + cast(a as integer)`',
+        schema: 'n: t.int(), twice: t.int(), b: z.string()',
+        more: "rules: [rule('b is small', sql`cast(b as integer) > 0 and cast(b as integer) < 9`)],",
+      }),
+      'in/1.csv': csv('1,5,1', '2,x,1', '3,5,y', '4,5,10'),
+      'shops.csv': shops,
+    })
+    const { counts } = step(await project.run(), 'silver.things')
+    expect(counts).toMatchObject({ in: 4, kept: 1, discarded: 3 })
+    expect((await discarded(project)).map((row) => row.reasons)).toEqual([
+      ['n: its SQL fails on this row', 'twice: its SQL fails on this row'],
+      ['rule: b is small: its SQL fails on this row'],
+      ['rule: b is small'],
+    ])
+  })
+
   it('is one reason for a required value, not two', async () => {
     const project = await Project.create({
       'lake.ts': lake({ select: 'n: sql`cast(a as integer)`', schema: 'n: t.int()' }),
