@@ -8,7 +8,7 @@ import type { StepEngine } from './engines/step-engine.js'
 import { checkedAgainst, inputsOf, isBuilt, viewsOf } from './inputs.js'
 import { type QueryLimits, queryLimits, type StepLimits, stepLimits } from './limits.js'
 import type { AnyDataset, AnyInput, External } from './model.js'
-import { datasetList, engine, oneOf, text } from './options/expected.js'
+import { counting, datasetList, engine, oneOf, text } from './options/expected.js'
 import { checked, having, needed, type OptionList } from './options/options.js'
 import { externalProblems } from './problems/external-problems.js'
 import { inOrderOfPlace, takeMistakes } from './problems/mistakes.js'
@@ -64,10 +64,7 @@ const lakeOptions: OptionList<LakeOptions> = {
     fits: (value) => Array.isArray(value) && value.every((item) => Array.isArray(item?.on)),
     advise: () => "Write [alert.slack(secret('env:SLACK_URL'))]",
   },
-  quarantineAfter: {
-    is: 'a whole number, 1 or more',
-    fits: (value) => Number.isInteger(value) && Number(value) >= 1,
-  },
+  quarantineAfter: counting,
   queries: having<QueryLimits>(queryLimits),
   steps: having<StepLimits>(stepLimits),
   access: {

@@ -1,5 +1,5 @@
 import { secondsOf } from './interval.js'
-import { number } from './options/expected.js'
+import { counting } from './options/expected.js'
 import type { Expected, OptionList } from './options/options.js'
 import { bytesOf } from './size.js'
 
@@ -50,12 +50,6 @@ export const memorySize: Expected = {
   ...size,
   is: "a size of at least 256MiB, such as '512MiB' or '2GB'",
   fits: (value) => size.fits(value) && (bytesOf(value as string) as number) >= LEAST_MEMORY,
-}
-
-const counting: Expected = {
-  ...number,
-  is: 'a whole number, 1 or more',
-  fits: (value) => Number.isSafeInteger(value) && (value as number) >= 1,
 }
 
 const duration: Expected = {

@@ -1,4 +1,4 @@
-import { number, object, text } from '../options/expected.js'
+import { counting, object, text } from '../options/expected.js'
 import { checked, type Expected, type OptionList } from '../options/options.js'
 import { mistake } from '../problems/mistakes.js'
 import { bytesOf } from '../size.js'
@@ -45,12 +45,6 @@ export interface SparkOptions {
   conf?: Readonly<Record<string, string>>
   /** Number of attempts for a step whose worker ends without an answer. Default: 3. */
   attempts?: number
-}
-
-const counting: Expected = {
-  ...number,
-  is: 'a whole number, 1 or more',
-  fits: (value) => Number.isSafeInteger(value) && (value as number) >= 1,
 }
 
 const address = (is: string, pattern: RegExp): Expected => ({

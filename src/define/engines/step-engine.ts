@@ -1,5 +1,5 @@
-import { number } from '../options/expected.js'
-import { checked, checkedArguments, type Expected, type OptionList } from '../options/options.js'
+import { counting } from '../options/expected.js'
+import { checked, checkedArguments, type OptionList } from '../options/options.js'
 import { type SparkEngine, spark, sparkName, tasksHere } from './spark.js'
 import { type TrinoEngine, trino, trinoName } from './trino.js'
 
@@ -36,12 +36,6 @@ export interface WorkersOptions {
    * ran out. Default: 3.
    */
   attempts?: number
-}
-
-const counting: Expected = {
-  ...number,
-  is: 'a whole number, 1 or more',
-  fits: (value) => Number.isSafeInteger(value) && (value as number) >= 1,
 }
 
 const workersOptions: OptionList<WorkersOptions> = { attempts: counting }

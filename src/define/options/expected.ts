@@ -23,6 +23,13 @@ export const number: Expected = {
       : undefined,
 }
 
+/** How many there are of something. */
+export const counting: Expected = {
+  ...number,
+  is: 'a whole number, 1 or more',
+  fits: (value) => Number.isSafeInteger(value) && Number(value) >= 1,
+}
+
 /** Whether an interval can be read is said where its option is used. */
 export const interval: Expected = {
   is: "a duration such as '30s', '15m', '2h' or '1d'",

@@ -44,6 +44,12 @@ export function problemsOf(dataset: AnyDataset): Problem[] {
 }
 
 function silverProblems(dataset: Silver<any>, collect: Collector): void {
+  if (dataset.engine?.engine === 'trino')
+    collect.add(
+      'engine: Trino computes gold alone, as silver may need the JavaScript of its schema',
+      'engine',
+      'Remove engine, or use workers(…) or spark(…)',
+    )
   if (dataset.from.length === 0) collect.add('from does not list any datasets', 'from')
   for (const input of dataset.from)
     if (input.tier === 'gold' && input.view)
