@@ -193,7 +193,17 @@ withService('MinIO', [minioProgram], () => {
       })
       const file = `${keyOf(bucket, staged.json.metadata.location)}/data/1.parquet`
       expect(await clientOf(bucket, staged.json.config).put(file)).toBe('done')
-      expect(staged.json.config['client.refresh-credentials-endpoint']).toBeUndefined()
+      const again = staged.json.config['client.refresh-credentials-endpoint']
+      expect(again).toMatch(/^v1\/namespaces\/ml\/tables\/new%20ones\/credentials\?folder=/)
+      const fresh = await ask('GET', again.slice(3), undefined, {})
+      const [{ config: more }] = fresh.json['storage-credentials']
+      expect(await clientOf(bucket, more).put(file.replace('1.parquet', '2.parquet'))).toBe('done')
+      // Only for a folder that the catalog has named.
+      for (const folder of ['silver/orders', 'ml/chosen-by-the-client', '..']) {
+        const path = again.slice(3).replace(/folder=.*/, `folder=${encodeURIComponent(folder)}`)
+        const refused = await ask('GET', path, undefined, {})
+        expect([folder, refused.json['storage-credentials'] ?? []]).toEqual([folder, []])
+      }
       const created = await ask('POST', 'namespaces/ml/tables', { name: 'new ones', schema })
       const path = created.json.config['client.refresh-credentials-endpoint']
       expect(path).toBe('v1/namespaces/ml/tables/new%20ones/credentials')
