@@ -6,12 +6,17 @@ import { effort, sample } from './test/support/effort.js'
 /** Whoever asks for files has those; else a sample says which of the longest files are its own. */
 const isAsked = process.argv.slice(2).some((arg) => /\b(src|test|examples)\b/.test(arg))
 
-/** They take as long as all others: each day one in so many of them, in CI all. */
+/**
+ * They take as long as all others: each day one in so many of them, in each run of CI every other,
+ * in the full one all.
+ */
 function turnsOf(names: string[], oneIn: number): { drawn: string[]; others: string[] } {
   const files = names.map((name) => `${name}.test.ts`)
   const gone = files.filter((file) => !existsSync(file))
   if (gone.length > 0) throw new Error(`vitest.config.ts names files that are gone: ${gone}`)
-  const drawn = isAsked ? files : sample(files, Math.ceil(files.length / oneIn))
+  const drawn = isAsked
+    ? files
+    : sample(files, Math.ceil(files.length / oneIn), Math.ceil(files.length / 2))
   return { drawn, others: files.filter((file) => !drawn.includes(file)) }
 }
 
@@ -26,6 +31,7 @@ const long = turnsOf(
   [
     ...of('integration/bronze', [
       'logs',
+      'read-files',
       'quarantine-crash',
       'ingest',
       'quarantine',
@@ -46,6 +52,7 @@ const long = turnsOf(
       'heard-writers',
       'repair-kills',
       'stopped-writer',
+      'workers',
     ]),
     'test/hostile/hostile',
     'test/corpus/corpus',
