@@ -4,7 +4,7 @@ import { sameLakes } from '../../support/compare-lakes.js'
 import { withService } from '../../support/services.js'
 import { processesFor } from '../../support/workers.js'
 import { python } from '../readers.js'
-import { pythonOfSail, pythonOfSpark35, startSail } from './sparks.js'
+import { isDrawn, pythonOfSail, pythonOfSpark35, startSail } from './sparks.js'
 
 /*
  * The lakes of the examples have the same rows, value by value, where Spark schedules their steps.
@@ -15,19 +15,20 @@ const local = (of: string | undefined) => () =>
     processesFor(file, root, { instead: spark({ master: 'local[2]', python: of as string }) }),
   )
 
-withService('Spark 4.1', [python], local(python))
+if (isDrawn('Spark 4.1')) withService('Spark 4.1', [python], local(python))
 
-withService('Spark 3.5', [pythonOfSpark35], local(pythonOfSpark35))
+if (isDrawn('Spark 3.5')) withService('Spark 3.5', [pythonOfSpark35], local(pythonOfSpark35))
 
-withService('Sail', [pythonOfSail], () => {
-  let sail: Awaited<ReturnType<typeof startSail>>
-  beforeAll(async () => {
-    sail = await startSail()
+if (isDrawn('Sail'))
+  withService('Sail', [pythonOfSail], () => {
+    let sail: Awaited<ReturnType<typeof startSail>>
+    beforeAll(async () => {
+      sail = await startSail()
+    })
+    afterAll(() => sail?.stop())
+    sameLakes((file, root) =>
+      processesFor(file, root, {
+        instead: spark({ connect: sail.url, tasks: 2, python: pythonOfSail as string }),
+      }),
+    )
   })
-  afterAll(() => sail?.stop())
-  sameLakes((file, root) =>
-    processesFor(file, root, {
-      instead: spark({ connect: sail.url, tasks: 2, python: pythonOfSail as string }),
-    }),
-  )
-})

@@ -3,6 +3,7 @@ import { connect } from 'node:net'
 import { dirname, join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { endChild } from '../../../src/process/child.js'
+import { sample } from '../../support/effort.js'
 import { freePort } from '../../support/servers.js'
 
 /** The Python that has Spark 3.5, which is what Glue 5 has. */
@@ -10,6 +11,14 @@ export const pythonOfSpark35 = process.env.MORAINE_SPARK35
 
 /** The Python that has Sail, and a client of Spark Connect without Java. */
 export const pythonOfSail = process.env.MORAINE_SAIL
+
+/**
+ * Those that schedule workers: each takes minutes, so that one has its turn, and all in a full run.
+ */
+const drawn = sample(['Spark 4.1', 'Spark 3.5', 'Sail'] as const, 1, 1)
+
+/** Whether it is the turn of one. */
+export const isDrawn = (name: (typeof drawn)[number]): boolean => drawn.includes(name)
 
 /** Starts Sail, which speaks Spark Connect. */
 export async function startSail(): Promise<{ url: string; stop: () => Promise<void> }> {
