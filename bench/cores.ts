@@ -2,22 +2,18 @@ import { spawn } from 'node:child_process'
 import { once } from 'node:events'
 import { readdirSync, readFileSync } from 'node:fs'
 import { rm } from 'node:fs/promises'
-import { availableParallelism, cpus } from 'node:os'
+import { availableParallelism } from 'node:os'
 import { join } from 'node:path'
 import { benchFolder, repository } from './tickit.js'
 import { tpcdsData } from './tpcds.js'
-
-/** Processor seconds of a thread, and what it is. */
-interface Thread {
-  name: string
-  seconds: number
-}
 
 interface Pinned {
   cores: number
   /** Seconds from its start to its end. */
   wall: number
-  threads: readonly Thread[]
+  /** Processor seconds of all threads, and of the main one. */
+  cpu: number
+  main: number
 }
 
 /**
@@ -28,7 +24,7 @@ export async function cores(scale: number, pairs: number): Promise<string> {
   const data = await tpcdsData(scale)
   const folder = await benchFolder()
   const env = { TPCDS_DATA: data, MORAINE_ROOT: join(folder, 'lake') }
-  const most = Math.min(availableParallelism(), cpus().length)
+  const most = availableParallelism()
   const counts = [...new Set([1, 2, 4, 8, 16].filter((n) => n <= most).concat(most))]
   const all = new Map<number, Pinned[]>(counts.map((n) => [n, []]))
   for (let pair = 0; pair < pairs; pair++)
@@ -47,30 +43,29 @@ async function pinned(cores: number, env: NodeJS.ProcessEnv): Promise<Pinned> {
     env: { ...process.env, ...env },
     stdio: ['ignore', 'ignore', 'inherit'],
   })
-  const threads = new Map<string, Thread>()
+  const threads = new Map<string, number>()
   const timer = setInterval(() => look(Number(child.pid), threads), 20)
   const [code] = await once(child, 'exit')
   clearInterval(timer)
   if (code !== 0) throw new Error(`moraine run ended with ${code}`)
-  return { cores, wall: (performance.now() - start) / 1000, threads: [...threads.values()] }
+  const cpu = [...threads.values()].reduce((sum, seconds) => sum + seconds, 0)
+  const main = threads.get(String(child.pid)) ?? 0
+  return { cores, wall: (performance.now() - start) / 1000, cpu, main }
 }
 
 /** Notes what threads have taken so far: those that end keep what they were last seen with. */
-function look(pid: number, threads: Map<string, Thread>): void {
+function look(pid: number, threads: Map<string, number>): void {
   try {
     for (const id of readdirSync(`/proc/${pid}/task`)) {
       const text = readFileSync(`/proc/${pid}/task/${id}/stat`, 'utf8')
       // User and system time in hundredths of a second, counted behind the name.
       const fields = text.slice(text.lastIndexOf(')') + 2).split(' ')
-      const seconds = (Number(fields[11]) + Number(fields[12])) / 100
-      threads.set(id, { name: id === String(pid) ? 'main thread' : 'others', seconds })
+      threads.set(id, (Number(fields[11]) + Number(fields[12])) / 100)
     }
   } catch {
     // It has just ended, or one of its threads has.
   }
 }
-
-const cpuOf = ({ threads }: Pinned) => threads.reduce((sum, { seconds }) => sum + seconds, 0)
 
 /** The run that took the middle time of all. */
 function medianOf(runs: readonly Pinned[]): Pinned {
@@ -81,13 +76,13 @@ function medianOf(runs: readonly Pinned[]): Pinned {
 function shown(runs: readonly Pinned[]): string {
   const [one] = runs as [Pinned]
   const lines = runs.map((run) => {
-    const main = run.threads.find(({ name }) => name === 'main thread')?.seconds ?? 0
-    const idle = run.wall * run.cores - cpuOf(run)
+    const { cpu, main } = run
+    const idle = run.wall * run.cores - cpu
     return [
       `${run.cores} cores`.padEnd(9),
       `${run.wall.toFixed(1)} s`.padStart(8),
       `${(one.wall / run.wall).toFixed(2)} ×`.padStart(8),
-      `CPU ${cpuOf(run).toFixed(1)} s, main thread ${main.toFixed(1)} s, idle ${idle.toFixed(1)} s`,
+      `CPU ${cpu.toFixed(1)} s, main thread ${main.toFixed(1)} s, idle ${idle.toFixed(1)} s`,
     ].join('  ')
   })
   return [...lines, ...bounds(one, runs.at(-1) as Pinned)].join('\n')

@@ -10,6 +10,17 @@ export function abortController(): AbortController {
   return controller
 }
 
+/** What work gives, unless its signal says first that nobody waits for it any more. */
+export function orAborted<T>(signal: AbortSignal, work: () => Promise<T>): Promise<T> {
+  return new Promise<T>((resolve, reject) => {
+    const stop = () => reject(signal.reason)
+    signal.addEventListener('abort', stop)
+    work()
+      .then(resolve, reject)
+      .finally(() => signal.removeEventListener('abort', stop))
+  })
+}
+
 /** AbortSignal.any, for any number of listeners. */
 export function anySignal(signals: readonly AbortSignal[]): AbortSignal {
   const signal = AbortSignal.any([...signals])

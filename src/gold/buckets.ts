@@ -6,8 +6,8 @@ import type { Field } from '../define/types/column-type.js'
 import type { Session } from '../engine/engine.js'
 import { MoraineError } from '../errors.js'
 import { type StepContext, withSession } from '../step/context.js'
-import { sumOf } from '../step/task/split.js'
-import type { Split, StepSize, StepTask, ValuesPart } from '../step/task/task.js'
+import { sizesIn, sumOf } from '../step/task/split.js'
+import type { Split, StepTask, ValuesPart } from '../step/task/task.js'
 import { describeGold } from './describe.js'
 import type { PartProof } from './partition.js'
 import { isNamed, queryOfPart } from './partitions.js'
@@ -68,11 +68,7 @@ async function columnsOf({ relations }: StepContext, session: Session, dataset: 
 
 /** How much the inputs are that decide. */
 function sizeOf({ relations: { view } }: StepContext, dataset: Gold, proofs: readonly PartProof[]) {
-  const read = drivingOf(dataset, proofs).flatMap(({ input }): readonly StepSize[] => {
-    const table = view.tables[fullName(input)]
-    return input.tier === 'bronze' ? (view.batches[fullName(input)] ?? []) : table ? [table] : []
-  })
-  return sumOf(read)
+  return sumOf(drivingOf(dataset, proofs).flatMap(({ input }) => sizesIn(view, input)))
 }
 
 function drivingOf(dataset: Gold, proofs: readonly PartProof[]) {

@@ -60,9 +60,14 @@ export function endingOf({ signalCode }: ChildProcess): Ending | undefined {
   return (Object.keys(endings) as Ending[]).find((reason) => endings[reason] === signalCode)
 }
 
+/** Whether a child has not ended, by itself or by a signal. */
+export function isRunning({ exitCode, signalCode }: ChildProcess): boolean {
+  return exitCode === null && signalCode === null
+}
+
 /** Ends a child, whatever it does; resolves when it is gone. */
 export async function endChild(child: ChildProcess): Promise<void> {
-  if (child.exitCode !== null || child.signalCode !== null) return
+  if (!isRunning(child)) return
   const gone = new Promise((resolve) => child.once('exit', resolve))
   child.kill('SIGKILL')
   await gone

@@ -8,8 +8,13 @@ export class Pool {
 
   constructor(private readonly size: number) {}
 
-  async run<T>(work: () => Promise<T>, weight = 0): Promise<T> {
-    if (this.running >= this.size) await new Promise<void>((go) => this.wait(weight, go))
+  /** @throws what the signal says, once nobody waits for the work's turn any more. */
+  async run<T>(
+    work: () => Promise<T>,
+    { weight = 0, signal }: { weight?: number; signal?: AbortSignal } = {},
+  ): Promise<T> {
+    signal?.throwIfAborted()
+    if (this.running >= this.size) await this.turn(weight, signal)
     else this.running++
     try {
       return await work()
@@ -21,9 +26,21 @@ export class Pool {
     }
   }
 
-  private wait(weight: number, go: () => void): void {
-    const before = this.waiting.findIndex((other) => other.weight < weight)
-    this.waiting.splice(before < 0 ? this.waiting.length : before, 0, { weight, go })
+  private turn(weight: number, signal: AbortSignal | undefined): Promise<void> {
+    return new Promise((resolve, reject) => {
+      const stop = () => {
+        this.waiting.splice(this.waiting.indexOf(one), 1)
+        reject(signal?.reason)
+      }
+      const go = () => {
+        signal?.removeEventListener('abort', stop)
+        resolve()
+      }
+      const one = { weight, go }
+      const before = this.waiting.findIndex((other) => other.weight < weight)
+      this.waiting.splice(before < 0 ? this.waiting.length : before, 0, one)
+      signal?.addEventListener('abort', stop)
+    })
   }
 }
 
@@ -41,6 +58,6 @@ export class Lanes {
   }
 
   run<T>(work: () => Promise<T>, { weight, isShort }: { weight: number; isShort: boolean }) {
-    return (isShort ? this.short : this.long).run(work, weight)
+    return (isShort ? this.short : this.long).run(work, { weight })
   }
 }

@@ -34,6 +34,7 @@ export class BuildPhase {
     const built: BuildOutcome[] = []
     const finished = new Map<string, Promise<void>>()
     const weights = weightsOf(this.stages, context.relations.view)
+    const weightOf = ({ name }: TableStage) => weights.get(name) as Weight
     const one = async (stage: TableStage) => {
       const { dataset, name, after } = stage
       await Promise.all(after.map((other) => finished.get(other)))
@@ -41,15 +42,14 @@ export class BuildPhase {
         .filter(isBuilt)
         .find((input) => this.steps.stopped(fullName(input)))
       if (broken) return this.steps.blocked(name, fullName(broken))
-      const { rows, way } = weights.get(name) as Weight
+      const { rows, way } = weightOf(stage)
       await lanes.run(() => this.step(context, stage, built), {
         weight: way,
         isShort: rows <= FEW_ROWS,
       })
     }
     // What begins at once takes the first places in this order, too.
-    const wayOf = ({ name }: TableStage) => weights.get(name)?.way ?? 0
-    const ordered = this.stages.toSorted((a, b) => wayOf(b) - wayOf(a))
+    const ordered = this.stages.toSorted((a, b) => weightOf(b).way - weightOf(a).way)
     for (const stage of ordered) finished.set(stage.name, one(stage))
     await Promise.all(finished.values())
     return built

@@ -62,4 +62,19 @@ describe('a pool', () => {
     )
     expect([most, done]).toEqual([2, [0, 1, 2, 3, 4, 5, 6, 7, 8]])
   })
+
+  it('runs what weighs most first, and forgets what nobody waits for any more', async () => {
+    const pool = new Pool(1)
+    const done: number[] = []
+    const abort = new AbortController()
+    let end = () => {}
+    const first = pool.run(() => new Promise<void>((resolve) => (end = resolve)))
+    const some = [1, 3, 2].map((weight) => pool.run(async () => void done.push(weight), { weight }))
+    const given = pool.run(async () => void done.push(9), { weight: 9, signal: abort.signal })
+    abort.abort(new Error('not any more'))
+    await expect(given).rejects.toThrow('not any more')
+    end()
+    await Promise.all([first, ...some])
+    expect(done).toEqual([3, 2, 1])
+  })
 })

@@ -1,12 +1,11 @@
 import { execFileSync } from 'node:child_process'
-import { mkdtempSync, rmSync } from 'node:fs'
 import { chmod, mkdir, rm, writeFile } from 'node:fs/promises'
-import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { describe, expect, it, onTestFinished } from 'vitest'
+import { describe, expect, it } from 'vitest'
 import { amount, drawn } from '../support/effort.js'
 import { killed, pointsOf } from '../support/kills.js'
 import { Project } from '../support/project.js'
+import { smallDisk } from '../support/small-disk.js'
 
 const definition = `
 import { bronze, defineLake, gold, month, silver, sql, t, z } from 'moraine'
@@ -110,24 +109,6 @@ describe('a disk that refuses', () => {
     expect(stdout).toMatch(/is missing\n.*has 1 bytes instead of/)
   })
 })
-
-/** A file system of a few megabytes; only root on Linux can make one. */
-function smallDisk(size: string): string | undefined {
-  const folder = mkdtempSync(join(tmpdir(), 'moraine-small-'))
-  try {
-    execFileSync('mount', ['-t', 'tmpfs', '-o', `size=${size}`, 'tmpfs', folder], {
-      stdio: 'ignore',
-    })
-  } catch {
-    rmSync(folder, { recursive: true })
-    return undefined
-  }
-  onTestFinished(() => {
-    execFileSync('umount', [folder])
-    rmSync(folder, { recursive: true })
-  })
-  return folder
-}
 
 describe('a folder that can only be read', () => {
   it('is read as always; a run says what keeps it from writing, and changes nothing', async ({

@@ -1,7 +1,5 @@
-import { type ChildProcess, execFileSync, spawn } from 'node:child_process'
-import { mkdtempSync, rmSync } from 'node:fs'
+import { type ChildProcess, spawn } from 'node:child_process'
 import { readFile, rm, writeFile } from 'node:fs/promises'
-import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { text as textOf } from 'node:stream/consumers'
 import { setTimeout as sleep } from 'node:timers/promises'
@@ -13,6 +11,7 @@ import { rowsOfLake } from '../support/lake-rows.js'
 import { ended, isRunning } from '../support/processes.js'
 import { Project, repository, step } from '../support/project.js'
 import { seed } from '../support/seed.js'
+import { smallDisk } from '../support/small-disk.js'
 import { type Fate, Unreliable } from '../support/workers.js'
 
 /*
@@ -285,24 +284,6 @@ describe('outcomes of workers', { timeout: 600_000 }, () => {
     expect(twice + lost).toBeGreaterThan(0)
   })
 })
-
-/** A file system of a few megabytes; only root on Linux can make one. */
-function smallDisk(size: string): string | undefined {
-  const folder = mkdtempSync(join(tmpdir(), 'moraine-small-'))
-  try {
-    execFileSync('mount', ['-t', 'tmpfs', '-o', `size=${size}`, 'tmpfs', folder], {
-      stdio: 'ignore',
-    })
-  } catch {
-    rmSync(folder, { recursive: true })
-    return undefined
-  }
-  onTestFinished(() => {
-    execFileSync('umount', ['-l', folder])
-    rmSync(folder, { recursive: true })
-  })
-  return folder
-}
 
 describe('a worker whose disk is full', { timeout: 300_000 }, () => {
   it('gives its step back, which fails if that is so everywhere; nothing is changed', async ({

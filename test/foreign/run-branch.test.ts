@@ -7,6 +7,7 @@ import { Project, repository } from '../support/project.js'
 import { Served } from '../support/served.js'
 import { withService } from '../support/services.js'
 import { Trino } from '../support/trino.js'
+import { isWhole } from '../support/whole.js'
 import type { LakeAddress } from './engines/engine.js'
 import { fromGuide } from './engines/guide.js'
 import { trinoParts } from './engines/trino.js'
@@ -65,18 +66,6 @@ async function publish(opened: RunRoom) {
     { ...table, definition: { query: 'q' } },
   ])
   return opened.publish({ changes: { tables: Object.fromEntries(built) }, info })
-}
-
-/** What the lake says once all is done: the log, the files, and what nobody needs. */
-async function isWhole(project: Project) {
-  for (const args of [
-    ['verify', '--deep'],
-    ['vacuum', '--grace', '0s', '--delete'],
-    ['verify', '--deep'],
-  ]) {
-    const { code, stdout, stderr } = await project.cli(...args)
-    expect(code, `${stdout}\n${stderr}`).toBe(0)
-  }
 }
 
 const orders = [

@@ -2,7 +2,7 @@ import { type ChildProcess, spawn } from 'node:child_process'
 import { fileURLToPath } from 'node:url'
 import { MoraineError, messageOf } from '../../errors.js'
 import { builtFile, temporaryFolder } from '../../home.js'
-import { endChild } from '../../process/child.js'
+import { endChild, isRunning } from '../../process/child.js'
 import { onLines } from '../workers/lines.js'
 import { WorkerGone } from '../workers/worker-process.js'
 import { firstWords, missingError } from './missing.js'
@@ -113,7 +113,7 @@ export class Runner {
 
   /** Whether it can be told anything more. */
   get isThere(): boolean {
-    return this.child.exitCode === null && this.child.signalCode === null && !this.child.killed
+    return isRunning(this.child) && !this.child.killed
   }
 
   /**

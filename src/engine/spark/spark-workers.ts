@@ -3,6 +3,7 @@ import { type Answer, AttemptedTasks, type Mapping } from '../workers/attempted-
 import {
   encodeLine,
   type Hello,
+  howFar,
   readWorkerLine,
   refusalOf,
   refusedBy,
@@ -129,10 +130,9 @@ export class SparkWorkers extends AttemptedTasks {
     else if ('ready' in message) {
       const refusal = refusalOf(this.options.hello, message.ready)
       if (refusal) reject(refusal)
-    } else if ('progress' in message && message.progress.id === id) {
-      const { id: _, ...how } = message.progress
-      onEvent({ type: 'progress', task: id, ...JSON.parse(JSON.stringify(how)) })
-    } else if ('reply' in message && message.reply.id === id && message.reply.attempt === attempt)
+    } else if ('progress' in message && message.progress.id === id)
+      onEvent({ type: 'progress', task: id, ...howFar(message.progress) })
+    else if ('reply' in message && message.reply.id === id && message.reply.attempt === attempt)
       resolve({ reply: message.reply.text, where })
   }
 }

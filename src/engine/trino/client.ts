@@ -1,6 +1,7 @@
 import { setTimeout as sleep } from 'node:timers/promises'
 import { MoraineError, messageOf } from '../../errors.js'
 import { importPeer } from '../../peers.js'
+import { orAborted } from '../../signals.js'
 
 /** Where a Trino is, and who asks. */
 export interface TrinoAddress {
@@ -76,9 +77,10 @@ export class TrinoSession {
         rows.push(...(page.data ?? []))
         const { progressPercentage: percent } = page.stats ?? {}
         if (percent) progress?.(percent)
-        if (page.nextUri === undefined) return rows
+        const { nextUri: url } = page
+        if (url === undefined) return rows
         signal.throwIfAborted()
-        page = await Promise.race([this.ask({ url: page.nextUri }), aborted(signal)])
+        page = await orAborted(signal, () => this.ask({ url }))
       }
     } catch (error) {
       if (page.nextUri !== undefined) await this.cancel(page.nextUri)
@@ -123,10 +125,3 @@ function saidOf(error: unknown, status: number | undefined): string {
 
 const failed = ({ message, errorName }: NonNullable<Page['error']>) =>
   new MoraineError('engine', `Trino: ${message} (${errorName})`)
-
-/** Fails once a signal says so. */
-function aborted(signal: AbortSignal): Promise<never> {
-  return new Promise((_, reject) => {
-    signal.addEventListener('abort', () => reject(signal.reason), { once: true })
-  })
-}

@@ -1,6 +1,6 @@
-import { abortController, anySignal } from '../../signals.js'
+import { Pool } from '../../process/pool.js'
+import { abortController, anySignal, orAborted } from '../../signals.js'
 import { Finished } from './finished.js'
-import { Slots } from './slots.js'
 import { WorkerGone } from './worker-process.js'
 import {
   ATTEMPTS,
@@ -24,7 +24,7 @@ export interface Answer {
 
 /** Has tasks tried until an attempt is answered, so many at a time; where that is, others say. */
 export abstract class AttemptedTasks implements Workers {
-  private readonly free: Slots
+  private readonly pool: Pool
   private readonly closing = abortController()
   private readonly working = new Set<Promise<unknown>>()
 
@@ -37,7 +37,7 @@ export abstract class AttemptedTasks implements Workers {
     private readonly lanes: number,
     private readonly attempts = ATTEMPTS,
   ) {
-    this.free = new Slots(lanes)
+    this.pool = new Pool(lanes)
   }
 
   /** @throws WorkerGone where there is no answer. */
@@ -89,15 +89,13 @@ export abstract class AttemptedTasks implements Workers {
     const { id } = task
     let lost = ''
     for (let attempt = 1; attempt <= this.attempts; attempt++) {
-      await this.free.take(mapping.signal)
       try {
-        return { id, attempt, ...(await this.attempt(task, attempt, mapping)) }
+        const tried = () => this.attempt(task, attempt, mapping)
+        return { id, attempt, ...(await this.pool.run(tried, { signal: mapping.signal })) }
       } catch (error) {
         if (!(error instanceof WorkerGone)) throw error
         lost = error.message
         mapping.onEvent({ type: 'failed', task: id, attempt, why: lost })
-      } finally {
-        this.free.give()
       }
     }
     return { id, lost }
@@ -124,14 +122,4 @@ function oneAfterTheOther(
     last = last.then(one)
     return last
   }
-}
-
-function orAborted<T>(signal: AbortSignal, work: () => Promise<T>): Promise<T> {
-  return new Promise<T>((resolve, reject) => {
-    const stop = () => reject(signal.reason)
-    signal.addEventListener('abort', stop)
-    work()
-      .then(resolve, reject)
-      .finally(() => signal.removeEventListener('abort', stop))
-  })
 }

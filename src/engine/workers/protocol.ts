@@ -69,6 +69,17 @@ export type Ready = z.infer<typeof ready>
 export type ToWorker = z.infer<typeof toWorker>
 export type ToDriver = z.infer<typeof toDriver>
 
+/** How far somebody is; what is not known is left out. */
+export function howFar({
+  rows,
+  percent,
+}: {
+  rows?: number | undefined
+  percent?: number | undefined
+}): { rows?: number; percent?: number } {
+  return { ...(rows === undefined ? {} : { rows }), ...(percent === undefined ? {} : { percent }) }
+}
+
 export const encodeLine = (message: ToWorker | ToDriver): string => `${JSON.stringify(message)}\n`
 
 /** What a driver says in a line; `undefined` where it is nothing of the protocol. */

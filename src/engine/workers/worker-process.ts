@@ -1,11 +1,12 @@
 import { type ChildProcess, spawn } from 'node:child_process'
 import { MoraineError, messageOf } from '../../errors.js'
 import { temporaryFolder } from '../../home.js'
-import { endChild } from '../../process/child.js'
+import { endChild, isRunning } from '../../process/child.js'
 import { onLines } from './lines.js'
 import {
   encodeLine,
   type Hello,
+  howFar,
   readWorkerLine,
   refusalOf,
   refusedBy,
@@ -93,7 +94,7 @@ export class WorkerProcess {
 
   /** Whether it can be told anything more. */
   get isThere(): boolean {
-    return this.child.exitCode === null && this.child.signalCode === null && !this.child.killed
+    return isRunning(this.child) && !this.child.killed
   }
 
   /**
@@ -113,10 +114,8 @@ export class WorkerProcess {
     try {
       const line = encodeLine({ task: { id, attempt, text } })
       return await this.ask<string>(line, signal, (message, resolve) => {
-        if ('progress' in message && message.progress.id === id) {
-          const { id: task, ...how } = message.progress
-          onEvent({ type: 'progress', task, ...definedOf(how) })
-        }
+        if ('progress' in message && message.progress.id === id)
+          onEvent({ type: 'progress', task: id, ...howFar(message.progress) })
         // An answer to what it was told before is none to this.
         if ('reply' in message && message.reply.id === id && message.reply.attempt === attempt)
           resolve(message.reply.text)
@@ -165,8 +164,4 @@ export class WorkerProcess {
     const last = this.lastLines.length > 0 ? `\n${this.lastLines.join('\n')}` : ''
     return new WorkerGone('engine', `${this.where} ended: ${how}${last}`)
   }
-}
-
-function definedOf({ rows, percent }: { rows?: number | undefined; percent?: number | undefined }) {
-  return { ...(rows === undefined ? {} : { rows }), ...(percent === undefined ? {} : { percent }) }
 }

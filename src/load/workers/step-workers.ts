@@ -1,3 +1,4 @@
+import { howFar } from '../../engine/workers/protocol.js'
 import type { WorkerEvent, Workers } from '../../engine/workers/workers.js'
 import { MoraineError } from '../../errors.js'
 import type { Definition } from '../../log/commit.js'
@@ -36,10 +37,6 @@ export function stepsBy(
     }
     throw lostStep(task.dataset, 'its workers gave no outcome')
   }
-}
-
-function howFar({ rows, percent }: { rows?: number; percent?: number }) {
-  return { ...(rows === undefined ? {} : { rows }), ...(percent === undefined ? {} : { percent }) }
 }
 
 function lostStep(dataset: string, why: string): MoraineError {

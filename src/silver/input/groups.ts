@@ -1,9 +1,9 @@
 import { fullName } from '../../define/dataset.js'
-import type { AnyInput, Silver } from '../../define/model.js'
+import type { Silver } from '../../define/model.js'
 import type { ScanTask } from '../../iceberg/deletes.js'
-import type { BatchPointer } from '../../log/commit.js'
-import type { BuildDecision, Window } from '../../plan/decision.js'
+import type { BuildDecision } from '../../plan/decision.js'
 import type { OriginFile } from '../../step/batches.js'
+import { batchesRead } from '../../step/task/split.js'
 import type { FilesPart } from '../../step/task/task.js'
 import type { InputContext } from './types.js'
 
@@ -82,7 +82,7 @@ async function piecesOf(
   for (const from of dataset.from) {
     const input = fullName(from)
     if (from.tier === 'bronze') {
-      const pointers = windowOf(context, from, decision)
+      const pointers = batchesRead(decision, relations.view, from)
       const files = (await relations.bronzeFiles?.(pointers, marked)) ?? []
       batches.push(...files.map((file) => ({ input, file })))
       continue
@@ -140,16 +140,4 @@ function ranges(piece: Piece, most: number, rangeRows: number): Piece[] {
     const file = { ...only.file, ...part, ...few, range }
     return { weight: piece.weight * (part.rows / rows), batches: [{ ...only, file }] }
   })
-}
-
-/** The batches of an input that a step reads. */
-export function windowOf(
-  context: InputContext,
-  from: AnyInput,
-  decision: BuildDecision,
-): readonly BatchPointer[] {
-  const name = fullName(from)
-  const found = decision.windows.find((window: Window) => window.dataset === name)
-  if (found) return found.batches
-  return decision.mode === 'incremental' ? [] : (context.relations.view.batches[name] ?? [])
 }

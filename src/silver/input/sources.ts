@@ -6,7 +6,8 @@ import type { BuildDecision } from '../../plan/decision.js'
 import { bronzeLineage } from '../../step/batches.js'
 import { columnTypes } from '../../step/requested-types.js'
 import { tableFiles } from '../../step/table-files.js'
-import { type InputGroup, inputGroups, windowOf } from './groups.js'
+import { batchesRead } from '../../step/task/split.js'
+import { type InputGroup, inputGroups } from './groups.js'
 import type { InputContext, Source } from './types.js'
 
 /**
@@ -41,7 +42,7 @@ export async function sourcesOf(
     const sql = `SELECT ${shown}, ${lineage.join(', ')}, false AS _superseded FROM ${given}`
     return [{ sql, values: [], rows: undefined }]
   }
-  const pointers = windowOf(context, from, decision)
+  const pointers = batchesRead(decision, context.relations.view, from)
   // Without a key, only the newest version of each source file counts.
   const marked = dataset.key.length === 0
   const chosen = group && (group.bronze.get(fullName(from)) ?? [])

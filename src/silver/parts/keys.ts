@@ -14,7 +14,7 @@ import { staleAmong } from '../stale.js'
 import { newTombstones, type Tombstones, writeTombstones } from '../tombstones.js'
 import { rowsOf } from '../write.js'
 import { type Compared, comparedRows, type KeysWork, latestOf, newestGroupFirst } from './latest.js'
-import { writePlaces } from './scratch.js'
+import { noPlaces, writePlaces } from './scratch.js'
 import { keepVersions } from './versions.js'
 
 /**
@@ -99,8 +99,7 @@ async function lateRows(
   latest: Relation,
   matched: Matched | undefined,
 ): Promise<{ places: string; valid: number }> {
-  const nothing = `SELECT CAST(NULL AS VARCHAR) AS _data_file, CAST(NULL AS BIGINT) AS _data_row WHERE false`
-  if (!matched?.superseded) return { places: nothing, valid: 0 }
+  if (!matched?.superseded) return { places: noPlaces, valid: 0 }
   const { semiJoin } = session.dialect.rows
   const late = await session.materialize(
     `SELECT _data_file, _data_row FROM ${semiJoin(latest.sql, matched.late.sql, { using: keysOf(dataset).join(', ') })} WHERE _kind = 'valid'`,

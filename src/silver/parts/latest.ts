@@ -13,7 +13,7 @@ import { havePlaces, inBucket, keysOf, removesKeys } from '../keys.js'
 import type { Target } from '../merge.js'
 import { shapeOfRows } from '../merged.js'
 import type { Work } from '../stages.js'
-import { comparedColumns, othersOf, scratchRows } from './scratch.js'
+import { comparedColumns, noPlaces, othersOf, scratchRows } from './scratch.js'
 
 /** What compares the keys of a bucket. */
 export interface KeysWork extends Work {
@@ -138,9 +138,8 @@ export async function latestOf(
   const list = keysOf(dataset).join(', ')
   const { antiJoin, except, qualify, semiJoin, union } = session.dialect.rows
   const { sql: repeated } = await repeatedKeys(session, dataset, compared)
-  const none = `SELECT CAST(NULL AS VARCHAR) AS _data_file, CAST(NULL AS BIGINT) AS _data_row WHERE false`
   const isNone = (await count(session, `SELECT count(*) AS n FROM ${repeated}`)) === 0
-  if (isNone) return { latest: rows, lost: none, valid: 0, superseded: 0 }
+  if (isNone) return { latest: rows, lost: noPlaces, valid: 0, superseded: 0 }
   const nth = `row_number() OVER (PARTITION BY ${list} ORDER BY ${newestGroupFirst(dataset)})`
   const { sql: ranked } = await session.materialize(
     qualify(

@@ -84,6 +84,10 @@ function scratchTable({ storage }: Place, { name, columns }: Scratch): TableVers
 export const namesOf = ({ columns }: Scratch) =>
   columns.map(({ name }) => quoteName(name)).join(', ')
 
+/** SQL for no places of rows. */
+export const noPlaces =
+  'SELECT CAST(NULL AS VARCHAR) AS _data_file, CAST(NULL AS BIGINT) AS _data_row WHERE false'
+
 /** SQL for no value of a list of reasons. */
 export const noReasons = ({ dialect: { values } }: Session) =>
   `CAST(NULL AS ${values.type(strings)})`

@@ -5,11 +5,10 @@ import { machineFor, type TextLayout } from './value-texts.js'
 
 /* A thread of `look-threads.ts`: one job after the other, each with its answer. */
 
-/** `over`: set to 1 once nobody waits for it any more. */
-export type LookJob = { over: Int32Array } & (
+export type LookJob =
   | { kind: 'machine'; layout: TextLayout }
-  | { kind: 'part'; part: LookPart }
-)
+  /** `over`: set to 1 once nobody waits for it any more. */
+  | { kind: 'part'; part: LookPart; over: Int32Array }
 
 parentPort?.on('message', (job: LookJob) => parentPort?.postMessage(answer(job)))
 

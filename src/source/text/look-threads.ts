@@ -39,7 +39,7 @@ async function inParts(
 ): Promise<LookedAt> {
   const hash = hashInThread({ path, over })
   const facts = async () => {
-    const machine = layout && (await ask<Machine | undefined>({ kind: 'machine', layout, over }))
+    const machine = layout && (await ask<Machine | undefined>({ kind: 'machine', layout }))
     const about = { path, size, options, machine, skip: layout?.skip ?? 0 }
     const parts = Array.from({ length: Math.ceil(size / PART) }, (_, i) => {
       const part = { ...about, from: i * PART, to: Math.min(size, (i + 1) * PART) }

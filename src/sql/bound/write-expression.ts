@@ -55,15 +55,23 @@ export class ExpressionWriter {
   }
 
   aggregate(one: Aggregate): string {
-    const { name, distinct, filter } = one
+    const { name, distinct } = one
     this.sameOnAll(distinct ? one.args : [], `${name}(DISTINCT …)`)
+    const args = this.filtered(one)
+    if (typeof args === 'string') return args
+    const values = distinct ? args.map((value) => `DISTINCT ${value}`) : args
+    return this.call(aggregates, name, one, values)
+  }
+
+  /**
+   * The arguments of an aggregate over the rows of its FILTER; SQL of all of it where it has none.
+   */
+  private filtered({ name, args, filter }: Pick<Aggregate, 'name' | 'args' | 'filter'>) {
     const condition = filter && this.write(filter)
-    const args = one.args.map((arg) => {
-      const value = this.summed(name, arg)
-      return `${distinct ? 'DISTINCT ' : ''}${condition ? `CASE WHEN ${condition} THEN ${value} END` : value}`
-    })
-    if (condition && one.args.length === 0) return `count(CASE WHEN ${condition} THEN 1 END)`
-    return this.call(aggregates, name, one, args)
+    const values = args.map((arg) => this.summed(name, arg))
+    if (!condition) return values
+    if (values.length === 0) return `count(CASE WHEN ${condition} THEN 1 END)`
+    return values.map((value) => `CASE WHEN ${condition} THEN ${value} END`)
   }
 
   /** Sums of whole numbers are of 38 digits. */
@@ -83,14 +91,8 @@ export class ExpressionWriter {
   }
 
   private bareAggregate(one: Window): string {
-    const { name, filter } = one
-    const condition = filter && this.write(filter)
-    if (condition && one.args.length === 0) return `count(CASE WHEN ${condition} THEN 1 END)`
-    const args = one.args.map((arg) => {
-      const value = this.summed(name, arg)
-      return condition ? `CASE WHEN ${condition} THEN ${value} END` : value
-    })
-    return this.bare(aggregates, name, one, args)
+    const args = this.filtered(one)
+    return typeof args === 'string' ? args : this.bare(aggregates, one.name, one, args)
   }
 
   private over({ partitions, orders, frame, name }: Window): string {

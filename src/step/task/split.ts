@@ -4,6 +4,7 @@ import type { AnyInput, Gold, Silver } from '../../define/model.js'
 import { renderSql } from '../../define/sql/sql.js'
 import { compareValues } from '../../iceberg/spec/values.js'
 import type { FileChange } from '../../iceberg/version.js'
+import type { BatchPointer } from '../../log/commit.js'
 import type { BuildDecision, View } from '../../plan/decision.js'
 import type { ReasonCount } from '../events.js'
 import type { FailedRows, StepCounts, StepOutput, TableOutput } from './output.js'
@@ -48,15 +49,26 @@ function splitByValues(dataset: Gold, decision: BuildDecision, view: View): Spli
 
 /** What the inputs of a query are, all together. */
 export function sizeOfInputs(dataset: Gold, view: View): StepSize {
-  const read = inputsOf(dataset).flatMap((input) =>
-    input.tier === 'bronze' ? (view.batches[fullName(input)] ?? []) : tableIn(view, input),
-  )
-  return sumOf(read)
+  return sumOf(inputsOf(dataset).flatMap((input) => sizesIn(view, input)))
 }
 
-const tableIn = (view: View, input: AnyInput): readonly StepSize[] => {
-  const table = view.tables[fullName(input)]
+/** What an input is: its batches, or its table, where there is one. */
+export function sizesIn(view: View, input: AnyInput): readonly StepSize[] {
+  const name = fullName(input)
+  if (input.tier === 'bronze') return view.batches[name] ?? []
+  const table = view.tables[name]
   return table ? [table] : []
+}
+
+/** The batches of an input that a step reads. */
+export function batchesRead(
+  { mode, windows }: BuildDecision,
+  view: View,
+  input: AnyInput,
+): readonly BatchPointer[] {
+  const name = fullName(input)
+  const window = windows.find(({ dataset }) => dataset === name)
+  return window?.batches ?? (mode === 'incremental' ? [] : (view.batches[name] ?? []))
 }
 
 /** Whether an expression over a row may depend on which others are there. */
@@ -66,13 +78,10 @@ function looksAround({ select, rules, deleteWhen }: Silver): boolean {
 }
 
 /** What a step reads, by what the log says of it. */
-function sizeOf({ from }: Silver, { mode, windows }: BuildDecision, view: View): StepSize {
-  const read = from.flatMap((input): readonly StepSize[] => {
-    const name = fullName(input)
-    if (input.tier !== 'bronze') return tableIn(view, input)
-    const window = windows.find(({ dataset }) => dataset === name)
-    return window?.batches ?? (mode === 'incremental' ? [] : (view.batches[name] ?? []))
-  })
+function sizeOf({ from }: Silver, decision: BuildDecision, view: View): StepSize {
+  const read = from.flatMap((input): readonly StepSize[] =>
+    input.tier === 'bronze' ? batchesRead(decision, view, input) : sizesIn(view, input),
+  )
   return sumOf(read)
 }
 

@@ -8,6 +8,7 @@ import { moraine, Project, repository } from '../../support/project.js'
 import { Served } from '../../support/served.js'
 import { withService } from '../../support/services.js'
 import { Trino } from '../../support/trino.js'
+import { isWhole } from '../../support/whole.js'
 import type { LakeAddress } from '../engines/engine.js'
 import { fromGuide } from '../engines/guide.js'
 import { trinoParts } from '../engines/trino.js'
@@ -132,19 +133,6 @@ async function onTrino(of = definition) {
   const command = (name: string, ...args: string[]) =>
     moraine(['-C', lake.folder, name, ...at, ...args], env)
   return { lake, trino, served, at, env, command }
-}
-
-/** The log, the files, and what nobody needs. */
-async function isWhole(lake: Project) {
-  for (const args of [
-    ['verify', '--deep'],
-    ['vacuum', '--grace', '0s', '--delete'],
-    ['verify', '--deep'],
-  ]) {
-    const { code, stdout, stderr } = await lake.cli(...args)
-    expect(code, stdout + stderr).toBe(0)
-  }
-  expect((await lake.cli('branch')).stdout).toContain('no branches')
 }
 
 withService('Trino', trinoParts, () => {
