@@ -69,7 +69,7 @@ const storms = [
   ...(effort === 'all' ? ['test/model/**/*.test.ts'] : []),
 ]
 const services = [
-  'test/{databases,foreign,s3}/**/*.test.ts',
+  'test/{aws,databases,foreign,s3}/**/*.test.ts',
   'test/faults/outage.test.ts',
   'examples/tickit/test/sources.test.ts',
 ]
