@@ -152,7 +152,7 @@ describe('the guide', () => {
       'README.md',
       'CONTRIBUTING.md',
       'docs/architecture.md',
-      'docs/design/log.md',
+      ...['log', 'scale'].map((name) => `docs/design/${name}.md`),
       ...readdirSync(guide).map((f) => `docs/guide/${f}`),
     ]
     const broken = pages.flatMap((page) => {
