@@ -92,6 +92,7 @@ function project(
 export default defineConfig({
   test: {
     globalSetup: ['test/support/build.ts'],
+    setupFiles: ['test/support/properties.ts'],
     // Tests wait for processes of their own, and for time to pass.
     maxWorkers: availableParallelism() + 1,
     unstubEnvs: true,

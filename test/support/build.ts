@@ -1,5 +1,5 @@
 import { execFileSync } from 'node:child_process'
-import { effort, turn } from './effort.js'
+import { turn } from './effort.js'
 
 /**
  * The command line and a query's process run from the build, so tests begin with a fresh one,
@@ -11,7 +11,11 @@ export default function setup(): void {
   process.env.MORAINE_SET_UP = '1'
   // It is the same for all files, also where a day ends meanwhile.
   process.env.MORAINE_TURN ??= String(turn)
-  if (effort !== 'all') console.log(`Samples of turn ${turn} (again with MORAINE_TURN=${turn})`)
+  if (process.env.MORAINE_SEED === 'random') {
+    process.env.MORAINE_SEED = String(Date.now() % 2 ** 31)
+    console.log(`Again with MORAINE_SEED=${process.env.MORAINE_SEED}`)
+  }
+  console.log(`Samples and properties of turn ${turn} (again with MORAINE_TURN=${turn})`)
   if (process.env.MORAINE_BUILT) return
   execFileSync('npm', ['run', '--silent', 'build'], { stdio: 'inherit' })
 }
