@@ -18,6 +18,8 @@ interface Asked {
   feeds?: boolean | undefined
   /** All files are read again. */
   reread?: boolean
+  /** Ids of objects in quarantine that are tried again, however often they have failed. */
+  retry?: readonly string[] | undefined
 }
 
 /**
@@ -25,17 +27,23 @@ interface Asked {
  * that is asked for.
  */
 export async function discover(of: Omit<Lookup, 'source'>, asked: Asked = {}): Promise<Offer> {
-  return withQuarantine(of.dataset, of.state, await offerOf(of, asked))
+  return withQuarantine(of.dataset, of.state, await offerOf(of, asked), new Set(asked.retry))
 }
 
 /**
  * What a source offers, and behind it what is in quarantine and to be tried again: it must not keep
  * that from being read.
  */
-function withQuarantine(dataset: Bronze, state: LakeState, offer: Offer): Offer {
+function withQuarantine(
+  dataset: Bronze,
+  state: LakeState,
+  offer: Offer,
+  retry: ReadonlySet<string>,
+): Offer {
   const name = fullName(dataset)
+  const isTried = ({ id, held }: QuarantinedObject) => !held || retry.has(id)
   const before = quarantinedOf(state, name)
-  const again = before.filter(({ held }) => !held).length
+  const again = before.filter(isTried).length
   const { discovery, ingest } = offer
   const hasNews = decideIntake(discovery).action !== 'none'
   return {
@@ -46,12 +54,12 @@ function withQuarantine(dataset: Bronze, state: LakeState, offer: Offer): Offer 
       // into at once.
       const known = new Set(before.map(({ id }) => id))
       const tried = quarantinedOf(done.state, name).filter(
-        ({ id, held, crashes }) => !held && (crashes || known.has(id)),
+        (one) => isTried(one) && (one.crashes || known.has(one.id)),
       )
       if (tried.length === 0) return done
       const { retryQuarantined } = await import('./quarantine/retry.js')
-      const retry = { context, dataset, read: readAgain(dataset) }
-      const more = await retryQuarantined(retry, done.state, tried)
+      const how = { context, dataset, read: readAgain(dataset) }
+      const more = await retryQuarantined(how, done.state, tried)
       return { ...addedTo(done, more), setAside: stillAside(name, done, more) }
     },
   }

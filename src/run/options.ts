@@ -39,6 +39,8 @@ export interface RunOptions {
   acceptShrink?: readonly string[]
   /** Datasets whose files are read again, all of them, as their definition says now. */
   reread?: readonly string[]
+  /** Ids of objects in quarantine that are tried again, however often they have failed. */
+  retry?: readonly string[]
   /** Rows of each bronze input that silver reads at most, to try a definition out. */
   sample?: number
   /**

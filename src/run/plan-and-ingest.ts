@@ -32,8 +32,8 @@ export async function planAndIngest(
   begun: LakeState,
 ): Promise<Plan & { base: LakeState; externals: Externals }> {
   const context = contextOn(shared, begun, options)
-  const { backfill, feeds, full = false, replay, anew, portable } = options
-  const asked = { backfill, feeds, reread: context.reread }
+  const { backfill, feeds, retry, full = false, replay, anew, portable } = options
+  const asked = { backfill, feeds, retry, reread: context.reread }
   await using sources = new Sources(datasets, context.relations.batches, asked)
   const state = withReadable(begun, anew)
   const looked = { files: true }

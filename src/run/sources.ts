@@ -15,6 +15,8 @@ interface Asked {
   feeds?: boolean | undefined
   /** Full names of datasets all of whose files are read again. */
   reread?: ReadonlySet<string>
+  /** Ids of objects in quarantine that are tried again, however often they have failed. */
+  retry?: readonly string[] | undefined
 }
 
 /** What sources offer. */
@@ -42,10 +44,10 @@ export class Sources {
 
   /** Looks at one source, without reading its rows. */
   look(dataset: Bronze, state: LakeState): Promise<Offer> {
-    const { backfill, feeds, reread } = this.asked
+    const { backfill, feeds, reread, retry } = this.asked
     return discover(
       { dataset, state, batches: this.batches, databases: this.databases },
-      { backfill, feeds, reread: reread?.has(fullName(dataset)) ?? false },
+      { backfill, feeds, retry, reread: reread?.has(fullName(dataset)) ?? false },
     )
   }
 

@@ -46,30 +46,6 @@ export function findQuarantined(state: LakeState, names: readonly string[]): Fou
   return [...new Map(found.map((one) => [one.object.id, one])).values()]
 }
 
-/** Lets objects be tried again by the next run, however often they have failed. */
-export async function releaseQuarantined(
-  log: CommitLog,
-  state: LakeState,
-  found: readonly Found[],
-  author: string,
-): Promise<LakeState> {
-  const ids = new Set(found.map(({ object }) => object.id))
-  const datasets = [...new Set(found.map(({ dataset }) => dataset))]
-  const watermarks = Object.assign(
-    {},
-    ...datasets.map((dataset) =>
-      quarantineOf(
-        dataset,
-        quarantinedOf(state, dataset).map((object) =>
-          ids.has(object.id) ? { ...object, held: false } : object,
-        ),
-      ),
-    ),
-  )
-  const message = `try ${found.map(({ object }) => object.name).join(', ')} again`
-  return log.commit(state, { watermarks }, { author, run: null, message })
-}
-
 interface Tools {
   storage: Storage
   log: CommitLog

@@ -3,7 +3,6 @@ import {
   discardQuarantined,
   type Found,
   findQuarantined,
-  releaseQuarantined,
 } from '../../../bronze/quarantine/decide.js'
 import { MoraineError } from '../../../errors.js'
 import { trialsOf } from '../../../load/trial.js'
@@ -116,11 +115,13 @@ function show({ dataset, object }: Found, bytes: Uint8Array | undefined): void {
   if (bytes.length > SHOWN) print(colors.dim(`… ${size(bytes.length - SHOWN)} more`))
 }
 
-/** Tries objects again, in a run of their datasets and of what is built from them. */
+/**
+ * Tries objects again, in a run of their datasets and of what is built from them: in this one, as a
+ * daemon beside it may have a definition of before, with which they fail.
+ */
 async function retry(command: Command, found: readonly Found[]): Promise<number> {
   await using project = await openProject(command, { patience: { total: PATIENT } })
   const { lake, storage, log, json } = project
-  await releaseQuarantined(log, await log.head(), found, currentUser())
   const engine = await project.engine()
   const javascript = await project.javascript()
   const view = json ? undefined : new PlainView()
@@ -134,6 +135,7 @@ async function retry(command: Command, found: readonly Found[]): Promise<number>
       ownEngine: true,
       javascript,
       tryApart: trialsOf(project.file, storage.address ?? storage.url),
+      retry: found.map(({ object }) => object.id),
       select: [...new Set(found.map(({ dataset }) => `${dataset}+`))],
       onEvent: (event) => view?.event(event),
     })
