@@ -97,9 +97,10 @@ export default defineConfig({
     maxWorkers: availableParallelism() + 1,
     unstubEnvs: true,
     restoreMocks: true,
-    // A guard against what never ends, and no measure: machines are slow when they have much to do.
-    testTimeout: 300_000,
-    hookTimeout: 300_000,
+    // Guards against what never ends, and no measure: machines are slow when they have much to do.
+    testTimeout: 1_200_000,
+    hookTimeout: 1_200_000,
+    expect: { poll: { timeout: 600_000, interval: 50 } },
     projects: [
       project(
         'code',

@@ -1,5 +1,6 @@
 import { setTimeout as sleep } from 'node:timers/promises'
 import { describe, expect, it, onTestFinished } from 'vitest'
+import { until as named } from '../../test/support/until.js'
 import { bronze } from '../define/dataset.js'
 import type { Schedule } from '../define/model.js'
 import { cron, every } from '../define/schedule.js'
@@ -44,13 +45,7 @@ class Clock {
   }
 }
 
-const until = async (holds: () => boolean | Promise<boolean>) => {
-  for (let i = 0; i < 10_000; i++) {
-    if (await holds()) return
-    await sleep(5)
-  }
-  throw new Error('it does not come to hold')
-}
+const until = (holds: () => boolean | Promise<boolean>) => named('it holds', holds)
 
 function start(storage: Storage, clock: Clock, options: Partial<SchedulerOptions> & { job: Job }) {
   const runs: number[] = []

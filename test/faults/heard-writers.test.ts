@@ -73,7 +73,7 @@ it('whatever command writes data, it says before that it is at work, and leaves 
     const left = await readdir(live, { recursive: true, withFileTypes: true })
     expect(left.filter((entry) => entry.isFile())).toEqual([])
   }
-}, 120_000)
+})
 
 /**
  * Starts a command that is stopped when it is about to write the first data, and waits for that.
@@ -158,5 +158,4 @@ it.runIf(canContain)(
     expect((await project.cli('run')).code).toBe(0)
     expect(await project.query('select count(*) as n from silver.sales')).toEqual([{ n: 40n }])
   },
-  60_000,
 )

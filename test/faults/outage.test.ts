@@ -89,9 +89,7 @@ withService('MinIO', [minioProgram], () => {
     const lines = served.lines.length
     // What is sent meanwhile is refused, or waits; none is told that it was accepted.
     const waiting = [2, 3, 4].map((id) => insist(url, id))
-    await expect
-      .poll(async () => (await said(url, '/readyz')).text, { timeout: 200_000 })
-      .toContain('storage is away')
+    await expect.poll(async () => (await said(url, '/readyz')).text).toContain('storage is away')
     const status = JSON.parse((await said(url, '/status')).text)
     expect(status).toMatchObject({ status: 'storage is away', storage: { up: false } })
     expect(status.storage.message).toContain('connection refused')

@@ -126,7 +126,7 @@ function withoutBatches(rows: Awaited<ReturnType<typeof rowsOfLake>>): unknown {
 const found = async (project: Project) =>
   withoutBatches(await rowsOfLake(join(project.folder, 'lake')))
 
-describe('workers that are killed', { timeout: 300_000 }, () => {
+describe('workers that are killed', () => {
   it('are replaced, and their step is tried again with files of other names', async () => {
     const project = await shop()
     await close(project)
@@ -170,7 +170,7 @@ describe('workers that are killed', { timeout: 300_000 }, () => {
   })
 })
 
-describe('a run on workers', { timeout: 300_000 }, () => {
+describe('a run on workers', () => {
   it('that is killed leaves no process; the next one goes on from its journal', async () => {
     const project = await shop()
     await close(project)
@@ -210,7 +210,7 @@ describe('a run on workers', { timeout: 300_000 }, () => {
   })
 })
 
-describe('a step that takes too long', { timeout: 300_000 }, () => {
+describe('a step that takes too long', () => {
   it('fails alone, its worker is ended, and the next run goes on', async () => {
     const project = await shop()
     await close(project)
@@ -237,7 +237,7 @@ describe('a step that takes too long', { timeout: 300_000 }, () => {
   })
 })
 
-describe('outcomes of workers', { timeout: 600_000 }, () => {
+describe('outcomes of workers', () => {
   it('count once, whatever is done twice, lost, or done again in a later run', async () => {
     let [twice, lost] = [0, 0]
     const fates = fc.array(fc.constantFrom<Fate>('answered', 'twice', 'lost'), {
@@ -285,7 +285,7 @@ describe('outcomes of workers', { timeout: 600_000 }, () => {
   })
 })
 
-describe('a worker whose disk is full', { timeout: 300_000 }, () => {
+describe('a worker whose disk is full', () => {
   it('gives its step back, which fails if that is so everywhere; nothing is changed', async ({
     skip,
   }) => {

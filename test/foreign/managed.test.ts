@@ -154,5 +154,5 @@ withService('Spark', [python, sparkJar], () => {
       { id: 10, note: 'inserted' },
       { id: 20, note: 'late' },
     ])
-  }, 600_000)
+  })
 })

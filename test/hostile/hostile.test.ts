@@ -111,7 +111,7 @@ it('there are more than 300 of them', () => {
 it('a query', async () => {
   const { query } = openLake(lake)
   expect(await unrefused(some(allQueries(), share), query)).toEqual([])
-}, 600_000)
+})
 
 it('the condition of a read', async () => {
   const { read } = openLake(lake)
@@ -120,7 +120,7 @@ it('the condition of a read', async () => {
   const asked = conditions.map((query) => ({ ...query, refused: false }))
   const where = (text: string) => read(orders as never, { where: sql(text) })
   expect(await unrefused(asked, where)).toEqual([])
-}, 600_000)
+})
 
 const raw = bronze('orders', { from: files('orders.csv') })
 
@@ -159,7 +159,7 @@ it('each piece of SQL of a definition', async () => {
   await engine.close()
   takeMistakes()
   expect(passed).toEqual([])
-}, 600_000)
+})
 
 it('a lake of hostile datasets', async () => {
   const hostile = allQueries()
@@ -172,7 +172,7 @@ it('a lake of hostile datasets', async () => {
   expect(built.steps.filter(({ outcome }) => outcome === 'done')).toEqual([])
   expect(built.commits).toEqual([])
   expect(await around.harm(built)).toEqual([])
-}, 600_000)
+})
 
 it('a definition that was built before by a program without a guard', async () => {
   const [, orders] = lake.datasets
@@ -205,7 +205,7 @@ it('a test of a dataset', async () => {
   // Where nothing is given there is no table, so that harmless ones fail as well.
   const hostile = allQueries().filter(({ refused }) => refused)
   expect(await unrefused(hostile, ask, 1)).toEqual([])
-}, 600_000)
+})
 
 it('a view that somebody put into the log', async () => {
   const log = new CommitLog(storage)
@@ -217,7 +217,7 @@ it('a view that somebody put into the log', async () => {
   }
   const hostile = some(allQueries(), share * 2).filter(({ text }) => text !== '')
   expect(await unrefused(hostile, ask, 1)).toEqual([])
-}, 600_000)
+})
 
 it('the command line, and a query that is to be kept', async () => {
   const file = join(around.folder, 'lake.ts')
@@ -240,7 +240,7 @@ it('the command line, and a query that is to be kept', async () => {
   )
   expect(found).toEqual([])
   expect(await readFile(file, 'utf8')).toBe(before)
-}, 600_000)
+})
 
 it('the name of what is previewed', async () => {
   for (const name of [
@@ -271,4 +271,4 @@ it('an engine that is confined to the lake, if the guard let them pass', async (
   }
   await engine.close()
   expect(found).toEqual([])
-}, 600_000)
+})

@@ -85,7 +85,7 @@ export default defineLake({ name: 'shop', datasets: [silver('orders', { from: ra
       },
     })
     expect(late).toBe(true)
-    await expect.poll(() => keys('versions'), { timeout: 100_000 }).toEqual(['in/a b+ü.csv'])
+    await expect.poll(() => keys('versions')).toEqual(['in/a b+ü.csv'])
     await project.run()
     expect(await keys('versions')).toEqual([])
     expect(await rows(project)).toEqual([
@@ -220,7 +220,7 @@ export default defineLake({ name: 'shop', datasets: [silver('orders', { from: ra
     child.stdout?.on('data', (chunk) => {
       text += chunk
     })
-    await expect.poll(() => text, { timeout: 100_000 }).toContain('"listening"')
+    await expect.poll(() => text).toContain('"listening"')
     const url = `http://127.0.0.1:${port}/events/orders`
     expect((await fetch(url, { method: 'POST', body: '{}' })).status).toBe(401)
     expect((await fetch(url.replace('orders', 'nothing'), { method: 'POST' })).status).toBe(404)
@@ -235,10 +235,8 @@ export default defineLake({ name: 'shop', datasets: [silver('orders', { from: ra
       }),
     )
     for (let i = 0; i < 5; i++) await put('versions', `events/${i}.csv`, csv(`${i},1`))
-    await expect
-      .poll(async () => (await rows(project).catch(() => [])).length, { timeout: 100_000 })
-      .toBe(5)
-    await expect.poll(() => keys('versions'), { timeout: 100_000 }).toEqual([])
+    await expect.poll(async () => (await rows(project).catch(() => [])).length).toBe(5)
+    await expect.poll(() => keys('versions')).toEqual([])
     child.kill('SIGTERM')
     await new Promise((done) => child.once('exit', done))
   })

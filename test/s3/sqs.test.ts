@@ -70,7 +70,7 @@ export default defineLake({ name: 'shop', datasets: [silver('orders', { from: ra
     child.stdout?.on('data', (chunk) => {
       said += chunk
     })
-    await expect.poll(() => said, { timeout: 100_000 }).toContain('"listening"')
+    await expect.poll(() => said).toContain('"listening"')
     for (let i = 0; i < 3; i++)
       await s3.send(
         new PutObjectCommand({ Bucket: 'drop', Key: `in/${i} ä.csv`, Body: `id\n${i}\n` }),
@@ -78,12 +78,9 @@ export default defineLake({ name: 'shop', datasets: [silver('orders', { from: ra
     await expect
       .poll(
         async () => (await project.query('SELECT id FROM silver.orders').catch(() => [])).length,
-        { timeout: 100_000 },
       )
       .toBe(3)
-    await expect
-      .poll(async () => (await attributes()).ApproximateNumberOfMessages, { timeout: 100_000 })
-      .toBe('0')
+    await expect.poll(async () => (await attributes()).ApproximateNumberOfMessages).toBe('0')
     child.kill('SIGTERM')
     expect(await new Promise((done) => child.once('exit', done))).toBe(0)
     expect(said).not.toContain('"warning"')

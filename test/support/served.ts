@@ -1,8 +1,8 @@
 import { type ChildProcess, spawn } from 'node:child_process'
 import { join } from 'node:path'
-import { setTimeout as sleep } from 'node:timers/promises'
 import { onTestFinished } from 'vitest'
 import { type Project, repository } from './project.js'
+import { until } from './until.js'
 
 export type Line = Record<string, unknown>
 
@@ -45,21 +45,14 @@ export class Served {
 
   /** The first line of which something holds, once it was said. */
   async line(holds: (line: Line) => boolean): Promise<Line> {
-    for (let i = 0; i < 5000; i++) {
-      const found = this.lines.find(holds)
-      if (found) return found
-      if (this.hasEnded && i > 10) break
-      await sleep(20)
-    }
-    const { exitCode, signalCode } = this.child
-    const ended = this.hasEnded ? ` (it ended: ${signalCode ?? exitCode})` : ''
-    throw new Error(
-      `no such line${ended} in:\n${this.lines.map((l) => JSON.stringify(l)).join('\n')}`,
+    const found = () => this.lines.find(holds)
+    const all = () => this.lines.map((line) => JSON.stringify(line)).join('\n')
+    await until(
+      () => `such a line is in:\n${all()}`,
+      () => found() !== undefined,
+      this.child,
     )
-  }
-
-  private get hasEnded(): boolean {
-    return this.child.exitCode !== null || this.child.signalCode !== null
+    return found() as Line
   }
 
   async stop(): Promise<number | null> {

@@ -1,10 +1,12 @@
 import { type ChildProcess, execFile, spawn } from 'node:child_process'
+import { randomInt } from 'node:crypto'
 import { existsSync, readdirSync } from 'node:fs'
 import { chmod, mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises'
 import { createServer } from 'node:net'
 import { homedir, tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { promisify } from 'node:util'
+import { until } from './until.js'
 
 const run = promisify(execFile)
 const isRoot = process.getuid?.() === 0
@@ -42,12 +44,22 @@ function unprivileged(program: string, args: readonly string[]): [string, string
   return isRoot ? ['runuser', ['-u', 'nobody', '--', program, ...args]] : [program, [...args]]
 }
 
+/**
+ * A port for a server that can't choose one itself. It lies below those that the system gives to
+ * connections and to servers that ask for any, so that none of these takes it before it is used.
+ */
 export async function freePort(): Promise<number> {
-  const server = createServer()
-  await new Promise<void>((done) => server.listen(0, '127.0.0.1', done))
-  const { port } = server.address() as { port: number }
-  await new Promise((done) => server.close(done))
-  return port
+  for (;;) {
+    const port = randomInt(15_000, 32_000)
+    const server = createServer()
+    const isFree = await new Promise<boolean>((done) => {
+      server.once('error', () => done(false))
+      server.listen(port, '127.0.0.1', () => done(true))
+    })
+    if (!isFree) continue
+    await new Promise((done) => server.close(done))
+    return port
+  }
 }
 
 async function folderFor(name: string): Promise<string> {
@@ -80,7 +92,7 @@ export async function startPostgres(): Promise<Server> {
   const control = (...args: string[]) =>
     run(...unprivileged(join(programs, 'pg_ctl'), ['-D', data, ...args]))
   const start = async () => {
-    await control('-l', join(folder, 'log'), '-w', '-t', '60', 'start')
+    await control('-l', join(folder, 'log'), '-w', '-t', '600', 'start')
   }
   await start()
   return {
@@ -125,16 +137,13 @@ export async function startMariadb(zone?: string): Promise<Server> {
     ]
     const env = { ...process.env, TMPDIR: temporary, ...(zone ? { TZ: zone } : {}) }
     server = spawn(...unprivileged(program, args), { stdio: 'ignore', env })
-    for (let i = 0; i < 300; i++) {
-      const asked = ['--no-defaults', `--socket=${socket}`, '-uroot', '-e', 'SELECT 1']
-      const up = await run('mariadb', asked).then(
+    const asked = ['--no-defaults', `--socket=${socket}`, '-uroot', '-e', 'SELECT 1']
+    const isUp = () =>
+      run('mariadb', asked).then(
         () => true,
         () => false,
       )
-      if (up) return
-      await new Promise((done) => setTimeout(done, 100))
-    }
-    throw new Error('MariaDB does not start')
+    await until('MariaDB answers', isUp, server)
   }
   const kill = async () => {
     const gone = new Promise((done) => server?.once('exit', done))
@@ -188,15 +197,12 @@ export async function startMinio(
     }
     const args = ['server', '--quiet', '--address', `${host}:${port}`, data]
     server = spawn(minioProgram, args, { stdio: 'ignore', env })
-    for (let i = 0; i < 300; i++) {
-      const ready = await fetch(`${url}/minio/health/live`).then(
+    const isUp = () =>
+      fetch(`${url}/minio/health/live`).then(
         ({ ok }) => ok,
         () => false,
       )
-      if (ready) return
-      await new Promise((done) => setTimeout(done, 100))
-    }
-    throw new Error('MinIO did not start')
+    await until('MinIO answers', isUp, server)
   }
   const kill = async () => {
     if (!server || server.exitCode !== null || server.signalCode !== null) return
@@ -226,10 +232,6 @@ export async function startMoto(): Promise<{ url: string; stop(): void }> {
       ({ ok }) => ok,
       () => false,
     )
-  for (let i = 0; i < 1000; i++) {
-    if (await isUp()) return { url, stop: () => void server.kill('SIGKILL') }
-    await new Promise((done) => setTimeout(done, 100))
-  }
-  server.kill('SIGKILL')
-  throw new Error('Moto did not start')
+  await until('Moto answers', isUp, server)
+  return { url, stop: () => void server.kill('SIGKILL') }
 }

@@ -35,8 +35,6 @@ export interface Implementation {
   open(wanted: Wanted): Promise<Workers>
   /** Tasks that it may take beyond its slots: a job of a cluster has many. */
   ahead: number
-  /** Milliseconds that a test may take. */
-  timeout: number
 }
 
 /** What a task of these tests says: see `program.mjs`. */
@@ -73,7 +71,7 @@ function heldMebibytes(): number {
   return process.memoryUsage().heapUsed / 2 ** 20
 }
 
-export function workersSuite({ name, open, ahead, timeout }: Implementation): void {
+export function workersSuite({ name, open, ahead }: Implementation): void {
   interface Few extends Partial<Omit<Wanted, 'command'>> {
     /** What workers say of themselves. */
     lies?: object
@@ -109,7 +107,7 @@ export function workersSuite({ name, open, ahead, timeout }: Implementation): vo
     return { file, read }
   }
 
-  describe(`workers: ${name}`, { timeout }, () => {
+  describe(`workers: ${name}`, () => {
     it('give one outcome for each task, in whatever order', async () => {
       const workers = await start()
       // The first one takes longest.

@@ -7,5 +7,4 @@ workersSuite({
   open: async ({ command, ...options }) =>
     new Processes({ ...options, command: { argv: command, env: environment() } }),
   ahead: 0,
-  timeout: 60_000,
 })

@@ -206,31 +206,20 @@ async function same(
 
 describe('gold of the examples', () => {
   withService('Trino', trinoParts, () => {
-    it(
-      'gives the same rows on Trino',
-      () =>
-        same('trino', async (urls) => {
-          const catalogs = Object.entries(urls).map(([name, url]) => {
-            const address = { url, token: TOKEN, example: '' } as LakeAddress
-            return [
-              name,
-              fromGuide('Trino', 0, name, address) + fromGuide('Trino', 1, name, address),
-            ]
-          })
-          return new TrinoAnswers(await Trino.start(Object.fromEntries(catalogs)))
-        }),
-      400_000,
-    )
+    it('gives the same rows on Trino', () =>
+      same('trino', async (urls) => {
+        const catalogs = Object.entries(urls).map(([name, url]) => {
+          const address = { url, token: TOKEN, example: '' } as LakeAddress
+          return [name, fromGuide('Trino', 0, name, address) + fromGuide('Trino', 1, name, address)]
+        })
+        return new TrinoAnswers(await Trino.start(Object.fromEntries(catalogs)))
+      }))
   })
 
   withService('Spark', [python, sparkJar], () => {
-    it(
-      'gives the same rows in Spark SQL',
-      () =>
-        same('spark', (urls) =>
-          SparkAnswers.start(python as string, { jar: sparkJar as string, token: TOKEN, urls }),
-        ),
-      400_000,
-    )
+    it('gives the same rows in Spark SQL', () =>
+      same('spark', (urls) =>
+        SparkAnswers.start(python as string, { jar: sparkJar as string, token: TOKEN, urls }),
+      ))
   })
 })

@@ -46,7 +46,7 @@ const arriving = (from: number) =>
   Object.fromEntries(['a', 'b', 'c', 'd'].map((n) => [`in/${n}-${from}.csv`, csv(n, from)]))
 
 withService('Spark standalone', [python, minioProgram, ...netPrograms], () => {
-  it('runs a lake in a bucket on two hosts that share no disk', { timeout: 600_000 }, async () => {
+  it('runs a lake in a bucket on two hosts that share no disk', async () => {
     startNetwork()
     const minio = await startMinio({}, driverHost)
     onTestFinished(() => minio.stop())

@@ -85,7 +85,7 @@ withService('Sail', [pythonOfSail], () => {
 withService('Spark 4.1', [python], () => {
   const session: SparkSession = { python: python as string, master: 'local[2]', conf: {} }
 
-  describe('a session', { timeout: 600_000 }, () => {
+  describe('a session', () => {
     it('is started anew where its Java was killed, and what it was at is tried again', async () => {
       const spark = await Spark.open(session)
       onTestFinished(() => spark.close())

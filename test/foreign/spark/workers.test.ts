@@ -18,7 +18,6 @@ function suiteOf(name: string, session: () => Promise<SparkSession>): void {
     name,
     open: async (wanted) => new SparkWorkers(spark, wanted),
     ahead: 128,
-    timeout: 900_000,
   })
 }
 

@@ -74,7 +74,7 @@ describe('POST /ingest', () => {
       const answer = await post(server.url, '{"id":3}\n{"id":4,"text":"a\\nb"}\n', key)
       expect(await answer.json()).toEqual({ rows: 2, key: 'once', duplicate })
     }
-    await expect.poll(() => ids(project), { timeout: 100_000 }).toEqual([1, 2, 3, 4])
+    await expect.poll(() => ids(project)).toEqual([1, 2, 3, 4])
     // Also when it is sent again after it was taken in, and to a server that was started since.
     const same = '[{"id":3}, {"id":4,"text":"a\\nb"}]'
     expect(await (await post(server.url, same, key)).json()).toMatchObject({ duplicate: true })

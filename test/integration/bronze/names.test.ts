@@ -290,7 +290,7 @@ it('columns have the same names whichever files come together, and in which orde
     }),
     { seed, numRuns: amount(3, 12), endOnFailure: true },
   )
-}, 300_000)
+})
 
 describe('silver', () => {
   const shape = `select: { user: 'Id' }, schema: z.object({ id: z.string().nullable(), user: z.string().nullable() })`

@@ -145,5 +145,4 @@ it.each(Object.entries(ways))(
       { numRuns: amount(1, 3), seed, endOnFailure: true },
     )
   },
-  600_000,
 )

@@ -9,7 +9,7 @@ import { processesFor } from '../../support/workers.js'
  * same rows, reasons and counts as in this one.
  */
 
-describe('steps that other processes carry out', { timeout: 600_000 }, () => {
+describe('steps that other processes carry out', () => {
   sameLakes((file, root) => processesFor(file, root))
 
   it('are refused where lake.ts was changed since the run has read it', async () => {

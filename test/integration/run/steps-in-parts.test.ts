@@ -195,7 +195,7 @@ function hostileWorker(engine: Engine, numbers: readonly number[], asked: StepTa
   }
 }
 
-describe('steps in parts', { timeout: 900_000 }, () => {
+describe('steps in parts', () => {
   it('give what whole steps give', async () => {
     const seen: Record<string, number> = {}
     const refused: string[] = []

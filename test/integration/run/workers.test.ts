@@ -64,7 +64,7 @@ async function placesOf(project: Project, ...args: string[]) {
   return Object.fromEntries(steps.flatMap(({ dataset, on }) => (on ? [[dataset, on]] : [])))
 }
 
-describe('a lake on workers', { timeout: 300_000 }, () => {
+describe('a lake on workers', () => {
   it('has the rows, reasons and counts of one process; what workers write is told', async () => {
     const project = await shop('engine: workers(2)')
     const { code, stdout, stderr } = await project.cli('run')
@@ -119,7 +119,7 @@ describe('a lake on workers', { timeout: 300_000 }, () => {
   })
 })
 
-describe('the definition that workers load', { timeout: 300_000 }, () => {
+describe('the definition that workers load', () => {
   const laid = async (project: Project) =>
     layDefinition(project.storage, join(project.folder, 'lake.ts'), await project.load())
 
@@ -319,7 +319,7 @@ export default defineLake({ name: 'shop', datasets: [total] })
   })
 })
 
-describe('a daemon on workers', { timeout: 300_000 }, () => {
+describe('a daemon on workers', () => {
   it('keeps them for the next job, replaces one that died, and ends them with itself', async () => {
     const project = await Project.create({
       'lake.ts': `

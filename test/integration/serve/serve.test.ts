@@ -6,6 +6,7 @@ import { describe, expect, it, onTestFinished } from 'vitest'
 import { FAILURE, failingDecoder, POISON } from '../../support/poison.js'
 import { moraine, Project } from '../../support/project.js'
 import { type Line, Served } from '../../support/served.js'
+import { until } from '../../support/until.js'
 
 const lake = (more = '') => `
 import { after, alert, bronze, check, defineLake, every, gold, silver, sql, t, z } from 'moraine'
@@ -88,11 +89,11 @@ describe('moraine serve', () => {
       await sleep(150)
     }
     // A claim of the one that was killed is there for the other; its lease runs out by and by.
-    for (let i = 0; i < 2000; i++) {
+    const count = async () => {
       const [row] = await project.query('SELECT count(*) AS n FROM silver.orders').catch(() => [])
-      if (row?.n === 6n) break
-      await sleep(100)
+      return row?.n
     }
+    await until('all files are in', async () => (await count()) === 6n, both[1].child)
     expect(await both[1].stop()).toBe(0)
     expect(await project.query('SELECT count(*) AS n FROM bronze.orders')).toEqual([{ n: 6n }])
     expect(await project.query('SELECT count(*) AS n FROM silver.orders')).toEqual([{ n: 6n }])
@@ -148,7 +149,7 @@ export default defineLake({ name: 'shop', datasets: [orders], alerts: [alert.web
     await served.line(({ event, on }) => event === 'alert' && on === 'quarantined')
     for (const n of [2, 3, 4]) {
       await drop(project, `c${n}.json`, order(n, n))
-      for (let i = 0; i < 1000 && (await rows()).length < n; i++) await sleep(100)
+      await until(`${n} rows are there`, async () => (await rows()).length === n, served.child)
     }
     // What is behind it was never held back, and nothing was told twice.
     expect(await rows()).toEqual([1, 2, 3, 4].map((id) => ({ id, amount: id })))

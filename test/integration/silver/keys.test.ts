@@ -140,7 +140,6 @@ it.each(sample(groups, 1))(
       { numRuns: amount(1, 1, 4), seed },
     )
   },
-  300_000,
 )
 
 it('a table by UUID is read again and changed, however few of its values need reading', async () => {
