@@ -459,6 +459,7 @@ const keptByProcess: Readonly<Record<string, string>> = {
   'define/problems/mistakes broken': 'what was found wrong, so that it is not found once more',
   'define/problems/mistakes found': 'mistakes of a definition while its modules are evaluated',
   'define/types/stable-text texts': 'a memo of what a schema says, by the schema',
+  'iceberg/spec/updates/shape-updates shapes': 'a memo of what a schema has, by the schema',
   'load/thread javascript': 'a thread of its own, which runs one definition',
   'load/thread passedOver': 'a thread of its own, which runs one definition',
   'load/threads texts': 'a memo of what a schema says, by the dataset',

@@ -3,6 +3,7 @@ import { MoraineError } from '../errors.js'
 import { withinTime } from '../source/decoder/watchdog.js'
 import { BrokenDocument, JsonSplitter } from '../source/formats/json-records.js'
 import type { HeldBytes } from './held-bytes.js'
+import { isDeeper } from './json-depth.js'
 
 /** A body that can't be taken, and the status that says so. */
 export class BadBody extends Error {
@@ -25,7 +26,7 @@ const usual: Pace = { idle: 30_000, rate: 8192 }
 export interface BodyLimits {
   /** Bytes that it may have. */
   most: number
-  held: HeldBytes
+  held: Pick<HeldBytes, 'take'>
   pace?: Pace
 }
 
@@ -140,7 +141,8 @@ function decodeRows(sent: Buffer): string[] {
     if (value === null || typeof value !== 'object' || Array.isArray(value))
       throw new BadBody(400, `row ${i + 1} is not a JSON object: ${text.slice(0, 60)}`)
     refuseNames(value, i + 1)
-    if (isDeeper(text, DEEPEST))
+    // Most rows have fewer brackets than that in all.
+    if (text.length >= 2 * DEEPEST && isDeeper(Buffer.from(text), DEEPEST))
       throw new BadBody(400, `row ${i + 1} has more than ${DEEPEST} levels`)
     // Within strings JSON has no line ends.
     return text.includes('\n') || text.includes('\r') ? text.replace(/[\r\n]/g, ' ') : text
@@ -171,18 +173,6 @@ function refuseNames(row: object, number: number): void {
 
 /** Levels of lists and objects in a row. */
 const DEEPEST = 500
-
-function isDeeper(text: string, most: number): boolean {
-  // Most rows have fewer brackets than that in all.
-  if (text.length < 2 * most) return false
-  let depth = 0
-  for (const [token] of text.matchAll(/"(?:[^"\\]|\\.)*"|[[{]|[\]}]/g)) {
-    if (token === '[' || token === '{') depth++
-    else if (token === ']' || token === '}') depth--
-    if (depth > most) return true
-  }
-  return false
-}
 
 function lineOfBadText(body: Buffer): number {
   let line = 1

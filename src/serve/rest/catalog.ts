@@ -12,8 +12,8 @@ import { Addresses } from './http/addresses.js'
 import { admit } from './http/admission.js'
 import type { CatalogOptions } from './http/catalog-options.js'
 import { routeCredentials, routeSigning } from './http/delegation.js'
-import { Bodies, told } from './http/exchange.js'
-import type { App } from './http/rooms.js'
+import { told } from './http/exchange.js'
+import type { App, Rooms } from './http/rooms.js'
 import { endpoints, routeNamespaces, routeTables, routeViews } from './http/routes.js'
 import { onlyHere } from './http/same-machine.js'
 import { Locations } from './locations.js'
@@ -31,10 +31,9 @@ export function catalog(
   options: CatalogOptions & { principals?: Principals | undefined } = {},
 ): Hono {
   const app: App = new Hono()
-  const bodies = new Bodies()
   const { onError } = options
   const trail = new AuditTrail(storage, onError ? { onError } : {})
-  admit(app, bodies, { onCall: (call) => trail.add(call), ...options })
+  const bodies = admit(app, { onCall: (call) => trail.add(call), ...options })
   if (storage.url.startsWith('file:')) app.use(onlyHere(options.isLocal, options.behindProxy))
   const branches = route(app, storage, bodies, options)
   app.get('/v1/config', async (c) => {
@@ -55,7 +54,7 @@ export function catalog(
 function route(
   app: App,
   storage: Storage,
-  bodies: Bodies,
+  bodies: Rooms['bodies'],
   { allowLocations, credentials: vends = true, writable, onError }: CatalogOptions,
 ): Branches {
   const files = new MetadataFiles(storage)

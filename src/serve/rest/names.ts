@@ -53,7 +53,9 @@ export function checkedName(name: unknown): string {
     throw badRequest(`A name must have 1 to ${LONGEST} characters`)
   // biome-ignore lint/suspicious/noControlCharactersInRegex: these are what is refused.
   if (/[\u0000-\u001f\u007f]/.test(name) || !name.isWellFormed())
-    throw badRequest('A name must not have control characters')
+    throw badRequest('A name must be valid text without control characters')
+  // No client can ask for such a one: in an address it stands for a folder.
+  if (name === '.' || name === '..') throw badRequest(`${name} is not allowed as a name`)
   if (name === '__proto__') throw badRequest('__proto__ is not allowed as a name')
   return name
 }

@@ -3,7 +3,7 @@ import { keyOf, LEVEL, shownKey } from '../../log/external.js'
 import type { Claim } from './access/claims.js'
 import { maySee, refuseCreatingAll, refuseSeeing, refuseWritingAll } from './access/rights.js'
 import type { Caller } from './caller.js'
-import { alreadyExists, illegal, noSuchNamespace, RestError } from './errors.js'
+import { alreadyExists, badRequest, illegal, noSuchNamespace, RestError } from './errors.js'
 import type { Journal } from './journal.js'
 import type { Locations } from './locations.js'
 import {
@@ -110,7 +110,10 @@ export class Namespaces {
    * @throws RestError when it may not lie there.
    */
   locationFor(claim: Claim & Identifier, given: unknown, id: string): string {
-    if (typeof given === 'string') return this.locations.checked(given, claim).replace(/\/+$/, '')
+    if (given !== undefined && given !== null) {
+      if (typeof given !== 'string') throw badRequest('location is not a string')
+      return this.locations.checked(given, claim).replace(/\/+$/, '')
+    }
     const { location = '' } = this.propertiesIn(claim.state, claim.namespace)
     return this.locations.fresh(location, claim, id)
   }

@@ -1,7 +1,7 @@
 import { randomUUID } from 'node:crypto'
 import { applyUpdates } from '../../iceberg/spec/updates/apply.js'
 import { createdMetadata } from '../../iceberg/spec/updates/create.js'
-import type { Json } from '../../iceberg/spec/updates/json.js'
+import { flagOf, type Json } from '../../iceberg/spec/updates/json.js'
 import { type AnyMetadata, completed } from '../../iceberg/spec/updates/metadata-json.js'
 import { isRepeated } from '../../iceberg/spec/updates/repeated.js'
 import { checkRequirements } from '../../iceberg/spec/updates/requirements.js'
@@ -57,7 +57,7 @@ export class Tables {
       await refuseElsewhere(this, metadata, { ...claim, own: [location] })
       return metadata
     }
-    if (request['stage-create'] === true) {
+    if (flagOf(request, 'stage-create')) {
       const metadata = await decide(await this.journal.head())
       // Some engines write files into folders that they expect to be there.
       const folder = this.built
@@ -163,7 +163,8 @@ export class Tables {
     refuseCreating(caller, identifier)
     if (this.built) throw this.built.refusedRegistering(identifier)
     return changeOne(this, { caller, message }, identifier, async (state) => {
-      const replaces = request.overwrite === true && externalOf(state, identifier)?.kind === 'table'
+      const replaces =
+        flagOf(request, 'overwrite') && externalOf(state, identifier)?.kind === 'table'
       if (!replaces) refuseTaken(caller, state, identifier, 'table')
       const claim = { caller, state, ...identifier }
       const { at, json } = await registered(request, claim, this.locations, this.files)

@@ -1,8 +1,7 @@
 import type { SortOrder } from '../metadata.js'
-import type { PartitionField } from '../transforms.js'
 import type { IcebergField, IcebergType, Schema } from '../types.js'
 import { applyUpdates } from './apply.js'
-import { isObject, type Json, listOf, objectOf, textsOf } from './json.js'
+import { type Json, objectIfAny, objectOf, objectsOf, textsOf } from './json.js'
 import type { AnyMetadata } from './metadata-json.js'
 import { invalid } from './refused.js'
 import { schemaFrom } from './shape-updates.js'
@@ -98,8 +97,9 @@ function renumbered(schema: Schema, ids: Map<number, number>): Schema {
 }
 
 function partitionsOf(request: Json, ids: ReadonlyMap<number, number>): Json[] {
-  if (!isObject(request['partition-spec'])) return []
-  return (listOf(request['partition-spec'], 'fields') as PartitionField[]).map((field) => ({
+  const spec = objectIfAny(request, 'partition-spec')
+  if (!spec) return []
+  return objectsOf(spec, 'fields').map((field) => ({
     ...field,
     'source-id': newId(ids, field['source-id']),
     'field-id': undefined,
@@ -107,15 +107,14 @@ function partitionsOf(request: Json, ids: ReadonlyMap<number, number>): Json[] {
 }
 
 function orderOf(request: Json, ids: ReadonlyMap<number, number>): SortOrder['fields'] {
-  if (!isObject(request['write-order'])) return []
-  return (listOf(request['write-order'], 'fields') as SortOrder['fields']).map((field) => ({
-    ...field,
-    'source-id': newId(ids, field['source-id']),
-  }))
+  const order = objectIfAny(request, 'write-order')
+  if (!order) return []
+  const fields = objectsOf(order, 'fields') as unknown as SortOrder['fields']
+  return fields.map((field) => ({ ...field, 'source-id': newId(ids, field['source-id']) }))
 }
 
-function newId(ids: ReadonlyMap<number, number>, old: number): number {
-  const id = ids.get(old)
+function newId(ids: ReadonlyMap<number, number>, old: unknown): number {
+  const id = ids.get(old as number)
   if (id === undefined) throw invalid(`Cannot find source column ${old}`)
   return id
 }

@@ -21,6 +21,25 @@ export function listOf(json: Json, name: string): unknown[] {
   return value
 }
 
+/** An object that may be left out, or be null. */
+export function objectIfAny(json: Json, name: string): Json | undefined {
+  return json[name] === undefined || json[name] === null ? undefined : objectOf(json, name)
+}
+
+/** A flag that may be left out, or be null: then it is not set. */
+export function flagOf(json: Json, name: string): boolean {
+  const value = json[name] ?? false
+  if (typeof value !== 'boolean') throw invalid(`${name} is not a boolean`)
+  return value
+}
+
+export function objectsOf(json: Json, name: string): Json[] {
+  return listOf(json, name).map((value) => {
+    if (!isObject(value)) throw invalid(`${name} contains a value that is not an object`)
+    return value
+  })
+}
+
 export function textOf(json: Json, name: string): string {
   const value = json[name]
   if (typeof value !== 'string') throw invalid(`${name} is missing, or is not a string`)
@@ -43,7 +62,7 @@ export function longOf(json: Json, name: string): Long {
 /** Texts by their names; numbers and booleans that some clients send are read as texts. */
 export function textsOf(json: Json, name: string): Record<string, string> {
   const found = Object.entries(objectOf(json, name)).map(([key, value]) => {
-    if (typeof value === 'object' && value !== null) throw invalid(`${name}.${key} is not a string`)
+    if (typeof value === 'object') throw invalid(`${name}.${key} is not a string`)
     return [key, String(value)]
   })
   return Object.fromEntries(found)
@@ -63,6 +82,16 @@ export function isSame(a: unknown, b: unknown): boolean {
   if (isObject(a)) return isObject(b) && hasSame(a, b)
   if (isNumber(a)) return isNumber(b) && String(a) === String(b)
   return (a ?? null) === (b ?? null)
+}
+
+/** A text that is the same of values that are the same, as `isSame` has it. */
+export function canonical(value: unknown): string {
+  if (Array.isArray(value)) return `[${value.map(canonical).join()}]`
+  if (isObject(value)) {
+    const names = Object.keys(value).filter((name) => value[name] !== undefined)
+    return `{${names.sort().map((name) => `${JSON.stringify(name)}:${canonical(value[name])}`)}}`
+  }
+  return isNumber(value) ? String(value) : JSON.stringify(value ?? null)
 }
 
 const isNumber = (value: unknown) => typeof value === 'number' || typeof value === 'bigint'

@@ -2,7 +2,18 @@ import type { SortOrder } from '../metadata.js'
 import type { PartitionField, PartitionSpec } from '../transforms.js'
 import type { Schema } from '../types.js'
 import { type Apply, change, type Draft } from './draft.js'
-import { integerOf, isObject, isSame, type Json, listOf, objectOf, textOf } from './json.js'
+import {
+  canonical,
+  integerOf,
+  isObject,
+  isSame,
+  type Json,
+  listOf,
+  objectOf,
+  objectsOf,
+  textOf,
+} from './json.js'
+import { refuseUnknownTypes } from './known-types.js'
 import { fieldsWithin, highestId } from './metadata-json.js'
 import { invalid } from './refused.js'
 
@@ -16,15 +27,18 @@ const FIRST_PARTITION = 1000
 /** A schema as a client sent it. */
 export function schemaFrom(json: Json): Schema {
   if (json.type !== undefined && json.type !== 'struct') throw invalid('A schema must be a struct')
-  listOf(json, 'fields')
   const schema = json as unknown as Schema
   const seen = new Set<number>()
+  for (const { name, type } of objectsOf(json, 'fields')) refuseUnknownTypes(type, String(name))
   for (const { id, field } of fieldsWithin(schema)) {
     if (!Number.isSafeInteger(id)) throw invalid('A field of the schema has no id')
     if (seen.has(id)) throw invalid(`Multiple fields of the schema have the id ${id}`)
     if (field && typeof field.name !== 'string') throw invalid(`Field ${id} has no name`)
     seen.add(id)
   }
+  const identifiers = schema['identifier-field-ids'] ?? []
+  if (!Array.isArray(identifiers) || !identifiers.every((id) => seen.has(id)))
+    throw invalid('identifier-field-ids must be ids of fields of the schema')
   const names = new Set<string>()
   for (const { name } of schema.fields) {
     if (names.has(name)) throw invalid(`Multiple fields are called ${name}`)
@@ -35,12 +49,24 @@ export function schemaFrom(json: Json): Schema {
 
 /** Schemas with another one, and its id: that of the same one, where it was there before. */
 export function withSchema(known: Schema[], schema: Schema): [schemas: Schema[], id: number] {
-  const shape = ({ fields, 'identifier-field-ids': ids = [] }: Schema) => ({ fields, ids })
-  const same = known.find((one) => isSame(shape(one), shape(schema)))
+  const shape = shapeOf(schema)
+  const same = known.find((one) => shapeOf(one) === shape)
   if (same) return [known, same['schema-id']]
   const id = next(known.map((one) => one['schema-id']))
   return [[...known, { ...schema, type: 'struct', 'schema-id': id }], id]
 }
+
+/** What two schemas have in common that are the same, whatever their ids. */
+function shapeOf(schema: Schema): string {
+  const known = shapes.get(schema)
+  if (known !== undefined) return known
+  const { fields, 'identifier-field-ids': ids = [] } = schema
+  const shape = canonical({ fields, ids })
+  shapes.set(schema, shape)
+  return shape
+}
+
+const shapes = new WeakMap<Schema, string>()
 
 const addSchema: Apply = (draft, update) => {
   const schema = schemaFrom(objectOf(update, 'schema'))
@@ -126,13 +152,19 @@ const setDefaultSpec: Apply = (draft, update) => {
 
 const addSortOrder: Apply = (draft, update) => {
   const sent = objectOf(update, 'sort-order')
-  const fields = listOf(sent, 'fields') as SortOrder['fields']
+  const fields = objectsOf(sent, 'fields').map(sortField)
   const orders = draft.metadata['sort-orders']
   const same = orders.find((known) => isSame(known.fields, fields))
   // The order of nothing is number 0 (spec, Sorting).
   const id = fields.length === 0 ? 0 : Math.max(1, next(orders.map((known) => known['order-id'])))
   draft.last.order = same?.['order-id'] ?? id
   if (!same) change(draft, { 'sort-orders': [...orders, { 'order-id': id, fields }] })
+}
+
+function sortField(json: Json): SortOrder['fields'][number] {
+  integerOf(json, 'source-id')
+  for (const name of ['transform', 'direction', 'null-order']) textOf(json, name)
+  return json as unknown as SortOrder['fields'][number]
 }
 
 const setDefaultSortOrder: Apply = (draft, update) => {

@@ -5,7 +5,8 @@ import { type AuditedCall, isRefused } from '../../audit/call.js'
 import { audited } from '../../audit/middleware.js'
 import { Principals } from '../../principals.js'
 import { asRestError, forbidden, OAuthError, RestError } from '../errors.js'
-import { type Bodies, requestKey, told, toldOAuthError } from './exchange.js'
+import { Bodies, LARGEST_FORM } from './bodies.js'
+import { requestKey, told, toldOAuthError } from './exchange.js'
 import type { App } from './rooms.js'
 import { Tokens } from './tokens.js'
 
@@ -25,8 +26,11 @@ export interface AdmissionOptions {
 /**
  * What comes before each route: finds out who asks, gives tokens for credentials, and spells what
  * is refused.
+ *
+ * @returns what reads the bodies of requests, within its limits.
  */
-export function admit(app: App, bodies: Bodies, options: AdmissionOptions): void {
+export function admit(app: App, options: AdmissionOptions): Bodies {
+  const bodies = new Bodies()
   const { token, access, onError } = options
   const isOpen = token === undefined && access === undefined
   const principals = isOpen
@@ -34,6 +38,13 @@ export function admit(app: App, bodies: Bodies, options: AdmissionOptions): void
     : (options.principals ?? new Principals(token, access, { onError }))
   const tokens = new Tokens(principals)
   app.use(audited(options.onCall, options.behindProxy === true))
+  app.use(async (c, next) => {
+    try {
+      await next()
+    } finally {
+      bodies.done(c)
+    }
+  })
   app.onError((error, c) => {
     const noted = c.get('noted')
     if (error instanceof OAuthError) {
@@ -53,7 +64,7 @@ export function admit(app: App, bodies: Bodies, options: AdmissionOptions): void
     throw new RestError(404, 'NotFoundException', 'There is no such route')
   })
   app.post('/v1/oauth/tokens', async (c) => {
-    const form = new URLSearchParams(await bodies.text(c))
+    const form = new URLSearchParams(await bodies.text(c, LARGEST_FORM))
     const answer = await tokens.exchange(form, c.req.header('authorization'), ({ name }) => {
       c.get('noted').principal = name
     })
@@ -69,4 +80,5 @@ export function admit(app: App, bodies: Bodies, options: AdmissionOptions): void
     c.set('caller', { principal, request: requestKey(c, principal.name), noted })
     return next()
   })
+  return bodies
 }

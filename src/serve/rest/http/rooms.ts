@@ -7,7 +7,7 @@ import type { Signing } from '../delegation/signing.js'
 import type { MetadataFiles } from '../files.js'
 import type { Locations } from '../locations.js'
 import type { Addresses } from './addresses.js'
-import type { Bodies } from './exchange.js'
+import type { Bodies } from './bodies.js'
 
 /** What requests are answered with. */
 export interface Rooms {

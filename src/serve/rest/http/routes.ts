@@ -17,6 +17,7 @@ import { type Kind, pointerOf } from '../relations.js'
 import { drop, rename } from '../rename.js'
 import { changesIn, propertiesOf } from '../sent.js'
 import { type Asked, Place } from './addresses.js'
+import { LARGEST_REPORT } from './bodies.js'
 import { accessTo, accessToMade, NONE } from './delegation.js'
 import { etagOf, nothing, told, toldText } from './exchange.js'
 import { pageOf } from './pages.js'
@@ -86,8 +87,9 @@ export function routeNamespaces(app: App, rooms: Rooms): void {
   })
   app.post('/namespaces/:namespace/properties', async (c) => {
     const body = await bodies.json(c)
-    const updates = isObject(body.updates) ? textsOf(body, 'updates') : {}
-    const removals = Array.isArray(body.removals) ? namesOf(body, 'removals') : []
+    const has = (name: string) => body[name] !== undefined && body[name] !== null
+    const updates = has('updates') ? textsOf(body, 'updates') : {}
+    const removals = has('removals') ? namesOf(body, 'removals') : []
     const { place, text } = await addresses.namespace(c)
     return told(c, await place.branch.namespaces.change(callerOf(c), text, updates, removals))
   })
@@ -239,7 +241,7 @@ export function routeTables(app: App, rooms: Rooms): void {
     return loaded(c, rooms, table as LoadedTable)
   })
   app.post('/namespaces/:namespace/tables/:name/metrics', async (c) => {
-    await bodies.text(c)
+    await bodies.text(c, LARGEST_REPORT)
     const { place, identifier } = await addresses.relation(c)
     pointerOf(callerOf(c), await place.branch.journal.head(), identifier, 'table')
     return nothing(c)

@@ -1,0 +1,172 @@
+import fc from 'fast-check'
+import { describe, expect, it } from 'vitest'
+import { principal } from '../../define/access/principal.js'
+import { CommitLog } from '../../log/log.js'
+import { MemoryStorage } from '../../storage/memory.js'
+import { catalog } from './catalog.js'
+import { endpoints } from './http/routes.js'
+
+const TOKEN = 'a token'
+const schema = { type: 'struct', fields: [{ id: 1, name: 'id', required: false, type: 'long' }] }
+const MiB = 2 ** 20
+
+type Body = string | Uint8Array | ReadableStream
+
+async function lake() {
+  const storage = new MemoryStorage()
+  const access = ['ml', 'bi'].map((name) =>
+    principal(name, { token: `the token of ${name}`, write: [`${name}.*`] }),
+  )
+  const app = catalog(storage, { token: TOKEN, access })
+  const send = (method: string, path: string, body?: Body, token = TOKEN) => {
+    const init = { method, body: body ?? null, headers: { authorization: `Bearer ${token}` } }
+    return app.request(`/v1/${path}`, { ...init, duplex: 'half' } as RequestInit)
+  }
+  const post = (path: string, body: unknown) => send('POST', path, JSON.stringify(body))
+  await post('namespaces', { namespace: ['ml'] })
+  await post('namespaces/ml/tables', { name: 'scores', schema })
+  const head = async () => (await new CommitLog(storage).head()).number
+  return { app, send, post, head }
+}
+
+const commit = (...updates: unknown[]) => ({ requirements: [], updates })
+
+describe('a client that means no good', () => {
+  it('is told what is wrong with what it sends, and changes nothing', async () => {
+    const { send, head } = await lake()
+    const before = await head()
+    const deep = `{"namespace":["a"],"x":${'['.repeat(600)}${']'.repeat(600)}}`
+    const bad: [path: string, body: Body | object, why: RegExp, status?: number][] = [
+      ['namespaces', Buffer.from('{"namespace":["\xff\xfe"]}', 'latin1'), /not valid UTF-8/],
+      ['namespaces', deep, /more than 500 levels/],
+      ['namespaces', '{"namespace":["\\ud800"]}', /valid text/],
+      ['namespaces', { namespace: ['..'] }, /\.\. is not allowed as a name/],
+      ['namespaces', { namespace: ['a', '.'] }, /\. is not allowed as a name/],
+      ['namespaces', { namespace: ['a'], properties: { x: null } }, /properties.x is not a string/],
+      ['namespaces', new Uint8Array(17 * MiB), /exceeds the limit/, 413],
+      ['namespaces/ml/properties', { removals: 'x' }, /removals is missing, or is not a list/],
+      ['namespaces/ml/properties', { updates: ['x'] }, /updates is missing, or is not an object/],
+      ['namespaces/ml/tables', { name: '..', schema }, /not allowed as a name/],
+      ['namespaces/ml/tables', { name: 'a', schema, 'partition-spec': 'x' }, /partition-spec/],
+      ['namespaces/ml/tables', { name: 'a', schema, 'write-order': { fields: ['x'] } }, /fields/],
+      ['namespaces/ml/tables', { name: 'a', schema, 'stage-create': 'yes' }, /stage-create/],
+      ['namespaces/ml/tables', { name: 'a', schema, location: 5 }, /location is not a string/],
+      ...['banana', 'decimal(99, 98)', 'decimal(5, 6)', 7, null, { type: 'list' }].map(
+        (type): [string, object, RegExp] => [
+          'namespaces/ml/tables',
+          { name: 'a', schema: { ...schema, fields: [{ id: 1, name: 'id', type }] } },
+          /Column id.* has the type .*, which Iceberg does not have/,
+        ],
+      ),
+      [
+        'namespaces/ml/tables',
+        { name: 'a', schema: { ...schema, 'identifier-field-ids': [9] } },
+        /identifier-field-ids/,
+      ],
+      [
+        'namespaces/ml/tables/scores',
+        commit({ action: 'add-sort-order', 'sort-order': { fields: [{ 'source-id': 1 }] } }),
+        /transform is missing/,
+      ],
+      ['namespaces/ml/tables/scores/metrics', new Uint8Array(2 * MiB), /exceeds the limit/, 413],
+    ]
+    for (const [path, body, why, status = 400] of bad) {
+      const isRaw = typeof body === 'string' || body instanceof Uint8Array
+      const answer = await send('POST', path, isRaw ? body : JSON.stringify(body))
+      const { error } = (await answer.json()) as { error: { message: string } }
+      expect([answer.status, error.message], path).toEqual([status, expect.stringMatching(why)])
+    }
+    expect(await head()).toBe(before)
+  })
+
+  it('cannot send a large body before it has shown who it is', async () => {
+    const { app } = await lake()
+    const body = `grant_type=client_credentials&client_secret=${'x'.repeat(20_000)}`
+    const answer = await app.request('/v1/oauth/tokens', { method: 'POST', body })
+    expect(answer.status).toBe(413)
+  })
+
+  it('cannot hold all others up with one commit of very many updates', async () => {
+    const { post } = await lake()
+    const updates = Array.from({ length: 20_000 }, (_, i) => ({
+      action: 'set-properties',
+      updates: { [`p${i}`]: 'x' },
+    }))
+    const answer = await post('namespaces/ml/tables/scores', commit(...updates))
+    expect([answer.status, await answer.text()]).toEqual([
+      400,
+      expect.stringContaining('too many updates of one table'),
+    ])
+    // One update may set as many.
+    const all = Object.assign({}, ...updates.map((update) => update.updates))
+    const one = commit({ action: 'set-properties', updates: all })
+    expect((await post('namespaces/ml/tables/scores', one)).status).toBe(200)
+  })
+
+  it('cannot use up the room for requests of others with bodies that never end', async () => {
+    const { send } = await lake()
+    const open = new Set<ReadableStreamDefaultController>()
+    const large = new Uint8Array(15 * MiB).fill(0x20)
+    const endless = () => {
+      let own: ReadableStreamDefaultController | undefined
+      return new ReadableStream({
+        start(controller) {
+          controller.enqueue(large)
+          open.add(controller)
+          own = controller
+        },
+        cancel: () => void (own && open.delete(own)),
+      })
+    }
+    const slow = Array.from({ length: 6 }, () =>
+      send('POST', 'namespaces', endless(), 'the token of ml'),
+    )
+    // Those for which there is room wait; of the others this is the first.
+    expect((await Promise.race(slow)).status).toBe(503)
+    const make = (name: string) =>
+      send('POST', 'namespaces', JSON.stringify({ namespace: [name] }), `the token of ${name}`)
+    expect((await make('bi')).status).toBe(200)
+    for (const body of open) body.close()
+    // What was sent is no JSON. Once it is answered there is room again.
+    const statuses = (await Promise.all(slow)).map(({ status }) => status)
+    expect(statuses.filter((status) => status === 400).length).toBeGreaterThan(0)
+    expect((await send('DELETE', 'namespaces/ml', undefined, 'the token of ml')).status).toBe(409)
+  })
+
+  it('never makes the server fail, whatever JSON it sends to whatever route', async () => {
+    const words = fc.constantFrom(
+      ...['ml', 'scores', '', '..', '__proto__', 'silver', 'silver@dev', 'ml\u001fx', '\u0000'],
+      ...['add-snapshot', 'set-snapshot-ref', 'add-schema', 'assert-ref-snapshot-id', 'branch'],
+    )
+    const names = fc.constantFrom(
+      ...['name', 'namespace', 'schema', 'fields', 'type', 'updates', 'requirements', 'action'],
+      ...['properties', 'snapshot', 'snapshot-id', 'ref-name', 'location', 'source', 'destination'],
+      ...['table-changes', 'identifier', 'metadata-location', 'partition-spec', 'stage-create'],
+      ...['view-version', 'representations', 'default-namespace', 'schema-id', 'method', 'uri'],
+      ...['headers', '__proto__', 'manifest-list', 'summary', 'timestamp-ms', 'removals', 'id'],
+    )
+    const { value } = fc.letrec((tie) => ({
+      value: fc.oneof(
+        { maxDepth: 5 },
+        words,
+        fc.constantFrom(null, true, 0, -1, 1.5, 2 ** 53, schema, [schema], ['ml']),
+        fc.array(tie('value'), { maxLength: 3 }),
+        fc.dictionary(names, tie('value'), { maxKeys: 6 }),
+      ),
+    }))
+    const path = words.map(encodeURIComponent)
+    const { send } = await lake()
+    await fc.assert(
+      fc.asyncProperty(fc.constantFrom(...endpoints), path, path, value, async (at, a, b, body) => {
+        const [method = '', route = ''] = at.split(' /v1/{prefix}/')
+        const address = route.replace('{namespace}', a).replace(/\{(table|view)\}/, b)
+        const hasBody = method === 'POST'
+        const answer = await send(method, address, hasBody ? JSON.stringify(body) : undefined)
+        expect(answer.status, `${method} ${address}: ${await answer.clone().text()}`).toBeLessThan(
+          500,
+        )
+      }),
+      { seed: 24, numRuns: 2000 },
+    )
+  })
+})
