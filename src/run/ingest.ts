@@ -26,12 +26,19 @@ const FEW_BYTES = 8 * 2 ** 20
 
 /** The first phase of a run: the stages that read sources. */
 export class IntakePhase {
+  private readonly steps: Steps
+  private readonly recorder: RunRecorder
+
+  /** @param onRead is told that a source was read, and the state that has its batches. */
   constructor(
     private readonly prepared: Prepared,
     private readonly sources: Sources,
-    private readonly steps: Steps,
-    private readonly recorder: RunRecorder,
-  ) {}
+    { steps, recorder }: { steps: Steps; recorder: RunRecorder },
+    private readonly onRead: (dataset: string, state: LakeState) => void = () => {},
+  ) {
+    this.steps = steps
+    this.recorder = recorder
+  }
 
   /** Takes in all selected sources; returns the state with their batches. */
   async run(context: RunContext, begun: LakeState): Promise<LakeState> {
@@ -57,10 +64,11 @@ export class IntakePhase {
     return context.log.head()
   }
 
-  private stage(context: RunContext, begun: LakeState, stage: IntakeStage): Promise<void> {
+  private async stage(context: RunContext, begun: LakeState, stage: IntakeStage): Promise<void> {
     const { dataset, name } = stage
     let attempts = 0
-    return this.steps.run(name, async (begin) => {
+    let after = begun
+    await this.steps.run(name, async (begin) => {
       // What was there may have been ingested by another run meanwhile.
       const again = attempts++ > 0 && isSharedPlace(dataset)
       const state = again ? await context.log.head() : begun
@@ -68,8 +76,17 @@ export class IntakePhase {
       // Where a source could not be looked at, its step tries again and tells why.
       const offer = planned ?? (await this.sources.look(dataset, state))
       const decision = planned ? stage.decision : stage.resolve(offer.discovery)
-      return this.step(context, dataset, state, { offer, decision }, begin)
+      const { result, state: read } = await this.step(
+        context,
+        dataset,
+        state,
+        { offer, decision },
+        begin,
+      )
+      after = read
+      return result
     })
+    if (!this.steps.stopped(name)) this.onRead(name, after)
   }
 
   private async step(
@@ -78,36 +95,37 @@ export class IntakePhase {
     begun: LakeState,
     { offer: { discovery, ingest: take }, decision }: { offer: Offer; decision: Decision },
     begin: Begin,
-  ): Promise<Partial<StepResult>> {
-    const notesFound = discovery.notes ?? []
-    const quarantine = (state: LakeState, taken?: Intake) =>
-      quarantineResult(fullName(dataset), state, taken?.setAside ?? [])
-    if (decision.action === 'none')
-      return {
-        outcome: 'unchanged',
-        reason: decision.reason,
-        notes: [...notesFound],
-        ...quarantine(begun),
-      }
+  ): Promise<{ result: Partial<StepResult>; state: LakeState }> {
+    const notes = discovery.notes ?? []
+    if (decision.action === 'none') {
+      const set = quarantineResult(fullName(dataset), begun, [])
+      const { reason } = decision
+      return { result: { outcome: 'unchanged', reason, notes: [...notes], ...set }, state: begun }
+    }
     begin(decision)
     // What it claims is its own as long as it is heard of.
     await this.recorder.begin().catch(() => {})
     const taken = await take(context, begun)
-    const { rows, broken, bytes, commits } = taken
-    const notes = [...notesFound, ...taken.notes]
-    for (const commit of commits) this.recorder.committed(commit, [fullName(dataset)])
-    if (taken.held) return heldResult(fullName(dataset), taken.held)
-    const set = quarantine(taken.state, taken)
-    const warnings = [...(taken.warnings ?? []), ...quarantineWarnings(set)]
-    const warned = { ...(warnings.length > 0 ? { sourceWarnings: warnings } : {}), ...set }
-    if (taken.files === 0)
-      return {
-        outcome: 'unchanged',
-        reason: notes.join(', ') || 'nothing could be read',
-        ...warned,
-      }
-    const records = broken === 1 ? '1 record' : `${thousands(broken)} records`
-    const split = broken > 0 ? [`${records} could not be split into columns`] : []
-    return { rows, bytes, files: taken.files, notes: [...notes, ...split], ...warned }
+    for (const commit of taken.commits) this.recorder.committed(commit, [fullName(dataset)])
+    return { result: resultOf(fullName(dataset), taken, notes), state: taken.state }
   }
+}
+
+/** What is told of a source that was read. */
+function resultOf(name: string, taken: Intake, found: readonly string[]): Partial<StepResult> {
+  const { rows, broken, bytes } = taken
+  const notes = [...found, ...taken.notes]
+  if (taken.held) return heldResult(name, taken.held)
+  const set = quarantineResult(name, taken.state, taken.setAside ?? [])
+  const warnings = [...(taken.warnings ?? []), ...quarantineWarnings(set)]
+  const warned = { ...(warnings.length > 0 ? { sourceWarnings: warnings } : {}), ...set }
+  if (taken.files === 0)
+    return {
+      outcome: 'unchanged',
+      reason: notes.join(', ') || 'nothing could be read',
+      ...warned,
+    }
+  const records = broken === 1 ? '1 record' : `${thousands(broken)} records`
+  const split = broken > 0 ? [`${records} could not be split into columns`] : []
+  return { rows, bytes, files: taken.files, notes: [...notes, ...split], ...warned }
 }

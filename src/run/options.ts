@@ -1,4 +1,4 @@
-import type { Gold } from '../define/model.js'
+import type { Gold, Silver } from '../define/model.js'
 import type { Engine } from '../engine/engine.js'
 import type { Portable } from '../gold/portable.js'
 import type { TableState } from '../log/commit.js'
@@ -75,6 +75,11 @@ export interface RunOptions {
   javascript?: JavaScript
   /** Who carries steps of silver and gold out; this process when nobody is named. */
   worker?: StepWorker
+  /**
+   * Whether it carries the steps of a dataset out elsewhere than in this process and its engine:
+   * those of silver then begin while other sources are still being read.
+   */
+  elsewhere?: ((dataset: Silver | Gold) => boolean) | undefined
   /** For which gold datasets SQL of another engine is written, which must give the same. */
   portable?: ((dataset: Gold) => Portable | undefined) | undefined
   /** Steps of silver and gold that are under way at the same time; one a processor. */

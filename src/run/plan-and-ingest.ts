@@ -3,6 +3,8 @@ import type { LakeState } from '../log/commit.js'
 import type { Plan } from '../plan/plan.js'
 import { Externals } from '../step/external/externals.js'
 import { bindOn, newSql, stillWanted } from './bind/bind-new.js'
+import type { BuildPhase } from './build.js'
+import { EarlyStages } from './early/early-stages.js'
 import { IntakePhase } from './ingest.js'
 import type { RunOptions } from './options.js'
 import { prepare } from './prepare.js'
@@ -18,6 +20,7 @@ interface RunParts {
   options: RunOptions
   steps: Steps
   recorder: RunRecorder
+  phase: BuildPhase
 }
 
 /**
@@ -28,7 +31,7 @@ interface RunParts {
  * anything is built.
  */
 export async function planAndIngest(
-  { shared, datasets, options, steps, recorder }: RunParts,
+  { shared, datasets, options, steps, recorder, phase }: RunParts,
   begun: LakeState,
 ): Promise<Plan & { base: LakeState; externals: Externals }> {
   const context = contextOn(shared, begun, options)
@@ -56,7 +59,13 @@ export async function planAndIngest(
       ),
   })
   const { stages, expire, left } = prepared
-  const base = await new IntakePhase(prepared, sources, steps, recorder).run(context, begun)
+  const early = new EarlyStages(prepared, options, (stage, on) =>
+    phase.begin(stage, contextOn(shared, on, options), on, Externals.none),
+  )
+  const base = await new IntakePhase(prepared, sources, { steps, recorder }, early.onRead).run(
+    context,
+    begun,
+  )
   // Other engines may have written meanwhile: what is built is of one state.
   const externals =
     base.external === begun.external

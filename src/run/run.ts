@@ -45,17 +45,18 @@ export class Run {
   async execute(begun: LakeState): Promise<RunRecord> {
     const { datasets, options, steps, recorder, shared } = this
     recorder.start(datasets, begun.number)
+    const phase = new BuildPhase(options, steps, recorder)
     try {
       const { stages, expire, base, externals } = await planAndIngest(
-        { shared, datasets, options, steps, recorder },
+        { shared, datasets, options, steps, recorder, phase },
         begun,
       )
       const { engine, storage } = shared
       if (options.ownEngine) await engine.confine([storage.url])
-      const phase = new BuildPhase({ stages, externals }, options, steps, recorder)
-      const built = await phase.run(contextOn(shared, base, options, externals))
+      const context = contextOn(shared, base, options, externals)
+      const { built, since } = await phase.run(stages, context, base, externals)
       try {
-        await publish(shared, steps, recorder, base, built)
+        await publish(shared, steps, recorder, since, built)
       } finally {
         await keepRejected(shared, recorder.rejected, base, built)
       }
@@ -63,6 +64,8 @@ export class Run {
       await expireBatches(shared, expire, recorder, this.now)
     } catch (error) {
       recorder.failure = describeError(error)
+    } finally {
+      await phase.settled()
     }
     // A record that can't be kept is told, but it is no reason to hide what happened.
     await recorder.keepRecord().catch((error) => {

@@ -1,4 +1,5 @@
 import type { Lake } from '../define/lake.js'
+import type { AnyDataset } from '../define/model.js'
 import type { Engine } from '../engine/engine.js'
 import type { CommitLog } from '../log/log.js'
 import type { ScheduleEvent } from '../schedule/scheduler.js'
@@ -28,6 +29,8 @@ export interface DaemonOptions {
   javascript: JavaScript
   /** Who carries out steps of silver and gold, where not all are this process's. */
   worker?: StepWorker
+  /** For which datasets that is so. */
+  elsewhere?: (dataset: AnyDataset) => boolean
   /** Steps of a run that are under way at the same time. */
   stepsAtOnce?: number
   /** Reads objects at which processes ended in processes of their own. */

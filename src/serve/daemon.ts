@@ -153,7 +153,7 @@ export class Daemon {
     datasets: readonly AnyDataset[],
     options: Partial<RunOptions>,
   ): Promise<RunRecord> {
-    const { lake, storage, javascript, tryApart, worker, stepsAtOnce } = this.options
+    const { lake, storage, javascript, tryApart, worker, stepsAtOnce, elsewhere } = this.options
     await this.refuseOther()
     return this.engines.use((engine) =>
       runLake(lake, {
@@ -164,6 +164,7 @@ export class Daemon {
         ...(tryApart ? { tryApart } : {}),
         ...(worker ? { worker } : {}),
         ...(stepsAtOnce ? { stepsAtOnce } : {}),
+        ...(elsewhere ? { elsewhere } : {}),
         leftBehind: this.leftBehind,
         select: datasets.map(fullName),
         ...options,

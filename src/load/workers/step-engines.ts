@@ -8,6 +8,7 @@ import {
   type WorkersEngine,
 } from '../../define/engines/step-engine.js'
 import type { Lake } from '../../define/lake.js'
+import type { AnyDataset } from '../../define/model.js'
 import { engineVersion } from '../../engine/open.js'
 import { Processes } from '../../engine/workers/processes.js'
 import type { Hello } from '../../engine/workers/protocol.js'
@@ -94,6 +95,12 @@ export class StepEngines implements AsyncDisposable {
     this.trinos = new TrinoSteps(openRoom)
     const slots = enginesOf(lake, instead).map((one) => slotsOf(one, availableParallelism()))
     this.atOnce = Math.max(availableParallelism(), ...slots, processesOf(lake, instead))
+  }
+
+  /** Whether steps of a dataset are carried out by workers. */
+  readonly elsewhere = (dataset: AnyDataset): boolean => {
+    const { lake, instead } = this.options
+    return ['workers', 'spark'].includes(engineOf(dataset, lake, instead).engine)
   }
 
   readonly carryOut: StepWorker = async (resources, dataset, task) => {

@@ -96,5 +96,6 @@ function principalNamed({ access }: Lake, name: string): Principal {
 export function workerOptions(command: Command, lake: Lake, engines: StepEngines | undefined) {
   if (!engines) return {}
   const portable = portableOn(lake, askedEngine(command, lake))
-  return { worker: engines.carryOut, stepsAtOnce: engines.atOnce, portable }
+  const { carryOut: worker, atOnce: stepsAtOnce, elsewhere } = engines
+  return { worker, stepsAtOnce, elsewhere, portable }
 }
