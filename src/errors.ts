@@ -7,6 +7,7 @@
  * - `quality`: data broke a rule of severity `fail`
  * - `query`: a query is refused or fails
  * - `limit`: a query needs more than it may use: memory, time, disk, rows
+ * - `export`: a warehouse can't be loaded, or has what an export may not touch
  * - `conflict`: somebody else changed what this commit writes
  * - `storage`, `engine`: the parts below refused
  * - `corrupt`: what lies in storage is not what the log says
@@ -20,6 +21,7 @@ export type ErrorKind =
   | 'quality'
   | 'query'
   | 'limit'
+  | 'export'
   | 'conflict'
   | 'storage'
   | 'engine'

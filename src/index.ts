@@ -2,6 +2,13 @@ import type { Lake } from './define/lake.js'
 import type { OpenLake, OpenOptions } from './query/open.js'
 
 export { z } from 'zod'
+export {
+  type DatabaseServer,
+  type TableExport,
+  type Warehouse,
+  type WarehouseOptions,
+  warehouse,
+} from './define/export/warehouse.js'
 export * from './define/index.js'
 export {
   DefinitionError,

@@ -83,6 +83,11 @@ export const commands: [name: string, load: () => Promise<CommandModule>, summar
     () => import('./commands/read/profile.js'),
     'show statistics of the columns of a dataset',
   ],
+  [
+    'export',
+    () => import('./commands/build/export.js'),
+    'bring the tables of warehouses up to date with the lake',
+  ],
   ['replay', () => import('./commands/build/replay.js'), 'validate discarded rows again'],
   [
     'quarantine',

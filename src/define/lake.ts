@@ -5,6 +5,9 @@ import type { Alert } from './alert.js'
 import { callSite } from './call-site.js'
 import { fullName } from './dataset.js'
 import type { StepEngine } from './engines/step-engine.js'
+import type { Warehouse } from './export/target.js'
+import { warehouses } from './export/warehouse.js'
+import { warehouseProblems } from './export/warehouse-problems.js'
 import { checkedAgainst, inputsOf, isBuilt, viewsOf } from './inputs.js'
 import { type QueryLimits, queryLimits, type StepLimits, stepLimits } from './limits.js'
 import type { AnyDataset, AnyInput, External } from './model.js'
@@ -51,6 +54,11 @@ export interface LakeOptions {
    * machine. Default: the run's own process. It changes no table.
    */
   engine?: StepEngine
+  /**
+   * Tables that other databases have as well, kept up to date after each run and by `moraine
+   * export`.
+   */
+  exports?: readonly Warehouse[]
 }
 
 const lakeOptions: OptionList<LakeOptions> = {
@@ -73,6 +81,7 @@ const lakeOptions: OptionList<LakeOptions> = {
     advise: () => "Write [principal('analysts', { token: secret('env:TOKEN'), read: ['gold.*'] })]",
   },
   engine,
+  exports: warehouses,
 }
 
 /** A checked definition. `datasets` holds inputs before those that read them. */
@@ -93,6 +102,7 @@ export interface Lake {
   readonly access: readonly Principal[] | undefined
   /** What runs steps of datasets that say nothing else. */
   readonly engine: StepEngine | undefined
+  readonly exports: readonly Warehouse[]
   readonly place: SourceLocation | undefined
 }
 
@@ -124,6 +134,7 @@ export function defineLake(options: LakeOptions): Lake {
     ...duplicates(ordered),
     ...ordered.flatMap((one) => (isBuilt(one) ? problemsOf(one) : externalProblems(one))),
     ...accessProblems(access ?? [], ordered.filter(isBuilt)),
+    ...warehouseProblems(good.exports ?? [], ordered),
     ...takeMistakes(),
   )
   if (problems.length > 0) throw new DefinitionError(inOrderOfPlace(problems))
@@ -141,6 +152,7 @@ export function defineLake(options: LakeOptions): Lake {
     quarantineAfter,
     access,
     engine: good.engine,
+    exports: good.exports ?? [],
     place,
   }
 }

@@ -160,10 +160,10 @@ export type DatabaseKind = 'postgres' | 'mysql' | 'sqlserver'
  */
 export interface Connection {
   /**
-   * `postgres://user:password@host:5432/database`; `undefined` when the environment does not have
-   * it.
+   * `postgres://user:password@host:5432/database`, or `secret('env:SHOP_URL')`; `undefined` when
+   * the environment does not have it.
    */
-  readonly url?: string | undefined
+  readonly url?: Secret | undefined
   readonly host?: string
   readonly port?: number
   readonly user?: string
@@ -182,6 +182,9 @@ export interface Connection {
    */
   readonly concurrency?: number
 }
+
+/** The same once its secret URL is known. */
+export type OpenConnection = Omit<Connection, 'url'> & { readonly url?: string | undefined }
 
 export interface TlsOptions {
   /** Certificate of the authority, in PEM. */

@@ -6,6 +6,7 @@ import type { JsFunction } from '../quality/functions.js'
 import type { KnownColumns } from '../quality/known.js'
 import type { Dialect } from '../sql/dialect.js'
 import type { ObjectAccess } from '../storage/staging.js'
+import type { ExportIO } from './export-io.js'
 
 /**
  * A value as programs see it: bigint, decimals as text, dates and timestamps as ISO texts with
@@ -247,6 +248,7 @@ export interface Session {
    */
   readonly files: FileEngine
   readonly parser: Parser
+  readonly exports: ExportIO
   readonly dialect: Dialect
   /** Runs a statement that has no result. */
   run(sql: string): Promise<void>

@@ -2,6 +2,7 @@ import type { Lake } from '../define/lake.js'
 import type { Engine } from '../engine/engine.js'
 import { type EngineOptions, openEngine } from '../engine/open.js'
 import { CommitLog } from '../log/log.js'
+import { machineMemory } from '../process/memory.js'
 import type { RunOptions } from '../run/options.js'
 import { variable } from '../settings.js'
 import type { RunRecord } from '../step/events.js'
@@ -42,10 +43,17 @@ export class Lakehouse<S extends Storage = Storage> {
     return openEngine({ extensions, ...options, staging: this.staging })
   }
 
-  /** Brings the lake up to date; see `runLake`. */
+  /** Brings the lake up to date, and what it exports; see `runLake`. */
   async run(lake: Lake, options: Omit<RunOptions, 'storage' | 'log'>): Promise<RunRecord> {
     const { runLake } = await import('../run/execute.js')
     const { storage, log, now } = this
-    return runLake(lake, { now, ...options, storage, log })
+    const record = await runLake(lake, { now, ...options, storage, log })
+    if (lake.exports.length === 0) return record
+    const { exportAfterRun } = await import('../export/export-lake.js')
+    const startEngine = () => this.startEngine({ memory: exportMemory() })
+    return exportAfterRun({ lake, storage, log, startEngine }, record, options.onEvent)
   }
 }
+
+/** Bytes for the engine of an export, which streams: beside the run's own. */
+const exportMemory = () => Math.max(512 * 2 ** 20, Math.floor(machineMemory() * 0.15))

@@ -118,7 +118,7 @@ export class Scheduler {
   private readonly runs = new Set<Promise<void>>()
   private paused = new Set<string>()
   /** Jobs that read a database now, by what tells it from others. */
-  private readonly reading = new Map<string, number>()
+  private readonly reading = new Map<unknown, number>()
   private versions: LakeState | undefined
   private askedVersions = 0
   private lookedAround = Number.NEGATIVE_INFINITY
@@ -399,8 +399,8 @@ export class Scheduler {
 }
 
 /** The databases that a job reads, and how many jobs may at the same time. */
-function sourcesOf({ datasets }: Job): { key: string; limit: number }[] {
-  const found = new Map<string, number>()
+function sourcesOf({ datasets }: Job): { key: unknown; limit: number }[] {
+  const found = new Map<unknown, number>()
   for (const dataset of datasets) {
     if (dataset.tier !== 'bronze') continue
     const source = dataset.from.kind === 'inbox' ? dataset.from.feed : dataset.from

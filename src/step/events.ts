@@ -1,3 +1,4 @@
+import type { ExportResult } from '../define/export/exported.js'
 import type { Problem } from '../errors.js'
 import type { RowCounts } from '../log/commit.js'
 import type { BuildDecision } from '../plan/decision.js'
@@ -91,6 +92,8 @@ export type RunEvent =
   | { type: 'step-finished'; result: StepResult }
   | { type: 'committed'; commit: number; datasets: string[] }
   | { type: 'run-finished'; record: RunRecord }
+  /** A table of a warehouse, after the run. */
+  | { type: 'exported'; result: ExportResult }
 
 /** The record of a run, kept in storage under `_moraine/runs/`. */
 export interface RunRecord {
@@ -105,6 +108,8 @@ export interface RunRecord {
   commits: number[]
   /** Tables that were built but not published; `moraine query --run ID` reads them. */
   rejected?: string[]
+  /** What became of exports after the run; the record that is kept in storage has none. */
+  exports?: ExportResult[]
   error?: {
     kind: string
     message: string

@@ -1,5 +1,6 @@
 import type { RunEvent, StepResult } from '../../step/events.js'
 import colors from './colors.js'
+import { exportLines } from './exports.js'
 import { count, duration } from './format.js'
 import type { RunView } from './plain.js'
 import { closing, stepLine } from './summary.js'
@@ -45,6 +46,9 @@ export class LiveView implements RunView {
       case 'run-finished':
         this.close()
         show(`${closing(event.record)}\n`)
+        break
+      case 'exported':
+        show(`${exportLines(event.result).join('\n')}\n`)
     }
   }
 

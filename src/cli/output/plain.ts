@@ -1,4 +1,5 @@
 import type { RunEvent } from '../../step/events.js'
+import { exportLines } from './exports.js'
 import { closing, stepLine } from './summary.js'
 import { show } from './terminal.js'
 
@@ -21,6 +22,7 @@ export class PlainView implements RunView {
       this.width = Math.max(0, ...event.datasets.map(({ name }) => name.length))
     if (event.type === 'step-finished') this.line(stepLine(event.result, this.width))
     if (event.type === 'run-finished') this.line(closing(event.record))
+    if (event.type === 'exported') for (const line of exportLines(event.result)) this.line(line)
   }
 
   waiting(text: string | undefined): void {

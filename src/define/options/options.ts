@@ -175,7 +175,10 @@ function missingOption(call: string, name: string, expected: Expected, said: boo
 }
 
 /** What builders give is no list of options. */
-const builtKinds = ['sql', 'dataset', 'lake', 'files', 'database', 'http', 'ingest', 'inbox']
+const builtKinds = [
+  ...['sql', 'dataset', 'lake', 'files', 'database', 'http', 'ingest', 'inbox'],
+  ...['server', 'warehouse'],
+]
 
 function isPlain(value: unknown): value is Record<string, unknown> {
   if (typeof value !== 'object' || value === null || Array.isArray(value)) return false

@@ -10,6 +10,7 @@ import type {
 } from '../engine.js'
 import { duckdbDialect } from './dialect/dialect.js'
 import { BIGINT, DuckDBDataChunk, type DuckDBInstance, VARCHAR } from './driver.js'
+import { DuckDBExports } from './export/export.js'
 import { DuckDBFiles } from './files/files.js'
 import type { Life } from './lives.js'
 import { DuckDBParser } from './parser.js'
@@ -25,6 +26,7 @@ export class DuckDBSession implements Session {
   readonly tables: DuckDBTables
   readonly files: DuckDBFiles
   readonly parser: DuckDBParser
+  readonly exports: DuckDBExports
   readonly dialect = duckdbDialect
   private readonly statements: Statements
   private relations = 0
@@ -37,6 +39,7 @@ export class DuckDBSession implements Session {
     this.tables = new DuckDBTables(this.statements)
     this.files = new DuckDBFiles(this.statements)
     this.parser = new DuckDBParser(this.statements)
+    this.exports = new DuckDBExports(this.statements)
   }
 
   goOn(life: Life): void {

@@ -1,4 +1,4 @@
-import type { Connection, DatabaseSource } from '../../define/source.js'
+import type { DatabaseSource, OpenConnection } from '../../define/source.js'
 import type { MoraineError, SourceLocation } from '../../errors.js'
 import { amongKeys, censusOf, censusSql, relationOf, whereOf, windowOf } from './conditions.js'
 import { type SourceDialect, type SourceSession, tableOf } from './dialect.js'
@@ -22,7 +22,7 @@ import type {
 /** @param sources what will be read: counters are looked at before the snapshot is taken. */
 export async function openReader(
   dialect: SourceDialect,
-  connection: Connection,
+  connection: OpenConnection,
   sources: readonly DatabaseSource[],
   place?: SourceLocation,
 ): Promise<Reader> {

@@ -1,4 +1,4 @@
-import type { Connection, DatabaseSource } from '../../define/source.js'
+import type { DatabaseSource, OpenConnection } from '../../define/source.js'
 import type { Extracted, Horizon, Range, Remote, RemoteColumn, Window } from './reader.js'
 
 /**
@@ -37,7 +37,7 @@ export interface SourceDialect {
   /** What is noted where the open transactions of others can't be seen. */
   readonly blind: string
   /** Loads the client library, and settles what is to be connected to. */
-  prepare(connection: Connection): Promise<SourceSession>
+  prepare(connection: OpenConnection): Promise<SourceSession>
 }
 
 /** What values of a type of times show. */

@@ -1,4 +1,4 @@
-import type { Connection } from '../../define/source.js'
+import type { OpenConnection } from '../../define/source.js'
 import { MoraineError, messageOf, type SourceLocation } from '../../errors.js'
 import { OwnSecrets, shownUrl } from '../../secrets.js'
 
@@ -109,7 +109,7 @@ function hidden(text: string, secrets: readonly string[]): string {
  * The secrets in a connection's settings, as they may appear in texts: also of a URL that can't be
  * parsed.
  */
-export function secretsOf({ url, password }: Connection): string[] {
+export function secretsOf({ url, password }: OpenConnection): string[] {
   const [, whole = url ?? ''] = /^\w[\w+.-]*:\/\/(.*)$/s.exec(url ?? '') ?? []
   // A password may hold what ends one in a URL that is well formed: all ends are tried.
   const ends = [...whole.matchAll(/@/g)].map(({ index }) =>
@@ -133,7 +133,7 @@ function decoded(text: string): string {
 }
 
 /** Where a database is, for messages: its kind, host and name, nothing else. */
-export function placeOf(kind: string, { url, host, port, database }: Connection): string {
+export function placeOf(kind: string, { url, host, port, database }: OpenConnection): string {
   let from: { host?: string; path?: string } = {}
   try {
     const parsed = new URL(url ?? '')
@@ -149,9 +149,9 @@ export function placeOf(kind: string, { url, host, port, database }: Connection)
 /** The settings, once it is sure that there are any. */
 export function checkedConnection(
   kind: string,
-  connection: Connection,
+  connection: OpenConnection,
   place?: SourceLocation | undefined,
-): Connection {
+): OpenConnection {
   const { url } = connection
   if (url && /^\w+:\/\//.test(url) && !URL.canParse(url))
     throw new MoraineError('source', `The URL of the ${kind} database can't be read`, {

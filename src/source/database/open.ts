@@ -3,13 +3,14 @@ import type { DatabaseKind, DatabaseSource } from '../../define/source.js'
 import { openReader } from './database-reader.js'
 import type { SourceDialect } from './dialect.js'
 import type { Reader } from './reader.js'
+import { settled } from './settled.js'
 
 /**
  * The databases of one run: each is opened once, so that all of its tables are read from one
  * snapshot.
  */
 export class Databases implements AsyncDisposable {
-  private readonly readers = new Map<string, Promise<Reader>>()
+  private readonly readers = new Map<unknown, Promise<Reader>>()
 
   private constructor(private readonly sources: readonly DatabaseSource[]) {}
 
@@ -50,9 +51,10 @@ export class Databases implements AsyncDisposable {
   }
 }
 
-/** What tells one database from another. */
-export function keyOf({ database, connection }: DatabaseSource): string {
+/** What tells one database from another: where its address is secret, who was told of it. */
+export function keyOf({ database, connection }: DatabaseSource): unknown {
   const { password, ...rest } = connection
+  if (typeof rest.url === 'function') return connection
   return JSON.stringify([database, rest, typeof password === 'string' ? password : null])
 }
 
@@ -66,5 +68,5 @@ async function open(
   { database, connection, place }: DatabaseSource,
   sources: readonly DatabaseSource[],
 ): Promise<Reader> {
-  return openReader(await dialects[database](), connection, sources, place)
+  return openReader(await dialects[database](), await settled(connection), sources, place)
 }

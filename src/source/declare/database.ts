@@ -72,7 +72,7 @@ const tableOptions: OptionList<TableOptions<string>> = {
 }
 
 const connectionOptions: OptionList<Connection> = {
-  url: text,
+  url: secretText,
   host: text,
   port: number,
   user: text,
@@ -82,8 +82,11 @@ const connectionOptions: OptionList<Connection> = {
   concurrency: number,
 }
 
-/** A database as a source of datasets. */
+/** A database: a source of datasets, or where `warehouse(…)` puts tables. */
 export interface Database {
+  readonly kind: 'server'
+  readonly database: DatabaseKind
+  readonly connection: Connection
   /** Rows of a table or a view. */
   table<const C extends string = string>(name: string, options?: TableOptions<C>): DatabaseSource<C>
   /** Rows of a query. */
@@ -154,6 +157,9 @@ function databaseOf(database: DatabaseKind, given: string | Connection): Databas
     }
   }
   return {
+    kind: 'server',
+    database,
+    connection,
     table: (table, options = {}) => {
       const good = checkedArguments('.table(…)', { table }, { table: text })
       return source(`.table('${table}')`, { table: good.table ?? '' }, options)

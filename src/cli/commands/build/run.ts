@@ -163,6 +163,8 @@ async function isMeant(
   return confirm(`${what}\n${question}`, process.stdin, process.stdout)
 }
 
+const isFailed = ({ outcome }: { outcome: string }) => outcome === 'failed'
+
 export async function run(command: Command): Promise<number> {
   const abort = abortController()
   const { engine, project } = await open(command, { total: PATIENT, signal: abort.signal })
@@ -221,7 +223,7 @@ export async function run(command: Command): Promise<number> {
     const problem = await lineage?.close()
     if (problem) show(`! ${problem}\n`, process.stderr)
     if (json) print(toJson(record, 2))
-    if (record.outcome === 'done') return 0
+    if (record.outcome === 'done') return record.exports?.some(isFailed) ? 1 : 0
     return record.error?.kind === 'definition' ? 2 : 1
   } finally {
     view?.close()

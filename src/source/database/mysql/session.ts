@@ -1,6 +1,6 @@
 import { setTimeout as sleep } from 'node:timers/promises'
 import type { Connection as Client, ConnectionOptions, FieldPacket } from 'mysql2'
-import type { Connection } from '../../../define/source.js'
+import type { OpenConnection } from '../../../define/source.js'
 import { importPeer } from '../../../peers.js'
 import type { Ends, OpenTransactions, Rows, Snapshot, SourceSession } from '../dialect.js'
 import { given, placeOf, secretsOf } from '../failures.js'
@@ -28,7 +28,7 @@ const OPEN = `SELECT CAST(UNIX_TIMESTAMP(min(trx_started)) * 1e6 AS SIGNED) FROM
  */
 const FRESH = 120
 
-export async function prepare(connection: Connection): Promise<SourceSession> {
+export async function prepare(connection: OpenConnection): Promise<SourceSession> {
   const mysql = (await importPeer('mysql2')).default
   const { url, host, port, user, database, password, tls } = connection
   const secret = typeof password === 'function' ? await password() : password

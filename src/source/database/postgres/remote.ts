@@ -1,4 +1,4 @@
-import type { Connection } from '../../../define/source.js'
+import type { OpenConnection } from '../../../define/source.js'
 import { literal } from '../conditions.js'
 import type { RemoteColumn } from '../reader.js'
 
@@ -16,7 +16,7 @@ const TEXTS = /^(text|character varying)\b(?!.*\[)/
  * elsewhere.
  */
 export function remoteConnection(
-  { url, host, port, user, database, tls }: Connection,
+  { url, host, port, user, database, tls }: OpenConnection,
   password: string,
 ): Readonly<Record<string, string>> | undefined {
   if (tls) return undefined

@@ -1,6 +1,6 @@
 import type { Readable } from 'node:stream'
 import type { Client, ClientConfig, QueryArrayResult } from 'pg'
-import type { Connection } from '../../../define/source.js'
+import type { OpenConnection } from '../../../define/source.js'
 import { importPeer } from '../../../peers.js'
 import { closing } from '../closing.js'
 import { literal, relationOf, whereOf } from '../conditions.js'
@@ -63,7 +63,7 @@ interface Access {
   secrets: readonly string[]
 }
 
-export async function prepare(connection: Connection): Promise<SourceSession> {
+export async function prepare(connection: OpenConnection): Promise<SourceSession> {
   const pg = (await importPeer('pg')).default
   const { to } = await importPeer('pg-copy-streams')
   const { url, host, port, user, database, password, tls } = connection

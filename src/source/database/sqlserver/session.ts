@@ -1,5 +1,5 @@
 import type { config as Config, ConnectionPool, Request, Transaction } from 'mssql'
-import type { Connection } from '../../../define/source.js'
+import type { OpenConnection } from '../../../define/source.js'
 import { importPeer } from '../../../peers.js'
 import { closing } from '../closing.js'
 import { literal } from '../conditions.js'
@@ -32,7 +32,7 @@ const OPEN = `
 const MOVING =
   'the database has no snapshot isolation, so its tables are read one after the other (ALTER DATABASE … SET ALLOW_SNAPSHOT_ISOLATION ON)'
 
-export async function prepare(asked: Connection): Promise<SourceSession> {
+export async function prepare(asked: OpenConnection): Promise<SourceSession> {
   const sql = (await importPeer('mssql')).default
   const { connection, encrypt } = settingsOf(asked, (text) =>
     sql.ConnectionPool.parseConnectionString(text),
@@ -52,7 +52,7 @@ export async function prepare(asked: Connection): Promise<SourceSession> {
 }
 
 function configOf(
-  { host = '', port, user, database }: Connection,
+  { host = '', port, user, database }: OpenConnection,
   password: string | undefined,
   encrypt: Encryption,
 ): Config {

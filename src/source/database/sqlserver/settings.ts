@@ -1,4 +1,4 @@
-import type { Connection } from '../../../define/source.js'
+import type { OpenConnection } from '../../../define/source.js'
 import { MoraineError } from '../../../errors.js'
 
 /** What is asked for of encryption. */
@@ -14,9 +14,9 @@ export interface Encryption {
  * A URL or a connection string (`Server=…;Database=…`) as fields, and what they say of encryption.
  */
 export function settingsOf(
-  given: Connection,
+  given: OpenConnection,
   parse: (text: string) => any,
-): { connection: Connection; encrypt: Encryption } {
+): { connection: OpenConnection; encrypt: Encryption } {
   const { url, tls, ...fields } = given
   const isUrl = /^\w+:\/\//.test(url ?? '')
   const asked = url === undefined ? {} : isUrl ? fieldsOfUrl(url) : fieldsOfText(() => parse(url))
@@ -32,7 +32,7 @@ export function settingsOf(
   return { connection, encrypt: { ask: encrypt, must: true, verify: !trust } }
 }
 
-interface Named extends Connection {
+interface Named extends OpenConnection {
   encrypt?: boolean | 'strict'
   trust?: boolean
 }

@@ -1,0 +1,39 @@
+import type { ExportResult } from '../../define/export/exported.js'
+import colors from './colors.js'
+import { count, duration, plural } from './format.js'
+
+const marks: Readonly<Record<ExportResult['outcome'], string>> = {
+  exported: colors.green('✔'),
+  unchanged: colors.dim('·'),
+  failed: colors.red('✖'),
+  empty: colors.yellow('⊘'),
+  planned: colors.cyan('→'),
+}
+
+/** What became of one table of a warehouse, for people. */
+export function exportLines(result: ExportResult): string[] {
+  const { warehouse, table, dataset, outcome, error } = result
+  const head = `${marks[outcome]} ${dataset} → ${warehouse}: ${table}  `
+  if (outcome === 'failed')
+    return [
+      `${head}${colors.red('failed')}`,
+      `  ${error?.message ?? result.reason}`,
+      ...(error?.hint ? [`  ${colors.cyan('→')} ${error.hint}`] : []),
+    ]
+  if (outcome === 'exported') return [`${head}${exportedText(result)}`]
+  const text = outcome === 'planned' ? plannedText(result) : result.reason
+  return [outcome === 'unchanged' ? colors.dim(`${head}${text}`) : `${head}${text}`]
+}
+
+function exportedText({ mode, written = 0, rows = 0, seconds, commit, reason }: ExportResult) {
+  const what =
+    mode === 'changes'
+      ? `${plural(written, 'row')} written of ${count(rows)}`
+      : `${plural(rows, 'row')} (${reason})`
+  return `${what}, as of commit ${commit}, compared, ${duration(seconds)}`
+}
+
+function plannedText({ mode, rows, reason }: ExportResult): string {
+  const what = mode === 'changes' ? 'what changed' : plural(rows ?? 0, 'row')
+  return `would write ${what}: ${reason}`
+}

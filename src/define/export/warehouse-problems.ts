@@ -1,0 +1,113 @@
+import type { Problem } from '../../errors.js'
+import { fullName } from '../dataset.js'
+import type { AnyInput } from '../model.js'
+import { isBroken } from '../problems/mistakes.js'
+import type { ExportTable, Warehouse } from './target.js'
+
+/** The record of what was loaded stands in a table of this name, beside those that were. */
+export const RECORDS = '_moraine_exports'
+
+/** Longest name of a table that all targets take: PostgreSQL cuts longer ones. */
+const LONGEST = 63
+/** What stands beside a table while it is loaded has its name and some characters more. */
+const BESIDE = 15
+
+/** What is wrong with the exports of a lake. */
+export function warehouseProblems(
+  all: readonly Warehouse[],
+  datasets: readonly AnyInput[],
+): Problem[] {
+  const sound = all.filter((one) => !isBroken(one))
+  const names = new Map<string, Warehouse>()
+  return sound.flatMap((one) => {
+    const first = names.get(one.name)
+    names.set(one.name, first ?? one)
+    const twice = first && {
+      message: `Two warehouses are named '${one.name}'`,
+      hint: "Give each a name of its own: warehouse(…, { name: 'reporting', … })",
+      place: one.place,
+    }
+    return [...(twice ? [twice] : []), ...problemsOf(one, datasets)]
+  })
+}
+
+function problemsOf(one: Warehouse, datasets: readonly AnyInput[]): Problem[] {
+  const problems: Problem[] = []
+  const add = (message: string, near?: string, hint?: string) =>
+    problems.push({
+      message: `warehouse '${one.name}': ${message}`,
+      hint,
+      place: one.place && (near === undefined ? one.place : { ...one.place, near }),
+    })
+  if (!/^[a-z][a-z0-9_-]*$/.test(one.name))
+    add(
+      `the name '${one.name}' may contain only lower-case letters, digits, '_' and '-'`,
+      `'${one.name}'`,
+    )
+  if (one.tables.length === 0) add('tables is empty', 'tables', 'List the datasets to export.')
+  if (one.schema !== undefined) nameProblem('schema', one.schema, add)
+  if (one.schema !== undefined && one.target.kind === 'mysql')
+    add(
+      'MySQL has no schemas within a database',
+      'schema',
+      'Remove schema; name the database in the URL.',
+    )
+  const taken = new Map<string, ExportTable>()
+  for (const table of one.tables) {
+    if (table.dataset === undefined) continue
+    const name = fullName(table.dataset)
+    const other = taken.get(table.as.toLowerCase())
+    if (other)
+      add(
+        `${fullName(other.dataset)} and ${name} would both be the table '${table.as}'`,
+        'tables',
+        `Give one of them another name: { dataset: ${table.dataset.name}, as: '…' }`,
+      )
+    taken.set(table.as.toLowerCase(), table)
+    nameProblem('table', table.as, add)
+    for (const problem of tableProblems(table, datasets))
+      add(problem.message, 'tables', problem.hint)
+  }
+  return problems
+}
+
+function nameProblem(
+  what: string,
+  name: string,
+  add: (message: string, near?: string, hint?: string) => void,
+): void {
+  if (!/^[A-Za-z_][A-Za-z0-9_]*$/.test(name) || name.length > LONGEST - BESIDE)
+    add(
+      `'${name}' is not a name for a ${what}: letters, digits and '_', at most ${LONGEST - BESIDE}`,
+      `'${name}'`,
+    )
+  else if (name.toLowerCase().startsWith('_moraine'))
+    add(`names that begin with _moraine are Moraine's own`, `'${name}'`, 'Choose another name.')
+}
+
+function tableProblems({ dataset }: ExportTable, datasets: readonly AnyInput[]) {
+  const name = fullName(dataset)
+  const tier: string = dataset.tier
+  if (tier !== 'silver' && tier !== 'gold')
+    return [
+      {
+        message: `${name} is neither silver nor gold`,
+        hint: 'Export a dataset that is validated.',
+      },
+    ]
+  if (dataset.tier === 'gold' && dataset.view)
+    return [
+      {
+        message: `${name} is a view and has no rows of its own`,
+        hint: 'Remove view: true from it, or export the tables that it reads.',
+      },
+    ]
+  if (!datasets.includes(dataset))
+    return [
+      {
+        message: `${name} is not part of this lake`,
+        hint: 'Add it to datasets of defineLake.',
+      },
+    ]
+  return []
+}

@@ -1,0 +1,28 @@
+import type { Field } from '../../../define/types/column-type.js'
+import type { CellFormat, ExportIO, Figures } from '../../export-io.js'
+import type { Statements } from '../statements.js'
+import { copyCsvSql } from './cells.js'
+import { figuresSql } from './figures.js'
+
+/** Hands rows over to other programs. */
+export class DuckDBExports implements ExportIO {
+  constructor(private readonly statements: Statements) {}
+
+  csv(sql: string, columns: readonly Field[], path: string, format: CellFormat): Promise<void> {
+    return this.statements.run(copyCsvSql(sql, columns, path, format))
+  }
+
+  async figures(sql: string, columns: readonly Field[]): Promise<Figures> {
+    const [row = {}] = await this.statements.rows(figuresSql(sql, columns))
+    return {
+      rows: BigInt(row.f0 as bigint),
+      columns: columns.map((_, i) => {
+        const sum = row[`f${2 * i + 2}`]
+        return {
+          values: BigInt(row[`f${2 * i + 1}`] as bigint),
+          sum: sum == null ? undefined : String(sum),
+        }
+      }),
+    }
+  }
+}

@@ -1,0 +1,37 @@
+import type { Field } from '../define/types/column-type.js'
+
+/** How values are written as texts for a program that reads them. */
+export interface CellFormat {
+  /** What stands for NULL, without quotes; texts always have quotes. */
+  nulls: string
+  booleans: readonly [no: string, yes: string]
+  /** What stands before the hexadecimal digits of bytes. */
+  bytes: string
+}
+
+/** What is counted of a column: values that are not NULL, and an exact sum where there is one. */
+export interface ColumnFigures {
+  values: bigint
+  /**
+   * Of numbers their sum, of booleans how many are true, of days and moments the sum of days or
+   * microseconds since 1970, of texts and bytes that of their lengths in bytes (UTF-8). `undefined`
+   * for doubles, whose sums depend on the order, and for lists and structs.
+   */
+  sum: string | undefined
+}
+
+export interface Figures {
+  rows: bigint
+  columns: readonly ColumnFigures[]
+}
+
+/** Hands rows over to other programs. */
+export interface ExportIO {
+  /**
+   * Writes the rows of a query as CSV (UTF-8, no header) into a file, or a named pipe that somebody
+   * reads meanwhile. Lists and structs are JSON, moments are in UTC.
+   */
+  csv(sql: string, columns: readonly Field[], path: string, format: CellFormat): Promise<void>
+  /** What is counted of the columns of a query. */
+  figures(sql: string, columns: readonly Field[]): Promise<Figures>
+}

@@ -1,0 +1,83 @@
+import type { Field } from '../define/types/column-type.js'
+import { MoraineError } from '../errors.js'
+import type { Found, TargetDialect } from './dialect.js'
+import { type LakeTable, metadataOf } from './lake-table.js'
+import { type ExportRecord, shapeOf } from './record.js'
+
+/** What an export does with a table, and why. */
+export type Decision =
+  | { action: 'none'; reason: string }
+  | { action: 'replace'; reason: string }
+  /** Only what changed since the version of the record. */
+  | { action: 'changes'; reason: string; by: readonly string[] }
+
+/** The comment of a table that an export made, by which it is known again. */
+export const commentOf = (dataset: string) => `Moraine: exported from ${dataset}`
+
+interface Seen {
+  lake: string
+  /** The table as people write it: `analytics.orders`. */
+  shown: string
+  now: LakeTable
+  record: ExportRecord | undefined
+  found: Found | undefined
+  full: boolean
+}
+
+/**
+ * What is to be done with one table.
+ *
+ * @throws MoraineError of kind `export` where a table of others is in the way.
+ */
+export function decide(seen: Seen): Decision {
+  const { now, record, found, full, shown } = seen
+  if (found) refuseOthers(seen, found)
+  if (!found && record) return { action: 'replace', reason: `${shown} is gone from the target` }
+  if (!record) return { action: 'replace', reason: 'first export' }
+  if (full) return { action: 'replace', reason: 'all rows, as asked for' }
+  if (JSON.stringify(record.columns) !== JSON.stringify(shapeOf(now.columns)))
+    return { action: 'replace', reason: 'its columns have changed' }
+  if ([metadataOf(now), ...now.sameRowsAs].includes(record.metadata))
+    return { action: 'none', reason: `it has the rows of commit ${record.commit}` }
+  const by = now.key.length > 0 ? now.key : now.by === undefined ? [] : [now.by]
+  if (by.length === 0)
+    return { action: 'replace', reason: `changed since commit ${record.commit}, and has no key` }
+  return { action: 'changes', reason: `changed since commit ${record.commit}`, by }
+}
+
+function refuseOthers({ lake, shown, now, record }: Seen, { comment }: Found): void {
+  const isOurs = comment?.startsWith('Moraine: exported from ') === true
+  if (!isOurs)
+    throw new MoraineError('export', `${shown} exists, and no export of Moraine has made it`, {
+      hint: record
+        ? `Its comment does not say '${commentOf(record.dataset)}' any more. Rename or drop it, or restore the comment.`
+        : `Nothing was changed. Rename it, or choose another name or schema in lake.ts: { dataset: …, as: 'other_name' }`,
+    })
+  if (record && record.lake !== lake)
+    throw new MoraineError('export', `${shown} is exported by the lake '${record.lake}'`, {
+      hint: 'Choose another name or schema in lake.ts, or drop the table if that lake is gone.',
+    })
+  if (record && record.dataset !== now.dataset)
+    throw new MoraineError('export', `${shown} is an export of ${record.dataset}`, {
+      hint: `Choose another name for ${now.dataset} in lake.ts, or drop the table if it is no longer needed.`,
+    })
+}
+
+/**
+ * Columns as the target declares them.
+ *
+ * @throws MoraineError of kind `export` where it can't hold one exactly.
+ */
+export function columnsFor(dialect: TargetDialect, dataset: string, columns: readonly Field[]) {
+  return columns.map((column) => {
+    const type = dialect.typeOf(column.type)
+    if (typeof type === 'string') return `${dialect.quote(column.name)} ${type}`
+    throw new MoraineError(
+      'export',
+      `${dataset}: column ${column.name} can't be exported: ${type.unfit}`,
+      {
+        hint: 'Nothing was changed. Cast the column in the query of a gold dataset, and export that.',
+      },
+    )
+  })
+}

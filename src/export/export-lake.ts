@@ -1,0 +1,107 @@
+import { fullName } from '../define/dataset.js'
+import type { ExportResult } from '../define/export/exported.js'
+import type { ExportTable, Warehouse } from '../define/export/target.js'
+import type { Lake } from '../define/lake.js'
+import { nearest } from '../define/nearest.js'
+import type { Engine } from '../engine/engine.js'
+import { MoraineError } from '../errors.js'
+import type { CommitLog } from '../log/log.js'
+import type { RunEvent, RunRecord } from '../step/events.js'
+import type { Storage } from '../storage/storage.js'
+import { type ExportOptions, exportTables } from './export.js'
+
+/** What exports of a lake need of it. */
+export interface ExportsOf {
+  lake: Lake
+  storage: Storage
+  log: CommitLog
+  /** Starts an engine that may write to the folder for temporary files. */
+  startEngine(): Promise<Engine>
+}
+
+/** Tables of a warehouse that are to be exported. */
+export interface Chosen {
+  warehouse: Warehouse
+  tables: readonly ExportTable[]
+}
+
+/**
+ * The tables that names choose: those of warehouses, or of datasets (`gold.daily`, `daily`).
+ *
+ * @throws MoraineError of kind `usage` for a name that is none of these.
+ */
+export function chosenBy(lake: Lake, names: readonly string[]): Chosen[] {
+  const meets = (name: string, warehouse: Warehouse, { dataset }: ExportTable) =>
+    [warehouse.name, fullName(dataset), dataset.name].includes(name)
+  for (const name of names)
+    if (!lake.exports.some((one) => one.tables.some((table) => meets(name, one, table))))
+      throw unknownName(lake, name)
+  return lake.exports.flatMap((warehouse) => {
+    const tables = warehouse.tables.filter(
+      (table) => names.length === 0 || names.some((name) => meets(name, warehouse, table)),
+    )
+    return tables.length > 0 ? [{ warehouse, tables }] : []
+  })
+}
+
+function unknownName({ exports }: Lake, name: string): MoraineError {
+  const known = exports.flatMap((one) => [
+    one.name,
+    ...one.tables.map(({ dataset }) => fullName(dataset)),
+  ])
+  const similar = nearest(name, known)
+  return new MoraineError('usage', `No warehouse and no exported dataset is named '${name}'`, {
+    hint: similar ? `Did you mean ${similar}?` : `There are: ${[...new Set(known)].join(', ')}`,
+  })
+}
+
+/** Exports what was chosen, as the newest commit has it. */
+export async function exportChosen(
+  { lake, storage, log, startEngine }: ExportsOf,
+  chosen: readonly Chosen[],
+  options: Pick<ExportOptions, 'full' | 'dry' | 'at' | 'note'> & {
+    onResult?: (result: ExportResult) => void
+  } = {},
+): Promise<ExportResult[]> {
+  const { onResult = () => {}, ...others } = options
+  const state = await log.head()
+  const engine = await startEngine()
+  try {
+    const session = await engine.open()
+    const results: ExportResult[] = []
+    const all = { lake: lake.name, storage, state, engine: session, ...others }
+    for (const { warehouse, tables } of chosen)
+      for await (const result of exportTables(warehouse, tables, all)) {
+        results.push(result)
+        onResult(result)
+      }
+    return results
+  } finally {
+    await engine.close()
+  }
+}
+
+/**
+ * Exports after a run: all tables of each warehouse for which the run has published rows, so that
+ * what failed before has another chance. A failure is told, and changes nothing of the run.
+ */
+export async function exportAfterRun(
+  of: ExportsOf,
+  record: RunRecord,
+  onEvent: (event: RunEvent) => void = () => {},
+): Promise<RunRecord> {
+  if (record.commits.length === 0) return record
+  const built = new Set(
+    record.steps.filter(({ outcome }) => outcome === 'done').map(({ dataset }) => dataset),
+  )
+  const chosen = of.lake.exports.filter(
+    ({ afterRuns, tables }) =>
+      afterRuns && tables.some(({ dataset }) => built.has(fullName(dataset))),
+  )
+  if (chosen.length === 0) return record
+  const all = chosen.map((warehouse) => ({ warehouse, tables: warehouse.tables }))
+  const exports = await exportChosen(of, all, {
+    onResult: (result) => onEvent({ type: 'exported', result }),
+  })
+  return { ...record, exports }
+}

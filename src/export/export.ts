@@ -1,0 +1,99 @@
+import { fullName } from '../define/dataset.js'
+import type { ExportResult } from '../define/export/exported.js'
+import type { ExportTable, Warehouse } from '../define/export/target.js'
+import type { Session } from '../engine/engine.js'
+import { MoraineError } from '../errors.js'
+import type { LakeState } from '../log/commit.js'
+import type { Storage } from '../storage/storage.js'
+import { lakeTable } from './lake-table.js'
+import { loadTable, planTable } from './load/load.js'
+import { type Loaded, type Point, shownName } from './load/work.js'
+import { openTarget } from './open.js'
+
+export interface ExportOptions {
+  lake: string
+  storage: Storage
+  state: LakeState
+  /** A session of an engine that may write to the folder for temporary files. */
+  engine: Session
+  full?: boolean
+  /** Only tells what would be done. */
+  dry?: boolean
+  at?: (point: Point) => void
+  note?: (text: string) => void
+}
+
+/** Exports tables of a warehouse, one after the other; failures are told by the results. */
+export async function* exportTables(
+  warehouse: Warehouse,
+  tables: readonly ExportTable[],
+  options: ExportOptions,
+): AsyncGenerator<ExportResult> {
+  for (const table of tables) yield await exportTable(warehouse, table, options)
+}
+
+async function exportTable(
+  warehouse: Warehouse,
+  { dataset, as }: ExportTable,
+  options: ExportOptions,
+): Promise<ExportResult> {
+  const {
+    storage,
+    state,
+    lake,
+    engine,
+    full = false,
+    dry = false,
+    at = () => {},
+    note = () => {},
+  } = options
+  const table = { schema: warehouse.schema, name: as }
+  const name = fullName(dataset)
+  const begun = performance.now()
+  const result = (more: Pick<ExportResult, 'outcome' | 'reason'> & Partial<ExportResult>) => ({
+    warehouse: warehouse.name,
+    table: shownName(table),
+    dataset: name,
+    seconds: Math.round(performance.now() - begun) / 1000,
+    ...more,
+  })
+  try {
+    const now = await lakeTable(storage, state, dataset)
+    if (!now) return result({ outcome: 'empty', reason: `${name} has no data yet` })
+    await using opened = await openTarget(warehouse)
+    const { dialect, session: target } = opened
+    const work = { lake, storage, engine, dialect, target, table, now, full, at, note }
+    if (dry) return result(planned(await opened.telling(() => planTable(work))))
+    const loaded = await opened.telling(() => loadTable({ ...work, grants: warehouse.grants }))
+    return result(told(loaded, now.commit))
+  } catch (error) {
+    if (!(error instanceof MoraineError)) throw error
+    const { kind, message, hint } = error
+    return result({
+      outcome: 'failed',
+      reason: message,
+      error: { kind, message, ...(hint ? { hint } : {}) },
+    })
+  }
+}
+
+function planned({ decision, rows, has }: Loaded) {
+  const { action, reason } = decision
+  const common = { reason, rows: Number(rows), ...(has === undefined ? {} : { commit: has }) }
+  if (action === 'none') return { ...common, outcome: 'unchanged' as const }
+  return { ...common, outcome: 'planned' as const, mode: action }
+}
+
+function told({ decision, rows, written }: Loaded, commit: number) {
+  const { action, reason } = decision
+  if (action === 'none')
+    return { outcome: 'unchanged' as const, reason, commit, rows: Number(rows) }
+  return {
+    outcome: 'exported' as const,
+    mode: action,
+    reason,
+    commit,
+    rows: Number(rows),
+    written: Number(written),
+  }
+}

@@ -1,0 +1,86 @@
+import { columnsFor, decide } from '../decide.js'
+import { metadataOf, snapshotOf } from '../lake-table.js'
+import { hashOf, shapeOf } from '../record.js'
+import { applyChanges } from './changes.js'
+import { Records } from './records.js'
+import { replaceTable } from './replace.js'
+import { type Load, type Loaded, shownName } from './work.js'
+
+/**
+ * Brings one table of a target to the version that the lake has: rows and the record of them in one
+ * transaction. Whoever comes while another export works on the table waits, and then sees what that
+ * has done.
+ */
+export async function loadTable(load: Load): Promise<Loaded> {
+  const { dialect, target, table } = load
+  if (dialect.transactionalDdl) await target.ask('BEGIN')
+  try {
+    await dialect.lock(target, table, () =>
+      load.note(`waits for another export of ${shownName(table)}`),
+    )
+    load.at('locked')
+    const loaded = await underLock(load)
+    await target.ask('COMMIT')
+    load.at('done')
+    return loaded
+  } catch (error) {
+    await target.ask('ROLLBACK').catch(() => {})
+    throw error
+  } finally {
+    await dialect.unlock(target, table).catch(() => {})
+  }
+}
+
+async function underLock(load: Load): Promise<Loaded> {
+  const { dialect, target, table, now, lake, full } = load
+  const records = new Records(dialect, target, table.schema)
+  if (table.schema !== undefined) await dialect.createSchema(target, table.schema)
+  await records.create()
+  const [record] = await records.latest(table.name)
+  const found = await dialect.find(target, table)
+  const decision = decide({ lake, shown: shownName(table), now, record, found, full })
+  load.at('planned')
+  if (decision.action === 'none') return { decision, written: 0n, rows: record?.rows ?? 0n }
+  const columns = columnsFor(dialect, now.dataset, now.columns)
+  const changed =
+    decision.action === 'changes' && record
+      ? await applyChanges(load, decision.by, record)
+      : undefined
+  const written = changed ?? (await replaceTable(load, columns, found))
+  for (const grant of load.grants) await target.ask(dialect.grant(dialect.named(table), grant))
+  await records.add({
+    table: table.name,
+    number: (record?.number ?? 0) + 1,
+    lake,
+    dataset: now.dataset,
+    snapshot: snapshotOf(now),
+    metadata: metadataOf(now),
+    commit: now.commit,
+    rows: written.figures.rows,
+    hash: hashOf(shapeOf(now.columns), written.figures),
+    columns: shapeOf(now.columns),
+    figures: written.figures,
+    mode: written.mode,
+    written: written.written,
+  })
+  load.at('recorded')
+  const isWhole = decision.action === 'changes' && written.mode === 'replace'
+  return {
+    decision: isWhole ? { action: 'replace', reason: decision.reason } : decision,
+    written: written.written,
+    rows: written.figures.rows,
+  }
+}
+
+/** What a load would do; nothing is changed, and nobody waited for. */
+export async function planTable(
+  load: Pick<Load, 'dialect' | 'target' | 'table' | 'now' | 'lake' | 'full'>,
+): Promise<Loaded> {
+  const { dialect, target, table, now, lake, full } = load
+  const records = new Records(dialect, target, table.schema)
+  const [record] = (await records.exist()) ? await records.latest(table.name) : []
+  const found = await dialect.find(target, table)
+  const decision = decide({ lake, shown: shownName(table), now, record, found, full })
+  columnsFor(dialect, now.dataset, now.columns)
+  return { decision, written: 0n, rows: BigInt(now.rows), has: record?.commit }
+}

@@ -1,0 +1,66 @@
+import type { Session } from '../../engine/engine.js'
+import type { Figures } from '../../engine/export-io.js'
+import { MoraineError } from '../../errors.js'
+import type { Storage } from '../../storage/storage.js'
+import type { Decision } from '../decide.js'
+import type { TableName, TargetDialect, TargetSession } from '../dialect.js'
+import { type LakeTable, rowsOf } from '../lake-table.js'
+import type { ExportRecord } from '../record.js'
+
+/** Points of a load at which a process can end; tests end it at each. */
+const points = ['locked', 'planned', 'staged', 'applied', 'compared', 'recorded', 'done'] as const
+export type Point = (typeof points)[number]
+
+/** One table to load, and all it takes. */
+export interface Load {
+  lake: string
+  storage: Storage
+  engine: Session
+  dialect: TargetDialect
+  target: TargetSession
+  table: TableName
+  now: LakeTable
+  full: boolean
+  grants: readonly string[]
+  /** Told of each point that is reached. */
+  at: (point: Point) => void
+  /** Told what is waited for. */
+  note: (text: string) => void
+}
+
+/** What a load did. */
+export interface Loaded {
+  decision: Decision
+  /** Rows that were written, and that the table has now. */
+  written: bigint
+  rows: bigint
+  /** The commit that the target has, where nothing was loaded. */
+  has?: number | undefined
+}
+
+/** What writing a table has done, before it is recorded. */
+export interface Written {
+  mode: ExportRecord['mode']
+  written: bigint
+  figures: Figures
+}
+
+export const shownName = ({ schema, name }: TableName) =>
+  schema === undefined ? name : `${schema}.${name}`
+
+/** The lake's figures of all rows. */
+export async function lakeFigures({ engine, storage, now }: Load): Promise<Figures> {
+  return engine.exports.figures(await rowsOf(engine, storage, now.table), now.columns)
+}
+
+/** @throws MoraineError of kind `export` where target and lake do not have the same. */
+export function refuseDifference(load: Load, difference: string | undefined): void {
+  if (difference === undefined) return
+  throw new MoraineError(
+    'export',
+    `${shownName(load.table)} would differ from ${load.now.dataset}: ${difference}`,
+    {
+      hint: 'Nothing was changed. If others change rows of that table, load all of it again: moraine export --full',
+    },
+  )
+}

@@ -1,0 +1,61 @@
+import type { Warehouse } from '../define/export/target.js'
+import { MoraineError } from '../errors.js'
+import {
+  checkedConnection,
+  databaseError,
+  placeOf,
+  secretsOf,
+} from '../source/database/failures.js'
+import { settled } from '../source/database/settled.js'
+import type { TargetDialect, TargetSession } from './dialect.js'
+
+/** A target that is connected, and what it says in our words. */
+export interface Opened extends AsyncDisposable {
+  dialect: TargetDialect
+  session: TargetSession
+  /** Turns what the client library throws into an error of kind `export`, without secrets. */
+  telling<T>(use: () => Promise<T>): Promise<T>
+}
+
+/** Connects to the target of a warehouse. */
+export async function openTarget({ target, place }: Warehouse): Promise<Opened> {
+  const { dialect, connect } = await kinds[target.kind]()
+  const where = (secrets: readonly string[], at: string) => telling(at, secrets)
+  const early = await settled(target.connection)
+  const connection = checkedConnection(dialect.name, early, place)
+  const tell = where(secretsOf(connection), placeOf(dialect.name, connection))
+  const session = await tell(() => connect(connection))
+  return {
+    dialect,
+    session,
+    telling: where(session.secrets, session.place),
+    [Symbol.asyncDispose]: () => session[Symbol.asyncDispose](),
+  }
+}
+
+const kinds = {
+  postgres: async () => ({
+    dialect: (await import('./postgres/dialect.js')).postgres,
+    connect: (await import('./postgres/session.js')).connectPostgres,
+  }),
+  mysql: () => Promise.reject(new MoraineError('usage', 'not yet')),
+  sqlserver: () => Promise.reject(new MoraineError('usage', 'not yet')),
+}
+
+function telling(at: string, secrets: readonly string[]) {
+  return async <T>(use: () => Promise<T>): Promise<T> => {
+    try {
+      return await use()
+    } catch (error) {
+      if (error instanceof MoraineError) throw error
+      const { message, retryable, hint } = databaseError(at, error, secrets)
+      throw new MoraineError('export', message, {
+        retryable,
+        hint: hint?.startsWith('Run again') || !hint ? AGAIN : hint,
+      })
+    }
+  }
+}
+
+const AGAIN =
+  'The table in the target is as it was. Export again once that is solved: moraine export'
