@@ -30,6 +30,9 @@ const floors: Readonly<Record<string, string>>[] = [
     testing: 'unit tests of datasets; storage in memory and contract suites for connectors',
   },
   {
+    aws: 'the lake on AWS: `glue/`, its catalog there; `prices/`, what it costs',
+  },
+  {
     serve:
       'the daemon: notifications, alerts, metrics; HTTP that takes rows in; `rest/`, the Iceberg REST catalog',
   },

@@ -1,0 +1,10 @@
+import { expect, it } from 'vitest'
+import { databaseNames, isDatabaseName } from './names.js'
+
+it('names a database a layer, as Athena writes names without quotes', () => {
+  expect(databaseNames({ name: 'web-shop' }).silver).toBe('web_shop_silver')
+  expect(Object.values(databaseNames({ name: 'a' })).every(isDatabaseName)).toBe(true)
+  const own = databaseNames({ name: 'shop' }, { prefix: 'dev_', databases: { gold: 'reports' } })
+  expect([own.gold, own.bronze]).toEqual(['reports', 'dev_bronze'])
+  expect(isDatabaseName('Shop-Silver')).toBe(false)
+})
