@@ -13,7 +13,10 @@ export interface DatabaseNames {
   databases?: { readonly [L in Layer]?: string }
 }
 
-/** Glue: https://docs.aws.amazon.com/glue/latest/webapi/API_DatabaseInput.html; Athena has no others without quotes. */
+/**
+ * Glue: https://docs.aws.amazon.com/glue/latest/webapi/API_DatabaseInput.html; Athena has no others
+ * without quotes.
+ */
 const NAME = /^[a-z0-9_]{1,255}$/
 
 /** Whether a database can have a name, in Glue and in Athena's SQL. */

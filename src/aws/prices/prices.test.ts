@@ -27,7 +27,8 @@ describe('an estimate', () => {
   const job = { name: 'bronze.orders', datasets: 7, schedule: every('5m') }
 
   it('of the run that was measured on a laptop is what was worked out there by hand', () => {
-    // 97 PUT, 170 GET, 4 LIST, 2.5 s of 1 GB: $0.0005 for S3 alone, $4.5 a month at every 5 minutes.
+    // 97 PUT, 170 GET, 4 LIST, 2.5 s of 1 GB: $0.0005 for S3 alone, $4.5 a month at every 5
+    // minutes.
     const runs = [{ seconds: 2.5, puts: 101, gets: 170 }]
     const { jobs, month } = estimate([{ ...job, runs }], { bytes: 0 }, { memory: 1024 })
     expect(jobs[0]?.measured).toEqual({ seconds: true, requests: true })
