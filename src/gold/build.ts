@@ -4,6 +4,7 @@ import type { Gold } from '../define/model.js'
 import { historiesIn, renderSql } from '../define/sql/sql.js'
 import type { Session } from '../engine/engine.js'
 import type { BuildDecision } from '../plan/decision.js'
+import { wouldDrop } from '../plan/refused/loss.js'
 import { type StepContext, withSession } from '../step/context.js'
 import { refuseBreaking } from '../step/schema-change.js'
 import type { StepOutput } from '../step/task/output.js'
@@ -95,6 +96,8 @@ async function computedRows(
     proofs && driving.length > 0
       ? await touchedParts(context, session, dataset, columns, proofs, decision.all ?? false)
       : undefined
+  const { avoids } = decision
+  if (avoids && (!parts || parts.touchAny(avoids.parts ?? []))) throw wouldDrop(dataset, avoids)
   if (!parts) await relations.define(session, driving)
   const { part } = context
   const bucket =
@@ -110,6 +113,7 @@ export function stateOf(dataset: Gold, proofs: readonly PartProof[] | undefined)
   if (!proofs) return {}
   const expiring = expiringInputs(dataset, proofs).map(({ input }) => fullName(input))
   return {
+    ...(dataset.incremental ? { partColumn: dataset.incremental.by } : {}),
     drivingInputs: proofs.map(({ driving: { tier, name } }) => `${tier}.${name}`),
     ...(expiring.length > 0 ? { expiringInputs: expiring } : {}),
   }

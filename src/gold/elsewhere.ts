@@ -5,6 +5,7 @@ import { historiesIn } from '../define/sql/sql.js'
 import type { DataFile } from '../iceberg/spec/manifest.js'
 import { Table, type TablePointer } from '../iceberg/table.js'
 import type { BuildDecision } from '../plan/decision.js'
+import { wouldDrop } from '../plan/refused/loss.js'
 import { type StepContext, withSession } from '../step/context.js'
 import { refuseBreaking } from '../step/schema-change.js'
 import type { StepOutput } from '../step/task/output.js'
@@ -42,6 +43,8 @@ export async function buildGoldElsewhere(
 ): Promise<StepOutput> {
   const { relations, storage, folders, run, allowBreaking } = context
   const name = fullName(dataset)
+  // All of it is computed.
+  if (decision.avoids) throw wouldDrop(dataset, decision.avoids)
   const { described, proofs, sql } = await withSession(context, name, async (session) => {
     await relations.define(session, inputsOf(dataset))
     await relations.defineHistories(session, historiesIn(dataset.query))

@@ -6,6 +6,7 @@ import type { ScanTask } from '../iceberg/deletes.js'
 import type { Predicate } from '../iceberg/spec/prune.js'
 import { compareValues, decodeValue, parseValue, type Value } from '../iceberg/spec/values.js'
 import type { TableVersion } from '../iceberg/version.js'
+import type { PartRange } from '../log/commit.js'
 import type { Proof } from '../plan/incremental.js'
 import { monotonicColumn } from '../plan/monotonic.js'
 import type { TimeDialect } from '../sql/dialect.js'
@@ -146,6 +147,19 @@ export class Part {
     return `coalesce(${found} OR ${isNull}, ${isNull})`
   }
 
+  /** Whether touched parts lie within ranges of values, or may. */
+  touchesAny(ranges: readonly PartRange[]): boolean {
+    if (this.count === 0) return false
+    return ranges.some(({ low, high, nulls, any }) => {
+      if (any || (nulls && this.hasNull)) return true
+      if (low === undefined || high === undefined) return false
+      const [from, to] = [low, high].map((bound) =>
+        decodeValue(Buffer.from(bound, 'base64'), this.icebergType),
+      ) as [Value, Value]
+      return !this.ordered || this.ranges.some((one) => overlap(one, { low: from, high: to }))
+    })
+  }
+
   /** What rows of touched parts have in common, where it can be said in a few words. */
   predicates(): Predicate[] {
     if (!this.ordered || this.hasNull || this.ranges.length === 0) return []
@@ -169,9 +183,7 @@ export class Part {
     if (nulls === file.rows) return false
     if (!lower || !upper) return true
     const [low, high] = [decodeValue(lower, field.type), decodeValue(upper, field.type)]
-    return this.ranges.some(
-      (range) => compareValues(range.low, high) <= 0 && compareValues(range.high, low) >= 0,
-    )
+    return this.ranges.some((range) => overlap(range, { low, high }))
   }
 
   /** The files of a driving input that may hold rows that touched parts look at. */
@@ -205,6 +217,9 @@ export class Part {
     return tasks.filter((_, i) => chosen.has(i))
   }
 }
+
+const overlap = (a: Range, b: Range) =>
+  compareValues(a.low, b.high) <= 0 && compareValues(a.high, b.low) >= 0
 
 function timeSql(bound: Uint8Array, type: string, times: TimeDialect): string {
   const value = String(decodeValue(bound, type))

@@ -24,6 +24,8 @@ export interface TouchedParts {
   /** Files of the table that hold rows of touched parts. */
   removed: ReadonlySet<string>
   said: string
+  /** Whether parts within ranges are among them, or may be. */
+  touchAny: Part['touchesAny']
 }
 
 /** An input whose rows may go, and the parts that were made of them stay. */
@@ -129,6 +131,7 @@ export async function touchedParts(
       ]),
     removed,
     said: `${part.count} of '${by}' computed`,
+    touchAny: (ranges) => part.touchesAny(ranges),
   }
 }
 

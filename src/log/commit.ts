@@ -30,6 +30,8 @@ export interface TableState {
    * them.
    */
   expiringInputs?: readonly string[]
+  /** For gold tables that are kept up to date by parts: the column that says which a row is of. */
+  partColumn?: string
   /** What other engines have changed of its rows since all of them were computed. */
   adopted?: Adopted
   /**
@@ -47,6 +49,21 @@ export interface Adopted {
   removed: number
   /** No run has checked the table's keys since. */
   unchecked?: boolean
+  /** For gold that is kept up to date by parts: which parts they may have changed. */
+  parts?: readonly PartRange[]
+}
+
+/**
+ * What the files that somebody changed hold in the column of parts: bounds as Iceberg has them
+ * (spec, Appendix D), in base64.
+ */
+export interface PartRange {
+  low?: string
+  high?: string
+  /** There may be rows without a value. */
+  nulls?: true
+  /** There may be any value. */
+  any?: true
 }
 
 /**

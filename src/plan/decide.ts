@@ -65,6 +65,10 @@ function withDrops(decision: Decision, dataset: Silver | Gold, view: View): Deci
   const { adopted } = view.tables[fullName(dataset)] ?? {}
   if (!adopted || decision.action !== 'build' || decision.expires) return decision
   if (decision.mode === 'incremental' && dataset.tier === 'silver') return decision
+  if (decision.mode === 'incremental' && adopted.parts) {
+    const reason = `${decision.reason}; ${adoptedText(adopted)} stay where these are others`
+    return { ...decision, reason, avoids: adopted }
+  }
   const reason = `${decision.reason}, but ${adoptedText(adopted)} would be dropped`
   return { ...decision, reason, drops: adopted }
 }

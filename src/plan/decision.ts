@@ -58,6 +58,8 @@ export interface BuildDecision {
   lost?: readonly string[]
   /** Changes of other engines to the table, which would not be there any more. */
   drops?: Adopted
+  /** Changes of other engines to parts of the table: a build of these would drop them. */
+  avoids?: Adopted
   /** Nothing is to be done but to let rows go that are older than `keep`. */
   expires?: true
   /** Of gold: compute all parts whose rows are still there, whatever changed. */

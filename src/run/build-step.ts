@@ -97,7 +97,9 @@ async function build(
     const result = await handOver(task, dataset, found, { resumed: true })
     return { ...result, notes: [...(result.notes ?? []), `kept from run ${found.run}`] }
   }
-  const made = (await carryOut(context, dataset, decision)) as Built
+  // Whoever may lose rows computes what their parts are.
+  const { avoids, ...any } = decision
+  const made = (await carryOut(context, dataset, options.allowLoss ? any : decision)) as Built
   // What takes no time is sooner done again than kept.
   const { keepAfter = WORTH_KEEPING } = options
   const isKept = !made.views && performance.now() - start >= keepAfter

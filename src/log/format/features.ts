@@ -36,6 +36,8 @@ const features: Readonly<Record<string, Omit<FeatureUse, 'fields'>>> = {
   'request-keys': { since: '0.1.0', needed: 'write' },
   // A run that does not know of them would find rows missing, or drop them in silence.
   'adopted-rows': { since: '0.1.0', needed: 'write' },
+  // Who passes over it computes more than needed, or asks before it does.
+  'part-column': { since: '0.1.0', needed: 'none' },
   definitions: { since: '0.1.0', needed: 'none' },
   // Who passes over it rolls back to damaged files, as if nobody had found them.
   repairs: { since: '0.1.0', needed: 'none' },
@@ -56,6 +58,7 @@ const table = object<TableState>({
   sameRowsAs: since(WORDS),
   drivingInputs: since(WORDS),
   expiringInputs: since(WORDS),
+  partColumn: since('part-column'),
   adopted: since('adopted-rows'),
   retention: since(WORDS),
 })

@@ -30,7 +30,7 @@ function wouldLose(dataset: AnyDataset, lost: readonly string[]): MoraineError {
 }
 
 /** The same for one without what other engines have changed of the table. */
-function wouldDrop(dataset: AnyDataset, adopted: Adopted): MoraineError {
+export function wouldDrop(dataset: AnyDataset, adopted: Adopted): MoraineError {
   const name = fullName(dataset)
   return new MoraineError(
     'usage',

@@ -16,6 +16,11 @@ export interface AuditedCall {
   /** The same in words, where it was refused to this principal rather than impossible. */
   reason?: string
   milliseconds: number
+  /**
+   * How many calls this stands for, where it is more than one: an engine has each request for a
+   * file of a table signed. Milliseconds are those of all of them.
+   */
+  calls?: number
   /** The commit that it made. */
   commit?: number
   /** The address that it came from. */

@@ -1,4 +1,4 @@
-import { describe, expect, it } from 'vitest'
+import { describe, expect, it, onTestFinished, vi } from 'vitest'
 import { OwnSecrets } from '../../secrets.js'
 import { MemoryStorage } from '../../storage/memory.js'
 import type { AuditedCall, AuditRecord } from './call.js'
@@ -134,6 +134,42 @@ describe('the audit trail', () => {
     const text = JSON.stringify(await all(storage))
     expect(text).not.toContain('a-secret-of-this-process')
     expect(text.length).toBeLessThan(2000)
+  })
+
+  it('has one line for the many requests of a table’s files that are signed', async () => {
+    const storage = new MemoryStorage()
+    const { trail } = server(storage)
+    const route = 'POST /v1/{prefix}/namespaces/{namespace}/tables/{table}/sign'
+    for (let i = 0; i < 500; i++) trail.add({ ...call(i % 2 === 0 ? 'a' : 'b'), route })
+    trail.add({ ...call('a'), route, status: 403, error: 'ForbiddenException' })
+    await trail.flush()
+    trail.add({ ...call('a'), route })
+    await trail.flush()
+    const found = (await all(storage)) as AuditedCall[]
+    expect(
+      found.map(({ names, status, calls }) => `${names[0]} ${status} ${calls}`).sort(),
+    ).toEqual(['a 200 250', 'a 200 undefined', 'a 403 undefined', 'b 200 250'])
+    expect(found.find(({ calls }) => calls)?.milliseconds).toBe(250)
+  })
+
+  it('has what changed something or was refused within a second, and all else within ten', async () => {
+    vi.useFakeTimers()
+    onTestFinished(() => void vi.useRealTimers())
+    const storage = new MemoryStorage()
+    const trail = new AuditTrail(storage)
+    trail.add(call('read'))
+    await vi.advanceTimersByTimeAsync(5000)
+    expect(storage.objects.size).toBe(0)
+    trail.add({ ...call('changed'), commit: 7 })
+    await vi.advanceTimersByTimeAsync(1000)
+    expect(namesIn(await all(storage))).toEqual(['changed', 'read'])
+    trail.add({ ...call('refused'), status: 403 })
+    trail.add(call('read later'))
+    await vi.advanceTimersByTimeAsync(1000)
+    expect(await all(storage)).toHaveLength(4)
+    trail.add(call('last'))
+    await vi.advanceTimersByTimeAsync(10_000)
+    expect(await all(storage)).toHaveLength(5)
   })
 
   it('is read past lines that are damaged', async () => {

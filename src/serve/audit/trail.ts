@@ -1,7 +1,7 @@
 import { randomBytes } from 'node:crypto'
 import { redact } from '../../secrets.js'
 import type { Storage } from '../../storage/storage.js'
-import { AUDIT_FOLDER, type AuditedCall, type AuditRecord } from './call.js'
+import { AUDIT_FOLDER, type AuditedCall, type AuditRecord, isRefused } from './call.js'
 
 export interface AuditOptions {
   /** Hears when calls can't be kept, once until they can again, and of how many were lost. */
@@ -12,6 +12,10 @@ export interface AuditOptions {
 }
 
 const EVERY = 10_000
+/** The same of calls that changed something, or were refused. */
+const SOON = 1000
+/** Kinds of calls that are alike, which are counted at the same time. */
+const ALIKE = 1000
 /** Characters of an object after which another one is begun, and milliseconds. */
 const LARGEST = 256 * 1024
 const LONGEST = 3_600_000
@@ -49,6 +53,10 @@ export class AuditTrail {
   private number = 0
   private writing: Promise<void> = Promise.resolve()
   private timer: NodeJS.Timeout | undefined
+  /** When the timer fires, in milliseconds since the process began. */
+  private due = Number.POSITIVE_INFINITY
+  /** Calls that are alike, by what they have in common; they are counted until they are written. */
+  private readonly alike = new Map<string, AuditedCall>()
   private isFailing = false
   private cleaned = Number.NEGATIVE_INFINITY
 
@@ -59,20 +67,48 @@ export class AuditTrail {
 
   /** Notes a call; it is written later. */
   add(call: AuditedCall): void {
+    const { every = EVERY } = this.options
+    this.writeWithin(isTelling(call) ? Math.min(SOON, every) : every)
+    if (isSigned(call) && this.alike.size < ALIKE) this.count(call)
+    else this.note(call)
+  }
+
+  private writeWithin(milliseconds: number): void {
+    const due = performance.now() + milliseconds
+    if (due >= this.due) return
+    clearTimeout(this.timer)
+    this.due = due
+    this.timer = setTimeout(() => void this.flush(), milliseconds)
+    this.timer.unref()
+  }
+
+  /** One more of calls that are alike. */
+  private count(call: AuditedCall): void {
+    const { time: _, milliseconds, ...same } = call
+    const key = JSON.stringify(same)
+    const known = this.alike.get(key)
+    const more = known?.milliseconds ?? 0
+    const calls = (known?.calls ?? 0) + 1
+    this.alike.set(key, { ...call, milliseconds: more + milliseconds, calls })
+  }
+
+  private note(call: AuditedCall): void {
     const line = `${JSON.stringify(withoutSecrets(call))}\n`
     if (this.waitingSize + line.length > WAITING) this.lost++
     else {
       this.waiting.push(line)
       this.waitingSize += line.length
     }
-    this.timer ??= setTimeout(() => void this.flush(), this.options.every ?? EVERY)
-    this.timer.unref()
   }
 
   /** Writes what was noted so far; what can't be written is tried again with what comes next. */
   flush(): Promise<void> {
     clearTimeout(this.timer)
     this.timer = undefined
+    this.due = Number.POSITIVE_INFINITY
+    for (const { calls = 1, ...call } of this.alike.values())
+      this.note(calls > 1 ? { ...call, calls } : call)
+    this.alike.clear()
     this.writing = this.writing.then(() => this.write())
     return this.writing
   }
@@ -144,6 +180,13 @@ export class AuditTrail {
     }
   }
 }
+
+/** Whether a call changed something, or was refused: who is killed a moment later has it kept. */
+const isTelling = (call: AuditedCall) => call.commit !== undefined || isRefused(call)
+
+/** Requests to the storage that are signed are as many as files are read. */
+const isSigned = ({ route, status }: AuditedCall) =>
+  status === 200 && route?.endsWith('/sign') === true
 
 /** Names as they may be kept: one that is a secret of this process by mistake is none. */
 function withoutSecrets(call: AuditedCall): AuditedCall {

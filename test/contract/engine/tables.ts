@@ -58,6 +58,11 @@ export function tablesContract(open: () => Promise<Session>): void {
         session.tables.scanWithFiles(schema, all),
       ])
         await expect(read(from)).rejects.toThrow(/without field ids.*bare\.parquet/)
+      // One that deletes rows by values would delete those without a value.
+      const fields = [{ id: 3, name: 'price', type: 'DECIMAL(9, 2)' }]
+      const deletes = [{ location: bare, fields }]
+      const deleted = own.map((file) => ({ ...file, deletes }))
+      await expect(read(session.tables.scan(schema, deleted))).rejects.toThrow('without field ids')
     }))
 
   it('reads what it wrote, with the statistics that its files have', () =>

@@ -59,6 +59,24 @@ it('a file whose decoder needs more memory than it may have is discarded; those 
   ])
 })
 
+it('a packed file of a few bytes that would be unpacked for minutes is discarded; those behind it are read', async () => {
+  // zstd: 98,047 times 65,539 copies of one letter, of a block that may have 128 KiB.
+  const body = [9, 0x61, 0xff, 0xff, 0xff, 0b01010100, 0, 0, 52, 0xff, 0xff, 1]
+  const block = (body.length << 3) | (2 << 1) | 1
+  const frame = [0x28, 0xb5, 0x2f, 0xfd, 0x20, 0xff, block & 255, block >> 8, 0, ...body]
+  const project = await Project.create({
+    'lake.ts': lake(`files('in')`),
+    'in/1.csv': 'a\n1\n',
+    'in/2.csv.zst': Buffer.from(frame),
+    'in/3.csv': 'a\n3\n',
+  })
+  expect((await project.run()).outcome).toBe('done')
+  expect(await project.query('SELECT a FROM silver.x ORDER BY a')).toEqual([{ a: '1' }, { a: '3' }])
+  expect(await project.query(discarded)).toEqual([
+    { file: 'in/2.csv.zst', why: expect.stringContaining('MORAINE_DECODER_SECONDS=10') },
+  ])
+})
+
 it('numbers that no double can hold are no values of the type, and bronze keeps their texts', async () => {
   const numbers = ['1.5', '1e-400', '1e-99999999999', '-2E+400', '5e-290', '0.25']
   const project = await Project.create({

@@ -38,7 +38,13 @@ async function lake() {
 async function send(project: Project, body: object, table = 'silver/tables/orders') {
   const { datasets } = await project.load()
   const writable = datasets.filter((one) => one.tier !== 'bronze' && one.writes).map(fullName)
-  const app = catalog(project.storage, { token: 'x', writable, isLocal: () => true })
+  const app = catalog(project.storage, {
+    token: 'x',
+    writable,
+    isLocal: () => true,
+    // A trail is written for a moment longer than the lake is there.
+    onCall: () => {},
+  })
   const answer = await app.request(`/v1/namespaces/${table}`, {
     method: 'POST',
     headers: { authorization: 'Bearer x' },
@@ -274,6 +280,61 @@ describe("writes: 'allow'", () => {
     )
     expect((await project.run({ allowLoss: true })).outcome).toBe('done')
     expect(await sums(project)).toEqual([{ n: 3n, amount: '70' }])
+  })
+
+  it('of gold by parts stays, as long as other parts are computed', async () => {
+    const project = await lake()
+    const byDay = `gold('totals', { writes: 'allow', incremental: { by: 'day' }, query: sql\`select "at" as day, count(*) as n, sum(amount) as amount from \${orders} group by "at"\``
+    const [before = '', after = ''] = definition().split(/gold\('totals', \{ query: sql`[^`]*`/)
+    await project.write({
+      'lake.ts': before + byDay + after,
+      'in/2.csv': 'id,amount,at\n3,30,2026-01-05\n4,40,2026-01-09\n',
+    })
+    const first = await project.run()
+    expect(step(first, 'gold.totals').error).toBe(undefined)
+    const days = async () =>
+      (await project.query('select * from gold.totals order by day')).map(({ day, amount }) => [
+        String(day),
+        Number(amount),
+      ])
+    // An engine adds a day that no order has, and corrects another one.
+    const rows = "SELECT DATE '2026-02-01' AS day, 7::BIGINT AS n, 70::DECIMAL(38, 0) AS amount"
+    const corrected = rows.replace('2026-02-01', '2026-01-05').replace('70', '31')
+    const fresh = await changing(project, 'gold.totals', [
+      { rows },
+      { gone: "day = DATE '2026-01-05'", rows: corrected },
+    ])
+    expect((await send(project, adding(fresh), 'gold/tables/totals')).json.error).toBe(undefined)
+    // The correction has replaced the file of all days before: any of them may be others' now.
+    await project.write({ 'in/3.csv': 'id,amount,at\n5,50,2026-01-01\n' })
+    const refused = await project.run()
+    expect(step(refused, 'gold.totals').error?.message).toMatch(/without .* by other engines$/)
+    await project.write({ 'in/4.csv': 'id,amount,at\n6,60,2026-03-01\n' })
+    expect((await project.run()).outcome).not.toBe('done')
+
+    // Where only the added day is theirs, all others are computed.
+    expect((await project.run({ full: true, allowLoss: true })).outcome).toBe('done')
+    const added = await changing(project, 'gold.totals', [{ rows }])
+    expect((await send(project, adding(added), 'gold/tables/totals')).json.error).toBe(undefined)
+    await project.write({ 'in/5.csv': 'id,amount,at\n7,70,2026-01-05\n' })
+    const done = await project.run()
+    expect([done.outcome, step(done, 'gold.totals').reason]).toEqual([
+      'done',
+      expect.stringContaining('1 row added by other engines stay where these are others'),
+    ])
+    expect(await days()).toEqual([
+      ['2026-01-01', 80],
+      ['2026-01-05', 100],
+      ['2026-01-09', 40],
+      ['2026-02-01', 70],
+      ['2026-03-01', 60],
+    ])
+    expect((await tableOf(project, 'gold.totals'))?.adopted).toMatchObject({ added: 1, removed: 0 })
+    // An order of that day would drop what the engine has written of it.
+    await project.write({ 'in/6.csv': 'id,amount,at\n8,80,2026-02-01\n' })
+    expect(step(await project.run(), 'gold.totals').error?.hint).toContain('--allow-loss')
+    expect((await project.run({ allowLoss: true })).outcome).toBe('done')
+    expect((await days())[3]).toEqual(['2026-02-01', 80])
   })
 
   it('allows neither another shape nor what cannot be counted', async () => {

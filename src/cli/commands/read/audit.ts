@@ -65,11 +65,11 @@ function printList(records: readonly AuditRecord[]): void {
   const rows = records.map((record) => {
     const time = readableTime(record.time).replace(/\.\d+/, '')
     if ('lost' in record) return { time, call: `${record.lost} calls were not recorded` }
-    const { principal, route, names, status, error, milliseconds, commit, from } = record
+    const { principal, route, names, status, error, milliseconds, calls, commit, from } = record
     return {
       time,
       principal: principal ?? '?',
-      call: shortened(route),
+      call: `${shortened(route)}${calls === undefined ? '' : ` (${calls} calls)`}`,
       names: names.join(', '),
       status: error === undefined ? String(status) : `${status} ${error}`,
       ms: milliseconds,

@@ -89,7 +89,8 @@ function conditionsOf(staging: Staging, files: readonly TableFile[]): string[] {
   const positions = files.flatMap(({ deletes = [] }) => deletes.filter(isPositions))
   const values = (files[0]?.deletes ?? []).filter((d) => !isPositions(d))
   const only = files.flatMap((file) => file.only ?? [])
-  const foreign = files.filter((file) => file.foreign).map(({ location }) => location)
+  // Deletes by values are others' always: of Moraine's own all list positions.
+  const foreign = [...files.filter((file) => file.foreign), ...values].map((file) => file.location)
   return [
     ...(foreign.length > 0 ? [haveIds(staging, foreign)] : []),
     ...(files[0]?.only ? [only.length > 0 ? isListed(staging, files, only) : 'false'] : []),
@@ -106,7 +107,7 @@ function conditionsOf(staging: Staging, files: readonly TableFile[]): string[] {
 
 /**
  * The condition that files have field ids: a column that is not found by its id is NULL in each
- * row, which nobody would notice.
+ * row, which nobody would notice; in a file of deletes, rows without a value would go.
  */
 function haveIds(staging: Staging, locations: readonly string[]): string {
   const files = `parquet_schema(${fileList(staging, locations)})`

@@ -1,20 +1,21 @@
 import { thousands } from '../../../define/thousands.js'
 import type { RowCounts, TableState } from '../../../log/commit.js'
 import type { Added, Checked } from './added.js'
+import { changedParts } from './changed-parts.js'
 import type { Recorded } from './rewrite.js'
 
 const LONG_AGO = new Date(0).toISOString()
 
 /** What the log is to say of a table whose rows an engine has changed that may. */
-export function recordedAdoption(
-  { name, state }: Added,
-  { rows, changes, files, engine }: Checked,
-): Recorded {
-  const { added, removed } = changes.rows
+export function recordedAdoption(added: Added, checked: Checked): Recorded {
+  const { name, state } = added
+  const { rows, changes, files, engine } = checked
+  const { added: more, removed: less } = changes.rows
   const { sameRowsAs: _, adopted: before, ...others } = state
   const adopted = {
-    added: (before?.added ?? 0) + added,
-    removed: (before?.removed ?? 0) + removed,
+    added: (before?.added ?? 0) + more,
+    removed: (before?.removed ?? 0) + less,
+    ...changedParts(added, checked),
     // Only silver has keys.
     ...(name.startsWith('silver.') ? { unchecked: true } : {}),
   }
@@ -23,11 +24,11 @@ export function recordedAdoption(
     ...files,
     rows,
     adopted,
-    ...(state.counts ? { counts: countsOf(state.counts, added - removed) } : {}),
+    ...(state.counts ? { counts: countsOf(state.counts, more - less) } : {}),
     // How old its rows are now is seen by the next run.
     ...(state.retention ? { retention: { ...state.retention, oldest: LONG_AGO } } : {}),
   }
-  const did = `adopt ${thousands(added)} added and ${thousands(removed)} removed rows of ${name}${engine}`
+  const did = `adopt ${thousands(more)} added and ${thousands(less)} removed rows of ${name}${engine}`
   return { state: next, did }
 }
 
