@@ -63,6 +63,7 @@ const own = entrances.map((path) => path.replace(/^\.\/dist\/|\.d\.ts$/g, ''))
 const started = [
   ...['cli/main', 'cli/save-process', 'query/spawn'],
   ...['load/thread', 'load/trial-process', 'source/text/look-thread', 'storage/hash-thread'],
+  'aws/lambda/handlers',
 ]
 // One copy of each file for all of them: what users import and what commands load is the same.
 const shared = {

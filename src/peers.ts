@@ -3,6 +3,7 @@ import { quietAwsSdk } from './settings.js'
 
 interface Modules {
   '@aws-sdk/client-s3': typeof import('@aws-sdk/client-s3')
+  '@aws-sdk/client-secrets-manager': typeof import('@aws-sdk/client-secrets-manager')
   '@aws-sdk/client-sqs': typeof import('@aws-sdk/client-sqs')
   '@aws-sdk/credential-providers': typeof import('@aws-sdk/credential-providers')
   mssql: { default: typeof import('mssql') }
@@ -11,6 +12,8 @@ interface Modules {
   'pg-copy-streams': typeof import('pg-copy-streams')
   'trino-client': typeof import('trino-client')
 }
+
+export type PeerName = keyof Modules
 
 interface Peer<M> {
   /** As package.json has it. */
@@ -26,6 +29,11 @@ const peers: { readonly [N in keyof Modules]: Peer<Modules[N]> } = {
     range: '^3.700.0',
     need: 'Data in S3 needs',
     load: () => import('@aws-sdk/client-s3'),
+  },
+  '@aws-sdk/client-secrets-manager': {
+    range: '^3.700.0',
+    need: 'A secret of AWS needs',
+    load: () => import('@aws-sdk/client-secrets-manager'),
   },
   '@aws-sdk/client-sqs': {
     range: '^3.700.0',
@@ -63,6 +71,8 @@ const peers: { readonly [N in keyof Modules]: Peer<Modules[N]> } = {
     load: () => import('trino-client'),
   },
 }
+
+export const peerNames = Object.keys(peers) as PeerName[]
 
 /**
  * An optional package, loaded when it is first needed.

@@ -22,6 +22,11 @@ export const variables = {
     'The token that `serve` requires at `/metrics`; without one, only this machine can read it.',
   MORAINE_TOKEN:
     'The token that `serve --catalog` requires for reading and writing; without one, it is read-only.',
+  MORAINE_JOB: 'The job that a function of AWS is for; without it, events say which.',
+  MORAINE_QUEUES:
+    'Queues of SQS by job, as JSON: `{"bronze.orders": "https://…"}`. A function sends into them what goes on later, and jobs that run after others.',
+  MORAINE_SECRETS:
+    'Variables that a function fetches from Secrets Manager when it starts, as JSON: `{"SHOP_URL": "shop/database#url"}`.',
   MORAINE_PYTHON:
     'The Python that has pyspark, for steps on Spark (default: that of `SPARK_HOME`, or on the PATH).',
   SPARK_HOME: 'A distribution of Spark, for steps on Spark.',
@@ -37,6 +42,7 @@ export const variables = {
   AWS_DEFAULT_REGION: 'The same, if `AWS_REGION` is not set.',
   AWS_ENDPOINT_URL_S3: 'The endpoint of S3, if it is not Amazon’s.',
   AWS_ENDPOINT_URL: 'The same, if `AWS_ENDPOINT_URL_S3` is not set.',
+  AWS_LAMBDA_FUNCTION_MEMORY_SIZE: 'The memory of a function of AWS in MiB, as Lambda sets it.',
   NO_COLOR: 'Turns colours off.',
   FORCE_COLOR: 'Turns colours on even if the output is not a terminal.',
   TERM: '`dumb` means a terminal without colours.',
@@ -73,4 +79,14 @@ export function environment(): Record<string, string> {
 /** Keeps the client library of AWS from telling every run which versions of Node it will need. */
 export function quietAwsSdk(): void {
   process.env.AWS_SDK_JS_NODE_VERSION_SUPPORT_WARNING_DISABLED ??= 'true'
+}
+
+/** Gives this process, and those that it starts, a variable; one that is set stays. */
+export function setVariable(name: Variable | 'HOME', value: string): void {
+  process.env[name] ||= value
+}
+
+/** Gives this process a variable that the user's definition reads. */
+export function setUserVariable(name: string, value: string): void {
+  process.env[name] = value
 }

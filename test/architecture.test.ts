@@ -30,7 +30,7 @@ const floors: Readonly<Record<string, string>>[] = [
     testing: 'unit tests of datasets; storage in memory and contract suites for connectors',
   },
   {
-    aws: 'the lake on AWS: `glue/`, its catalog there; `prices/`, what it costs',
+    aws: 'the lake on AWS: `package/` and `lambda/`, its functions; `glue/`, its catalog; `prices/`, what it costs',
   },
   {
     serve:
@@ -462,6 +462,8 @@ const manyParameters: Readonly<Record<string, number>> = {
  * is to be added.
  */
 const keptByProcess: Readonly<Record<string, string>> = {
+  'aws/lambda/catalog opened': 'the catalog of the one lake that a function is for',
+  'aws/lambda/function-lake opened': 'the one lake that a function is for',
   'define/call-site original': 'where the lines of a definition came from, while it is loaded',
   'define/problems/mistakes broken': 'what was found wrong, so that it is not found once more',
   'define/problems/mistakes found': 'mistakes of a definition while its modules are evaluated',

@@ -16,12 +16,14 @@ export type Packages = 'outside' | 'inside'
  * modules.
  *
  * @param own sees each file of the user's that goes into it.
+ * @param placed where files of the project say that they are; where they are, by default.
  * @throws DefinitionError with what the bundler refuses.
  */
 export async function bundleOf(
   file: string,
   packages: Packages,
   own: (path: string, text: string) => void = () => {},
+  placed: (path: string) => string = (path) => path,
 ): Promise<string> {
   const { build } = await import('esbuild')
   const result = await build({
@@ -45,7 +47,14 @@ export async function bundleOf(
     // What packages of CommonJS require of Node.
     ...(packages === 'inside' ? { banner: { js: REQUIRE } } : {}),
     outfile: join(dirname(file), 'lake.bundle.mjs'),
-    plugins: [entryAt(file), moraineIn(packages), packagesIn(packages), filesKnowTheirPlace(own)],
+    // Comments of the bundle name files from there.
+    absWorkingDir: dirname(file),
+    plugins: [
+      entryAt(file),
+      moraineIn(packages),
+      packagesIn(packages),
+      filesKnowTheirPlace(own, placed),
+    ],
   }).catch((error) => {
     throw asDefinitionError(error)
   })
@@ -121,13 +130,17 @@ const entries: Readonly<Record<string, string>> = {
 const parts = Object.keys(entries).map((subpath) => `moraine${subpath}`)
 
 /** Gives each file its own `import.meta.url`, on its first line so that lines stay as they are. */
-const filesKnowTheirPlace = (own: (path: string, text: string) => void): Plugin => ({
+const filesKnowTheirPlace = (
+  own: (path: string, text: string) => void,
+  placed: (path: string) => string,
+): Plugin => ({
   name: 'files-know-their-place',
   setup(build) {
     build.onLoad({ filter: /\.[cm]?[jt]sx?$/ }, async ({ path }) => {
       const text = await readFile(path, 'utf8')
       if (!path.includes('/node_modules/')) own(path, text)
-      const place = `const __moraine_url = ${JSON.stringify(pathToFileURL(path).href)}, __moraine_file = ${JSON.stringify(path)}, __moraine_folder = ${JSON.stringify(dirname(path))};`
+      const at = placed(path)
+      const place = `const __moraine_url = ${JSON.stringify(pathToFileURL(at).href)}, __moraine_file = ${JSON.stringify(at)}, __moraine_folder = ${JSON.stringify(dirname(at))};`
       const used = /import\.meta|__dirname|__filename/.test(text)
       const typescript = /\.[cm]?tsx?$/.test(path)
       return { contents: used ? place + text : text, loader: typescript ? 'ts' : 'js' }

@@ -11,7 +11,7 @@ import { InThisThread } from '../step/javascript.js'
 import type { Answers, Asked } from './asking.js'
 import { loadLake } from './load.js'
 import { type ThreadData, textOf } from './threads.js'
-import { loadCopy } from './workers/definition.js'
+import { loadCopy } from './workers/definition-file.js'
 
 // As in the command line's own thread: standard output is for what is asked.
 globalThis.console = new Console(process.stderr, process.stderr)

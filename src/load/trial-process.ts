@@ -8,14 +8,16 @@ import type { Trial } from './trial.js'
  */
 
 watchParent()
-process.on('message', async ({ file, root, dataset, id }: Trial) => {
+process.on('message', async ({ file, isLaid, root, dataset, id }: Trial) => {
   try {
-    const [{ loadLake }, { Lakehouse }, { tryObject }] = await Promise.all([
-      import('./load.js'),
+    const [load, { Lakehouse }, { tryObject }] = await Promise.all([
+      isLaid
+        ? import('./workers/definition-file.js').then(({ loadCopy }) => loadCopy)
+        : import('./load.js').then(({ loadLake }) => loadLake),
       import('./lakehouse.js'),
       import('../bronze/quarantine/trial.js'),
     ])
-    const lake = await loadLake(file)
+    const lake = await load(file)
     const house = Lakehouse.at(root)
     const engine = await house.startEngine()
     process.send?.('ready')

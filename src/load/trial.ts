@@ -7,6 +7,8 @@ import type { TryApart } from '../step/context.js'
 export interface Trial {
   /** The file that defines the lake. */
   file: string
+  /** It is a definition that was made into one file elsewhere, rather than a project's lake.ts. */
+  isLaid: boolean
   /** Where the lake lies. */
   root: string
   dataset: string
@@ -21,8 +23,9 @@ const PATIENCE = 10 * 60_000
  *
  * @param file that defines the lake.
  * @param root where it lies, as a URL.
+ * @param isLaid whether the file is a definition that was made into one file elsewhere.
  */
-export function trialsOf(file: string, root: string): TryApart {
+export function trialsOf(file: string, root: string, isLaid = false): TryApart {
   return async (dataset, id, signal) => {
     // It loads the definition, which reads the environment as the run does.
     const child = startChild(builtFile('load/trial-process.js'), { env: environment() })
@@ -46,7 +49,7 @@ export function trialsOf(file: string, root: string): TryApart {
           // Before it has begun to read, it is no fault of what it would have read.
           resolve(isReady ? (how ?? `exit code ${code}`) : undefined)
         })
-        child.send({ file, root, dataset, id } satisfies Trial)
+        child.send({ file, isLaid, root, dataset, id } satisfies Trial)
       })
     } finally {
       clearTimeout(timer)

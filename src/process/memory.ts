@@ -1,6 +1,7 @@
 import { readFileSync } from 'node:fs'
 import { totalmem } from 'node:os'
 import { join } from 'node:path'
+import { variable } from '../settings.js'
 
 /**
  * What tells about control groups, and where they lie: arguments so that tests can have their own.
@@ -8,9 +9,16 @@ import { join } from 'node:path'
 const PROC = '/proc/self/cgroup'
 const GROUPS = '/sys/fs/cgroup'
 
-/** Bytes of memory that this machine has, or this container may use. */
+/** Bytes of memory that this machine has, or this container or function may use. */
 export function machineMemory(): number {
-  return Math.min(totalmem(), groupMemory() ?? Number.POSITIVE_INFINITY)
+  const limits = [groupMemory(), functionMemory()].filter((bytes) => bytes !== undefined)
+  return Math.min(totalmem(), ...limits)
+}
+
+/** What Lambda gives a function. */
+function functionMemory(): number | undefined {
+  const mebibytes = Number(variable('AWS_LAMBDA_FUNCTION_MEMORY_SIZE'))
+  return mebibytes > 0 ? mebibytes * 2 ** 20 : undefined
 }
 
 /**

@@ -151,6 +151,11 @@ export async function pausedJobs(storage: Storage): Promise<Set<string>> {
   return new Set(own.map(({ path }) => path.replace(/^.*\//, '').replace(/\.json$/, '')))
 }
 
+/** Whether somebody has paused one job: a look at one object, rather than at all that is paused. */
+export async function isPaused(storage: Storage, job: string): Promise<boolean> {
+  return (await storage.stat(pausedAt(job))) !== undefined
+}
+
 export async function pause(storage: Storage, job: string, by: string): Promise<void> {
   const text = JSON.stringify({ format: 1, by, time: new Date().toISOString() })
   await storage.createIfAbsent(pausedAt(job), new TextEncoder().encode(text))

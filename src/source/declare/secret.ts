@@ -6,17 +6,19 @@ import { userVariable } from '../../settings.js'
 /**
  * A secret that is resolved when a connection is made, and stored nowhere: `env:SHOP_PASSWORD` in
  * the environment, `file:/run/secrets/shop` in a file (without a trailing line break), as
- * containers and systemd provide it.
+ * containers and systemd provide it, `aws-secrets:shop/database#password` in AWS Secrets Manager
+ * (one key of its JSON, or without `#` all of it).
  *
  * @example postgres({ host: 'db', user: 'shop', password: secret('file:/run/secrets/shop') })
  */
 export function secret(reference: string): () => Promise<string> {
-  const [, kind, name = ''] = /^(env|file):(.+)$/s.exec(reference) ?? []
+  const [, kind, name = ''] = /^(env|file|aws-secrets):(.+)$/s.exec(reference) ?? []
   if (!kind)
     throw new MoraineError('definition', 'A secret must be a reference', {
       place: callSite(),
-      hint: "Write secret('env:SHOP_PASSWORD') or secret('file:/run/secrets/shop').",
+      hint: "Write secret('env:SHOP_PASSWORD'), secret('file:/run/secrets/shop') or secret('aws-secrets:shop/password').",
     })
+  if (kind === 'aws-secrets') return async () => (await import('./aws-secret.js')).awsSecret(name)
   return async () => {
     const found = kind === 'env' ? userVariable(name) : await textOf(name)
     if (found) return found

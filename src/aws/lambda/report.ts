@@ -1,0 +1,58 @@
+import type { Lake } from '../../define/lake.js'
+import { type AlertMessage, tell as alert } from '../../serve/alerts.js'
+import type { RunRecord } from '../../step/events.js'
+import type { FunctionJob } from './jobs.js'
+import { measure, tell } from './log.js'
+
+/** Milliseconds for which an alert is sent again that does not arrive. */
+const PATIENCE = 5_000
+
+/** Says what a run did: as a line, as metrics, and to whom the lake alerts. */
+export async function reportRun(lake: Lake, job: FunctionJob, record: RunRecord): Promise<void> {
+  const { run, outcome, commits, error } = record
+  const level = outcome === 'failed' ? 'error' : 'info'
+  tell(level, { event: 'job finished', job: job.name, run, outcome, commits, error })
+  measure({ lake: lake.name, job: job.name, figures: figuresOf(record) })
+  const messages = alertsOf(lake, job, record)
+  const onFailure = (message: string) => tell('warn', { event: 'warning', message })
+  const signal = AbortSignal.timeout(PATIENCE)
+  await Promise.all(messages.map((one) => alert(lake.alerts, one, { onFailure, signal })))
+}
+
+function figuresOf({ steps, outcome, started, finished }: RunRecord) {
+  const count = (value: number) => ({ value, unit: 'Count' as const })
+  const sum = (of: (step: RunRecord['steps'][number]) => number | undefined) =>
+    count(steps.reduce((total, step) => total + (of(step) ?? 0), 0))
+  return {
+    Runs: count(1),
+    RunsFailed: count(outcome === 'failed' ? 1 : 0),
+    RowsIngested: sum(({ dataset, rows }) => (dataset.startsWith('bronze.') ? rows : 0)),
+    RowsDiscarded: sum(({ counts }) => counts?.discarded),
+    Quarantined: sum(({ quarantine }) => quarantine?.objects.length),
+    RunSeconds: {
+      value: (Date.parse(finished) - Date.parse(started)) / 1000,
+      unit: 'Seconds' as const,
+    },
+  }
+}
+
+function alertsOf(lake: Lake, { name: job }: FunctionJob, record: RunRecord): AlertMessage[] {
+  const { steps, outcome, error, run } = record
+  const about = { lake: lake.name, job, run, time: new Date().toISOString() }
+  const failed = steps.find((step) => step.error)
+  const message = failed?.error?.message ?? error?.message ?? 'it failed'
+  const dataset = failed ? { dataset: failed.dataset } : {}
+  const failure: AlertMessage[] =
+    outcome === 'failed' ? [{ on: 'failed', ...about, ...dataset, message }] : []
+  const aside = steps.flatMap(({ dataset, quarantine }) =>
+    (quarantine?.objects ?? [])
+      .filter(({ failures, held }) => failures === 1 || held)
+      .map(({ name, reason }) => ({
+        on: 'quarantined' as const,
+        ...about,
+        dataset,
+        message: `${name} could not be read: ${reason}`,
+      })),
+  )
+  return [...failure, ...aside]
+}

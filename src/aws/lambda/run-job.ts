@@ -1,0 +1,115 @@
+import { fullName } from '../../define/dataset.js'
+import { trialsOf } from '../../load/trial.js'
+import { lineageTarget, OpenLineage } from '../../run/openlineage.js'
+import { isPaused } from '../../schedule/leases.js'
+import { abortController } from '../../signals.js'
+import type { RunEvent, RunRecord } from '../../step/events.js'
+import type { FunctionLake } from './function-lake.js'
+import type { FunctionJob } from './jobs.js'
+import { tell } from './log.js'
+import type { JobRequest } from './messages.js'
+import { reportRun } from './report.js'
+
+/** What Lambda says of an invocation. */
+export interface FunctionContext {
+  getRemainingTimeInMillis(): number
+}
+
+/** How an invocation's work on a job ended. */
+export type JobEnd =
+  /** There is nothing left to do. */
+  | { kind: 'done'; record: RunRecord }
+  /** Time was up: what is left goes on in another invocation. */
+  | { kind: 'later'; record: RunRecord }
+  /** It failed by something that may pass. */
+  | { kind: 'again'; record: RunRecord }
+  /** It failed by something that stays until somebody does something about it. */
+  | { kind: 'failed'; record: RunRecord }
+  | { kind: 'paused' }
+
+/** Kinds of failures that another attempt does not change. */
+const LASTING = ['definition', 'usage', 'corrupt', 'limit', 'quality', 'version', 'held']
+/** Attempts of one invocation where another run was quicker. */
+const ATTEMPTS = 3
+/** What is left to stop a run in: a part of the invocation's time, in milliseconds. */
+const MARGIN = { part: 0.15, least: 2_000, most: 45_000 }
+
+/** Runs a job for as long as the invocation may last. */
+export async function runJob(
+  of: FunctionLake,
+  job: FunctionJob,
+  request: JobRequest,
+  context: FunctionContext,
+): Promise<JobEnd> {
+  if (await isPaused(of.house.storage, job.name)) return { kind: 'paused' }
+  const left = context.getRemainingTimeInMillis()
+  const margin = Math.min(Math.max(left * MARGIN.part, MARGIN.least), MARGIN.most)
+  const stop = abortController()
+  const timer = setTimeout(() => stop.abort(), Math.max(0, left - margin))
+  try {
+    for (let attempt = 1; ; attempt++) {
+      const record = await runOnce(of, job, request, stop.signal)
+      const kinds = kindsOf(record)
+      const end = endOf(record, kinds, stop.signal.aborted)
+      const isConflict = kinds.length > 0 && kinds.every((kind) => kind === 'conflict')
+      if (end.kind !== 'again' || !isConflict || attempt === ATTEMPTS) return end
+    }
+  } finally {
+    clearTimeout(timer)
+  }
+}
+
+function endOf(record: RunRecord, kinds: readonly string[], isLate: boolean): JobEnd {
+  if (record.outcome === 'done') return { kind: 'done', record }
+  if (isLate) return { kind: 'later', record }
+  const isLasting = kinds.length > 0 && kinds.every((kind) => LASTING.includes(kind))
+  return { kind: isLasting ? 'failed' : 'again', record }
+}
+
+const kindsOf = ({ steps, error }: RunRecord): string[] =>
+  [...steps.map((step) => step.error?.kind), error?.kind].filter((kind) => kind !== undefined)
+
+async function runOnce(
+  { lake, house, javascript, file }: FunctionLake,
+  job: FunctionJob,
+  { cause, turn }: JobRequest,
+  signal: AbortSignal,
+): Promise<RunRecord> {
+  const { storage } = house
+  tell('info', { event: 'job started', job: job.name, cause, turn })
+  const target = lineageTarget()
+  const lineage = target && new OpenLineage(target, { name: lake.name, url: storage.url })
+  const engine = await house.startEngine()
+  try {
+    const record = await house.run(lake, {
+      engine,
+      ownEngine: true,
+      javascript,
+      tryApart: trialsOf(file, storage.address ?? storage.url, true),
+      select: job.datasets.map(fullName),
+      // Files that arrive are no reason to ask databases sooner than they are scheduled.
+      feeds: cause !== 'event',
+      author: 'aws-lambda',
+      signal,
+      onEvent: (event) => {
+        tellStep(job, event)
+        lineage?.event(event)
+      },
+    })
+    const problem = await lineage?.close()
+    if (problem) tell('warn', { event: 'warning', job: job.name, message: problem })
+    await reportRun(lake, job, record)
+    return record
+  } finally {
+    await engine.close()
+  }
+}
+
+function tellStep(job: FunctionJob, event: RunEvent): void {
+  if (event.type !== 'step-finished') return
+  const { dataset, outcome, reason: step, seconds, rows, counts, notes, error } = event.result
+  if (outcome === 'unchanged') return
+  const level = outcome === 'failed' ? 'error' : outcome === 'held' ? 'warn' : 'info'
+  const fields = { dataset, step, outcome, seconds, rows, counts, notes, error }
+  tell(level, { event: 'step finished', job: job.name, ...fields })
+}

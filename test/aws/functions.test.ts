@@ -1,0 +1,171 @@
+import { join } from 'node:path'
+import { PutObjectCommand, type S3Client } from '@aws-sdk/client-s3'
+import { afterAll, beforeAll, describe, expect, it } from 'vitest'
+import { startBuckets } from '../support/buckets.js'
+import { batchOf, bridged, FunctionProcess, packed, unpacked } from '../support/function.js'
+import { Project, repository } from '../support/project.js'
+import { minioKeys, minioProgram, type Server } from '../support/servers.js'
+import { withService } from '../support/services.js'
+
+const orders = join(repository, 'examples/orders/lake.ts')
+
+/** Rows of the shop's orders, one an id. */
+const rows = (from: number, count: number) =>
+  Array.from({ length: count }, (_, i) => {
+    const id = from + i
+    const time = new Date(Date.UTC(2026, 0, 1) + id * 60_000).toISOString()
+    return JSON.stringify({
+      order_id: id,
+      order_last_updated: time.replace('T', ' ').replace('Z', ''),
+      customer_id: (id % 50) + 1,
+      order_status: ['COMPLETE', 'CLOSED', 'PENDING'][id % 3],
+      amount: id % 100,
+    })
+  }).join('\n')
+
+withService('MinIO', [minioProgram], () => {
+  let server: Server
+  let client: S3Client
+  let folder: string
+  beforeAll(async () => {
+    ;({ server, client } = await startBuckets(['lakes']))
+    folder = await unpacked(await packed(orders))
+  }, 300_000)
+  afterAll(() => server.stop())
+
+  const start = (lake: string, env: Record<string, string> = {}, of = folder) =>
+    FunctionProcess.start(of, {
+      ...minioKeys,
+      AWS_ENDPOINT_URL_S3: server.url,
+      MORAINE_ROOT: `s3://lakes/${lake}`,
+      ...env,
+    })
+  const put = (Key: string, Body: string) =>
+    client.send(new PutObjectCommand({ Bucket: 'lakes', Key, Body }))
+  /** Rows that arrive in a lake's inbox, and the event that says so. */
+  const drop = async (lake: string, name: string, from: number, count: number) => {
+    const key = `${lake}/bronze/landing/orders/${name}`
+    await put(key, rows(from, count))
+    return bridged('lakes', key)
+  }
+  const project = Project.at(join(repository, 'examples/orders'))
+  const root = (lake: string) => ['--root', `s3://lakes/${lake}?endpoint=${server.url}`]
+  const query = async (lake: string, sql: string) => {
+    const { code, stdout, stderr } = await project.cli('query', sql, '--json', ...root(lake))
+    expect([code, stderr]).toEqual([0, ''])
+    return JSON.parse(stdout)
+  }
+  const counts = (lake: string) =>
+    query(
+      lake,
+      'SELECT count(*)::INT AS n, count(DISTINCT order_id)::INT AS ids FROM silver.orders',
+    )
+
+  describe('the inbox function', () => {
+    it('brings a lake up to date with the rows that a local run gives', async () => {
+      const events = [
+        await drop('first', 'a b+ü.jsonl', 1, 600),
+        await drop('first', 'b.jsonl', 601, 400),
+      ]
+      await drop('local', 'a b+ü.jsonl', 1, 600)
+      await drop('local', 'b.jsonl', 601, 400)
+      const lambda = await start('first')
+      const { answer, error } = await lambda.invoke('inbox', batchOf(...events))
+      expect([answer, error]).toEqual([{ batchItemFailures: [] }, undefined])
+      expect((await project.cli('run', ...root('local'))).code).toBe(0)
+      for (const table of ['silver.orders', 'gold.orders_by_day', 'gold.customer_value']) {
+        const sql = `SELECT * FROM ${table} ORDER BY ALL`
+        expect(await query('first', sql)).toEqual(await query('local', sql))
+      }
+      expect(await counts('first')).toMatchObject([{ n: 1000, ids: 1000 }])
+      expect((await project.cli('verify', ...root('first'))).code).toBe(0)
+      const finished = lambda.lines.filter(({ event }) => event === 'job finished')
+      expect(finished).toMatchObject([{ job: 'bronze.orders', outcome: 'done' }])
+      const measured = lambda.lines.find(({ _aws }) => _aws)
+      expect(measured).toMatchObject({ Lake: 'orders', Job: 'bronze.orders', RowsIngested: 1009 })
+    })
+
+    it('runs a job once for all of a batch, and takes what comes twice or late for nothing', async () => {
+      const events: string[] = []
+      for (let i = 0; i < 10; i++) events.push(await drop('often', `${i}.jsonl`, i * 10 + 1, 10))
+      const lambda = await start('often')
+      await lambda.invoke('inbox', batchOf(...events.toReversed()))
+      const runs = () => lambda.lines.filter(({ event }) => event === 'job finished')
+      expect(runs()).toHaveLength(1)
+      await lambda.invoke('inbox', batchOf(...events.slice(0, 3), ...events.slice(2, 5)))
+      expect(runs().map(({ commits }) => commits.length)).toEqual([3, 0])
+      expect(await counts('often')).toMatchObject([{ n: 100, ids: 100 }])
+    })
+
+    it('says of messages that are none of its own what they are, and is done with them', async () => {
+      const lambda = await start('strange')
+      const { answer } = await lambda.invoke(
+        'inbox',
+        batchOf('nonsense', bridged('lakes', 'other/a.csv'), '{"job":"bronze.renamed"}'),
+      )
+      expect(answer).toEqual({ batchItemFailures: [] })
+      expect(lambda.lines).toMatchObject([
+        { level: 'warn', message: 'message-0', why: 'it is not JSON' },
+        {
+          level: 'warn',
+          message: 'message-1',
+          why: 'no inbox of the lake is at s3://lakes/other/a.csv',
+        },
+        {
+          level: 'error',
+          event: 'job unknown',
+          job: 'bronze.renamed',
+          hint: expect.stringContaining('moraine deploy'),
+        },
+      ])
+    })
+
+    it('sets a file aside that can not be read, and gives no message back', async () => {
+      const event = await drop('poison', 'good.jsonl', 1, 5)
+      const key = 'poison/bronze/landing/orders/bad.jsonl.gz'
+      await put(key, 'no gzip')
+      const lambda = await start('poison')
+      const { answer } = await lambda.invoke('inbox', batchOf(bridged('lakes', key), event))
+      expect(answer).toEqual({ batchItemFailures: [] })
+      expect(await counts('poison')).toMatchObject([{ n: 5 }])
+      const found = await query('poison', 'SELECT _source_file AS f FROM discarded.orders')
+      expect(found).toMatchObject([{ f: expect.stringContaining('bad.jsonl.gz') }])
+    })
+
+    it('gives its messages back where the storage is away', async () => {
+      const lambda = await start('away', { AWS_ENDPOINT_URL_S3: 'http://127.0.0.1:9' })
+      const { answer, error } = await lambda.invoke(
+        'inbox',
+        batchOf(bridged('lakes', 'away/bronze/landing/orders/a.jsonl')),
+      )
+      expect(answer ?? error).toMatch(/connection refused/)
+    })
+  })
+
+  describe('the schedule function', () => {
+    it('runs the job that its event names, or its own', async () => {
+      await drop('daily', 'a.jsonl', 1, 7)
+      const lambda = await start('daily')
+      const { answer } = await lambda.invoke('schedule', { job: 'bronze.orders' })
+      expect(answer).toEqual({ job: 'bronze.orders', answer: 'done' })
+      await drop('daily', 'b.jsonl', 8, 7)
+      const own = await start('daily', { MORAINE_JOB: 'bronze.orders' })
+      await own.invoke('schedule', { source: 'aws.scheduler' })
+      expect(await counts('daily')).toMatchObject([{ n: 14, ids: 14 }])
+    })
+
+    it('runs nothing of a job that somebody has paused, and says how to resume it', async () => {
+      await drop('paused', 'a.jsonl', 1, 3)
+      const pause = await project.cli('schedule', '--pause', 'bronze.orders', ...root('paused'))
+      expect(pause.code).toBe(0)
+      const lambda = await start('paused')
+      await lambda.invoke('schedule', { job: 'bronze.orders' })
+      expect(lambda.lines).toMatchObject([
+        { event: 'job paused', hint: 'moraine schedule --resume bronze.orders' },
+      ])
+      await project.cli('schedule', '--resume', 'bronze.orders', ...root('paused'))
+      await lambda.invoke('schedule', { job: 'bronze.orders' })
+      expect(await counts('paused')).toMatchObject([{ n: 3 }])
+    })
+  })
+})
