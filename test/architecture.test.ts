@@ -30,7 +30,7 @@ const floors: Readonly<Record<string, string>>[] = [
     testing: 'unit tests of datasets; storage in memory and contract suites for connectors',
   },
   {
-    aws: 'the lake on AWS: `package/` and `lambda/`, its functions; `glue/`, its catalog; `prices/`, what it costs',
+    aws: 'on AWS: `template/` from `options/`; `package/` and `lambda/`, functions; `glue/`, its catalog; `prices/`',
   },
   {
     serve:

@@ -10,8 +10,8 @@ import { warehouses } from './export/warehouse.js'
 import { warehouseProblems } from './export/warehouse-problems.js'
 import { checkedAgainst, inputsOf, isBuilt, viewsOf } from './inputs.js'
 import { type QueryLimits, queryLimits, type StepLimits, stepLimits } from './limits.js'
-import type { AnyDataset, AnyInput, External } from './model.js'
-import { counting, datasetList, engine, oneOf, text } from './options/expected.js'
+import type { AnyDataset, AnyInput, Deploy, External } from './model.js'
+import { counting, datasetList, deploy, engine, oneOf, text } from './options/expected.js'
 import { checked, having, needed, type OptionList } from './options/options.js'
 import { externalProblems } from './problems/external-problems.js'
 import { inOrderOfPlace, takeMistakes } from './problems/mistakes.js'
@@ -59,6 +59,8 @@ export interface LakeOptions {
    * export`.
    */
   exports?: readonly Warehouse[]
+  /** Where `moraine deploy` puts the lake: `aws({ region })`, imported from `moraine/aws`. */
+  deploy?: Deploy
 }
 
 const lakeOptions: OptionList<LakeOptions> = {
@@ -82,6 +84,7 @@ const lakeOptions: OptionList<LakeOptions> = {
   },
   engine,
   exports: warehouses,
+  deploy,
 }
 
 /** A checked definition. `datasets` holds inputs before those that read them. */
@@ -103,6 +106,8 @@ export interface Lake {
   /** What runs steps of datasets that say nothing else. */
   readonly engine: StepEngine | undefined
   readonly exports: readonly Warehouse[]
+  /** Where `moraine deploy` puts it. */
+  readonly deploy: Deploy | undefined
   readonly place: SourceLocation | undefined
 }
 
@@ -153,6 +158,7 @@ export function defineLake(options: LakeOptions): Lake {
     access,
     engine: good.engine,
     exports: good.exports ?? [],
+    deploy: good.deploy,
     place,
   }
 }

@@ -209,6 +209,12 @@ export interface Incremental<C extends string = string> {
   affects?: { before?: number; after?: number }
 }
 
+/** Where a lake is deployed; made by `aws({ … })` of `moraine/aws`, which knows what is in it. */
+export interface Deploy {
+  readonly kind: 'aws'
+  readonly region: string
+}
+
 export type AnyDataset = Bronze<any> | Silver<any> | Gold<any>
 
 /**

@@ -16,7 +16,8 @@ const syntax = [
   /\* (?:REPLACE|EXCLUDE)\b/,
   /\bEXCLUDE \(/,
   /\blambda \w+:/,
-  /::(?:[A-Z]|…)/,
+  // CloudFormation names kinds of resources and its functions so.
+  /(?<!:|\b(?:AWS|Fn)(?:::\w+)?)::(?:[A-Z]|…)/,
   /\w := /,
   /\b(?:VARCHAR|BIGINT|INTEGER|DOUBLE)\[\]/,
   /\b(?:ANTI|SEMI|ASOF|POSITIONAL) JOIN\b/,

@@ -170,6 +170,15 @@ export const engine: Expected = {
   },
 }
 
+export const deploy: Expected = {
+  is: "aws({ region: '…' })",
+  fits: (value) => kindOf(value) === 'aws',
+  advise: (value) =>
+    typeof value === 'function'
+      ? `Call it: ${value.name}({ region: 'eu-central-1' })`
+      : "Write deploy: aws({ region: 'eu-central-1' }), imported from moraine/aws",
+}
+
 /** The schedules' own builders make nothing else. */
 export const schedule: Expected = {
   is: 'cron(…), every(…), after(…) or manual()',

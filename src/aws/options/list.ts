@@ -1,0 +1,113 @@
+import { secondsOf } from '../../define/interval.js'
+import { either, flag, object, oneOf, texts } from '../../define/options/expected.js'
+import { type Expected, having, needed, type OptionList } from '../../define/options/options.js'
+import { bytesOf } from '../../define/size.js'
+import { vpcExpected } from './network.js'
+import type { AwsOptions, FunctionOptions } from './options.js'
+
+const MIB = 2 ** 20
+
+/** Limits of Lambda: https://docs.aws.amazon.com/lambda/latest/dg/gettingstarted-limits.html */
+const lambdaSize = (least: number): Expected => ({
+  is: `a size from ${least}MiB to 10240MiB`,
+  fits: (value) => {
+    const bytes = typeof value === 'string' ? bytesOf(value) : undefined
+    return bytes !== undefined && bytes >= least * MIB && bytes <= 10_240 * MIB
+  },
+  advise: (value) => (typeof value === 'number' ? 'Include the unit, in quotes.' : undefined),
+})
+
+const functionList: OptionList<FunctionOptions> = {
+  memory: lambdaSize(256),
+  disk: lambdaSize(512),
+  timeout: {
+    is: "a duration of at most 15 minutes, such as '5m'",
+    fits: (value) => typeof value === 'string' && (secondsOf(value) ?? 901) <= 900,
+    advise: () => 'Longer runs go on in the next invocation.',
+  },
+}
+
+const region: Expected = {
+  is: "a region of AWS, such as 'eu-central-1'",
+  fits: (value) => typeof value === 'string' && /^[a-z]{2}(-[a-z]+)+-\d$/.test(value),
+}
+
+/** https://docs.aws.amazon.com/AmazonS3/latest/userguide/bucketnamingrules.html */
+const bucketName: Expected = {
+  is: 'the name of a bucket: 3 to 63 lower-case letters, digits and -',
+  fits: (value) => typeof value === 'string' && isBucketName(value),
+}
+
+function isBucketName(name: string): boolean {
+  return (
+    /^[a-z0-9][a-z0-9-]{1,61}[a-z0-9]$/.test(name) &&
+    !/^(xn--|sthree-|amzn-s3-demo-)|(-s3alias|--ol-s3|--x-s3)$/.test(name)
+  )
+}
+
+const resourceName: Expected = {
+  is: 'a name of lower-case letters, digits and -, which begins with a letter',
+  fits: (value) => typeof value === 'string' && /^[a-z](-?[a-z0-9])*$/.test(value),
+}
+
+/** An object whose values are texts, by names of a kind. */
+const named = (is: string, name: RegExp, value: (text: string) => boolean): Expected => ({
+  is,
+  fits: (given) =>
+    object.fits(given) &&
+    Object.entries(given as object).every(
+      ([key, text]) => name.test(key) && typeof text === 'string' && value(text),
+    ),
+})
+
+const VARIABLE = /^[A-Za-z][A-Za-z0-9_]*$/
+
+const secretReference = /^[A-Za-z0-9/_+=.@-]{1,512}(#[A-Za-z0-9_.-]+)?$/
+
+export const optionList: OptionList<AwsOptions> = {
+  region: needed(region),
+  name: resourceName,
+  bucket: bucketName,
+  encryption: oneOf('kms', 's3'),
+  noncurrent: {
+    is: "a number of days, such as '30d'",
+    fits: (value) =>
+      typeof value === 'string' &&
+      (secondsOf(value) ?? 0) % 86_400 === 0 &&
+      (secondsOf(value) ?? 0) > 0,
+  },
+  archiveLock: flag,
+  architecture: oneOf('arm64', 'x64'),
+  functions: having<FunctionOptions>(functionList),
+  jobs: {
+    is: "options of functions by job, such as { 'bronze.orders': { memory: '4096MiB' } }",
+    fits: (value) =>
+      object.fits(value) &&
+      Object.values(value as object).every(
+        (one) =>
+          object.fits(one) &&
+          Object.entries(one as object).every(
+            ([name, text]) =>
+              Object.hasOwn(functionList, name) &&
+              functionList[name as keyof FunctionOptions].fits(text),
+          ),
+      ),
+  },
+  paused: either('true, false, or a list of jobs', flag, texts),
+  environment: {
+    ...named("variables with their texts, such as { ORDERS_EVERY: '5m' }", VARIABLE, () => true),
+    advise: () => 'Values of secrets belong into Secrets Manager: see secrets.',
+  },
+  secrets: {
+    ...named("names of secrets by variable, such as { SHOP_URL: 'shop/url' }", VARIABLE, (text) =>
+      secretReference.test(text),
+    ),
+    advise: () => 'Give the name of a secret in Secrets Manager, never its value.',
+  },
+  vpc: vpcExpected,
+  tags: named(
+    "tags with their texts, such as { team: 'sales' }",
+    /^(?!aws:|lake$)[\w+=.:/@ -]{1,128}$/,
+    (text) => /^[\w+=.:/@ -]{0,256}$/.test(text),
+  ),
+}

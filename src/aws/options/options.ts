@@ -1,0 +1,55 @@
+import type { VpcOptions } from './network.js'
+
+/** Resources of one function. */
+export interface FunctionOptions {
+  /** Memory, from `256MiB` to `10240MiB`; the CPU grows with it. Default: `2048MiB`. */
+  memory?: string
+  /**
+   * Space in `/tmp` for copies of objects and for spilling, up to `10240MiB`. Default: `4096MiB`.
+   */
+  disk?: string
+  /** Time limit of one run, up to `15m`, which is the default. Runs that reach it go on later. */
+  timeout?: string
+}
+
+export interface AwsOptions {
+  /** The region of everything: `eu-central-1`. */
+  region: string
+  /** What names of resources begin with. Default: the lake's name, with `-` for `_`. */
+  name?: string
+  /**
+   * The bucket's name, unique among all accounts. Default: name, account and region, as
+   * `orders-lake-123456789012-eu-central-1`.
+   */
+  bucket?: string
+  /** A key of KMS that is the lake's own (`kms`, the default), or SSE-S3 with AES-256 (`s3`). */
+  encryption?: 'kms' | 's3'
+  /**
+   * How long objects that Moraine removed can be brought back: `30d`, the default. Those of a
+   * dataset that keeps its rows for a shorter time go sooner.
+   */
+  noncurrent?: string
+  /**
+   * Whether archived originals can't be removed: a lock that only `s3:PutObjectLegalHold` lifts.
+   */
+  archiveLock?: boolean
+  /** The processors of functions; `arm64` costs less, and is the default. */
+  architecture?: 'arm64' | 'x64'
+  /** Memory, disk and time limit of functions. */
+  functions?: FunctionOptions
+  /** The same for the function of one job, by the name of its dataset: `bronze.orders`. */
+  jobs?: Readonly<Record<string, FunctionOptions>>
+  /** Schedules that do not run until this is taken back: all (`true`), or those of some jobs. */
+  paused?: boolean | readonly string[]
+  /** Variables that `lake.ts` reads from the environment; for secrets use `secrets`. */
+  environment?: Readonly<Record<string, string>>
+  /**
+   * Variables whose values are secrets in Secrets Manager: the secret's name, or name and JSON key
+   * as `shop/database#password`. Only names are in templates; functions fetch the values.
+   */
+  secrets?: Readonly<Record<string, string>>
+  /** A network for functions whose sources are private. */
+  vpc?: VpcOptions
+  /** Tags of all resources, to group costs by. `lake` is always one of them. */
+  tags?: Readonly<Record<string, string>>
+}

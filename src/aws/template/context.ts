@@ -1,0 +1,46 @@
+import type { Lake } from '../../define/lake.js'
+import type { Job } from '../../plan/jobs.js'
+import type { AwsDeploy } from '../options/aws.js'
+import { att, type Json, join, ref } from './cfn.js'
+import { prefixOf } from './names.js'
+
+/** What every module is given. */
+export interface Context {
+  readonly lake: Lake
+  readonly deploy: AwsDeploy
+  /** What names begin with. */
+  readonly prefix: string
+  readonly jobs: readonly Job[]
+}
+
+export function contextOf(lake: Lake, deploy: AwsDeploy, jobs: readonly Job[]): Context {
+  return { lake, deploy, prefix: prefixOf(lake, deploy), jobs }
+}
+
+/** What modules call each other's resources. */
+export const IDS = {
+  key: 'Key',
+  bucket: 'LakeBucket',
+  logs: 'LogBucket',
+  logGroup: 'LogGroup',
+  dead: 'DeadLetters',
+  deadFifo: 'DeadLettersFifo',
+  topic: 'Alarms',
+  results: 'ResultsBucket',
+} as const
+
+/** The ARN of the lake's key; `undefined` where S3 has its own. */
+export const keyArn = ({ deploy }: Context): Json | undefined =>
+  deploy.encryption === 's3' ? undefined : att(IDS.key)
+
+/** The ARN of objects of the lake. */
+export const objects = (pattern: string): Json => join(att(IDS.bucket), `/${pattern}`)
+
+/** Where the lake lies, as `MORAINE_ROOT` says it. */
+export const root = (): Json => join('s3://', ref(IDS.bucket))
+
+/** The tags of what takes a list of them. */
+export function tagsOf({ lake, deploy }: Context): Json {
+  const all = { lake: lake.name, ...deploy.tags }
+  return Object.entries(all).map(([Key, Value]) => ({ Key, Value }))
+}

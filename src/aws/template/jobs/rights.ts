@@ -1,0 +1,108 @@
+import type { Lake } from '../../../define/lake.js'
+import type { AnyDataset } from '../../../define/model.js'
+import type { Job } from '../../../plan/jobs.js'
+import type { AwsDeploy } from '../../options/aws.js'
+import { upstreamOf } from '../jobs.js'
+
+/**
+ * What a job may do, as data: its role says nothing else. Prefixes are of objects of the lake and
+ * end with `/`; those of other buckets are `s3://…` locations.
+ */
+export interface Rights {
+  readonly job: string
+  /** Objects that it reads and lists. */
+  readonly reads: readonly string[]
+  /** Objects that it creates, and so reads, too. */
+  readonly writes: readonly string[]
+  /** Objects that it removes. */
+  readonly removes: readonly string[]
+  /** Originals that it keeps from being removed. */
+  readonly holds: readonly string[]
+  /** Tables that it builds, and tables that it reads beside. */
+  readonly builds: readonly string[]
+  readonly uses: readonly string[]
+  /** Secrets whose values it gets, by name. */
+  readonly secrets: readonly string[]
+}
+
+/** What each run does with the log: `docs/architecture.md` has its folders. */
+const LOG = '_moraine/'
+/** Never of `log/`: what was committed stays. */
+const REMOVED_OF_LOG = ['checkpoints', 'leases', 'live', 'probe', 'reading']
+
+/** What a job may do, by the lineage of its datasets. */
+export function rightsOf(lake: Lake, deploy: AwsDeploy, job: Job): Rights {
+  const uses = upstreamOf(job)
+  const own = job.datasets.flatMap((dataset) => foldersOf(lake, dataset))
+  const bronze = job.datasets.filter(({ tier }) => tier === 'bronze')
+  const { inside, outside } = sourcesOf(bronze)
+  const externals = lake.externals.length > 0 ? ['external/'] : []
+  return {
+    job: job.name,
+    reads: sorted([
+      ...uses.flatMap((dataset) => foldersOf(lake, dataset)),
+      ...externals,
+      ...outside,
+    ]),
+    writes: sorted([LOG, ...own, ...inside, 'scratch/']),
+    removes: sorted([
+      ...REMOVED_OF_LOG.map((folder) => `${LOG}${folder}/`),
+      ...bronze.map(({ name }) => `bronze/${name}/`),
+      ...inside,
+      ...inboxesOf(bronze),
+      'scratch/',
+    ]),
+    holds: sorted(bronze.flatMap((one) => (isArchived(one) ? [`archive/${one.name}/`] : []))),
+    builds: job.datasets.map(fullName),
+    uses: uses.map(fullName),
+    secrets: sorted(Object.values(deploy.secrets ?? {})),
+  }
+}
+
+const fullName = ({ tier, name }: AnyDataset) => `${tier}.${name}`
+const sorted = (texts: readonly string[]) => [...new Set(texts)].sort()
+
+/** Folders in which a dataset's files lie. */
+export function foldersOf(lake: Lake, dataset: AnyDataset): string[] {
+  const { tier, name } = dataset
+  if (tier === 'bronze')
+    return [`bronze/${name}/`, ...(isArchived(dataset) ? [`archive/${name}/`] : [])]
+  const folder = `${lake.folders[tier] ?? tier}/${name}/`
+  // Tables stay where they were before `folders` said otherwise.
+  const before = lake.folders[tier] === undefined ? [] : [`${tier}/${name}/`]
+  if (tier === 'gold') return [folder, ...before]
+  const beside = ['discarded', 'tombstones', 'deleted'].map((of) => `${of}/${name}/`)
+  return [folder, ...before, ...beside, ...(dataset.history ? [`history/${name}/`] : [])]
+}
+
+const isArchived = (dataset: AnyDataset) => dataset.tier === 'bronze' && dataset.archive
+
+/** Where rows arrive: in the lake, or elsewhere. */
+function sourcesOf(bronze: readonly AnyDataset[]) {
+  const inside: string[] = []
+  const outside: string[] = []
+  for (const dataset of bronze) {
+    if (dataset.tier !== 'bronze') continue
+    const { from, name } = dataset
+    if (from.kind === 'ingest' || (from.kind === 'inbox' && from.path === undefined))
+      inside.push(`bronze/landing/${name}/`)
+    if (from.kind === 'inbox' && from.path) outside.push(...bucketPrefix(from.path))
+    if (from.kind === 'files') outside.push(...from.paths.flatMap(bucketPrefix))
+  }
+  return { inside, outside }
+}
+
+/** Inboxes of other buckets, which are emptied. */
+function inboxesOf(bronze: readonly AnyDataset[]): string[] {
+  return bronze.flatMap((dataset) =>
+    dataset.tier === 'bronze' && dataset.from.kind === 'inbox' && dataset.from.path
+      ? bucketPrefix(dataset.from.path)
+      : [],
+  )
+}
+
+/** The part of a location before its first wildcard; nothing for folders of a machine. */
+function bucketPrefix(path: string): string[] {
+  const [, before = ''] = /^(s3:\/\/[^*?[\]{}]+)/.exec(path.split('?')[0] ?? '') ?? []
+  return before === '' ? [] : [before]
+}

@@ -1,0 +1,91 @@
+import { nearest } from '../../define/nearest.js'
+import { DefinitionError, type Problem } from '../../errors.js'
+import type { Context } from './context.js'
+import { LONGEST_PREFIX } from './names.js'
+import { scheduleProblems } from './services/schedules.js'
+
+/** Bytes of all variables of a function. */
+const MOST_ENVIRONMENT = 4096
+
+/**
+ * Holds a lake against the limits of the services of AWS.
+ *
+ * @throws DefinitionError with all that they would refuse.
+ */
+export function checkDeployment(context: Context): void {
+  const problems = [
+    ...nameProblems(context),
+    ...jobProblems(context),
+    ...variableProblems(context),
+    ...scheduleProblems(context),
+  ]
+  if (problems.length > 0) throw new DefinitionError(problems)
+}
+
+type Report = Omit<Problem, 'place'> & { near?: string }
+
+function problem({ deploy }: Context, { near, ...report }: Report): Problem {
+  const place = deploy.place && { ...deploy.place, ...(near === undefined ? {} : { near }) }
+  return { ...report, place }
+}
+
+function nameProblems(context: Context): Problem[] {
+  const { prefix } = context
+  if (prefix.length <= LONGEST_PREFIX) return []
+  return [
+    problem(context, {
+      message: `Names of buckets would be too long: '${prefix}' has ${prefix.length} characters, and S3 leaves ${LONGEST_PREFIX} beside an account and a region`,
+      hint: "Give a shorter one: aws({ name: '…' })",
+      near: 'name',
+    }),
+  ]
+}
+
+function jobProblems(context: Context): Problem[] {
+  const known = context.jobs.map(({ name }) => name)
+  return Object.keys(context.deploy.jobs ?? {})
+    .filter((name) => !known.includes(name))
+    .map((name) => {
+      const similar = nearest(name, known)
+      return problem(context, {
+        message: `aws({ jobs }): no job is named '${name}'`,
+        hint: similar ? `Did you mean '${similar}'?` : `The jobs are: ${known.join(', ')}`,
+        near: name,
+      })
+    })
+}
+
+function variableProblems(context: Context): Problem[] {
+  const { environment = {}, secrets = {} } = context.deploy
+  const names = Object.keys(environment)
+  const reserved = [...names, ...Object.keys(secrets)].filter((name) =>
+    /^(AWS_|LAMBDA_|_X_|_HANDLER$|MORAINE_(ROOT|JOB|SECRETS)$)/.test(name),
+  )
+  const twice = names.filter((name) => Object.hasOwn(secrets, name))
+  const size = JSON.stringify({ ...environment, MORAINE_SECRETS: secrets }).length + 512
+  return [
+    ...reserved.map((name) =>
+      problem(context, {
+        message: `The variable ${name} is set by Moraine or by Lambda`,
+        hint: 'Give it another name.',
+        near: name,
+      }),
+    ),
+    ...twice.map((name) =>
+      problem(context, {
+        message: `The variable ${name} is in environment and in secrets`,
+        hint: 'Remove it from environment if it is a secret.',
+        near: name,
+      }),
+    ),
+    ...(size > MOST_ENVIRONMENT
+      ? [
+          problem(context, {
+            message: `The variables of a function would have ${size} bytes, and Lambda allows ${MOST_ENVIRONMENT}`,
+            hint: 'Give shorter names, or read long values from a file beside lake.ts.',
+            near: 'environment',
+          }),
+        ]
+      : []),
+  ]
+}

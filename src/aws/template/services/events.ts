@@ -1,0 +1,70 @@
+import type { Job } from '../../../plan/jobs.js'
+import { att, type Json, type Resource, type Resources, ref } from '../cfn.js'
+import { type Context, IDS } from '../context.js'
+import { isPaused, jobId, LIMITS, nameFor } from '../names.js'
+
+/**
+ * What arrives for a job: S3 tells EventBridge, and a rule puts it into the job's queue, from which
+ * its function takes up to ten messages at a time, each of which it can refuse alone.
+ */
+export function jobEvents(context: Context, job: Job): Resources {
+  const id = jobId(job)
+  const pattern = patternOf(job)
+  return {
+    ...(pattern === undefined
+      ? {}
+      : { [`${id}Rule`]: rule(context, { name: job.name, pattern, queue: `${id}Queue` }) }),
+    [`${id}Messages`]: messages(`${id}Queue`, `${id}Function`, isPaused(context.deploy, job.name)),
+  }
+}
+
+/** A rule of EventBridge that puts events into a FIFO queue, in one group. */
+function rule(
+  context: Context,
+  { name, pattern, queue }: { name: string; pattern: Json; queue: string },
+): Resource {
+  return {
+    Type: 'AWS::Events::Rule',
+    Properties: {
+      Name: nameFor(context.prefix, name, LIMITS.rule),
+      EventPattern: pattern,
+      Targets: [{ Id: 'queue', Arn: att(queue), SqsParameters: { MessageGroupId: name } }],
+    },
+  }
+}
+
+/** Hands messages of a queue to a function. */
+function messages(queue: string, to: string, paused = false): Resource {
+  return {
+    Type: 'AWS::Lambda::EventSourceMapping',
+    Properties: {
+      EventSourceArn: att(queue),
+      FunctionName: ref(to),
+      BatchSize: 10,
+      FunctionResponseTypes: ['ReportBatchItemFailures'],
+      ...(paused ? { Enabled: false } : {}),
+    },
+  }
+}
+
+/** Objects whose creation a job waits for: files and requests that arrive. */
+function patternOf(job: Job): Json | undefined {
+  const dataset = job.datasets.find((one) => `${one.tier}.${one.name}` === job.name)
+  if (dataset?.tier !== 'bronze') return undefined
+  const { from, name } = dataset
+  if (from.kind !== 'ingest' && from.kind !== 'inbox') return undefined
+  const path = from.kind === 'inbox' ? from.path : undefined
+  if (path === undefined) return created(ref(IDS.bucket), `bronze/landing/${name}/`)
+  const [, bucket, prefix = ''] = /^s3:\/\/([^/?]+)\/?([^?]*)/.exec(path) ?? []
+  return bucket === undefined ? undefined : created(bucket, prefix)
+}
+
+/** Events of S3 about objects that were created below a prefix. */
+const created = (bucket: Json, prefix: string): Json => ({
+  source: ['aws.s3'],
+  'detail-type': ['Object Created'],
+  detail: {
+    bucket: { name: [bucket] },
+    ...(prefix === '' ? {} : { object: { key: [{ prefix }] } }),
+  },
+})

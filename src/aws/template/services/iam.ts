@@ -1,0 +1,204 @@
+import type { Job } from '../../../plan/jobs.js'
+import {
+  arn,
+  att,
+  type Json,
+  join,
+  partition,
+  policy,
+  type Resource,
+  type Resources,
+  ref,
+  type Statement,
+  service,
+} from '../cfn.js'
+import { type Context, IDS, keyArn, objects, tagsOf } from '../context.js'
+import { jobsAfter } from '../jobs.js'
+import { type Rights, rightsOf } from '../jobs/rights.js'
+import { jobId, LIMITS, nameFor } from '../names.js'
+import { divided } from './policy-size.js'
+
+/** The role of a job's function, with policies that say what {@link rightsOf} does. */
+export function jobRole(context: Context, job: Job): Resources {
+  const id = jobId(job)
+  const statements = [
+    ...objectStatements(context, rightsOf(context.lake, context.deploy, job)),
+    ...runStatements(context, job),
+  ]
+  return role(context, `${id}Role`, {
+    name: job.name,
+    principal: 'lambda.amazonaws.com',
+    statements,
+  })
+}
+
+interface RoleOf {
+  readonly name: string
+  /** The service that takes the role. */
+  readonly principal: string
+  readonly statements: readonly Statement[]
+}
+
+/** A role with as many managed policies as its statements need. */
+export function role(
+  context: Context,
+  id: string,
+  { name, principal, statements }: RoleOf,
+): Resources {
+  const policies = divided(statements, context.deploy.region)
+  const ids = policies.map((_, i) => `${id}Policy${i === 0 ? '' : i + 1}`)
+  const documents = policies.map((part, i): [string, Resource] => [
+    ids[i] as string,
+    {
+      Type: 'AWS::IAM::ManagedPolicy',
+      Properties: {
+        ManagedPolicyName: nameFor(context.prefix, name, LIMITS.policy, i === 0 ? '' : `-${i + 1}`),
+        PolicyDocument: policy(part),
+      },
+    },
+  ])
+  return {
+    ...Object.fromEntries(documents),
+    [id]: {
+      Type: 'AWS::IAM::Role',
+      Properties: {
+        RoleName: nameFor(context.prefix, name, LIMITS.role),
+        AssumeRolePolicyDocument: policy([
+          { Effect: 'Allow', Principal: service(principal), Action: 'sts:AssumeRole' },
+        ]),
+        ManagedPolicyArns: ids.map(ref),
+        Tags: tagsOf(context),
+      },
+    },
+  }
+}
+
+/** What is said of objects, of the key, and of other buckets. */
+function objectStatements(context: Context, rights: Rights): Statement[] {
+  const inLake = (paths: readonly string[]) => paths.filter((path) => !path.startsWith('s3://'))
+  const outside = (paths: readonly string[]) => paths.filter((path) => path.startsWith('s3://'))
+  const all = (paths: readonly string[]) =>
+    [...new Set(inLake(paths))].map((path) => objects(`${path}*`))
+  const allow = (Sid: string, Action: string[], Resource: Json[], Condition?: Json): Statement[] =>
+    Resource.length === 0
+      ? []
+      : [{ Sid, Effect: 'Allow', Action, Resource, ...(Condition ? { Condition } : {}) }]
+  const elsewhere = outside(rights.reads)
+  const seen = inLake([...new Set([...rights.reads, ...rights.writes])])
+  return [
+    ...allow('List', ['s3:ListBucket'], [att(IDS.bucket)], {
+      // Without a prefix it is asked whether one object is there.
+      StringLikeIfExists: { 's3:prefix': seen.map((path) => `${path}*`) },
+    }),
+    ...allow('Read', ['s3:GetObject', 's3:GetObjectVersion'], all(seen)),
+    ...allow('Write', ['s3:PutObject', 's3:AbortMultipartUpload'], all(rights.writes)),
+    ...allow('Remove', ['s3:DeleteObject'], all(rights.removes)),
+    ...(context.deploy.archiveLock
+      ? allow('Hold', ['s3:PutObjectLegalHold'], all(rights.holds))
+      : []),
+    ...allow(
+      'Lock',
+      ['s3:GetBucketObjectLockConfiguration'],
+      rights.holds.length > 0 ? [att(IDS.bucket)] : [],
+    ),
+    ...allow('ListSources', ['s3:ListBucket'], [...new Set(elsewhere.map(bucketOf))].map(s3Arn)),
+    ...allow(
+      'ReadSources',
+      ['s3:GetObject'],
+      elsewhere.map((path) => s3Arn(`${path.slice(5)}*`)),
+    ),
+    ...allow(
+      'EmptyInboxes',
+      ['s3:DeleteObject'],
+      outside(rights.removes).map((path) => s3Arn(`${path.slice(5)}*`)),
+    ),
+    ...keyStatements(context, ['kms:Decrypt', 'kms:GenerateDataKey']),
+  ]
+}
+
+export function keyStatements(context: Context, actions: string[]): Statement[] {
+  const key = keyArn(context)
+  return key === undefined ? [] : [{ Sid: 'Key', Effect: 'Allow', Action: actions, Resource: key }]
+}
+
+const bucketOf = (location: string) => location.slice(5).split('/')[0] as string
+const s3Arn = (path: string): Json => join('arn:', partition, `:s3:::${path}`)
+
+/** What a function of a job needs beside the lake: logs and traces, queues, secrets. */
+function runStatements(context: Context, job: Job): Statement[] {
+  const secrets = secretsOf(context)
+  const asked = [job, ...jobsAfter(job, context.jobs)].map((one) => att(`${jobId(one)}Queue`))
+  return [
+    ...functionStatements(context),
+    ...queueStatements(`${jobId(job)}Queue`),
+    { Sid: 'GoOn', Effect: 'Allow', Action: ['sqs:SendMessage'], Resource: asked },
+    ...(secrets.length > 0
+      ? [
+          {
+            Sid: 'Secrets',
+            Effect: 'Allow' as const,
+            Action: ['secretsmanager:GetSecretValue'],
+            Resource: secrets.map((name) => arn('secretsmanager', `secret:${name}-??????`)),
+          },
+        ]
+      : []),
+  ]
+}
+
+/** What takes messages of a queue. */
+function queueStatements(queue: string): Statement[] {
+  return [
+    {
+      Sid: 'Queue',
+      Effect: 'Allow',
+      Action: [
+        'sqs:ReceiveMessage',
+        'sqs:DeleteMessage',
+        'sqs:GetQueueAttributes',
+        'sqs:ChangeMessageVisibility',
+      ],
+      Resource: att(queue),
+    },
+  ]
+}
+
+/** Names of secrets, without their keys. */
+function secretsOf({ deploy }: Context): string[] {
+  const names = Object.values(deploy.secrets ?? {}).map((secret) => secret.split('#')[0] as string)
+  return [...new Set(names)].sort()
+}
+
+/** What each function does: it writes logs and traces; in a network, it has an interface there. */
+function functionStatements({ deploy }: Context): Statement[] {
+  return [
+    {
+      Sid: 'Logs',
+      Effect: 'Allow',
+      Action: ['logs:CreateLogStream', 'logs:PutLogEvents'],
+      Resource: att(IDS.logGroup),
+    },
+    {
+      Sid: 'Traces',
+      Effect: 'Allow',
+      Action: ['xray:PutTraceSegments', 'xray:PutTelemetryRecords'],
+      Resource: '*',
+    },
+    ...(deploy.vpc
+      ? [
+          {
+            Sid: 'Network',
+            Effect: 'Allow' as const,
+            Action: [
+              'ec2:CreateNetworkInterface',
+              'ec2:DescribeNetworkInterfaces',
+              'ec2:DescribeSubnets',
+              'ec2:DeleteNetworkInterface',
+              'ec2:AssignPrivateIpAddresses',
+              'ec2:UnassignPrivateIpAddresses',
+            ],
+            Resource: '*',
+          },
+        ]
+      : []),
+  ]
+}

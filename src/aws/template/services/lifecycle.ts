@@ -1,0 +1,51 @@
+import { secondsOf } from '../../../define/interval.js'
+import type { AnyDataset } from '../../../define/model.js'
+import type { Json } from '../cfn.js'
+import type { Context } from '../context.js'
+import { foldersOf } from '../jobs/rights.js'
+
+/** Folders from which Moraine removes data. Never one of the log, nor the archive. */
+const REMOVED = [
+  'bronze/',
+  'silver/',
+  'gold/',
+  'discarded/',
+  'deleted/',
+  'history/',
+  'scratch/',
+  'external/',
+]
+
+const DAY = 86_400
+
+/** Days for which what was removed can be brought back, where nothing else is said. */
+const NONCURRENT = 30
+
+/**
+ * Only Moraine removes data, when its retention says so: S3 can't know what commits lead to. What
+ * it removed stays as a noncurrent version for a while, in no folder for longer than the rows of
+ * its dataset were kept.
+ */
+export function lifecycle({ lake, deploy }: Context): Json[] {
+  const days = (secondsOf(deploy.noncurrent ?? `${NONCURRENT}d`) ?? NONCURRENT * DAY) / DAY
+  const expire = (Prefix: string, after: number) => ({
+    Id: `removed from ${Prefix}`,
+    Status: 'Enabled',
+    Prefix,
+    NoncurrentVersionExpiration: { NoncurrentDays: Math.max(1, Math.floor(after)) },
+  })
+  const shorter = lake.datasets.flatMap((dataset) => {
+    const kept = keptFor(dataset) / DAY
+    if (!(kept < days)) return []
+    return foldersOf(lake, dataset)
+      .filter((folder) => !folder.startsWith('archive/'))
+      .map((folder) => expire(folder, kept))
+  })
+  return [...REMOVED.map((folder) => expire(folder, days)), ...shorter]
+}
+
+/** Seconds; infinite where rows stay. */
+function keptFor(dataset: AnyDataset): number {
+  const kept = dataset.tier === 'bronze' ? dataset.keep : dataset.keep?.for
+  return (kept && secondsOf(kept)) || Number.POSITIVE_INFINITY
+}

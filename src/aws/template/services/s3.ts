@@ -1,0 +1,150 @@
+import {
+  account,
+  att,
+  explained,
+  type Json,
+  join,
+  policy,
+  type Resource,
+  type Resources,
+  ref,
+  retained,
+  type Statement,
+  service,
+  text,
+} from '../cfn.js'
+import { type Context, IDS, keyArn, tagsOf } from '../context.js'
+import { bucketNames } from '../names.js'
+import { lifecycle } from './lifecycle.js'
+
+const OPEN_TO_NOBODY = {
+  BlockPublicAcls: true,
+  BlockPublicPolicy: true,
+  IgnorePublicAcls: true,
+  RestrictPublicBuckets: true,
+}
+
+/** The lake's bucket, and the one with the logs of who read it. Both stay when the stack goes. */
+export function s3(context: Context): Resources {
+  const { lake, deploy } = context
+  const names = bucketNames(lake, deploy)
+  const logs = bucket(context, names.logs, {
+    BucketEncryption: encryption(undefined),
+    LifecycleConfiguration: {
+      Rules: [{ Id: 'logs', Status: 'Enabled', Prefix: '', ExpirationInDays: 400 }, unfinished],
+    },
+  })
+  return {
+    [IDS.logs]: explained(retained(logs), {
+      CKV_AWS_18: 'It holds access logs itself: its own would make more of them without end.',
+      'AwsSolutions-S1': 'It holds access logs itself: its own would make more without end.',
+      CKV_AWS_21: 'Logs are written once, under names of their own.',
+    }),
+    LogBucketPolicy: bucketPolicy(IDS.logs, [tlsOnly(IDS.logs), deliver(IDS.logs)]),
+    [IDS.bucket]: retained({ ...lakeBucket(context, names.lake), DependsOn: ['LogBucketPolicy'] }),
+    LakeBucketPolicy: bucketPolicy(IDS.bucket, [tlsOnly(IDS.bucket), ...encrypted(context)]),
+  }
+}
+
+function lakeBucket(context: Context, name: string): Resource {
+  return bucket(context, name, {
+    BucketEncryption: encryption(keyArn(context)),
+    VersioningConfiguration: { Status: 'Enabled' },
+    LifecycleConfiguration: { Rules: [...lifecycle(context), unfinished] },
+    LoggingConfiguration: { DestinationBucketName: ref(IDS.logs), LogFilePrefix: 'access/' },
+    NotificationConfiguration: { EventBridgeConfiguration: { EventBridgeEnabled: true } },
+    ...(context.deploy.archiveLock ? { ObjectLockEnabled: true } : {}),
+  })
+}
+
+function bucket(
+  context: Context,
+  name: string,
+  properties: Readonly<Record<string, Json>>,
+): Resource {
+  return {
+    Type: 'AWS::S3::Bucket',
+    Properties: {
+      BucketName: text(name),
+      OwnershipControls: { Rules: [{ ObjectOwnership: 'BucketOwnerEnforced' }] },
+      PublicAccessBlockConfiguration: OPEN_TO_NOBODY,
+      ...properties,
+      Tags: tagsOf(context),
+    },
+  }
+}
+
+/** Parts of uploads that nobody finished are no objects yet, wherever they lie. */
+const unfinished = {
+  Id: 'unfinished uploads',
+  Status: 'Enabled',
+  Prefix: '',
+  AbortIncompleteMultipartUpload: { DaysAfterInitiation: 7 },
+}
+
+function encryption(key: Json | undefined): Json {
+  const by =
+    key === undefined
+      ? { ServerSideEncryptionByDefault: { SSEAlgorithm: 'AES256' } }
+      : {
+          ServerSideEncryptionByDefault: { SSEAlgorithm: 'aws:kms', KMSMasterKeyID: key },
+          // One call of KMS for many objects.
+          BucketKeyEnabled: true,
+        }
+  return { ServerSideEncryptionConfiguration: [by] }
+}
+
+function bucketPolicy(bucket: string, statements: readonly Statement[]): Resource {
+  return {
+    Type: 'AWS::S3::BucketPolicy',
+    Properties: { Bucket: ref(bucket), PolicyDocument: policy(statements) },
+    DeletionPolicy: 'Retain',
+    UpdateReplacePolicy: 'Retain',
+  }
+}
+
+const bothOf = (bucket: string): Json => [att(bucket), join(att(bucket), '/*')]
+
+function tlsOnly(bucket: string): Statement {
+  return {
+    Sid: 'TlsOnly',
+    Effect: 'Deny',
+    Principal: { AWS: '*' },
+    Action: 's3:*',
+    Resource: bothOf(bucket),
+    Condition: { Bool: { 'aws:SecureTransport': 'false' } },
+  }
+}
+
+/**
+ * Requests that say how an object is encrypted must say it as the bucket does; those that say
+ * nothing have it so anyway. (A negated condition holds where its key is missing, hence `Null`.)
+ */
+function encrypted(context: Context): Statement[] {
+  const key = keyArn(context)
+  const deny = (Sid: string, name: string, value: Json): Statement => ({
+    Sid,
+    Effect: 'Deny',
+    Principal: { AWS: '*' },
+    Action: 's3:PutObject',
+    Resource: join(att(IDS.bucket), '/*'),
+    Condition: { Null: { [name]: 'false' }, StringNotEquals: { [name]: value } },
+  })
+  const header = 's3:x-amz-server-side-encryption'
+  return [
+    deny('Encrypted', header, key === undefined ? 'AES256' : 'aws:kms'),
+    ...(key === undefined ? [] : [deny('OwnKey', `${header}-aws-kms-key-id`, key)]),
+  ]
+}
+
+/** Access logs come from S3 itself. */
+function deliver(bucket: string): Statement {
+  return {
+    Sid: 'AccessLogs',
+    Effect: 'Allow',
+    Principal: service('logging.s3.amazonaws.com'),
+    Action: 's3:PutObject',
+    Resource: join(att(bucket), '/access/*'),
+    Condition: { StringEquals: { 'aws:SourceAccount': account } },
+  }
+}

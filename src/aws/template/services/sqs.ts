@@ -1,0 +1,106 @@
+import type { Job } from '../../../plan/jobs.js'
+import {
+  account,
+  att,
+  type Json,
+  join,
+  policy,
+  type Resource,
+  type Resources,
+  ref,
+} from '../cfn.js'
+import { type Context, IDS, keyArn, tagsOf } from '../context.js'
+import { jobsAfter } from '../jobs.js'
+import { sizesOf } from '../jobs/sizes.js'
+import { jobId, LIMITS, nameFor } from '../names.js'
+
+const DAYS_14 = 1_209_600
+/** How often a message is tried before it goes to the dead letters. */
+const TRIED = 5
+
+/**
+ * A queue for each job: FIFO with one group, so that its runs follow each other. What no run could
+ * take goes to the dead letters, and so does what schedules could not send.
+ */
+export function sqs(context: Context): Resources {
+  const queues = Object.fromEntries(
+    context.jobs.map((job) => [
+      `${jobId(job)}Queue`,
+      fifo(context, job.name, sizesOf(context, job).timeout),
+    ]),
+  )
+  const all: Resources = {
+    [IDS.dead]: queue(context, 'dead', { MessageRetentionPeriod: DAYS_14 }),
+    [IDS.deadFifo]: queue(context, 'dead', { MessageRetentionPeriod: DAYS_14, FifoQueue: true }),
+    ...queues,
+  }
+  return { ...all, QueuePolicy: queuePolicy(Object.keys(all)) }
+}
+
+/** A queue whose messages are for one function, one after the other. */
+function fifo(context: Context, name: string, timeout: number): Resource {
+  return queue(context, name, {
+    FifoQueue: true,
+    ContentBasedDeduplication: true,
+    // Others in the group wait as long when a run fails.
+    VisibilityTimeout: timeout + 60,
+    RedrivePolicy: { deadLetterTargetArn: att(IDS.deadFifo), maxReceiveCount: TRIED },
+  })
+}
+
+/** Where a job's function asks for runs: of its own job, and of those that come after it. */
+export function queuesFor(context: Context, job: Job): Json {
+  const jobs = [job, ...jobsAfter(job, context.jobs)]
+  const parts = jobs.flatMap((one, i): Json[] => [
+    `${i === 0 ? '{' : '",'}${JSON.stringify(one.name)}:"`,
+    ref(`${jobId(one)}Queue`),
+  ])
+  return join(...parts, '"}')
+}
+
+function queue(
+  context: Context,
+  name: string,
+  properties: NonNullable<Resource['Properties']>,
+): Resource {
+  const key = keyArn(context)
+  return {
+    Type: 'AWS::SQS::Queue',
+    Properties: {
+      QueueName: nameFor(context.prefix, name, LIMITS.queue, properties.FifoQueue ? '.fifo' : ''),
+      ...(key === undefined
+        ? { SqsManagedSseEnabled: true }
+        : { KmsMasterKeyId: key, KmsDataKeyReusePeriodSeconds: 3600 }),
+      ...properties,
+      Tags: tagsOf(context),
+    },
+  }
+}
+
+/** Queues take messages by TLS alone; rules of EventBridge of this account may send them. */
+function queuePolicy(queues: readonly string[]): Resource {
+  return {
+    Type: 'AWS::SQS::QueuePolicy',
+    Properties: {
+      Queues: queues.map(ref),
+      PolicyDocument: policy([
+        {
+          Sid: 'TlsOnly',
+          Effect: 'Deny',
+          Principal: { AWS: '*' },
+          Action: 'sqs:*',
+          Resource: '*',
+          Condition: { Bool: { 'aws:SecureTransport': 'false' } },
+        },
+        {
+          Sid: 'Events',
+          Effect: 'Allow',
+          Principal: { Service: 'events.amazonaws.com' },
+          Action: 'sqs:SendMessage',
+          Resource: queues.map((id) => att(id)),
+          Condition: { StringEquals: { 'aws:SourceAccount': account } },
+        },
+      ]),
+    },
+  }
+}

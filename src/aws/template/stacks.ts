@@ -1,0 +1,143 @@
+import type { Json, Resource, Resources, Template } from './cfn.js'
+
+/** https://docs.aws.amazon.com/AWSCloudFormation/latest/UserGuide/cloudformation-limits.html */
+const MOST_RESOURCES = 500
+const MOST_BYTES = 1_000_000
+/** What is left free, for what the next versions of a lake bring. */
+const FULL = 0.9
+
+/** A stack of CloudFormation, and when it is its turn. */
+export interface Stack {
+  readonly name: string
+  /**
+   * `base`: key and buckets, of which one holds the code that the others need. They are made in the
+   * order of the list.
+   */
+  readonly phase: 'base' | 'rest'
+  readonly template: Template
+  /** Values that whoever deploys gives: `CodeKey`, where in the lake's bucket the code lies. */
+  readonly parameters: readonly string[]
+}
+
+/** Resources that lie in one stack together. */
+export interface Group {
+  readonly name: string
+  readonly phase: 'base' | 'rest'
+  readonly resources: Resources
+}
+
+/** Stacks by name, with what each is about. */
+export interface Naming {
+  readonly prefix: string
+  readonly lake: string
+  /** In which stack a group lies already: resources that move would be made anew. */
+  readonly placed: ReadonlyMap<string, string>
+}
+
+/** Puts groups into stacks, in their order, none of which is too large. */
+export function stacksOf(groups: readonly Group[], naming: Naming): Stack[] {
+  const drafts = distribute(groups, naming)
+  const home = new Map(drafts.flatMap((d) => Object.keys(d.resources).map((id) => [id, d.name])))
+  const order = new Map(drafts.map(({ name }, i) => [name, i]))
+  const exports = new Map<string, Map<string, Json>>()
+  const resources = drafts.map((draft) => {
+    const reference = (id: string, attribute?: string): Json | undefined => {
+      const other = home.get(id)
+      if (other === undefined || other === draft.name) return undefined
+      if ((order.get(other) ?? 0) > (order.get(draft.name) ?? 0))
+        throw new Error(`${draft.name} refers to ${id} of ${other}, which comes later`)
+      const of = exports.get(other) ?? new Map<string, Json>()
+      const key = `${id}${attribute?.replaceAll('.', '') ?? ''}`
+      of.set(key, attribute === undefined ? { Ref: id } : { 'Fn::GetAtt': [id, attribute] })
+      exports.set(other, of)
+      return { 'Fn::ImportValue': `${other}-${key}` }
+    }
+    return Object.fromEntries(
+      Object.entries(draft.resources).map(([id, one]) => [
+        id,
+        imported(one, reference, (other) => home.get(other) === draft.name),
+      ]),
+    )
+  })
+  return drafts.map(({ name, phase }, i) => {
+    const found = resources[i] as Resources
+    const parameters = JSON.stringify(found).includes('"Ref":"CodeKey"') ? ['CodeKey'] : []
+    const outputs = Object.fromEntries(
+      [...(exports.get(name) ?? [])].map(([key, Value]) => [
+        key,
+        { Value, Export: { Name: `${name}-${key}` } },
+      ]),
+    )
+    return { name, phase, parameters, template: templateOf(naming, found, parameters, outputs) }
+  })
+}
+
+function templateOf(
+  { lake }: Naming,
+  resources: Resources,
+  parameters: readonly string[],
+  outputs: Readonly<Record<string, Json>>,
+): Template {
+  const code = {
+    Type: 'String',
+    Description: 'Where in the bucket of the lake the code of its functions lies',
+  }
+  return {
+    AWSTemplateFormatVersion: '2010-09-09',
+    Description: `The lake ${lake}, by moraine deploy`,
+    ...(parameters.length > 0 ? { Parameters: { CodeKey: code } } : {}),
+    Resources: resources,
+    ...(Object.keys(outputs).length > 0 ? { Outputs: outputs } : {}),
+  }
+}
+
+interface Draft {
+  readonly name: string
+  readonly phase: 'base' | 'rest'
+  resources: Resources
+}
+
+function distribute(groups: readonly Group[], { prefix, placed }: Naming): Draft[] {
+  const drafts: Draft[] = []
+  const nameOf = (phase: Group['phase'], number: number) =>
+    phase === 'base' ? `${prefix}-base` : number === 0 ? prefix : `${prefix}-${number + 1}`
+  for (const { name, phase, resources } of groups) {
+    const own = drafts.filter((draft) => draft.phase === phase)
+    const there = drafts.find((draft) => draft.name === placed.get(name))
+    const room = there ?? own.find((draft) => fits(draft.resources, resources))
+    if (room) room.resources = { ...room.resources, ...resources }
+    else drafts.push({ name: nameOf(phase, own.length), phase, resources })
+  }
+  return drafts
+}
+
+function fits(there: Resources, more: Resources): boolean {
+  const count = Object.keys(there).length + Object.keys(more).length
+  return count <= MOST_RESOURCES * FULL && bytesOf(there) + bytesOf(more) <= MOST_BYTES * FULL
+}
+
+const bytesOf = (resources: Resources) => JSON.stringify(resources).length
+
+/** A resource whose references to other stacks are imports. */
+function imported(
+  resource: Resource,
+  reference: (id: string, attribute?: string) => Json | undefined,
+  isHere: (id: string) => boolean,
+): Resource {
+  const walk = (value: Json | undefined): Json | undefined => {
+    if (Array.isArray(value)) return value.map((one) => walk(one) as Json)
+    if (typeof value !== 'object' || value === null) return value
+    const of = value as { readonly [name: string]: Json | undefined }
+    if (typeof of.Ref === 'string') return reference(of.Ref) ?? value
+    const got = of['Fn::GetAtt'] as readonly [string, string] | undefined
+    if (got) return reference(got[0], got[1]) ?? value
+    return Object.fromEntries(Object.entries(of).map(([name, one]) => [name, walk(one)]))
+  }
+  const { DependsOn, ...others } = resource
+  const here = DependsOn?.filter(isHere) ?? []
+  return {
+    ...others,
+    Properties: walk(resource.Properties as Json) as NonNullable<Resource['Properties']>,
+    ...(here.length > 0 ? { DependsOn: here } : {}),
+  }
+}
