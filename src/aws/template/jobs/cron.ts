@@ -143,7 +143,7 @@ function interval(text: string): Expression {
     problem:
       seconds < MINUTE
         ? 'is shorter than a minute, and EventBridge Scheduler has no seconds'
-        : 'can not be said in hours and minutes of a day: EventBridge Scheduler counts other intervals from when the schedule was made',
+        : 'cannot be expressed in hours and minutes of a day: EventBridge Scheduler counts other intervals from when the schedule was made',
     hint: "Use a divisor of an hour or a day, such as '5m', '15m', '2h' or '1d', or write cron('…').",
   }
 }
