@@ -13,8 +13,8 @@ import {
   service,
 } from '../cfn.js'
 import { type Context, IDS, keyArn, objects, tagsOf } from '../context.js'
-import { jobsAfter } from '../jobs.js'
 import { type Rights, rightsOf } from '../jobs/rights.js'
+import { jobsAfter } from '../jobs.js'
 import { jobId, LIMITS, nameFor } from '../names.js'
 import { divided } from './policy-size.js'
 

@@ -10,8 +10,8 @@ import {
   ref,
 } from '../cfn.js'
 import { type Context, IDS, keyArn, tagsOf } from '../context.js'
-import { jobsAfter } from '../jobs.js'
 import { sizesOf } from '../jobs/sizes.js'
+import { jobsAfter } from '../jobs.js'
 import { jobId, LIMITS, nameFor } from '../names.js'
 
 const DAYS_14 = 1_209_600
