@@ -1,6 +1,7 @@
 import { randomUUID } from 'node:crypto'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { MoraineError } from '../errors.js'
+import { createOnce } from '../storage/retry.js'
 import type { Storage } from '../storage/storage.js'
 import { encodeFork, type Fork, forkPath, parseFork } from './branch/fork.js'
 import type { Changes, Commit, CommitInfo, LakeState, TableState } from './commit.js'
@@ -298,7 +299,7 @@ export class CommitLog extends LogReader {
   async fork(id: string, at: LakeState): Promise<CommitLog> {
     const fork: Fork = { from: this.branch, number: at.number, hash: at.hash }
     const path = forkPath(id)
-    if (!(await this.storage.createIfAbsent(path, encodeFork(fork))))
+    if (!(await createOnce(this.storage, path, encodeFork(fork))))
       throw new MoraineError('usage', `Branch ${id} already exists`)
     // A vacuum looks for branches after it has moved the horizon.
     const { horizon = 0 } = await this.head()

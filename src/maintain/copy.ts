@@ -8,6 +8,7 @@ import { CommitLog } from '../log/log.js'
 import { checksumsOf } from '../log/verify/verify.js'
 import { currentUser } from '../step/context.js'
 import { MovedChecksums } from '../storage/moved.js'
+import { createOnce } from '../storage/retry.js'
 import { type Storage, type StoredObject, stagingOf } from '../storage/storage.js'
 import { type ExternalCopy, lookAtCopied } from './copy-external.js'
 import { relocateTable } from './relocate.js'
@@ -109,7 +110,7 @@ async function copy(
   // The log says what metadata were before they were moved, and can't be changed.
   if (moved.size > 0) await MovedChecksums.of(to).add(`copy-${randomUUID()}`, moved)
   for (const entry of log) {
-    await to.createIfAbsent(entry.path, await from.read(entry.path))
+    await createOnce(to, entry.path, await from.read(entry.path))
     done.commits++
     count([entry])
   }

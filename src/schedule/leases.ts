@@ -1,5 +1,6 @@
 import { randomUUID } from 'node:crypto'
 import { isThere, ownIdentity, type ProcessIdentity } from '../storage/alive.js'
+import { createOnce } from '../storage/retry.js'
 import { encodeSealed, parseSealed } from '../storage/sealed.js'
 import type { Storage } from '../storage/storage.js'
 
@@ -158,7 +159,7 @@ export async function isPaused(storage: Storage, job: string): Promise<boolean> 
 
 export async function pause(storage: Storage, job: string, by: string): Promise<void> {
   const text = JSON.stringify({ format: 1, by, time: new Date().toISOString() })
-  await storage.createIfAbsent(pausedAt(job), new TextEncoder().encode(text))
+  await createOnce(storage, pausedAt(job), new TextEncoder().encode(text))
 }
 
 export async function resume(storage: Storage, job: string): Promise<void> {

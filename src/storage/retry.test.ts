@@ -1,6 +1,7 @@
 import { afterEach, beforeEach, expect, it, vi } from 'vitest'
 import { MoraineError } from '../errors.js'
-import { patiently, type StorageEvent, wasWaitedFor, watchStorages } from './retry.js'
+import { MemoryStorage } from './memory.js'
+import { createOnce, patiently, type StorageEvent, wasWaitedFor, watchStorages } from './retry.js'
 
 const events: StorageEvent[] = []
 let unwatch: () => void
@@ -36,6 +37,29 @@ it('work that asks for one object after another waits a minute in total, not for
   const begun = Date.now()
   await expect(patiently(storage, minute, away)).rejects.toThrow('no longer exists')
   expect(Date.now() - begun).toBeGreaterThan(30_000)
+})
+
+it('an object whose creation got no answer is created once, and never in the place of another', async () => {
+  const bytes = (text: string) => new TextEncoder().encode(text)
+  const lost = () => new MoraineError('storage', 'socket hang up', { retryable: true })
+  for (const isCreated of [true, false]) {
+    const inner = new MemoryStorage()
+    let attempts = 0
+    const storage = {
+      readIfPresent: (path: string) => inner.readIfPresent(path),
+      async createIfAbsent(path: string, body: Uint8Array) {
+        if (++attempts > 1) return inner.createIfAbsent(path, body)
+        if (isCreated) await inner.createIfAbsent(path, body)
+        throw lost()
+      },
+    }
+    expect(await createOnce(storage, 'a', bytes('one'))).toBe(true)
+    expect(attempts).toBe(isCreated ? 1 : 2)
+    expect(await createOnce(storage, 'a', bytes('two'))).toBe(false)
+    attempts = 0
+    expect(await createOnce(storage, 'a', bytes('three'))).toBe(false)
+    expect(String(Buffer.from(inner.objects.get('a') as Uint8Array))).toBe('one')
+  }
 })
 
 it('what failed long ago is no reason to give up what fails now', async () => {

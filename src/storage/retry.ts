@@ -1,5 +1,6 @@
 import { setTimeout as sleep } from 'node:timers/promises'
 import { MoraineError } from '../errors.js'
+import type { Storage } from './storage.js'
 
 /** How long a call is tried again that fails for a reason which may pass. */
 export interface Patience {
@@ -108,6 +109,33 @@ export async function patiently<T>(
       waited += next
       await pause(next, signal)
     }
+  }
+}
+
+/** How often an object is created again whose creation got no answer. */
+const LOST = 5
+
+/**
+ * Creates an object under a name that nobody else gives other bytes. An answer may be lost whether
+ * it was created or not: what lies there with the same bytes is one's own.
+ *
+ * @returns whether it lies there; `false` where other bytes do.
+ */
+export async function createOnce(
+  storage: Pick<Storage, 'createIfAbsent' | 'readIfPresent'>,
+  path: string,
+  bytes: Uint8Array,
+): Promise<boolean> {
+  for (let attempt = 0; ; attempt++) {
+    try {
+      const isNew = await storage.createIfAbsent(path, bytes)
+      if (isNew || attempt === 0) return isNew
+    } catch (error) {
+      if (!(error instanceof MoraineError && error.retryable) || attempt >= LOST) throw error
+    }
+    const there = await storage.readIfPresent(path)
+    if (there) return Buffer.compare(there, bytes) === 0
+    await wait(backoff(attempt))
   }
 }
 

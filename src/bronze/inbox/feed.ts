@@ -6,6 +6,7 @@ import type { DatabaseSource } from '../../define/source.js'
 import type { LakeState } from '../../log/commit.js'
 import type { BatchFile } from '../../step/batches.js'
 import type { RunContext } from '../../step/context.js'
+import { createOnce } from '../../storage/retry.js'
 import { type Storage, stagingOf } from '../../storage/storage.js'
 import { nothingYet } from '../batch-commit.js'
 import type { Landings } from '../database/checkpoint.js'
@@ -121,6 +122,6 @@ async function move(storage: Storage, from: string, to: string): Promise<void> {
   const [source, target] = [from, to].map((path) => storage.locate(path)) as [string, string]
   const here = (location: string) => stagingOf(storage).localPath(location)
   if (target.startsWith('file://')) return rename(here(source), here(target))
-  await storage.createIfAbsent(to, await storage.read(from))
+  await createOnce(storage, to, await storage.read(from))
   await storage.remove(from)
 }

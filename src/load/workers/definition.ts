@@ -3,6 +3,7 @@ import { dirname, join } from 'node:path'
 import type { Lake } from '../../define/lake.js'
 import { MoraineError } from '../../errors.js'
 import { sha256 } from '../../storage/checksum.js'
+import { createOnce } from '../../storage/retry.js'
 import type { Storage } from '../../storage/storage.js'
 import { type Definitions, definitionFile, loadCopy } from './definition-file.js'
 
@@ -34,7 +35,7 @@ export async function layDefinition(
   const { bytes, definitions } = await definitionFile(file, running)
   const sum = sha256(bytes)
   const path = `${DEFINITIONS}${sum}.mjs`
-  const lay = async () => void (await storage.createIfAbsent(path, bytes))
+  const lay = async () => void (await createOnce(storage, path, bytes))
   await lay()
   return { path, sha256: sum, definitions, lay }
 }
