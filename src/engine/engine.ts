@@ -61,6 +61,11 @@ export interface TableFile {
   plain?: boolean
   /** Who wrote it may have left out field ids: then nothing of it can be read. */
   foreign?: boolean
+  /**
+   * What columns are called in the file, should it have no field ids: those that are under none of
+   * their names are NULL.
+   */
+  names?: Readonly<Record<string, readonly string[]>>
   /** How lists of deleted positions spell the file, where it is not its location. */
   named?: string
   deletes?: readonly DeleteFile[]

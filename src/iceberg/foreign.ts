@@ -8,7 +8,7 @@ import { planFiles } from './plan-files.js'
 import type { DataFile, ManifestFile } from './spec/manifest.js'
 import { currentSchema, type Id, isSameId, type TableMetadata } from './spec/metadata.js'
 import type { Predicate } from './spec/prune.js'
-import { areSameColumns, columnsToRead, NAME_MAPPING, type Unreadable } from './spec/readable.js'
+import { areSameColumns, columnsToRead, haveSameNames, type Unreadable } from './spec/readable.js'
 import { withUpdates } from './spec/updates/apply.js'
 import type { AnyMetadata, AnySnapshot } from './spec/updates/metadata-json.js'
 import type { TableUpdate } from './spec/updates/table-update.js'
@@ -56,14 +56,9 @@ export class ForeignTable extends TableVersion {
         message: `its format is version ${version} of Iceberg's`,
         hint: 'Datasets read versions 1 and 2. Create it with the property format-version = 2.',
       })
-    if (written.properties?.[NAME_MAPPING] !== undefined)
-      throw refuse({
-        message: 'files were added to it that another program wrote, without field ids',
-        hint: `Have its engine write the rows again, and remove its property ${NAME_MAPPING}.`,
-      })
     const metadata = written as unknown as TableMetadata
     const current = currentSchema(metadata)
-    const columns = columnsToRead(current, written.schemas, declared)
+    const columns = columnsToRead(current, written, declared)
     if ('unreadable' in columns) throw refuse(columns.unreadable)
     const schema = { ...current, fields: columns.fields }
     const others = written.schemas.filter((one) => one['schema-id'] !== current['schema-id'])
@@ -190,7 +185,8 @@ export class ForeignTable extends TableVersion {
   hasColumnsOf(earlier: ForeignTable): boolean {
     return (
       this.written['table-uuid'] === earlier.written['table-uuid'] &&
-      areSameColumns(this.schema.fields, earlier.schema.fields)
+      areSameColumns(this.schema.fields, earlier.schema.fields) &&
+      haveSameNames(this.written, earlier.written)
     )
   }
 

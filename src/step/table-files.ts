@@ -3,6 +3,7 @@ import { fileType } from '../engine/file-type.js'
 import { MoraineError } from '../errors.js'
 import type { ScanTask } from '../iceberg/deletes.js'
 import type { DataFile } from '../iceberg/spec/manifest.js'
+import { hasNameMapping, namesInFiles } from '../iceberg/spec/name-mapping.js'
 import type { TableVersion } from '../iceberg/version.js'
 import type { Storage } from '../storage/storage.js'
 
@@ -36,8 +37,14 @@ export function tableFiles(
   // only what has a checksum is of our own.
   const isPlain = ({ sha256 }: DataFile) =>
     !table.isForeign && table.metadata.schemas.length === 1 && sha256 !== undefined
+  const { properties } = table.metadata
+  const names =
+    table.isForeign && hasNameMapping(properties)
+      ? namesInFiles(properties, table.schema.fields)
+      : undefined
   return tasks.map(({ file, deletes, only }) => ({
     location: locate(file),
+    ...(names ? { names } : {}),
     ...(isPlain(file) ? { plain: true } : {}),
     ...(file.sha256 === undefined ? { foreign: true } : {}),
     ...(deletes.length > 0 || only ? { named: file.path } : {}),

@@ -115,6 +115,13 @@ withService('PyIceberg', [python], () => {
       'silver.known': 'none: its inputs have not changed',
       'gold.sums': 'none: its inputs have not changed',
     })
+    await engine('add-file')
+    expect(await project.query('FROM ml.added ORDER BY id')).toEqual([
+      { id: 1n, name: 'a' },
+      { id: 2n, name: 'b' },
+      { id: 3n, name: null },
+    ])
+    expect(await project.query("FROM ml.added WHERE name = 'b'")).toEqual([{ id: 2n, name: 'b' }])
     await engine('rename-column')
     expect(await planned()).toMatchObject({
       'gold.sums': "error: ml.scores cannot be read: it has no column 'score'",

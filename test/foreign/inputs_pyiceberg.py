@@ -1,12 +1,13 @@
 """Changes a table of its own in a lake through its Iceberg REST catalog, as PyIceberg does.
 
-usage: inputs_pyiceberg.py URL TOKEN create|append|delete|add-column|rename-column
+usage: inputs_pyiceberg.py URL TOKEN create|append|delete|add-column|rename-column|add-file
 """
 import datetime
 import sys
 import uuid
 
 import pyarrow as pa
+import pyarrow.parquet as pq
 from pyiceberg.catalog.rest import RestCatalog
 from pyiceberg.partitioning import PartitionField, PartitionSpec
 from pyiceberg.schema import Schema
@@ -75,3 +76,12 @@ if doing == "add-column":
 if doing == "rename-column":
     with table.update_schema() as update:
         update.rename_column("score", "points")
+if doing == "add-file":
+    fields = NestedField(1, "id", LongType()), NestedField(2, "name", StringType())
+    added = catalog.create_table("ml.added", schema=Schema(*fields))
+    added.append(pa.table({"id": pa.array([1], pa.int64()), "name": ["a"]}))
+    # A file without field ids, whose columns lie in another order.
+    path = f"{added.location()}/data/theirs.parquet"
+    theirs = pa.table({"name": ["b", None], "id": pa.array([2, 3], pa.int64())})
+    pq.write_table(theirs, path.removeprefix("file://"))
+    catalog.load_table("ml.added").add_files([path])

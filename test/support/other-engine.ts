@@ -112,6 +112,33 @@ export class OtherEngine {
     await this.publish(await this.table.write({ removed: new Set(), added, deletes }))
   }
 
+  /** Says what columns are called in files without field ids. */
+  async map(names: Readonly<Record<string, readonly string[]>>): Promise<void> {
+    const mapping = this.table.schema.fields.map(({ id, name }) => {
+      return { 'field-id': id, names: names[name] ?? [name] }
+    })
+    const property = { 'schema.name-mapping.default': JSON.stringify(mapping) }
+    await this.change((before) => ({
+      ...before,
+      properties: { ...before.properties, ...property },
+    }))
+  }
+
+  /** Adds a file that another program wrote, without field ids. */
+  async addFile(sql: string): Promise<void> {
+    const path = `${this.table.dataFolder}/${randomUUID()}.parquet`
+    await this.storage.prepare(path)
+    const location = this.storage.locate(path)
+    const rows = await this.inSession(async (session) => {
+      const file = location.replace('file://', '')
+      await session.run(`COPY (${sql}) TO '${file}' (FORMAT parquet)`)
+      const [row] = await session.rows(`SELECT count(*) AS n FROM (${sql})`)
+      return Number(row?.n)
+    })
+    const { size = 0 } = (await this.storage.stat(path)) ?? {}
+    await this.add([{ path: location, rows, bytes: size, partition: [], columns: new Map() }])
+  }
+
   /** The current metadata, changed by hand. */
   async change(metadata: (before: TableMetadata) => TableMetadata): Promise<void> {
     const path = `${this.table.folder}/metadata/99999-${randomUUID()}.metadata.json`

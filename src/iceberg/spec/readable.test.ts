@@ -7,8 +7,13 @@ const field = (id: number, name: string, type: IcebergType): IcebergField => {
   return { id, name, required: false, type }
 }
 const schema = (...fields: IcebergField[]): Schema => ({ type: 'struct', 'schema-id': 0, fields })
-const whyNot = (current: Schema, declared?: Field[], older: Schema[] = []) => {
-  const found = columnsToRead(current, [...older, current], declared)
+const whyNot = (
+  current: Schema,
+  declared?: Field[],
+  older: Schema[] = [],
+  properties: Record<string, string> = {},
+) => {
+  const found = columnsToRead(current, { schemas: [...older, current], properties }, declared)
   return 'unreadable' in found ? found.unreadable.message : undefined
 }
 const structOf = (...fields: IcebergField[]) => ({ type: 'struct', fields }) as const
@@ -22,17 +27,13 @@ describe('columns of another engine’s table', () => {
       field(4, 'd', 'uuid'),
       field(5, 'e', 'string'),
     )
-    const found = columnsToRead(
-      table,
-      [table],
-      [
-        { name: 'e', type: { kind: 'json' } },
-        { name: 'd', type: { kind: 'uuid' } },
-        { name: 'c', type: { kind: 'decimal', precision: 12, scale: 2 } },
-        { name: 'b', type: { kind: 'double' } },
-        { name: 'a', type: { kind: 'bigint' } },
-      ],
-    )
+    const found = columnsToRead(table, { schemas: [table] }, [
+      { name: 'e', type: { kind: 'json' } },
+      { name: 'd', type: { kind: 'uuid' } },
+      { name: 'c', type: { kind: 'decimal', precision: 12, scale: 2 } },
+      { name: 'b', type: { kind: 'double' } },
+      { name: 'a', type: { kind: 'bigint' } },
+    ])
     expect(found).toEqual({
       fields: [
         field(5, 'e', 'string'),
@@ -88,5 +89,24 @@ describe('columns of another engine’s table', () => {
     expect(whyNot(now, undefined, [renamed])).toContain("'plz' is now called 'zip'")
     expect(whyNot(now, undefined, [another])).toContain("'zip' is not what was called so before")
     expect(whyNot(now, undefined, [fewer])).toBeUndefined()
+  })
+
+  it('have a name mapping that tells all of their names, where files have no field ids', () => {
+    const mapped = (value: unknown) => ({ 'schema.name-mapping.default': JSON.stringify(value) })
+    const plain = schema(
+      field(1, 'a', 'int'),
+      field(2, 'b', { type: 'list', 'element-id': 3, element: 'int', 'element-required': false }),
+    )
+    const one = { 'field-id': 1, names: ['a', 'A', 'x'] }
+    expect(whyNot(plain, undefined, [], mapped([one, { names: ['b'] }]))).toBeUndefined()
+    const nested = schema(field(1, 'a', 'int'), field(2, 's', structOf(field(3, 'x', 'int'))))
+    expect(whyNot(nested, undefined, [], mapped([one]))).toContain(
+      "column 's' has fields of its own",
+    )
+    expect(
+      whyNot(nested, [{ name: 'a', type: { kind: 'int' } }], [], mapped([one])),
+    ).toBeUndefined()
+    for (const bad of [1, {}, [1], [{ 'field-id': 1 }], [{ names: [7] }], [one, { names: ['X'] }]])
+      expect(whyNot(plain, undefined, [], mapped(bad))).toContain('is not a name mapping')
   })
 })

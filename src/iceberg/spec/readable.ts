@@ -1,6 +1,13 @@
 import { type ColumnType, type Field, typeName } from '../../define/types/column-type.js'
 import { widens } from '../../plan/changes.js'
 import {
+  hasNamedFields,
+  hasNameMapping,
+  NAME_MAPPING,
+  namesInFiles,
+  type Properties,
+} from './name-mapping.js'
+import {
   decimalOf,
   type IcebergField,
   type IcebergType,
@@ -15,9 +22,6 @@ export interface Unreadable {
   hint: string
 }
 
-/** The property by which engines read files without field ids (spec, Name Mapping). */
-export const NAME_MAPPING = 'schema.name-mapping.default'
-
 /** The columns that are read of another engine's table, with their field ids. */
 export type ReadColumns = { fields: IcebergField[] } | { unreadable: Unreadable }
 
@@ -25,18 +29,18 @@ export type ReadColumns = { fields: IcebergField[] } | { unreadable: Unreadable 
  * The columns that are read of a table of another engine: those that are declared, with their types
  * as declared, or all of them.
  *
- * @param schemas all that the table has had: older files may follow them.
+ * @param table with all schemas that it has had: older files may follow them.
  */
 export function columnsToRead(
   current: Schema,
-  schemas: readonly Schema[],
+  { schemas, properties }: { schemas: readonly Schema[]; properties?: Properties },
   declared: readonly Field[] | undefined,
 ): ReadColumns {
   const found = declared
     ? declaredFields(current, declared)
     : ({ fields: current.fields } satisfies ReadColumns)
   if ('unreadable' in found) return found
-  const unreadable = unreadableIn(found.fields, schemas)
+  const unreadable = unreadableIn(found.fields, schemas) ?? unmappedIn(properties, found.fields)
   return unreadable ? { unreadable } : found
 }
 
@@ -118,6 +122,32 @@ function unreadableIn(
   }
   return undefined
 }
+
+/** Why columns can't be found by their names, in files without field ids. */
+function unmappedIn(
+  properties: Properties,
+  fields: readonly IcebergField[],
+): Unreadable | undefined {
+  if (!hasNameMapping(properties)) return undefined
+  if (!namesInFiles(properties, fields))
+    return {
+      message: `its property ${NAME_MAPPING} is not a name mapping`,
+      hint: 'Have its engine set it again, or remove it if all files have field ids.',
+    }
+  const nested = fields.find(({ type }) => hasNamedFields(type))
+  return (
+    nested && {
+      message: `files without field ids were added to it, and its column '${nested.name}' has fields of its own`,
+      hint: 'Declare the columns that are read, without this one: { columns: { … } }; or have its engine write the rows again.',
+    }
+  )
+}
+
+/** Whether files without field ids are read by the same names. */
+export const haveSameNames = (
+  a: { properties?: Properties },
+  b: { properties?: Properties },
+): boolean => a.properties?.[NAME_MAPPING] === b.properties?.[NAME_MAPPING]
 
 const primitives = [
   'boolean',

@@ -291,6 +291,44 @@ const fine = gold('fine', { query: sql\`select count(*) as n from \${raw}\` })
     )
   })
 
+  it('has files without field ids read by the names of its name mapping', async () => {
+    const { project, engine } = await projectWith(rows(1, 2), parts)
+    const days = () => project.query('SELECT * FROM ml.scores ORDER BY id')
+    await engine.map({ id: ['id', 'number'], score: ['score', 'points', 'Score'] })
+    await engine.addFile("SELECT 3.5::DOUBLE AS points, 7::INTEGER AS number, 'x' AS more")
+    await engine.addFile('SELECT 8::BIGINT AS id')
+    expect(await days()).toEqual([
+      { id: 1n, score: 0.5 },
+      { id: 2n, score: 1 },
+      { id: 7n, score: 3.5 },
+      { id: 8n, score: null },
+    ])
+    expect((await project.run()).outcome).toBe('done')
+    const sums = () => project.query('FROM gold.sums ORDER BY part')
+    expect(await sums()).toEqual([
+      { part: 1n, score: 4 },
+      { part: 2n, score: 1 },
+    ])
+    // By parts, in processes of workers, and beside files that have ids.
+    await engine.addFile('SELECT 10::BIGINT AS number, 0.25::DOUBLE AS "SCORE"')
+    await engine.append(rows(3))
+    const [file, root] = ['lake.ts', 'lake'].map((name) => join(project.folder, name))
+    const processes = await processesFor(file as string, root as string)
+    onTestFinished(() => processes.close())
+    const worker: StepWorker = (...step) => processes.carryOut(...step)
+    expect(step(await project.run({ worker }), 'gold.sums').reason).toContain('affected values')
+    expect(await sums()).toEqual([
+      { part: 0n, score: 1.5 },
+      { part: 1n, score: 4.25 },
+      { part: 2n, score: 1 },
+    ])
+    // A name that is in no mapping is in no file: the files that have ids keep their values.
+    await engine.map({ score: [] })
+    expect((await days()).map(({ score }) => score)).toEqual([0.5, 1, 1.5, null, null, null])
+    expect((await project.run()).outcome).toBe('done')
+    expect((await sums())[1]).toEqual({ part: 1n, score: 0.5 })
+  })
+
   it.each([
     [
       'format version 3',
@@ -299,13 +337,18 @@ const fine = gold('fine', { query: sql\`select count(*) as n from \${raw}\` })
       'its format is version 3',
     ],
     [
-      'files without field ids',
+      'a name mapping that is none',
       (engine: OtherEngine) =>
         engine.change((before) => ({
           ...before,
-          properties: { 'schema.name-mapping.default': '[]' },
+          properties: { 'schema.name-mapping.default': '{"a":1}' },
         })),
-      'without field ids',
+      'its property schema.name-mapping.default is not a name mapping',
+    ],
+    [
+      'names of a mapping that stand for two columns',
+      (engine: OtherEngine) => engine.map({ id: ['id', 'Score'] }),
+      'its property schema.name-mapping.default is not a name mapping',
     ],
     [
       'rows deleted by a column that is not declared',

@@ -38,7 +38,11 @@ export function tableSql(
     const locations = group.map((file) => file.location)
     const conditions = conditionsOf(staging, group)
     const byId = group.every(({ plain }) => plain) ? undefined : columns
-    const reader = readSql(staging, byId, locations, named || hasDeletes(group))
+    const [first] = group
+    const isNamed = named || hasDeletes(group)
+    const reader = first?.names
+      ? readByNames(staging, columns, first, isNamed)
+      : readSql(staging, byId, locations, isNamed)
     const where = conditions.length > 0 ? ` WHERE ${conditions.join('\n  AND ')}` : ''
     return `SELECT ${selected.join(', ')} FROM ${reader} AS _d${where}`
   })
@@ -60,7 +64,9 @@ function groups(files: readonly TableFile[]): TableFile[][] {
     const { deletes = [], only } = file
     const values = deletes.filter((d) => !isPositions(d)).map(({ location }) => location)
     const kinds = [only ? 'only' : '', deletes.some(isPositions) ? 'positions' : '']
-    const key = [...kinds, ...values].filter((part) => part !== '').join('\n')
+    // Types differ from file to file where they are not told by ids.
+    const alone = file.names ? [file.location] : []
+    const key = [...alone, ...kinds, ...values].filter((part) => part !== '').join('\n')
     found.set(key, [...(found.get(key) ?? []), file])
   }
   return [...found.values()]
@@ -84,13 +90,47 @@ function readSql(
   return `read_parquet(${fileList(staging, locations)}, ${options.join(', ')})`
 }
 
+/**
+ * SQL that reads a file by its field ids, or by names where it has none (spec, Column Projection).
+ * Only one of both gives rows.
+ */
+function readByNames(
+  staging: Staging,
+  columns: readonly Column[],
+  { location, names: inFile = {} }: TableFile,
+  named: boolean,
+): string {
+  const locations = [location]
+  const places = named ? ['filename', 'file_row_number'] : []
+  const own = columns.map(({ name }) => quoteName(name))
+  const found = columns.map(({ name, sql }) => {
+    const names = (inFile[name] ?? []).map(quoteName)
+    const value = names.length > 1 ? `coalesce(${names.join(', ')})` : (names[0] ?? 'NULL')
+    return `CAST(${value} AS ${sql}) AS ${quoteName(name)}`
+  })
+  // A file may lack some of them.
+  const nulls = columns.flatMap(({ name, sql }) =>
+    (inFile[name] ?? []).map((one) => `CAST(NULL AS ${sql}) AS ${quoteName(one)}`),
+  )
+  const plain = readSql(staging, undefined, locations, named)
+  const all =
+    nulls.length === 0
+      ? plain
+      : `(SELECT * FROM ${plain} UNION ALL BY NAME SELECT ${nulls.join(', ')} WHERE false)`
+  const ids = `(SELECT count(field_id) > 0 FROM parquet_schema(${fileList(staging, locations)}))`
+  return `(SELECT ${[...own, ...places].join(', ')} FROM ${readSql(staging, columns, locations, named)} WHERE ${ids}
+    UNION ALL SELECT ${[...found, ...places].join(', ')} FROM ${all} WHERE NOT ${ids})`
+}
+
 /** What a row `_d` must meet to be read (spec, Row-level Deletes). */
 function conditionsOf(staging: Staging, files: readonly TableFile[]): string[] {
   const positions = files.flatMap(({ deletes = [] }) => deletes.filter(isPositions))
   const values = (files[0]?.deletes ?? []).filter((d) => !isPositions(d))
   const only = files.flatMap((file) => file.only ?? [])
   // Deletes by values are others' always: of Moraine's own all list positions.
-  const foreign = [...files.filter((file) => file.foreign), ...values].map((file) => file.location)
+  const foreign = [...files.filter((file) => file.foreign && !file.names), ...values].map(
+    (file) => file.location,
+  )
   return [
     ...(foreign.length > 0 ? [haveIds(staging, foreign)] : []),
     ...(files[0]?.only ? [only.length > 0 ? isListed(staging, files, only) : 'false'] : []),

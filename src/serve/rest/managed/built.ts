@@ -1,7 +1,7 @@
 import { randomUUID } from 'node:crypto'
 import { contentsOf } from '../../../iceberg/difference.js'
 import { isSameId, type TableMetadata } from '../../../iceberg/spec/metadata.js'
-import { NAME_MAPPING } from '../../../iceberg/spec/readable.js'
+import { NAME_MAPPING } from '../../../iceberg/spec/name-mapping.js'
 import { applyUpdates } from '../../../iceberg/spec/updates/apply.js'
 import type { AnyMetadata } from '../../../iceberg/spec/updates/metadata-json.js'
 import { checkRequirements } from '../../../iceberg/spec/updates/requirements.js'
