@@ -7,6 +7,7 @@ import { catalog } from './catalog.js'
 import { commits } from './commits.js'
 import { cores } from './cores.js'
 import { mariadb, postgres } from './databases.js'
+import { exporting } from './export.js'
 import { withFigure } from './figures.js'
 import { formats } from './formats.js'
 import { guard } from './guard.js'
@@ -64,6 +65,7 @@ const benchmarks: Record<string, Benchmark> = {
   postgres,
   mariadb,
   formats,
+  export: exporting,
   ingest: ingestion,
   s3: inBucket,
   listing,

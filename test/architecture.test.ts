@@ -398,6 +398,8 @@ const ofOthers = [
   'cli/commands/read/query',
   'cli/starter',
   'define/options/dataset-options',
+  'export/mysql/dialect',
+  'export/mysql/session',
   'export/postgres/dialect',
   'gold/casts',
   'plan/incremental',

@@ -29,7 +29,8 @@ export interface Figures {
 export interface ExportIO {
   /**
    * Writes the rows of a query as CSV (UTF-8, no header) into a file, or a named pipe that somebody
-   * reads meanwhile. Lists and structs are JSON, moments are in UTC.
+   * reads meanwhile, in any order. Lists and structs are JSON; moments are in UTC, without an
+   * offset. From then on the engine writes rows in any order, so it is for exports alone.
    */
   csv(sql: string, columns: readonly Field[], path: string, format: CellFormat): Promise<void>
   /** What is counted of the columns of a query. */

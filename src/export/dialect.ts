@@ -68,6 +68,8 @@ export interface TargetDialect {
   /** Gives a table a primary key. */
   addKey(table: string, columns: readonly string[]): string
   rename(table: TableName, to: string): string
+  /** Renames several tables at once, where DDL is not part of transactions. */
+  swap?(moves: readonly (readonly [from: string, to: string])[]): string
   /** Deletes rows of a table whose key columns have values of another table. */
   deleteMatching(table: string, keys: string, columns: readonly string[]): string
   /** The same for rows without a value, if the other table has one without. */

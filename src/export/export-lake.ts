@@ -4,11 +4,12 @@ import type { ExportTable, Warehouse } from '../define/export/target.js'
 import type { Lake } from '../define/lake.js'
 import { nearest } from '../define/nearest.js'
 import type { Engine } from '../engine/engine.js'
-import { MoraineError } from '../errors.js'
+import { MoraineError, messageOf } from '../errors.js'
 import type { CommitLog } from '../log/log.js'
 import type { RunEvent, RunRecord } from '../step/events.js'
 import type { Storage } from '../storage/storage.js'
 import { type ExportOptions, exportTables } from './export.js'
+import { shownName } from './load/work.js'
 
 /** What exports of a lake need of it. */
 export interface ExportsOf {
@@ -100,8 +101,30 @@ export async function exportAfterRun(
   )
   if (chosen.length === 0) return record
   const all = chosen.map((warehouse) => ({ warehouse, tables: warehouse.tables }))
-  const exports = await exportChosen(of, all, {
-    onResult: (result) => onEvent({ type: 'exported', result }),
+  const onResult = (result: ExportResult) => onEvent({ type: 'exported', result })
+  const exports = await exportChosen(of, all, { onResult }).catch((error) => {
+    const failed = all.flatMap((one) => one.tables.map((table) => failedResult(one, table, error)))
+    failed.forEach(onResult)
+    return failed
   })
   return { ...record, exports }
+}
+
+/** What kept exports from being tried at all. */
+function failedResult(
+  { warehouse: { name, schema } }: Chosen,
+  { dataset, as }: ExportTable,
+  error: unknown,
+): ExportResult {
+  const { kind = 'unexpected', hint } = error instanceof MoraineError ? error : {}
+  const message = messageOf(error)
+  return {
+    warehouse: name,
+    table: shownName({ schema, name: as }),
+    dataset: fullName(dataset),
+    outcome: 'failed',
+    reason: message,
+    seconds: 0,
+    error: { kind, message, ...(hint ? { hint } : {}) },
+  }
 }

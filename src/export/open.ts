@@ -38,7 +38,10 @@ const kinds = {
     dialect: (await import('./postgres/dialect.js')).postgres,
     connect: (await import('./postgres/session.js')).connectPostgres,
   }),
-  mysql: () => Promise.reject(new MoraineError('usage', 'not yet')),
+  mysql: async () => ({
+    dialect: (await import('./mysql/dialect.js')).mysql,
+    connect: (await import('./mysql/session.js')).connectMysql,
+  }),
   sqlserver: () => Promise.reject(new MoraineError('usage', 'not yet')),
 }
 

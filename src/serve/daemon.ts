@@ -32,6 +32,8 @@ export class Daemon {
   readonly metrics = new Metrics()
   private readonly scheduler: Scheduler
   private readonly engines: EnginePool
+  /** One after the other: each has an engine of its own. */
+  private exporting: Promise<unknown> = Promise.resolve()
   private readonly arrivals: ArrivalWatch[]
   private readonly work: BackgroundWork
   private readonly notifier: Notifier
@@ -153,9 +155,19 @@ export class Daemon {
     datasets: readonly AnyDataset[],
     options: Partial<RunOptions>,
   ): Promise<RunRecord> {
-    const { lake, storage, javascript, tryApart, worker, stepsAtOnce, elsewhere } = this.options
+    const {
+      lake,
+      storage,
+      log,
+      startEngine,
+      javascript,
+      tryApart,
+      worker,
+      stepsAtOnce,
+      elsewhere,
+    } = this.options
     await this.refuseOther()
-    return this.engines.use((engine) =>
+    const record = await this.engines.use((engine) =>
       runLake(lake, {
         storage,
         engine,
@@ -170,6 +182,12 @@ export class Daemon {
         ...options,
       }),
     )
+    if (lake.exports.length === 0) return record
+    const { exportAfterRun } = await import('../export/export-lake.js')
+    const of = { lake, storage, log, startEngine }
+    const done = this.exporting.then(() => exportAfterRun(of, record, options.onEvent))
+    this.exporting = done.catch(() => {})
+    return done
   }
 
   private async run(job: Job, signal: AbortSignal, cause: Cause): Promise<RunRecord> {

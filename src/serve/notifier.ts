@@ -38,6 +38,23 @@ export class Notifier {
             message: `${name} could not be read: ${reason}; ${held ? `it stays in quarantine: moraine quarantine show ${id}` : 'it will be retried'}`,
           })
     this.warnings(job, record)
+    this.exports(job, record)
+  }
+
+  /** Exports that fail: once until they succeed again. The run itself is no worse for it. */
+  private exports(job: string, { run, exports = [] }: RunRecord): void {
+    for (const { warehouse, table, dataset, outcome, reason } of exports) {
+      const key = `export ${warehouse} ${table}`
+      const told = { job, dataset, run }
+      if (outcome === 'failed')
+        this.once(key, {
+          on: 'failed',
+          ...told,
+          message: `not exported to ${warehouse}: ${reason}`,
+        })
+      else if (this.alerted.delete(key))
+        this.send({ on: 'recovered', ...told, message: `exported to ${warehouse} again` })
+    }
   }
 
   private outcome({ job, record, timedOut }: JobFinished): void {

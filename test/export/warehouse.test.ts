@@ -1,12 +1,25 @@
-import pg from 'pg'
+import { execFile } from 'node:child_process'
+import { join } from 'node:path'
+import { promisify } from 'node:util'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
-import { Project } from '../support/project.js'
-import { postgresPrograms, type Server, startPostgres } from '../support/servers.js'
+import { Project, repository } from '../support/project.js'
 import { withService } from '../support/services.js'
+import { type Client, type Kind, kinds } from './targets.js'
 
-const lake = (url: string, more = '') => `
+const child = join(repository, 'test/support/children/export-until.ts')
+
+/** An export in a process of its own, which kills itself at a point. */
+const exported = (project: Project, ...args: string[]) =>
+  promisify(execFile)(process.execPath, ['--import', 'tsx', child, project.folder, ...args], {
+    cwd: repository,
+  }).then(
+    ({ stdout }) => ({ stdout, signal: null }),
+    (error: { stdout: string; stderr: string; signal: string | null }) => error,
+  )
+
+const lake = (kind: Kind, url: string, schema: string, afterRuns: boolean) => `
 import { bronze, defineLake, gold, silver, sql, t, warehouse, z } from 'moraine'
-import { files, postgres } from 'moraine/sources'
+import { files, ${kind.builder} } from 'moraine/sources'
 
 const raw = bronze('orders', { from: files('in/*.csv') })
 export const orders = silver('orders', {
@@ -24,11 +37,20 @@ export const orders = silver('orders', {
 })
 export const daily = gold('daily', {
   query: sql\`select day, count(*) as orders, sum(amount) as revenue from \${orders} group by day\`,
+  incremental: { by: 'day' },
 })
 export default defineLake({
   name: 'shop',
   datasets: [raw, orders, daily],
-  exports: [warehouse(postgres('${url}'), { tables: [daily, orders], schema: 'analytics' ${more} })],
+  exports: [
+    warehouse(${kind.builder}('${url}'), {
+      tables: [
+        { dataset: daily, as: '${kind.schema('x') ? 'daily' : `${schema}_daily`}' },
+        { dataset: orders, as: '${kind.schema('x') ? 'orders' : `${schema}_orders`}' },
+      ]${kind.schema(schema)},
+      afterRuns: ${afterRuns},
+    }),
+  ],
 })
 `
 
@@ -36,7 +58,8 @@ const header = 'id,day,amount,note,at,paid\n'
 const first = `${header}1,2026-01-01,10.50,"a ""quoted"", note",2026-01-01 10:00:00.123456,true
 2,2026-01-01,5.25,,2026-01-01 11:00:00,false
 3,2026-01-02,7.00,"two
-lines",2026-01-02 09:00:00,true
+lines and a \\ and NULL",2026-01-02 09:00:00,true
+4,2026-01-03,-7.00,NULL,2026-01-02 09:00:00,true
 `
 
 const many = (from: number, to: number) =>
@@ -46,56 +69,59 @@ const many = (from: number, to: number) =>
       `${from + i},2026-01-${String(1 + ((from + i) % 28)).padStart(2, '0')},${from + i}.25,note ${from + i},2026-01-01 00:00:00,true\n`,
   ).join('')
 
-/** The rows of a dataset and of its table in the warehouse are the same. */
-async function same(
-  project: Project,
-  client: pg.Client,
-  dataset: string,
-  table: string,
-  columns: string,
-): Promise<void> {
-  const texts = columns.split(', ').map((name) => `cast("${name}" as varchar) as "${name}"`)
-  const ours = await project.query(`select ${texts.join(', ')} from ${dataset}`)
-  const { rows: theirs } = await client.query(`select ${texts.join(', ')} from ${table}`)
-  const sorted = (rows: object[]) => rows.map((row) => JSON.stringify(row)).sort()
-  expect(sorted(theirs)).toEqual(sorted(ours))
+const columns = {
+  'silver.orders': ['id', 'day', 'amount', 'note'],
+  'gold.daily': ['day', 'orders', 'revenue'],
 }
 
-describe('a warehouse', () => {
-  withService('PostgreSQL', [postgresPrograms], () => {
-    let server: Server
-    let client: pg.Client
+describe.each(kinds)('a warehouse in $name', (kind) => {
+  withService(kind.name, kind.needs, () => {
+    let server: Awaited<ReturnType<Kind['start']>>
+    let client: Client
     beforeAll(async () => {
-      server = await startPostgres()
-      client = new pg.Client(server.url)
-      await client.connect()
+      server = await kind.start()
+      client = await kind.connect(server.url)
     })
     afterAll(async () => {
       await client?.end()
       await server?.stop()
     })
+    const at = kind.table
+    const project = (schema: string, rows: string, afterRuns = true) =>
+      Project.create({ 'lake.ts': lake(kind, server.url, schema, afterRuns), 'in/1.csv': rows })
+
+    /** Rows of datasets and of their tables in the warehouse, as texts. */
+    const both = async (of: Project, schema: string) => {
+      const found: unknown[] = []
+      for (const [dataset, names] of Object.entries(columns)) {
+        const ours = names.map((name) => `cast("${name}" as varchar) as "${name}"`)
+        const quoted = (name: string) => `${kind.quote}${name}${kind.quote}`
+        const theirs = names.map((name) => `${kind.text(name)} as ${quoted(name)}`)
+        const table = at(schema, dataset.split('.')[1] as string)
+        const sorted = (rows: object[]) => rows.map((row) => JSON.stringify(row)).sort()
+        found.push([
+          sorted(await of.query(`select ${ours.join(', ')} from ${dataset}`)),
+          sorted(await client.query(`select ${theirs.join(', ')} from ${table}`)),
+        ])
+      }
+      return found as [string[], string[]][]
+    }
+    const expectSame = async (of: Project, schema: string) => {
+      for (const [ours, theirs] of await both(of, schema)) expect(theirs).toEqual(ours)
+    }
+    const count = async (table: string) => {
+      const [row = {}] = await client.query(`select count(*) as n from ${table}`)
+      return Number(row.n)
+    }
 
     it('has what the lake has after a run, and is left alone until that changes', async () => {
-      const project = await Project.create({ 'lake.ts': lake(server.url), 'in/1.csv': first })
-      const ran = await project.cli('run')
-      expect(ran.stdout).toContain('gold.daily → postgres: analytics.daily  2 rows (first export)')
+      const of = await project('first', first)
+      const ran = await of.cli('run')
+      const table = at('first', 'daily')
+      expect(ran.stdout).toContain(`→ ${kind.builder}: ${table}  3 rows (first export)`)
       expect(ran.code).toBe(0)
-      const { rows } = await client.query(
-        `select day::text, orders::text, revenue::text from analytics.daily order by 1`,
-      )
-      expect(rows).toEqual([
-        { day: '2026-01-01', orders: '2', revenue: '15.75' },
-        { day: '2026-01-02', orders: '1', revenue: '7.00' },
-      ])
-      const { rows: notes } = await client.query(
-        `select id::text, note, at::text from analytics.orders order by id`,
-      )
-      expect(notes).toEqual([
-        { id: '1', note: 'a "quoted", note', at: '2026-01-01 10:00:00.123456' },
-        { id: '2', note: null, at: '2026-01-01 11:00:00' },
-        { id: '3', note: 'two\nlines', at: '2026-01-02 09:00:00' },
-      ])
-      const again = await project.cli('export', '--json')
+      await expectSame(of, 'first')
+      const again = await of.cli('export', '--json')
       const { exports } = JSON.parse(again.stdout)
       expect(exports.map((one: { outcome: string }) => one.outcome)).toEqual([
         'unchanged',
@@ -103,65 +129,89 @@ describe('a warehouse', () => {
       ])
     })
 
-    it('gets the rows that changed, by their key, and no others', async () => {
-      const project = await Project.create({
-        'lake.ts': lake(server.url, ", name: 'changing'").replace("'analytics'", "'changing'"),
-        'in/1.csv': `${header}${many(1, 500)}`,
-      })
-      await project.cli('run')
-      const { rows: before } = await client.query(
-        'select id, ctid::text as at from changing.orders',
-      )
-      const changed = `${header}7,2026-03-01,1.00,changed,2026-03-01 00:00:00,true\n501,2026-03-02,2.00,new,2026-03-02 00:00:00,true\n`
-      await project.write({ 'in/2.csv': changed })
-      const ran = await project.cli('run')
-      expect(ran.stdout).toContain('changing.orders  2 rows written of 501')
-      const { rows: after } = await client.query('select id, ctid::text as at from changing.orders')
-      const moved = after.filter(
-        ({ id, at }) => !before.some((row) => row.id === id && row.at === at),
-      )
-      expect(moved.map(({ id }) => id).sort()).toEqual(['501', '7'])
-      await same(
-        project,
-        client,
-        'silver.orders',
-        'changing.orders',
-        'id, day, amount, note, at, paid',
-      )
-      await same(project, client, 'gold.daily', 'changing.daily', 'day, orders, revenue')
+    it('gets the rows that changed, by their key or part, and no others', async () => {
+      const of = await project('changing', `${header}${many(1, 500)}`)
+      await of.cli('run')
+      const changed = `7,2026-03-01,1.00,changed,2026-03-01 00:00:00,true\n501,2026-03-02,2.00,new,2026-03-02 00:00:00,true\n`
+      await of.write({ 'in/2.csv': `${header}${changed}` })
+      const ran = await of.cli('run')
+      expect(ran.stdout).toContain(`${at('changing', 'orders')}  2 rows written of 501`)
+      // The day that row 7 was on, and the two new ones.
+      expect(ran.stdout).toContain(`${at('changing', 'daily')}  3 rows written of 30`)
+      await expectSame(of, 'changing')
+      // Rows that lie in other files are no other rows.
+      await of.cli('optimize')
+      const left = await of.cli('export')
+      expect(left.stdout).toMatch(/ {2}(0 rows written of 501|it has the rows of commit)/)
     })
 
     it('never touches a table that no export made, and says what to do', async () => {
-      await client.query(
-        'create schema taken; create table taken.daily (mine int); insert into taken.daily values (42)',
-      )
-      const project = await Project.create({
-        'lake.ts': lake(server.url).replace("'analytics'", "'taken'"),
-        'in/1.csv': first,
-      })
-      const ran = await project.cli('run')
+      const table = at('taken', 'daily')
+      if (table.includes('.')) await client.query('create schema taken')
+      await client.query(`create table ${table} (mine int)`)
+      await client.query(`insert into ${table} values (42)`)
+      const of = await project('taken', first)
+      const ran = await of.cli('run')
       expect(ran.code).toBe(1)
-      expect(ran.stdout).toContain('taken.daily exists, and no export of Moraine has made it')
-      expect((await client.query('select * from taken.daily')).rows).toEqual([{ mine: 42 }])
-      expect((await project.state()).tables['gold.daily']?.rows).toBe(2)
+      expect(ran.stdout).toContain(`${table} exists, and no export of Moraine has made it`)
+      expect((await client.query(`select mine from ${table}`)).map((row) => row.mine)).toEqual([42])
+      expect((await of.state()).tables['gold.daily']?.rows).toBe(3)
     })
 
-    it('refuses what would differ from the lake, and loads all of it again when told to', async () => {
-      const project = await Project.create({
-        'lake.ts': lake(server.url).replace("'analytics'", "'touched'"),
-        'in/1.csv': `${header}${many(1, 100)}`,
-      })
-      await project.cli('run')
-      await client.query('delete from touched.orders where id = 50')
-      await project.write({
-        'in/2.csv': `${header}101,2026-03-02,2.00,new,2026-03-02 00:00:00,true\n`,
-      })
-      const ran = await project.cli('run')
+    it('refuses what would differ from the lake, and loads all of it when told to', async () => {
+      const of = await project('touched', `${header}${many(1, 100)}`)
+      const table = at('touched', 'orders')
+      await of.cli('run')
+      await client.query(`delete from ${table} where id = 50`)
+      await of.write({ 'in/2.csv': `${header}101,2026-03-02,2.00,n,2026-03-02 00:00:00,true\n` })
+      const ran = await of.cli('run')
       expect(ran.code).toBe(1)
       expect(ran.stdout).toContain('the lake has 101 rows, the target would have 100')
-      expect((await client.query('select count(*) from touched.orders')).rows[0].count).toBe('99')
-      expect((await project.cli('export', 'silver.orders', '--full')).code).toBe(0)
-      expect((await client.query('select count(*) from touched.orders')).rows[0].count).toBe('101')
+      expect(await count(table)).toBe(99)
+      expect((await of.cli('export', 'silver.orders', '--full')).code).toBe(0)
+      await expectSame(of, 'touched')
+    })
+
+    it('is as before or as after where an export is killed, and goes on from there', async () => {
+      const of = await project('killed', `${header}${many(1, 60)}`, false)
+      await of.cli('run')
+      await of.cli('export')
+      const points = ['locked', 'planned', 'staged', 'compared', 'applied', 'recorded', 'done']
+      let id = 100
+      for (const full of [false, true])
+        for (const point of points) {
+          const before = await both(of, 'killed')
+          // Most rows change for all of them to be loaded.
+          const rows = full ? many(1, 60).replaceAll('note', `note ${id}`) : ''
+          const later = `2026-02-01 00:00:${String(id - 90).padStart(2, '0')}`
+          const more = `${++id},2026-03-02,2.00,n,2026-03-02 00:00:00,true\n`
+          const text = `${header}${rows.replaceAll('2026-01-01 00:00:00', later)}${more}`
+          await of.write({ [`in/${id}.csv`]: text })
+          await of.run()
+          const ended = await exported(of, point, '2')
+          expect(ended.signal, ended.stdout).toBe('SIGKILL')
+          const [, [ours, theirs] = [[], []]] = await both(of, 'killed')
+          const [, [, old] = [[], []]] = before
+          expect([ours, old]).toContainEqual(theirs)
+          const again = await exported(of)
+          expect(again.stdout, point).not.toContain('failed')
+          await expectSame(of, 'killed')
+        }
+    })
+
+    it('is loaded once where two exports come at the same time', async () => {
+      const of = await project('twice', `${header}${many(1, 3000)}`, false)
+      await of.run()
+      const ended = await Promise.all([exported(of), exported(of), exported(of)])
+      const all = ended.map(({ stdout }) => stdout).join('')
+      expect(all, JSON.stringify(ended)).toContain('exported')
+      const table = at('twice', 'orders')
+      expect(all.match(new RegExp(`^exported ${table}`, 'gm'))).toHaveLength(1)
+      expect(all.match(new RegExp(`^unchanged ${table}`, 'gm'))).toHaveLength(2)
+      await expectSame(of, 'twice')
+      const records = table.includes('.') ? 'twice._moraine_exports' : '_moraine_exports'
+      const own = table.split('.').at(-1)
+      expect(await count(`${records} where table_name = '${own}'`)).toBe(1)
     })
   })
 })

@@ -79,6 +79,7 @@ async function writeRows(load: Load, { rows, keys, keyColumns }: ToWrite): Promi
     const csv = { sql, columns, format: dialect.cells }
     await streamCsv(engine, csv, (text) => target.fill(dialect.temporary(name), columns, text))
   }
+  if (!dialect.transactionalDdl) await target.ask('START TRANSACTION')
   await stage(KEYS, keyColumns, keys)
   await stage(ROWS, now.columns, rows)
   load.at('staged')

@@ -4,7 +4,7 @@ import { hashOf, shapeOf } from '../record.js'
 import { applyChanges } from './changes.js'
 import { Records } from './records.js'
 import { replaceTable } from './replace.js'
-import { type Load, type Loaded, shownName } from './work.js'
+import { type Load, type Loaded, type Recording, shownName } from './work.js'
 
 /**
  * Brings one table of a target to the version that the lake has: rows and the record of them in one
@@ -42,27 +42,28 @@ async function underLock(load: Load): Promise<Loaded> {
   load.at('planned')
   if (decision.action === 'none') return { decision, written: 0n, rows: record?.rows ?? 0n }
   const columns = columnsFor(dialect, now.dataset, now.columns)
+  const recording: Recording = {
+    records,
+    recordOf: (written) => ({
+      table: table.name,
+      number: (record?.number ?? 0) + 1,
+      lake,
+      dataset: now.dataset,
+      snapshot: snapshotOf(now),
+      metadata: metadataOf(now),
+      commit: now.commit,
+      rows: written.figures.rows,
+      hash: hashOf(shapeOf(now.columns), written.figures),
+      columns: shapeOf(now.columns),
+      ...written,
+    }),
+  }
   const changed =
     decision.action === 'changes' && record
       ? await applyChanges(load, decision.by, record)
       : undefined
-  const written = changed ?? (await replaceTable(load, columns, found))
-  for (const grant of load.grants) await target.ask(dialect.grant(dialect.named(table), grant))
-  await records.add({
-    table: table.name,
-    number: (record?.number ?? 0) + 1,
-    lake,
-    dataset: now.dataset,
-    snapshot: snapshotOf(now),
-    metadata: metadataOf(now),
-    commit: now.commit,
-    rows: written.figures.rows,
-    hash: hashOf(shapeOf(now.columns), written.figures),
-    columns: shapeOf(now.columns),
-    figures: written.figures,
-    mode: written.mode,
-    written: written.written,
-  })
+  if (changed) await records.add(recording.recordOf(changed))
+  const written = changed ?? (await replaceTable(load, columns, found, recording))
   load.at('recorded')
   const isWhole = decision.action === 'changes' && written.mode === 'replace'
   return {

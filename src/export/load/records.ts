@@ -60,6 +60,17 @@ export class Records {
       await this.session.ask(sql)
   }
 
+  /** Copies the table, and writes a record to the copy alone; what the copy is called. */
+  async addToCopy(record: ExportRecord): Promise<string> {
+    const copy = { schema: this.schema, name: `${RECORDS}__new` }
+    const into = this.dialect.named(copy)
+    await this.session.ask(`DROP TABLE IF EXISTS ${into}`)
+    await this.session.ask(`CREATE TABLE ${into} LIKE ${this.table}`)
+    await this.session.ask(`INSERT INTO ${into} SELECT * FROM ${this.table}`)
+    await this.add(record, into)
+    return copy.name
+  }
+
   /** The newest record of each table, or of one. */
   async latest(table?: string): Promise<ExportRecord[]> {
     const { quote, text } = this.dialect
@@ -73,7 +84,8 @@ export class Records {
     return recordsIn(rows)
   }
 
-  async add(record: ExportRecord): Promise<void> {
+  /** @param into a copy of the table that takes its place later. */
+  async add(record: ExportRecord, into = this.table): Promise<void> {
     const { quote, text } = this.dialect
     const values = [
       text(record.table),
@@ -88,7 +100,7 @@ export class Records {
       String(record.written),
     ]
     await this.session.ask(
-      `INSERT INTO ${this.table} (${COLUMNS.map((column) => quote(column)).join(', ')}) VALUES (${values.join(', ')})`,
+      `INSERT INTO ${into} (${COLUMNS.map((column) => quote(column)).join(', ')}) VALUES (${values.join(', ')})`,
     )
   }
 }

@@ -1,23 +1,41 @@
+import { RECORDS } from '../../define/export/warehouse-problems.js'
 import { commentOf } from '../decide.js'
 import { type Found, figuresOf } from '../dialect.js'
 import { differenceOf } from '../difference.js'
 import { rowsOf } from '../lake-table.js'
 import { streamCsv } from '../stage/pipe.js'
-import { type Load, lakeFigures, refuseDifference, type Written } from './work.js'
+import { type Load, lakeFigures, type Recording, refuseDifference, type Written } from './work.js'
 
 /**
- * Loads all rows into a table beside, compares it with the lake, and puts it in the other's place.
+ * Loads all rows into a table beside, compares it with the lake, and puts it in the other's place,
+ * together with the record of it.
  */
 export async function replaceTable(
   load: Load,
   columns: readonly string[],
   found: Found | undefined,
+  { records, recordOf }: Recording,
 ): Promise<Written> {
-  const { dialect, target, engine, storage, now, table } = load
+  const { dialect, target, table } = load
   const beside = { ...table, name: `${table.name}__moraine_new` }
-  const [whole, next] = [dialect.named(table), dialect.named(beside)]
+  const written = await fillBeside(load, beside.name, columns)
+  const record = recordOf(written)
+  if (dialect.swap) await swapAll(load, beside.name, found, await records.addToCopy(record))
+  else {
+    await putInPlace(load, beside, found)
+    await records.add(record)
+  }
+  load.at('applied')
+  for (const grant of load.grants) await target.ask(dialect.grant(dialect.named(table), grant))
+  return written
+}
+
+async function fillBeside(load: Load, name: string, columns: readonly string[]): Promise<Written> {
+  const { dialect, target, engine, storage, now, table } = load
+  const next = dialect.named({ ...table, name })
   await target.ask(`DROP TABLE IF EXISTS ${next}`)
-  for (const sql of dialect.create(beside, columns, commentOf(now.dataset))) await target.ask(sql)
+  const comment = commentOf(now.dataset)
+  for (const sql of dialect.create({ ...table, name }, columns, comment)) await target.ask(sql)
   const rows = { sql: await rowsOf(engine, storage, now.table), columns: now.columns }
   const written = await streamCsv(engine, { ...rows, format: dialect.cells }, (csv) =>
     target.fill(next, now.columns, csv),
@@ -28,9 +46,18 @@ export async function replaceTable(
     lakeFigures(load),
     target.ask(dialect.figures(next, now.columns)),
   ])
-  const theirs = figuresOf(counted, now.columns)
-  refuseDifference(load, differenceOf(now.columns, figures, theirs))
+  refuseDifference(load, differenceOf(now.columns, figures, figuresOf(counted, now.columns)))
   load.at('compared')
+  return { mode: 'replace', written, figures }
+}
+
+/** Within the transaction. */
+async function putInPlace(
+  { dialect, target, table }: Load,
+  beside: Load['table'],
+  found: Found | undefined,
+): Promise<void> {
+  const [whole, next] = [dialect.named(table), dialect.named(beside)]
   if (found?.isReadByViews) {
     // Views would go with the table that they read.
     await target.ask(`DELETE FROM ${whole}`)
@@ -40,8 +67,26 @@ export async function replaceTable(
     if (found) await target.ask(`DROP TABLE ${whole}`)
     await target.ask(dialect.rename(beside, table.name))
   }
-  load.at('applied')
-  return { mode: 'replace', written, figures }
+}
+
+/** In one statement, which is all or nothing: the table, and what is recorded of all tables. */
+async function swapAll(
+  { dialect, target, table }: Load,
+  beside: string,
+  found: Found | undefined,
+  records: string,
+): Promise<void> {
+  const old = [`${table.name}__moraine_old`, `${RECORDS}__old`]
+  const dropped = () => target.ask(`DROP TABLE IF EXISTS ${old.map(dialect.quote).join(', ')}`)
+  await dropped()
+  const moves: [string, string][] = [
+    ...(found ? [[table.name, old[0]] as [string, string]] : []),
+    [beside, table.name],
+    [RECORDS, old[1] as string],
+    [records, RECORDS],
+  ]
+  await target.ask(dialect.swap?.(moves) ?? '')
+  await dropped()
 }
 
 /** Whether the target can have the dataset's key, by which changed rows are found there. */

@@ -6,6 +6,7 @@ import type { Decision } from '../decide.js'
 import type { TableName, TargetDialect, TargetSession } from '../dialect.js'
 import { type LakeTable, rowsOf } from '../lake-table.js'
 import type { ExportRecord } from '../record.js'
+import type { Records } from './records.js'
 
 /** Points of a load at which a process can end; tests end it at each. */
 const points = ['locked', 'planned', 'staged', 'applied', 'compared', 'recorded', 'done'] as const
@@ -36,6 +37,12 @@ export interface Loaded {
   rows: bigint
   /** The commit that the target has, where nothing was loaded. */
   has?: number | undefined
+}
+
+/** Where and how a load is recorded. */
+export interface Recording {
+  records: Records
+  recordOf(written: Written): ExportRecord
 }
 
 /** What writing a table has done, before it is recorded. */

@@ -18,10 +18,8 @@ function valueSql(column: string, type: ColumnType): string {
     case 'struct':
     case 'map':
       return `CAST(to_json(${column}) AS VARCHAR)`
-    case 'timestamp':
-      return `strftime(${column}, '%Y-%m-%d %H:%M:%S.%f')`
     case 'timestamptz':
-      return `strftime(${column} AT TIME ZONE 'UTC', '%Y-%m-%d %H:%M:%S.%f+00')`
+      return `${column} AT TIME ZONE 'UTC'`
     default:
       return column
   }

@@ -8,8 +8,15 @@ import { figuresSql } from './figures.js'
 export class DuckDBExports implements ExportIO {
   constructor(private readonly statements: Statements) {}
 
-  csv(sql: string, columns: readonly Field[], path: string, format: CellFormat): Promise<void> {
-    return this.statements.run(copyCsvSql(sql, columns, path, format))
+  async csv(
+    sql: string,
+    columns: readonly Field[],
+    path: string,
+    format: CellFormat,
+  ): Promise<void> {
+    // In their order they would be held back until all before them were written.
+    await this.statements.run('SET preserve_insertion_order = false')
+    await this.statements.run(copyCsvSql(sql, columns, path, format))
   }
 
   async figures(sql: string, columns: readonly Field[]): Promise<Figures> {

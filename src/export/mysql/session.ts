@@ -1,0 +1,108 @@
+import type { Readable } from 'node:stream'
+import type { Connection as Client, ConnectionOptions, ResultSetHeader } from 'mysql2'
+import type { OpenConnection } from '../../define/source.js'
+import type { Field } from '../../define/types/column-type.js'
+import { MoraineError } from '../../errors.js'
+import { importPeer } from '../../peers.js'
+import { given, placeOf, secretsOf } from '../../source/database/failures.js'
+import type { Rows, TargetSession } from '../dialect.js'
+import { quote } from './types.js'
+
+/** What a value out of range or a text that is cut would be: an error, never another value. */
+const SETTINGS = `SET SESSION sql_mode = 'STRICT_ALL_TABLES,NO_ENGINE_SUBSTITUTION,ERROR_FOR_DIVISION_BY_ZERO',
+  time_zone = '+00:00', group_concat_max_len = 1048576`
+
+/**
+ * The server takes no rows from clients (ER_NOT_ALLOWED_COMMAND, ER_CLIENT_LOCAL_FILES_DISABLED).
+ */
+const REFUSED = [1148, 3948]
+
+export async function connectMysql(connection: OpenConnection): Promise<TargetSession> {
+  const mysql = (await importPeer('mysql2')).default
+  const { url, host, port, user, database, password, tls } = connection
+  const secret = typeof password === 'function' ? await password() : password
+  const { ca, verify = true } = tls && tls !== true ? tls : {}
+  const client = mysql.createConnection({
+    ...given({ uri: url, host, port, user, database, password: secret }),
+    ...(tls ? { ssl: { ...(ca ? { ca } : {}), rejectUnauthorized: verify } } : {}),
+    charset: 'utf8mb4',
+    connectTimeout: 15_000,
+    rowsAsArray: true,
+    // Values stay the texts that the server sends.
+    typeCast: false,
+  } as ConnectionOptions)
+  // A connection that is lost while nobody waits for it is told to who uses it next.
+  client.on('error', () => {})
+  await new Promise<void>((resolve, reject) =>
+    client.connect((error) => (error ? reject(error) : resolve())),
+  )
+  const secrets = [...secretsOf(connection), ...(secret ? [secret] : [])]
+  const session = new MysqlTarget(client, placeOf('MySQL', connection), secrets)
+  await session.ask(SETTINGS)
+  return session
+}
+
+class MysqlTarget implements TargetSession {
+  constructor(
+    private readonly client: Client,
+    readonly place: string,
+    readonly secrets: readonly string[],
+  ) {}
+
+  async ask(sql: string): Promise<Rows> {
+    const found = await this.query({ sql })
+    if (!Array.isArray(found)) return []
+    return (found as (Buffer | null)[][]).map((row) =>
+      row.map((value) => (value === null ? null : value.toString('utf8'))),
+    )
+  }
+
+  async change(sql: string): Promise<bigint> {
+    return BigInt(((await this.query({ sql })) as ResultSetHeader).affectedRows)
+  }
+
+  async fill(table: string, columns: readonly Field[], csv: Readable): Promise<bigint> {
+    // Bytes come as hexadecimal digits; a NULL is the word, without quotes.
+    const into = columns.map(({ name, type }, i) =>
+      type.kind === 'binary' ? `@c${i}` : quote(name),
+    )
+    const bytes = columns.flatMap(({ name, type }, i) =>
+      type.kind === 'binary' ? [`${quote(name)} = UNHEX(@c${i})`] : [],
+    )
+    const sql = `LOAD DATA LOCAL INFILE 'rows' INTO TABLE ${table} CHARACTER SET utf8mb4
+      FIELDS TERMINATED BY ',' OPTIONALLY ENCLOSED BY '"' ESCAPED BY '' LINES TERMINATED BY '\\n'
+      (${into.join(', ')})${bytes.length > 0 ? ` SET ${bytes.join(', ')}` : ''}`
+    try {
+      const done = await this.query({ sql, infileStreamFactory: () => csv })
+      const { affectedRows, warningStatus } = done as ResultSetHeader
+      if (warningStatus > 0) await this.refuseWarnings()
+      return BigInt(affectedRows)
+    } catch (error) {
+      if (!REFUSED.includes((error as { errno?: number }).errno ?? 0)) throw error
+      throw new MoraineError('export', `${this.place}: the server takes no rows from clients`, {
+        hint: 'Turn local_infile on there: SET GLOBAL local_infile = 1',
+      })
+    }
+  }
+
+  /** With LOCAL, what does not fit is bent to what does, and only a warning says so. */
+  private async refuseWarnings(): Promise<void> {
+    const [[, code, message] = []] = await this.ask('SHOW WARNINGS LIMIT 1')
+    if (message != null)
+      throw new MoraineError('export', `${this.place}: ${message} (${code})`, {
+        hint: 'Nothing was changed. The target would have held another value than the lake.',
+      })
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    this.client.destroy()
+  }
+
+  private query(options: object): Promise<unknown> {
+    return new Promise((resolve, reject) =>
+      this.client.query(options as { sql: string }, (error, rows) =>
+        error ? reject(error) : resolve(rows),
+      ),
+    )
+  }
+}
