@@ -139,22 +139,31 @@ export class ForeignTable extends TableVersion {
    * @throws MoraineError of kind `source` when some of them can't be read.
    */
   async checkFiles(tasks?: readonly ScanTask[]): Promise<void> {
+    const paths: string[] = []
     for (const { file, deletes } of tasks ?? (await this.plan()))
-      for (const one of [file, ...deletes]) this.checkFile(one)
+      for (const one of [file, ...deletes]) paths.push(this.checkFile(one))
+    const strange = await this.storage.strangeAmong?.(paths)
+    if (strange === undefined) return
+    throw unreadable(
+      this.how.name,
+      `${strange} is a link or a device, which may lead out of the lake`,
+      'Datasets and queries read plain files. Have its engine write the rows again.',
+    )
   }
 
-  private checkFile({ path, format, content, equalityIds = [] }: DataFile): void {
+  /** Returns where the file lies. */
+  private checkFile({ path, format, content, equalityIds = [] }: DataFile): string {
     const { name } = this.how
-    this.pathOf(path)
+    const there = this.pathOf(path)
     if (format !== undefined)
       throw unreadable(
         name,
         `it has files of the format ${format.toUpperCase()}: ${path}`,
         'Datasets read Parquet. Set its property write.format.default to parquet, and have its engine write the rows again.',
       )
-    if (content !== 'equality deletes') return
+    if (content !== 'equality deletes') return there
     const gone = equalityIds.find((id) => !this.schema.fields.some((field) => field.id === id))
-    if (gone === undefined) return
+    if (gone === undefined) return there
     const column = this.written.schemas
       .flatMap(({ fields }) => fields)
       .find(({ id }) => id === gone)?.name

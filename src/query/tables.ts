@@ -3,6 +3,7 @@ import type { Field } from '../define/types/column-type.js'
 import { MoraineError } from '../errors.js'
 import { ForeignTable } from '../iceberg/foreign.js'
 import { Table, type TablePointer } from '../iceberg/table.js'
+import type { TableVersion } from '../iceberg/version.js'
 import type { LakeState } from '../log/commit.js'
 import { externalRelations } from '../log/external.js'
 import type { TableRef } from '../sql/guard.js'
@@ -13,7 +14,23 @@ import type { Storage } from '../storage/storage.js'
  * Tables as queries of one state have found them, by their metadata: what describes them is read
  * once.
  */
-const loaded = new WeakMap<LakeState, Map<string, Table>>()
+const loaded = new WeakMap<LakeState, Map<string, Promise<TableVersion>>>()
+
+function once<T extends TableVersion>(
+  state: LakeState,
+  key: string,
+  load: () => Promise<T>,
+): Promise<T> {
+  const tables = loaded.get(state) ?? new Map<string, Promise<TableVersion>>()
+  loaded.set(state, tables)
+  const known = tables.get(key) as Promise<T> | undefined
+  if (known) return known
+  const found = load()
+  tables.set(key, found)
+  // What could not be read may be there the next time.
+  found.catch(() => tables.delete(key))
+  return found
+}
 
 /** A table of the lake itself. */
 export async function ownTable(
@@ -22,11 +39,7 @@ export async function ownTable(
   { tier, name }: TableRef,
 ): Promise<Table> {
   const at = state.tables[findName(state, `${tier}.${name}`)] as TablePointer
-  const tables = loaded.get(state) ?? new Map<string, Table>()
-  loaded.set(state, tables)
-  const table = tables.get(at.metadata) ?? (await Table.load(storage, at))
-  tables.set(at.metadata, table)
-  return table
+  return once(state, at.metadata, () => Table.load(storage, at))
 }
 
 /** A table of another engine: all of its columns, or those that are declared. */
@@ -37,7 +50,10 @@ export async function externalTable(
   declared: readonly Field[] | undefined,
 ): Promise<ForeignTable> {
   const { tier, name, at } = findExternal(state, asked)
-  return ForeignTable.load(storage, at, { name: `${tier}.${name}`, declared })
+  const key = `${at.metadata} ${JSON.stringify(declared)}`
+  return once(state, key, () =>
+    ForeignTable.load(storage, at, { name: `${tier}.${name}`, declared }),
+  )
 }
 
 /**

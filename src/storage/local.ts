@@ -6,6 +6,7 @@ import {
   constants,
   type FileHandle,
   link,
+  lstat,
   open,
   readdir,
   readFile,
@@ -296,6 +297,32 @@ export class LocalStorage implements Storage {
       if (isAbsent(error)) return this.absent()
       throw failed('remove', path, error)
     })
+  }
+
+  async strangeAmong(paths: readonly string[]): Promise<string | undefined> {
+    const known = new Map<string, Promise<boolean>>()
+    const isPlain = (path: string, kind: 'isFile' | 'isDirectory') => {
+      const found =
+        known.get(path) ??
+        lstat(this.at(path)).then(
+          (one) => one[kind](),
+          (error) => {
+            if (isAbsent(error)) return true
+            throw failed('look at', path, error)
+          },
+        )
+      known.set(path, found)
+      return found
+    }
+    for (const path of paths) {
+      const parts = path.split('/')
+      for (let depth = 2; depth <= parts.length; depth++) {
+        const part = parts.slice(0, depth).join('/')
+        const isLast = depth === parts.length
+        if (!(await isPlain(part, isLast ? 'isFile' : 'isDirectory'))) return part
+      }
+    }
+    return undefined
   }
 
   locate(path: string): string {

@@ -90,6 +90,10 @@ export class RetryingStorage implements Storage {
     return this.again(() => this.inner.remove(path))
   }
 
+  async strangeAmong(paths: readonly string[]): Promise<string | undefined> {
+    return this.again(async () => this.inner.strangeAmong?.(paths))
+  }
+
   locate(path: string): string {
     return this.inner.locate(path)
   }

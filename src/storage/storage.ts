@@ -121,6 +121,12 @@ export interface Storage {
    * @throws MoraineError of kind `usage` for folders to which they can't be limited.
    */
   vend?(grants: readonly Grant[], seconds: number): Promise<ObjectAccess | undefined>
+  /**
+   * The first of some paths that is no plain file of its own: a link, a device, or what lies behind
+   * a link, which may lead out of the storage. What is not there is none. Storages that know no
+   * such things have no such method. The folders at the top may be links.
+   */
+  strangeAmong?(paths: readonly string[]): Promise<string | undefined>
   /** Signs requests of others; storages to which nobody sends requests have none. */
   readonly signer?: RequestSigner | undefined
 }

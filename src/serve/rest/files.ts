@@ -46,6 +46,7 @@ export class MetadataFiles {
 
   /** Reads a file that a client names, and that the log does not know yet. */
   async unknown(path: string): Promise<{ json: Json; sha256: string }> {
+    await this.refuseStrange(path)
     const there = await this.storage.stat(path)
     if (!there) throw badRequest(`There is no metadata file ${path}`)
     if (there.size > LARGEST) throw badRequest(`${path} is too large for a metadata file`)
@@ -70,11 +71,19 @@ export class MetadataFiles {
     const last = /\/v?(\d+)[^/]*\.metadata\.json$/.exec(before ?? '')?.[1]
     const version = String(last === undefined ? 0 : Number(last) + 1).padStart(5, '0')
     const path = `${folder}/${version}-${uuid}.metadata.json`
+    await this.refuseStrange(path)
     const text = toJsonText(metadata)
     const bytes = new TextEncoder().encode(text)
     await this.storage.write(path, bytes)
     this.keep(path, text)
     return { metadata: path, sha256: sha256(bytes) }
+  }
+
+  /** Where engines write files, they may put links, too: nothing is read or written behind one. */
+  private async refuseStrange(path: string): Promise<void> {
+    const strange = await this.storage.strangeAmong?.([path])
+    if (strange !== undefined)
+      throw badRequest(`${strange} is a link or a device, which may lead out of the lake`)
   }
 
   private keep(path: string, text: string): void {

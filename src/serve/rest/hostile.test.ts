@@ -1,7 +1,11 @@
+import { copyFile, mkdir, readdir, rename, symlink } from 'node:fs/promises'
+import { join } from 'node:path'
 import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
+import { temporaryFolder } from '../../../test/support/project.js'
 import { principal } from '../../define/access/principal.js'
 import { CommitLog } from '../../log/log.js'
+import { LocalStorage } from '../../storage/local.js'
 import { MemoryStorage } from '../../storage/memory.js'
 import { catalog } from './catalog.js'
 import { endpoints } from './http/routes.js'
@@ -28,6 +32,8 @@ async function lake() {
   const head = async () => (await new CommitLog(storage).head()).number
   return { app, send, post, head }
 }
+
+const setting = { action: 'set-properties', updates: { a: 'b' } }
 
 const commit = (...updates: unknown[]) => ({ requirements: [], updates })
 
@@ -131,6 +137,43 @@ describe('a client that means no good', () => {
     const statuses = (await Promise.all(slow)).map(({ status }) => status)
     expect(statuses.filter((status) => status === 400).length).toBeGreaterThan(0)
     expect((await send('DELETE', 'namespaces/ml', undefined, 'the token of ml')).status).toBe(409)
+  })
+
+  it('has nothing read or written behind links that it puts into its folders', async () => {
+    const folder = await temporaryFolder()
+    const outside = await temporaryFolder()
+    const storage = new LocalStorage(join(folder, 'lake'))
+    const options = { token: TOKEN, isLocal: () => true, onCall: () => {} }
+    const app = catalog(storage, options)
+    const post = async (path: string, body: object) => {
+      const headers = { authorization: `Bearer ${TOKEN}` }
+      const init = { method: 'POST', headers, body: JSON.stringify(body) }
+      const answer = await app.request(`/v1/${path}`, init)
+      return { status: answer.status, json: (await answer.json()) as any }
+    }
+    await post('namespaces', { namespace: ['ml'] })
+    const { json: table } = await post('namespaces/ml/tables', { name: 'scores', schema })
+    const home = table.metadata.location.replace('file://', '')
+    const metadata = table['metadata-location'].replace('file://', '')
+    // Somebody's table, which the server may read and this client may not.
+    await copyFile(metadata, join(outside, 'theirs.metadata.json'))
+    await mkdir(join(home, 'data'))
+    await symlink(join(outside, 'theirs.metadata.json'), join(home, 'data/x.metadata.json'))
+    const file = `${table.metadata.location}/data/x.metadata.json`
+    const register = { name: 'theirs', 'metadata-location': file }
+    const registered = await post('namespaces/ml/register', register)
+    expect([registered.status, registered.json.error?.message]).toEqual([
+      400,
+      expect.stringContaining('x.metadata.json is a link or a device'),
+    ])
+    await rename(join(home, 'metadata'), join(outside, 'metadata'))
+    await symlink(join(outside, 'metadata'), join(home, 'metadata'))
+    const changed = await post('namespaces/ml/tables/scores', commit(setting))
+    expect([changed.status, changed.json.error?.message]).toEqual([
+      400,
+      expect.stringContaining('metadata is a link or a device'),
+    ])
+    expect(await readdir(join(outside, 'metadata'))).toHaveLength(1)
   })
 
   it('never makes the server fail, whatever JSON it sends to whatever route', async () => {

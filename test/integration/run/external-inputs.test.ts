@@ -1,3 +1,4 @@
+import { rename, symlink } from 'node:fs/promises'
 import { join } from 'node:path'
 import { describe, expect, it, onTestFinished } from 'vitest'
 import { makePlan } from '../../../src/cli/planned.js'
@@ -5,7 +6,7 @@ import { CommitLog } from '../../../src/log/log.js'
 import { openLake } from '../../../src/query/open.js'
 import type { StepWorker } from '../../../src/step/context.js'
 import { OtherEngine } from '../../support/other-engine.js'
-import { Project, step } from '../../support/project.js'
+import { Project, step, temporaryFolder } from '../../support/project.js'
 import { processesFor } from '../../support/workers.js'
 
 const definition = (columns = '{ id: t.bigint(), score: t.double() }') => `
@@ -289,6 +290,22 @@ const fine = gold('fine', { query: sql\`select count(*) as n from \${raw}\` })
       () => engine.add(lost.map((file) => ({ ...file, path: `file:///elsewhere/x.parquet` }))),
       'it has a file that does not lie below',
     )
+  })
+
+  it('is not read through links, by which an engine could show what the lake does not hold', async () => {
+    const { project, engine } = await projectWith(rows(1), parts)
+    expect((await project.run()).outcome).toBe('done')
+    const outside = join(await temporaryFolder(), 'secret.parquet')
+    const [file] = await engine.written(rows(2, 3))
+    const path = (file?.path ?? '').replace('file://', '')
+    await rename(path, outside)
+    await symlink(outside, path)
+    await engine.add(file ? [file] : [])
+    const why = /ml\.scores cannot be read: external\/ml\/.*\.parquet is a link or a device/
+    await expect(project.query('SELECT * FROM ml.scores')).rejects.toThrow(why)
+    expect((await planOf(project))['gold.sums']).toMatch(why)
+    expect((await project.run()).outcome).toBe('failed')
+    expect(await project.query('FROM gold.sums')).toEqual([{ part: 1n, score: 0.5 }])
   })
 
   it('has files without field ids read by the names of its name mapping', async () => {
