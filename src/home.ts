@@ -10,6 +10,9 @@ const [, root = new URL('./', import.meta.url).href, kind = ''] =
 /** The folder of Moraine's own code, which runs from its sources or as it was built. */
 export const codeFolder = new URL(kind === '' ? root : `${root}${kind}/`)
 
+/** Whether it is part of somebody else's bundle, together with code that is not its own. */
+export const isBundled = kind === ''
+
 /** The package's folder. */
 export const packageFolder = new URL(root)
 

@@ -105,6 +105,33 @@ describe('the package', () => {
     expect([...loaded]).not.toContain('zod')
   })
 
+  it('finds files by relative paths from the folder of a bundle that it is part of', () => {
+    const folder = mkdtempSync(join(tmpdir(), 'moraine-test-'))
+    onTestFinished(() => rmSync(folder, { recursive: true }))
+    const bundle = join(folder, 'program.mjs')
+    buildSync({
+      stdin: {
+        contents: `
+import { bronze } from 'moraine'
+import { files, inbox } from 'moraine/sources'
+const make = () => bronze('orders', { from: files('data/orders.csv') })
+console.log(make().from.base)
+console.log(inbox({ path: 'drop' }).base)`,
+        resolveDir: repository,
+      },
+      outfile: bundle,
+      bundle: true,
+      platform: 'node',
+      format: 'esm',
+      external: ['#duckdb', '@duckdb/*', 'esbuild'],
+      logLevel: 'silent',
+      banner: {
+        js: "import { createRequire as r } from 'node:module'; const require = r(import.meta.url);",
+      },
+    })
+    expect(node(`await import(${JSON.stringify(bundle)})`)).toBe(`${folder}/\n${folder}/`)
+  })
+
   it('says what to install where an optional package is missing', () => {
     // Nothing is installed there.
     const alone = mkdtempSync(join(tmpdir(), 'moraine-test-'))

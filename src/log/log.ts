@@ -28,7 +28,7 @@ export interface LogEffects {
   id: () => string
   /** Waits before another attempt; the argument counts from 0. */
   pause: (attempt: number) => Promise<void>
-  /** Commits from one checkpoint to the next; 50 without it. */
+  /** Commits from one checkpoint to the next; without it 50, in a bucket 10. */
   interval?: number
 }
 
@@ -44,6 +44,8 @@ const ATTEMPTS = 40
 const LOST = 5
 /** Commits from one checkpoint to the next. */
 const INTERVAL = 50
+/** The same where to read a commit is a request that is paid for: a dozen cost what a write does. */
+const INTERVAL_BUCKET = 10
 
 /** What is known of the files that a commit refers to. */
 export interface CommitFiles {
@@ -213,7 +215,8 @@ export class CommitLog extends LogReader {
   }
 
   private async committed(state: LakeState): Promise<LakeState> {
-    const { interval = INTERVAL } = this.effects
+    const isBucket = this.storage.url.startsWith('s3:')
+    const { interval = isBucket ? INTERVAL_BUCKET : INTERVAL } = this.effects
     this.cache = state
     // What tells of a commit from outside of the log is of use once it is lost: without it the
     // commit is as good.

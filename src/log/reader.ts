@@ -72,7 +72,7 @@ export class LogReader {
           await this.refuseOther()
           throw error
         })
-      : await this.complete(await this.nearest(Number.POSITIVE_INFINITY))
+      : await this.complete(await this.told(await this.nearest(Number.POSITIVE_INFINITY)))
     // A commit of this process may have come to its end meanwhile.
     if (!this.cache || found.number >= this.cache.number) this.cache = found
     return this.cache
@@ -95,6 +95,12 @@ export class LogReader {
     const bytes = await storage.readIfPresent(path)
     if (bytes && (sha256(bytes) === state.hash || isDamaged(bytes, path))) return
     throw otherLake(storage, state.number, bytes !== undefined)
+  }
+
+  /** The state of the newest commit that an anchor tells of: none is asked for that is not there. */
+  private async told(from: LakeState): Promise<LakeState> {
+    const [newest = 0] = (await this.known()).anchors
+    return newest > from.number ? this.advance(from, newest) : from
   }
 
   /**

@@ -119,6 +119,8 @@ export async function writeManifest(
 /** Reads batch manifests, each once. */
 export class Batches {
   private readonly cache = new Map<string, Promise<BatchManifest>>()
+  /** The index that was read last: a run asks for it twice. */
+  private lastIndex: { path: string; files: Promise<KnownFile[]> } | undefined
 
   /**
    * @param tell what a manifest says, by its path: what lies in storage, unless somebody else
@@ -163,10 +165,16 @@ export class Batches {
     index: FileIndex | undefined,
   ): Promise<Map<string, KnownFile>> {
     const { through = 0 } = index ?? {}
-    const indexed: KnownFile[] = index === undefined ? [] : await this.readIndex(index)
+    const indexed: KnownFile[] = index === undefined ? [] : await this.indexed(index)
     const manifests = await this.manifests(pointers.filter(({ number }) => number > through))
     const files = [...indexed, ...manifests.flatMap(filesOf)]
     return new Map(files.map((file) => [file.name, file]))
+  }
+
+  private indexed(index: FileIndex): Promise<KnownFile[]> {
+    if (this.lastIndex?.path !== index.path)
+      this.lastIndex = { path: index.path, files: this.readIndex(index) }
+    return this.lastIndex.files
   }
 
   private async readIndex({ path, sha256 }: FileIndex): Promise<KnownFile[]> {
@@ -185,7 +193,9 @@ export class Batches {
     before: FileIndex | undefined,
     most = Number.POSITIVE_INFINITY,
   ): Promise<FileIndex | undefined> {
-    if (through - (before?.through ?? 0) < INDEXED) return before
+    // Few files are written down sooner: each batch since is one more object to read.
+    const every = Math.min(INDEXED, Math.max(INDEXED_LEAST, known.size / 500))
+    if (through - (before?.through ?? 0) < every) return before
     const files = [...known.values()]
       .slice(-most)
       .map((f) => [f.name, f.size, f.modified, f.sha256, ...(f.unread ? [f.unread] : [])])
@@ -282,8 +292,9 @@ const filesOf = ({ files, discarded, quarantined }: BatchManifest): readonly Kno
   ...files,
 ]
 
-/** Batches from one index to the next. */
+/** Batches from one index to the next, at most and at least. */
 const INDEXED = 64
+const INDEXED_LEAST = 8
 
 /** A source file as it was when it was taken in. */
 export type KnownFile = Pick<BatchFile, 'name' | 'size' | 'modified' | 'sha256' | 'unread'>

@@ -150,17 +150,17 @@ export class Journal {
   }
 
   private async read(run: string): Promise<JournalEntry | undefined> {
-    const [start, end] = await Promise.all(
-      ['start', 'end'].map((part) =>
-        this.storage.readIfPresent(`_moraine/runs/${run}/${part}.json`),
-      ),
-    )
-    if (!start) return undefined
-    const begun = decode<{ started: string }>(start)
+    const part = (name: string) => this.storage.readIfPresent(`_moraine/runs/${run}/${name}.json`)
+    const end = await part('end')
     const ended = decode<RunRecord>(end)
     const record = ended && { ...ended, format: 1 as const }
-    const damaged = !begun || (end && !record)
-    const started = begun?.started ?? record?.started ?? startOf(run)
+    // The end says all that the start does.
+    if (record) return { run, started: record.started, record }
+    const start = await part('start')
+    if (!start) return undefined
+    const begun = decode<{ started: string }>(start)
+    const damaged = !begun || end !== undefined
+    const started = begun?.started ?? startOf(run)
     return { run, started, record, ...(damaged ? { damaged } : {}) }
   }
 }

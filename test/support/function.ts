@@ -106,6 +106,16 @@ export class FunctionProcess {
       .map((line) => JSON.parse(line))
   }
 
+  /** Resolves once it has told of an event so often, or the other has come to its end. */
+  async told(event: string, times: number, ended: Promise<unknown>): Promise<void> {
+    let isOver = false
+    ended.finally(() => {
+      isOver = true
+    })
+    const told = () => this.lines.filter((line) => line.event === event).length
+    while (told() < times && !isOver) await new Promise((done) => setTimeout(done, 5))
+  }
+
   /** @throws where the process ends before it answers. */
   invoke(handler: string, event: unknown, milliseconds = 900_000): Promise<Invocation> {
     const { child } = this

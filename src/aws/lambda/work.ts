@@ -1,3 +1,4 @@
+import { compact } from './compact.js'
 import type { FunctionLake } from './function-lake.js'
 import { request, requestNext } from './go-on.js'
 import type { FunctionJob } from './jobs.js'
@@ -33,6 +34,7 @@ export async function work(
     return 'done'
   }
   await requestNext(of, job, end.record)
+  if (end.kind === 'done') await compact(of, job, end.record, context)
   return end.kind === 'later' ? goOn(job, asked, end) : end.kind === 'again' ? 'again' : 'done'
 }
 

@@ -14,6 +14,7 @@ import { groupsBySuspicion, ProcessEnded, suspectsOf, whileReading } from '../qu
 import { setAside } from '../quarantine/set-aside.js'
 import type { Watermark } from './batch.js'
 import { readingOf, textReadingOf } from './unreadable.js'
+import { sameContent } from './untouched.js'
 
 /** Files that are tried to find out whether any can be read. */
 const TRIED = 5
@@ -36,12 +37,14 @@ export async function discoverFiles(
   const reading = readingOf(source)
   const missing = await nothingThere(source, offered, known.size, passed)
   const added = offered.filter((file) => !known.has(file.name))
-  const changed = offered.filter((file) => {
+  const other = offered.filter((file) => {
     const before = known.get(file.name)
     const modified = ownValue(touched, file.name) ?? before?.modified
     const again = reread || (before?.unread !== undefined && before.unread !== reading)
     return before && (again || before.size !== file.size || modified !== file.modified)
   })
+  const same = reread ? new Set() : await sameContent(other, known)
+  const changed = other.filter((file) => !same.has(file))
   const files = [...added, ...changed]
   const discovery = {
     added: added.length,

@@ -17,6 +17,7 @@ import { cacheFolder } from './cache.js'
 import { type Arrived, Copies } from './copies.js'
 import { ExpectedSums } from './expected.js'
 import { type S3Action, s3Failure, statusOf } from './failures.js'
+import { OwnWrites } from './own-writes.js'
 import { addressOf, clientsFor, type S3Place, s3Place } from './settings.js'
 import { signerFor } from './signing.js'
 import { proven, sendFile } from './upload.js'
@@ -45,6 +46,7 @@ export class S3Storage implements Storage {
   private connected: Promise<Clients> | undefined
   private lockable: Promise<boolean> | undefined
   private readonly vendor: Vendor
+  private readonly own = new OwnWrites()
 
   readonly staging: Staging
   readonly signer: RequestSigner | undefined
@@ -93,6 +95,7 @@ export class S3Storage implements Storage {
         await once.send(
           new s3.PutObjectCommand({ ...this.put(path), ...proven(bytes), IfNoneMatch: '*' }),
         )
+        this.own.note(path, bytes)
         return true
       } catch (error) {
         const status = statusOf(error)
@@ -116,6 +119,8 @@ export class S3Storage implements Storage {
   }
 
   async readIfPresent(path: string): Promise<Uint8Array | undefined> {
+    const own = this.own.get(path)
+    if (own) return own
     const { s3, client } = await this.clients()
     try {
       const { Body } = await client.send(new s3.GetObjectCommand(this.named(path)))
@@ -182,6 +187,7 @@ export class S3Storage implements Storage {
   }
 
   async remove(path: string): Promise<void> {
+    this.own.forget(path)
     const { s3, client } = await this.clients()
     try {
       await client.send(new s3.DeleteObjectCommand(this.named(path)))
@@ -214,6 +220,7 @@ export class S3Storage implements Storage {
   }
 
   async restore(path: string, bytes: Uint8Array): Promise<void> {
+    this.own.forget(path)
     const { s3, client } = await this.clients()
     try {
       await client.send(new s3.PutObjectCommand({ ...this.put(path), ...proven(bytes) }))

@@ -146,7 +146,24 @@ describe('a lake', () => {
   it('takes a file in once, however often it is touched', async () => {
     const project = await Project.create({ ...lake(), 'in/1.csv': csv('1,a,1.00,2026-01-01') })
     await project.run()
+    const { number } = await project.state()
     await project.write({ 'in/1.csv': csv('1,a,1.00,2026-01-01') })
+    const again = await project.run()
+    expect(step(again, 'bronze.orders')).toMatchObject({
+      outcome: 'unchanged',
+      reason: 'no new files; 1 file already ingested',
+    })
+    // A copy of the project has other times each time, and makes no commit of it.
+    expect((await project.state()).number).toBe(number)
+  })
+
+  it('takes large files in once, however often they are touched, and notes their times', async () => {
+    const name = 'x'.repeat(5000)
+    const rows = Array.from({ length: 1000 }, (_, i) => `${i},${name},1.00,2026-01-01`)
+    const large = { 'in/1.csv': csv(...rows) }
+    const project = await Project.create({ ...lake(), ...large })
+    await project.run()
+    await project.write(large)
     const again = await project.run()
     expect(step(again, 'bronze.orders')).toMatchObject({
       outcome: 'unchanged',
