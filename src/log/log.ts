@@ -44,7 +44,9 @@ const ATTEMPTS = 40
 const LOST = 5
 /** Commits from one checkpoint to the next. */
 const INTERVAL = 50
-/** The same where to read a commit is a request that is paid for: a dozen cost what a write does. */
+/**
+ * The same where to read a commit is a request that is paid for: a dozen cost what a write does.
+ */
 const INTERVAL_BUCKET = 10
 
 /** What is known of the files that a commit refers to. */

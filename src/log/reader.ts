@@ -97,7 +97,9 @@ export class LogReader {
     throw otherLake(storage, state.number, bytes !== undefined)
   }
 
-  /** The state of the newest commit that an anchor tells of: none is asked for that is not there. */
+  /**
+   * The state of the newest commit that an anchor tells of: none is asked for that is not there.
+   */
   private async told(from: LakeState): Promise<LakeState> {
     const [newest = 0] = (await this.known()).anchors
     return newest > from.number ? this.advance(from, newest) : from
