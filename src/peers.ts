@@ -2,9 +2,11 @@ import { MoraineError, messageOf } from './errors.js'
 import { quietAwsSdk } from './settings.js'
 
 interface Modules {
+  '@aws-sdk/client-cloudformation': typeof import('@aws-sdk/client-cloudformation')
   '@aws-sdk/client-s3': typeof import('@aws-sdk/client-s3')
   '@aws-sdk/client-secrets-manager': typeof import('@aws-sdk/client-secrets-manager')
   '@aws-sdk/client-sqs': typeof import('@aws-sdk/client-sqs')
+  '@aws-sdk/client-sts': typeof import('@aws-sdk/client-sts')
   '@aws-sdk/credential-providers': typeof import('@aws-sdk/credential-providers')
   mssql: { default: typeof import('mssql') }
   mysql2: { default: typeof import('mysql2') }
@@ -25,6 +27,11 @@ interface Peer<M> {
 
 /** Client libraries that users install where they need them: the optional peers of package.json. */
 const peers: { readonly [N in keyof Modules]: Peer<Modules[N]> } = {
+  '@aws-sdk/client-cloudformation': {
+    range: '^3.1169.0',
+    need: 'Deploying to AWS needs',
+    load: () => import('@aws-sdk/client-cloudformation'),
+  },
   '@aws-sdk/client-s3': {
     range: '^3.700.0',
     need: 'Data in S3 needs',
@@ -39,6 +46,11 @@ const peers: { readonly [N in keyof Modules]: Peer<Modules[N]> } = {
     range: '^3.700.0',
     need: 'A queue of SQS needs',
     load: () => import('@aws-sdk/client-sqs'),
+  },
+  '@aws-sdk/client-sts': {
+    range: '^3.700.0',
+    need: 'Deploying to AWS needs',
+    load: () => import('@aws-sdk/client-sts'),
   },
   '@aws-sdk/credential-providers': {
     range: '^3.700.0',

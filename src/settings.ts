@@ -1,3 +1,7 @@
+import { existsSync, readFileSync } from 'node:fs'
+import { homedir } from 'node:os'
+import { join } from 'node:path'
+
 /*
  * What Moraine reads of the environment, all of it: nothing else looks at `process.env`. The guide
  * shows this list (docs/guide/running.md).
@@ -43,6 +47,13 @@ export const variables = {
   AWS_ENDPOINT_URL_S3: 'The endpoint of S3, if it is not Amazon’s.',
   AWS_ENDPOINT_URL: 'The same, if `AWS_ENDPOINT_URL_S3` is not set.',
   AWS_LAMBDA_FUNCTION_MEMORY_SIZE: 'The memory of a function of AWS in MiB, as Lambda sets it.',
+  AWS_PROFILE: 'The profile whose credentials `deploy` uses, as all tools of AWS do.',
+  AWS_ACCESS_KEY_ID: 'A key that is used instead, with `AWS_SECRET_ACCESS_KEY`.',
+  AWS_WEB_IDENTITY_TOKEN_FILE: 'A token that a role is assumed with, as in CI.',
+  AWS_CONTAINER_CREDENTIALS_RELATIVE_URI: 'Where a container of ECS has its credentials.',
+  AWS_CONTAINER_CREDENTIALS_FULL_URI: 'The same elsewhere, as in EKS.',
+  AWS_SHARED_CREDENTIALS_FILE: 'The file with keys (default: `~/.aws/credentials`).',
+  AWS_CONFIG_FILE: 'The file with profiles (default: `~/.aws/config`).',
   NO_COLOR: 'Turns colours off.',
   FORCE_COLOR: 'Turns colours on even if the output is not a terminal.',
   TERM: '`dumb` means a terminal without colours.',
@@ -74,6 +85,34 @@ export function environment(): Record<string, string> {
       value === undefined ? [] : [[name, value]],
     ),
   )
+}
+
+/**
+ * Whether there may be credentials of AWS: where nothing says so, its client library would wait for
+ * answers that never come.
+ */
+export function hasAwsCredentials(): boolean {
+  const said = [
+    'AWS_PROFILE',
+    'AWS_ACCESS_KEY_ID',
+    'AWS_WEB_IDENTITY_TOKEN_FILE',
+    'AWS_CONTAINER_CREDENTIALS_RELATIVE_URI',
+    'AWS_CONTAINER_CREDENTIALS_FULL_URI',
+  ] as const
+  const files = [
+    variable('AWS_SHARED_CREDENTIALS_FILE') ?? join(homedir(), '.aws/credentials'),
+    variable('AWS_CONFIG_FILE') ?? join(homedir(), '.aws/config'),
+  ]
+  return said.some((name) => variable(name)) || files.some((file) => existsSync(file)) || onEc2()
+}
+
+/** Machines of EC2 may have a role. */
+function onEc2(): boolean {
+  try {
+    return readFileSync('/sys/devices/virtual/dmi/id/sys_vendor', 'utf8').startsWith('Amazon')
+  } catch {
+    return false
+  }
 }
 
 /** Keeps the client library of AWS from telling every run which versions of Node it will need. */

@@ -30,7 +30,7 @@ const floors: Readonly<Record<string, string>>[] = [
     testing: 'unit tests of datasets; storage in memory and contract suites for connectors',
   },
   {
-    aws: 'on AWS: `template/` from `options/`; `package/` and `lambda/`, functions; `glue/`, its catalog; `prices/`',
+    aws: 'on AWS: `template/` from `options/`; `deploy/`, change sets; `package/` and `lambda/`, functions; `glue/`, its catalog; `prices/`',
   },
   {
     serve:

@@ -69,6 +69,11 @@ export const commands: [name: string, load: () => Promise<CommandModule>, summar
     'show what runs when; pause and resume jobs',
   ],
   [
+    'deploy',
+    () => import('./commands/deploy/deploy.js'),
+    'deploy the lake to AWS; show what would change; remove it',
+  ],
+  [
     'preview',
     () => import('./commands/read/preview.js'),
     'show the first rows of a dataset or of a raw file',

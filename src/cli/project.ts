@@ -8,9 +8,7 @@ import { findLakeFile, loadLake } from '../load/load.js'
 import { rootOf } from '../load/root.js'
 import type { CommitLog } from '../log/log.js'
 import { parsePoint } from '../log/point.js'
-import { endNow } from '../process/end-now.js'
 import { variable } from '../settings.js'
-import { abortController } from '../signals.js'
 import type { JavaScript } from '../step/javascript.js'
 import type { Patience } from '../storage/retry.js'
 import type { RetryingStorage } from '../storage/retrying.js'
@@ -18,6 +16,7 @@ import { Staging } from '../storage/staging.js'
 import { type Shares, startEngine } from './engine.js'
 import { toJson } from './output/format.js'
 import { show } from './output/terminal.js'
+import { stopSignal } from '../process/stop-signal.js'
 
 /** Options that every command takes. */
 export interface GlobalOptions {
@@ -81,14 +80,9 @@ export class Project<L extends Lake | undefined = Lake> implements AsyncDisposab
 
   /** Is aborted by Ctrl-C, and by SIGTERM; who says it once more ends the process at once. */
   stopped(): AbortSignal {
-    const abort = abortController()
-    const stop = (name: 'SIGINT' | 'SIGTERM') => {
-      if (abort.signal.aborted) endNow(name)
-      abort.abort()
-    }
-    process.on('SIGINT', stop).on('SIGTERM', stop)
-    this.closing.push(() => process.off('SIGINT', stop).off('SIGTERM', stop))
-    return abort.signal
+    const stop = stopSignal()
+    this.closing.push(() => stop[Symbol.dispose]())
+    return stop.signal
   }
 
   /**

@@ -123,6 +123,7 @@ const packagesIn = (packages: Packages): Plugin => ({
 
 const entries: Readonly<Record<string, string>> = {
   '': 'index',
+  '/aws': 'aws/index',
   '/sources': 'source/index',
   '/testing': 'testing/index',
 }

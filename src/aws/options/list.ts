@@ -66,6 +66,11 @@ const secretReference = /^[A-Za-z0-9/_+=.@-]{1,512}(#[A-Za-z0-9_.-]+)?$/
 
 export const optionList: OptionList<AwsOptions> = {
   region: needed(region),
+  account: {
+    is: "the number of an account, such as '123456789012'",
+    fits: (value) => typeof value === 'string' && /^\d{12}$/.test(value),
+    advise: (value) => (typeof value === 'number' ? 'Put it in quotes.' : undefined),
+  },
   name: resourceName,
   bucket: bucketName,
   encryption: oneOf('kms', 's3'),

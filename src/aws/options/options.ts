@@ -15,6 +15,8 @@ export interface FunctionOptions {
 export interface AwsOptions {
   /** The region of everything: `eu-central-1`. */
   region: string
+  /** The account, twelve digits: `moraine deploy` refuses to change another one. */
+  account?: string
   /** What names of resources begin with. Default: the lake's name, with `-` for `_`. */
   name?: string
   /**

@@ -1,0 +1,127 @@
+import type { Lake } from '../../define/lake.js'
+import type { AwsDeploy } from '../options/aws.js'
+import { deployedJobs } from '../template/jobs.js'
+import { jobId, prefixOf } from '../template/names.js'
+import { template } from '../template/template.js'
+import { type Cloud, connect } from './cloud/cloud.js'
+import type { Drift } from './cloud/drift.js'
+import { codeKey } from './cloud/shelf.js'
+import { lookAt } from './cloud/status.js'
+import { lakeCost } from './plan/cost.js'
+import { deployedLake } from './plan/definitions.js'
+import { ownersIn } from './plan/owners.js'
+import { type DeployPlan, planDeployment } from './plan/plan.js'
+import { prepared } from './plan/prepare.js'
+import type { OwnerOf, Stack } from './plan/stack.js'
+import { remembered } from './remembered.js'
+import { absent, type Before, type Surveying, survey } from './survey.js'
+
+/** A lake, where it is deployed to, and what is there. */
+export interface LakeDeployment {
+  lake: Lake
+  deploy: AwsDeploy
+  /** The folder of the project, where the last deployment is remembered. */
+  folder: string
+  /** `undefined`: there are no credentials. */
+  cloud: Cloud | undefined
+  prefix: string
+  ownerOf: OwnerOf
+  before: Before[]
+  drift: Drift[]
+  /** What is compared with, in words. */
+  comparedWith: string
+  /** The account that it is in, or was. */
+  account: string | undefined
+}
+
+export type Opening = Pick<LakeDeployment, 'lake' | 'deploy' | 'folder'>
+
+/** Looks at what is deployed in the account. */
+export async function openDeployment(
+  opening: Opening,
+  surveying: Omit<Surveying, 'ownerOf'>,
+): Promise<LakeDeployment & { cloud: Cloud }> {
+  const { lake, deploy } = opening
+  const prefix = prefixOf(lake, deploy)
+  const ownerOf = ownersIn(lake)
+  const cloud = await connect(deploy)
+  const names = await namesOf(cloud, prefix)
+  const { before, drift } = await survey(cloud, names, { ...surveying, ownerOf })
+  const isThere = before.some(({ template: found }) => found !== undefined)
+  const comparedWith = isThere
+    ? `what account ${cloud.account} has in ${cloud.region}`
+    : `account ${cloud.account} in ${cloud.region}, where the lake is not deployed`
+  const { account } = cloud
+  return { ...opening, cloud, account, prefix, ownerOf, before, drift, comparedWith }
+}
+
+/** What was deployed last from the project's folder; nobody is asked. */
+export async function openRemembered(opening: Opening): Promise<LakeDeployment> {
+  const { lake, deploy, folder } = opening
+  const prefix = prefixOf(lake, deploy)
+  const last = await remembered(folder, prefix, deploy.region)
+  return {
+    ...opening,
+    cloud: undefined,
+    account: last?.account,
+    prefix,
+    ownerOf: ownersIn(lake),
+    before: (last?.stacks ?? []).map((stack) => ({
+      ...absent(stack.name),
+      status: 'remembered',
+      template: stack.template,
+      parameters: stack.parameters,
+    })),
+    drift: [],
+    comparedWith: last
+      ? `what was deployed from this folder to account ${last.account} on ${last.at.slice(0, 16).replace('T', ' ')} UTC, as there are no credentials: changes by others are not seen`
+      : 'nothing: there are no credentials, and the lake was not deployed from this folder',
+  }
+}
+
+/** A lake has a stack for what holds data, one for the others, and more where these are many. */
+async function namesOf(cloud: Cloud, prefix: string): Promise<string[]> {
+  const names = [`${prefix}-base`, prefix]
+  for (let n = 2; await lookAt(cloud, `${prefix}-${n}`); n++) names.push(`${prefix}-${n}`)
+  return names
+}
+
+/** The stacks as they are to be. */
+export function stacksFor({ lake, deploy, before, account }: LakeDeployment): Stack[] {
+  const placed = new Map<string, string>()
+  for (const job of deployedJobs(lake)) {
+    const home = before.find(
+      ({ template: found }) => `${jobId(job)}Function` in (found?.Resources ?? {}),
+    )
+    if (home) placed.set(job.name, home.name)
+  }
+  const { stacks } = template(lake, deploy, { placed })
+  const place = account === undefined ? undefined : { account, region: deploy.region }
+  return prepared(stacks, before, deployedLake(lake, deploy), place)
+}
+
+/** What a deployment would do. Without a package, the code that is there counts as the same. */
+export function planFor(
+  of: LakeDeployment,
+  stacks: readonly Stack[],
+  content: string | undefined,
+): DeployPlan {
+  const there = of.before.find(({ parameters }) => parameters.CodeKey !== undefined)?.parameters
+  return planDeployment(
+    {
+      lake: of.lake.name,
+      definition: deployedLake(of.lake, of.deploy),
+      cost: lakeCost(of.lake, of.deploy),
+      region: of.deploy.region,
+      stacks,
+      parameters: content === undefined ? (there ?? {}) : { CodeKey: codeKey(content) },
+      ownerOf: of.ownerOf,
+    },
+    {
+      account: of.cloud?.account,
+      comparedWith: of.comparedWith,
+      before: of.before,
+      drift: of.drift,
+    },
+  )
+}

@@ -1,0 +1,87 @@
+import type { ResourceChange } from './difference.js'
+import type { OwnerOf, Resource, Template } from './stack.js'
+
+const SCHEDULE = 'AWS::Scheduler::Schedule'
+
+/** What makes a job run, and how each is paused: by a property that is not the usual value. */
+const pauses: Readonly<
+  Record<string, readonly [property: string, paused: unknown, running: unknown]>
+> = {
+  [SCHEDULE]: ['State', 'DISABLED', 'ENABLED'],
+  // Messages wait in their queue meanwhile.
+  'AWS::Lambda::EventSourceMapping': ['Enabled', false, undefined],
+}
+
+/** A schedule that begins, ends, or fires at other times. */
+export interface ScheduleChange {
+  id: string
+  job: string
+  before: string | undefined
+  after: string | undefined
+}
+
+export function scheduleChanges(
+  changes: readonly ResourceChange[],
+  before: Template | undefined,
+  after: Template,
+): ScheduleChange[] {
+  return changes
+    .filter(({ type }) => type in pauses)
+    .map(({ id, of }) => ({
+      id,
+      job: of ?? id,
+      before: timesOf(before?.Resources[id]),
+      after: timesOf(after.Resources[id]),
+    }))
+    .filter((change) => change.before !== change.after)
+}
+
+/** When a job runs: `cron(0/15 * * * ? *) Europe/Berlin, paused`. */
+function timesOf(trigger: Resource | undefined): string | undefined {
+  if (trigger === undefined) return undefined
+  const { ScheduleExpression, ScheduleExpressionTimezone: zone } = trigger.Properties ?? {}
+  const at = trigger.Type === SCHEDULE ? String(ScheduleExpression) : 'when something arrives'
+  const where = zone === undefined || zone === 'UTC' ? '' : ` ${zone}`
+  return `${at}${where}${isPaused(trigger) ? ', paused' : ''}`
+}
+
+function isPaused({ Type, Properties }: Resource): boolean {
+  const [property, paused] = pauses[Type] ?? []
+  return property !== undefined && Properties?.[property] === paused
+}
+
+/** The jobs that something makes run, with the names of those resources in the template. */
+export function triggersIn(
+  template: Template | undefined,
+  ownerOf: OwnerOf,
+): Map<string, string[]> {
+  const found = new Map<string, string[]>()
+  for (const [id, { Type }] of Object.entries(template?.Resources ?? {}))
+    if (Type in pauses) found.set(ownerOf(id) ?? id, [...(found.get(ownerOf(id) ?? id) ?? []), id])
+  return found
+}
+
+/** The names of what is paused in a template. */
+export function pausedIn(template: Template | undefined): Set<string> {
+  const all = Object.entries(template?.Resources ?? {})
+  return new Set(all.filter(([, one]) => isPaused(one)).map(([id]) => id))
+}
+
+/** A template in which the jobs of some triggers are paused, and others run. */
+export function withPaused(template: Template, ids: ReadonlySet<string>): Template {
+  const changed = Object.entries(template.Resources)
+    .filter(([id, one]) => one.Type in pauses && ids.has(id) !== isPaused(one))
+    .map(([id, one]) => [id, set(one, ids.has(id))] as const)
+  if (changed.length === 0) return template
+  return { ...template, Resources: { ...template.Resources, ...Object.fromEntries(changed) } }
+}
+
+function set(trigger: Resource, toPaused: boolean): Resource {
+  const [property = '', paused, running] = pauses[trigger.Type] ?? []
+  const { [property]: _, ...others } = trigger.Properties ?? {}
+  const value = toPaused ? paused : running
+  return {
+    ...trigger,
+    Properties: value === undefined ? others : { ...others, [property]: value },
+  }
+}
