@@ -8,6 +8,7 @@ import { findLakeFile, loadLake } from '../load/load.js'
 import { rootOf } from '../load/root.js'
 import type { CommitLog } from '../log/log.js'
 import { parsePoint } from '../log/point.js'
+import { stopSignal } from '../process/stop-signal.js'
 import { variable } from '../settings.js'
 import type { JavaScript } from '../step/javascript.js'
 import type { Patience } from '../storage/retry.js'
@@ -16,7 +17,6 @@ import { Staging } from '../storage/staging.js'
 import { type Shares, startEngine } from './engine.js'
 import { toJson } from './output/format.js'
 import { show } from './output/terminal.js'
-import { stopSignal } from '../process/stop-signal.js'
 
 /** Options that every command takes. */
 export interface GlobalOptions {
