@@ -2,7 +2,9 @@ import { MoraineError, messageOf } from './errors.js'
 import { quietAwsSdk } from './settings.js'
 
 interface Modules {
+  '@aws-sdk/client-athena': typeof import('@aws-sdk/client-athena')
   '@aws-sdk/client-cloudformation': typeof import('@aws-sdk/client-cloudformation')
+  '@aws-sdk/client-glue': typeof import('@aws-sdk/client-glue')
   '@aws-sdk/client-s3': typeof import('@aws-sdk/client-s3')
   '@aws-sdk/client-secrets-manager': typeof import('@aws-sdk/client-secrets-manager')
   '@aws-sdk/client-sqs': typeof import('@aws-sdk/client-sqs')
@@ -27,10 +29,20 @@ interface Peer<M> {
 
 /** Client libraries that users install where they need them: the optional peers of package.json. */
 const peers: { readonly [N in keyof Modules]: Peer<Modules[N]> } = {
+  '@aws-sdk/client-athena': {
+    range: '^3.700.0',
+    need: 'A query on Athena needs',
+    load: () => import('@aws-sdk/client-athena'),
+  },
   '@aws-sdk/client-cloudformation': {
     range: '^3.1169.0',
     need: 'Deploying to AWS needs',
     load: () => import('@aws-sdk/client-cloudformation'),
+  },
+  '@aws-sdk/client-glue': {
+    range: '^3.700.0',
+    need: 'The catalog of Glue needs',
+    load: () => import('@aws-sdk/client-glue'),
   },
   '@aws-sdk/client-s3': {
     range: '^3.700.0',

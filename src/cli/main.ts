@@ -157,6 +157,11 @@ export const commands: [name: string, load: () => Promise<CommandModule>, summar
     'copy the lake to another folder or bucket',
   ],
   [
+    'project',
+    () => import('./commands/maintain/project.js'),
+    'show the lake in the Glue Data Catalog, for Athena and other engines',
+  ],
+  [
     'verify',
     () => import('./commands/maintain/verify.js'),
     'check that every file that the log refers to is there',

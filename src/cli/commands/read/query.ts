@@ -9,17 +9,18 @@ import type { CommitLog } from '../../../log/log.js'
 import { stateToRead } from '../../../query/point.js'
 import { type QueryResult, queryLake } from '../../../query/query.js'
 import { branchOf } from '../../../step/journal.js'
+import { type AthenaCliOptions, athenaOptions } from '../../athena/athena-options.js'
 import { examples } from '../../examples.js'
 import colors from '../../output/colors.js'
 import { csvRecord } from '../../output/csv.js'
 import { plural, size, toJson } from '../../output/format.js'
 import { MAX_CELL, textTable } from '../../output/table.js'
 import { show, writeData } from '../../output/terminal.js'
-import { openLog, pointOf } from '../../project.js'
+import { type GlobalOptions, openLog, pointOf } from '../../project.js'
 import { limitsFor, withLimits } from '../../query-limits.js'
 
 export function define(command: Command): Command {
-  return withLimits(command)
+  return athenaOptions(withLimits(command))
     .argument('[sql]', 'one SELECT over bronze.x, silver.x, gold.x and discarded.x')
     .option('-f, --file <path...>', 'files with one SELECT each; - is standard input')
     .option('--at <commit|time>', 'the lake as it was at a commit or a time')
@@ -55,11 +56,15 @@ export function define(command: Command): Command {
           'moraine query --format csv "from silver.orders" > orders.csv',
         ],
         ['run queries from files', 'moraine query --file questions/*.sql'],
+        [
+          'does Athena say the same?',
+          'moraine query --on athena --compare "select count(*) from silver.orders"',
+        ],
       ),
     )
 }
 
-interface Options {
+interface Options extends AthenaCliOptions {
   file?: string[]
   at?: string
   run?: string
@@ -82,14 +87,11 @@ export async function run(command: Command): Promise<number> {
     const { saveQuery } = await import('../../save.js')
     return saveQuery(command, first.sql, options.saveAs, options.partitionBy ?? [])
   }
+  if (options.on !== undefined) return askAthena(command, questions, options)
   const { storage, log, json, lake } = await openLog(command)
   const limits = limitsFor(command, lake?.queries)
   const format = json ? 'json' : options.format
-  const writer = writers[format]
-  if (!writer)
-    throw new MoraineError('usage', `Unknown format '${format}'`, {
-      hint: 'Use table, csv or json.',
-    })
+  const writer = writerOf(format)
   const point = options.at === undefined ? undefined : pointOf('--at', options.at)
   // All are asked of the lake as it is at one time.
   const state = stateAsked(log, point, options.run)
@@ -114,6 +116,38 @@ export async function run(command: Command): Promise<number> {
     }
   }
   return 0
+}
+
+/** The same question on Athena: one at a time, as each is paid for. */
+async function askAthena(
+  command: Command,
+  [{ sql }, ...others]: readonly [Question, ...Question[]],
+  { at, run: unpublished, format: told, limit, compare = false }: Options,
+): Promise<number> {
+  if (others.length > 0 || at !== undefined || unpublished !== undefined)
+    throw new MoraineError('usage', '--on athena takes exactly one query, on the lake as it is', {
+      hint: 'Name one file, and leave out --at and --run.',
+    })
+  const { json = false } = command.optsWithGlobals<GlobalOptions>()
+  const writer = writerOf(json ? 'json' : told)
+  const { differenceLines, queryOnAthena } = await import('../../athena/query-on-athena.js')
+  const { columns, rows, difference } = await queryOnAthena(command, sql)
+  await writer({ columns, batches: batchOf(rows) }, limit)
+  if (!compare || !difference) return 0
+  for (const line of differenceLines(difference)) show(`${line}\n`, process.stderr)
+  return difference.onlyHere.rows + difference.onlyThere.rows > 0 ? 1 : 0
+}
+
+async function* batchOf(rows: ResultRow[]): AsyncIterable<ResultRow[]> {
+  yield rows
+}
+
+function writerOf(format: string): Writer {
+  const writer = writers[format]
+  if (writer) return writer
+  throw new MoraineError('usage', `Unknown format '${format}'`, {
+    hint: 'Use table, csv or json.',
+  })
 }
 
 interface Question {
@@ -160,11 +194,13 @@ async function stateAsked(log: CommitLog, point: number | Date | undefined, run?
   })
 }
 
-type Writer = (result: QueryResult, limit: number) => Promise<void>
+type Rows = Pick<QueryResult, 'columns' | 'batches'>
+
+type Writer = (result: Rows, limit: number) => Promise<void>
 
 const writers: Record<string, Writer> = { table: writeTable, csv: writeCsv, json: writeJson }
 
-async function writeTable({ columns, batches }: QueryResult, limit: number): Promise<void> {
+async function writeTable({ columns, batches }: Rows, limit: number): Promise<void> {
   const rows: ResultRow[] = []
   for await (const batch of batches) {
     rows.push(...batch)
@@ -186,13 +222,13 @@ export function tableColumn({ name, type }: Field) {
   return { name, right: numbers.includes(type.kind) }
 }
 
-async function writeCsv({ columns, batches }: QueryResult): Promise<void> {
+async function writeCsv({ columns, batches }: Rows): Promise<void> {
   await writeData(csvRecord(columns.map((c) => c.name)))
   for await (const batch of batches)
     await writeData(batch.map((row) => csvRecord(columns.map((c) => row[c.name]))).join(''))
 }
 
-async function writeJson({ batches }: QueryResult): Promise<void> {
+async function writeJson({ batches }: Rows): Promise<void> {
   let before = '\n'
   await writeData('[')
   for await (const batch of batches) {

@@ -1,0 +1,25 @@
+import type { Command } from 'commander'
+
+/** What a question on Athena is told. */
+export interface AthenaCliOptions {
+  on?: string
+  workgroup?: string
+  output?: string
+  prefix?: string
+  compare?: boolean
+}
+
+/** Gives a command the options of `queryOnAthena`. */
+export const athenaOptions = (command: Command): Command =>
+  command
+    .option('--on <engine>', 'ask the same question elsewhere: athena')
+    .option('--workgroup <name>', 'with --on athena: the workgroup (default: primary)')
+    .option(
+      '--output <url>',
+      'with --on athena: where the result is put, if the workgroup does not say',
+    )
+    .option(
+      '--prefix <text>',
+      "with --on athena: what names of databases begin with (default: the lake's name and _)",
+    )
+    .option('--compare', 'with --on athena: also ask here, and show how the rows differ')
