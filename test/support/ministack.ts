@@ -15,6 +15,8 @@ export const ministackProgram: string =
 export const ministackKeys = { AWS_ACCESS_KEY_ID: 'test', AWS_SECRET_ACCESS_KEY: 'test' }
 
 export interface Ministack {
+  /** Of its process, whose children run Lambdas. */
+  pid: number
   url: string
   region: 'us-east-1'
   /** Its account, in which everything lies that the root makes. */
@@ -95,6 +97,7 @@ export async function startMinistack(
     secretAccessKey: ministackKeys.AWS_SECRET_ACCESS_KEY,
   }
   return {
+    pid,
     url,
     region,
     account: '000000000000',

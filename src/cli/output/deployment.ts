@@ -83,7 +83,7 @@ function dataLines({ data }: DeployPlan): string[] {
   const first =
     added.length > 4
       ? [
-          `${mark('add')} ${plural(added.length, 'dataset')}: ${added.map(({ dataset }) => dataset).join(', ')}`,
+          `${mark('add')} ${plural(added.length, 'dataset')} (${byTier(added)}): built by the next runs of their jobs`,
         ]
       : added.map(({ dataset, effect }) => `${mark('add')} ${dataset}: ${effect}`)
   return [
@@ -94,6 +94,16 @@ function dataLines({ data }: DeployPlan): string[] {
         : `${mark('change')} ${dataset}: ${[...changes, effect].join('; ')}`,
     ),
   ]
+}
+
+/** `24 bronze, 24 silver, 4 gold` */
+function byTier(changes: readonly { dataset: string }[]): string {
+  const counts = new Map<string, number>()
+  for (const { dataset } of changes) {
+    const tier = dataset.slice(0, dataset.indexOf('.'))
+    counts.set(tier, (counts.get(tier) ?? 0) + 1)
+  }
+  return [...counts].map(([tier, count]) => `${count} ${tier}`).join(', ')
 }
 
 function scheduleLines({ schedules }: DeployPlan): string[] {

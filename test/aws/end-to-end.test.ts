@@ -1,0 +1,191 @@
+import { setTimeout as sleep } from 'node:timers/promises'
+import { ListObjectsV2Command, PutObjectCommand, S3Client } from '@aws-sdk/client-s3'
+import {
+  GetQueueAttributesCommand,
+  GetQueueUrlCommand,
+  SetQueueAttributesCommand,
+  SQSClient,
+} from '@aws-sdk/client-sqs'
+import { expect, it, onTestFinished } from 'vitest'
+import { deploy } from '../support/deploying.js'
+import { amount } from '../support/effort.js'
+import { ownArch } from '../support/function.js'
+import { type Ministack, ministackProgram, startMinistack } from '../support/ministack.js'
+import { childrenOf } from '../support/processes.js'
+import { moraine, Project } from '../support/project.js'
+import { withService } from '../support/services.js'
+
+/** Orders that arrive as files, and prices that a schedule looks for. */
+const lake = (memory: string) => `
+import { bronze, defineLake, every, gold, silver, sql, t, z } from 'moraine'
+import { aws } from 'moraine/aws'
+import { files, inbox } from 'moraine/sources'
+
+const landed = bronze('orders', {
+  from: inbox({ format: 'jsonl', columns: ['id', 'version', 'amount'] }),
+  archive: true,
+})
+const orders = silver('orders', {
+  from: landed,
+  schema: z.object({ id: t.bigint(), version: t.bigint(), amount: t.decimal(12, 2).min(0) }),
+  key: 'id',
+  cursor: 'version',
+})
+const total = gold('total', {
+  query: sql\`select count(*) as orders, sum(amount) as amount from \${orders}\`,
+})
+const prices = bronze('prices', {
+  from: files('s3://events-lake-000000000000-us-east-1/prices/*.csv'),
+  schedule: every('1m'),
+})
+const priced = silver('prices', {
+  from: prices,
+  schema: z.object({ item: z.string(), price: t.decimal(12, 2) }),
+  key: 'item',
+})
+
+export default defineLake({
+  name: 'events',
+  datasets: [total, priced],
+  deploy: aws({
+    region: 'us-east-1',
+    architecture: '${ownArch}',
+    functions: { memory: '${memory}', timeout: '60s' },
+  }),
+})
+`
+const Bucket = 'events-lake-000000000000-us-east-1'
+const ROWS = 40
+
+withService('MiniStack', [ministackProgram], () => {
+  it('counts every row once, whatever becomes of files, messages and functions', async () => {
+    const cloud = await startMinistack()
+    onTestFinished(cloud.stop)
+    const s3 = new S3Client({ ...cloud.client, forcePathStyle: true })
+    const project = await Project.create({ 'lake.ts': lake('2048MiB') })
+    expect(await deploy(project, cloud)).toMatchObject({ code: 0 })
+    const queues = await queuesOf(cloud)
+    await queues.retrySoon()
+    const put = (Key: string, Body: string | Buffer) =>
+      s3.send(new PutObjectCommand({ Bucket, Key, Body }))
+
+    await put('prices/today.csv', 'item,price\na,1.50\nb,2.50\n')
+    const files = amount(10, 20, 60)
+    const kills = amount(2, 4, 20)
+    for (let n = files - 1; n >= 0; n--) {
+      // Newer versions of some orders come before older ones.
+      await put(`bronze/landing/orders/${n}.jsonl`, orders(n))
+      // What arrives twice has the same rows.
+      if (n % 4 === 0) await put(`bronze/landing/orders/again-${n}.jsonl`, orders(n))
+      if (n === files >> 1)
+        await put('bronze/landing/orders/poison.jsonl.gz', Buffer.from('no gzip'))
+      if (n % Math.floor(files / kills) === 0) await killWorker(cloud)
+    }
+    // A deployment does not wait for what is under way.
+    await project.write({ 'lake.ts': lake('1792MiB') })
+    expect(await deploy(project, cloud, ['--yes', '--no-drift'])).toMatchObject({ code: 0 })
+    await queues.retrySoon()
+
+    const landing = async () =>
+      (await s3.send(new ListObjectsV2Command({ Bucket, Prefix: 'bronze/landing/orders/' })))
+        .Contents ?? []
+    while ((await landing()).length > 0 || (await queues.waiting()) > 0) await sleep(500)
+    const ask = async (...args: string[]) => {
+      const { code, stdout, stderr } = await moraine(
+        ['-C', project.folder, '--root', `s3://${Bucket}`, ...args],
+        cloud.env,
+      )
+      expect({ code, stderr }, args.join(' ')).toMatchObject({ code: 0 })
+      return stdout
+    }
+    const rows = async (sql: string) => JSON.parse(await ask('query', sql, '--json'))
+    expect(await rows('select * from gold.total')).toEqual(total(files))
+    expect(
+      await rows('select count(*) as rows, count(distinct id) as ids from silver.orders'),
+    ).toEqual([{ rows: String(files * ROWS), ids: String(files * ROWS) }])
+    expect(await rows('select min(version) as least from silver.orders where id % 2 = 0')).toEqual([
+      { least: '2' },
+    ])
+    // What nobody can read is a discarded row with its reason, and holds nothing back.
+    expect(await ask('discarded', 'silver.orders')).toContain('poison.jsonl.gz')
+    await ask('verify')
+    expect(await queues.dead()).toEqual([0, 0])
+
+    // The schedule: nobody but the clock starts this job.
+    const scheduled = () =>
+      moraine(
+        [
+          '-C',
+          project.folder,
+          '--root',
+          `s3://${Bucket}`,
+          'query',
+          'select sum(price) as p from silver.prices',
+          '--json',
+        ],
+        cloud.env,
+      )
+    let found = await scheduled()
+    while (found.code !== 0) {
+      await sleep(1000)
+      found = await scheduled()
+    }
+    expect(JSON.parse(found.stdout)).toEqual([{ p: '4.00' }])
+  })
+})
+
+/** Orders of a file: odd ones once, even ones in two versions, of which the newer comes first. */
+function orders(file: number): string {
+  const lines = Array.from({ length: ROWS }, (_, i) => {
+    const id = file * ROWS + i
+    const older = { id, version: 1, amount: '1.00' }
+    return id % 2 === 0 ? [{ id, version: 2, amount: '2.00' }, older] : [older]
+  })
+  return `${lines
+    .flat()
+    .map((row) => JSON.stringify(row))
+    .join('\n')}\n`
+}
+
+const total = (files: number) => {
+  const count = files * ROWS
+  return [{ orders: String(count), amount: ((count / 2) * 3).toFixed(2) }]
+}
+
+/** Ends a process that runs a function; the cloud's process lives on. */
+async function killWorker(cloud: Ministack): Promise<void> {
+  for (;;) {
+    const [worker] = childrenOf(cloud.pid)
+    if (worker !== undefined) {
+      process.kill(worker, 'SIGKILL')
+      return
+    }
+    await sleep(50)
+  }
+}
+
+async function queuesOf(cloud: Ministack) {
+  const sqs = new SQSClient(cloud.client)
+  const url = async (QueueName: string) =>
+    (await sqs.send(new GetQueueUrlCommand({ QueueName }))).QueueUrl
+  const own = [await url('events-bronze-orders.fifo'), await url('events-bronze-prices.fifo')]
+  const dead = [await url('events-dead'), await url('events-dead.fifo')]
+  const count = async (QueueUrl: string | undefined) => {
+    const { Attributes = {} } = await sqs.send(
+      new GetQueueAttributesCommand({ QueueUrl, AttributeNames: ['All'] }),
+    )
+    const { ApproximateNumberOfMessages: a, ApproximateNumberOfMessagesNotVisible: b } = Attributes
+    return Number(a) + Number(b)
+  }
+  return {
+    /** What a killed function had comes again after seconds, rather than minutes. */
+    retrySoon: async () => {
+      for (const QueueUrl of own)
+        await sqs.send(
+          new SetQueueAttributesCommand({ QueueUrl, Attributes: { VisibilityTimeout: '20' } }),
+        )
+    },
+    waiting: () => count(own[0]),
+    dead: () => Promise.all(dead.map(count)),
+  }
+}
