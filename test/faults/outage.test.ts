@@ -1,14 +1,16 @@
 import { spawn } from 'node:child_process'
+import { once } from 'node:events'
 import { mkdir, readdir, readFile, rename, rm, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
-import { afterAll, beforeAll, describe, expect, it } from 'vitest'
+import { afterAll, beforeAll, describe, expect, it, onTestFinished } from 'vitest'
 import { startBuckets } from '../support/buckets.js'
 import { faultyProxy } from '../support/faulty-proxy.js'
 import { moraine, Project, repository } from '../support/project.js'
 import { Served } from '../support/served.js'
 import { minioKeys, minioProgram, type Server } from '../support/servers.js'
 import { withService } from '../support/services.js'
+import { until } from '../support/until.js'
 
 const lake = (root: string) => `
 import { join } from 'node:path'
@@ -128,15 +130,29 @@ withService('MinIO', [minioProgram], () => {
   it('a run waits for storage, says that it does, and goes on when it is back', async () => {
     const project = await Project.create({ 'lake.ts': lake(place('waits')), 'rates.csv': rates })
     await server.kill()
-    const running = project.cli('run', 'silver.rates', 'bronze.rates')
-    await sleep(4000)
+    const args = ['-C', project.folder, 'run', 'silver.rates', 'bronze.rates']
+    const child = spawn(process.execPath, [join(repository, 'bin/moraine.js'), ...args], {
+      env: { ...process.env, NO_COLOR: '1' },
+    })
+    onTestFinished(() => void child.kill('SIGKILL'))
+    let text = ''
+    for (const stream of [child.stdout, child.stderr])
+      stream.on('data', (chunk) => {
+        text += chunk
+      })
+    const closed = once(child, 'close')
+    await until(
+      () => `it waits:\n${text}`,
+      () => text.includes('! waiting for'),
+      child,
+    )
     await server.start()
-    const { code, stdout, stderr } = await running
-    expect([code, stderr]).toEqual([0, expect.not.stringContaining('✖')])
-    expect(stdout + stderr).toMatch(
+    const [code] = await closed
+    expect([code, text]).toEqual([0, expect.not.stringContaining('✖')])
+    expect(text).toMatch(
       /! waiting for s3:\/\/waits\/lake, for up to 60 s: Can't .*connection refused/,
     )
-    expect(stdout + stderr).toMatch(/· s3:\/\/waits\/lake responds again, after \d+ s/)
+    expect(text).toMatch(/· s3:\/\/waits\/lake responds again, after \d+ s/)
   })
 
   it('a run that is refused for good does not wait', async () => {

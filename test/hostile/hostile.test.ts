@@ -23,8 +23,8 @@ import { files } from '../../src/source/declare/files.js'
 import { hash } from '../../src/step/context.js'
 import { LocalStorage } from '../../src/storage/local.js'
 import { datasetTest } from '../../src/testing/dataset-test.js'
+import { command } from '../support/commands.js'
 import { amount, drawn } from '../support/effort.js'
-import { moraine } from '../support/project.js'
 import { eachOf, type Hostile, Surroundings, shortened } from './doors.js'
 
 /*
@@ -231,7 +231,7 @@ it('the command line, and a query that is to be kept', async () => {
     async (query) => {
       for (const more of [[], ['--save-as', 'gold.hostile'], ['--format', 'json']]) {
         const args = ['-C', around.folder, 'query', ...more, '--', query.text]
-        const outcome = await moraine(args)
+        const outcome = await command(args)
         if (outcome.code === 0) found.push(shortened(query))
         for (const harm of await around.harm(outcome)) found.push(`${shortened(query)}\n  ${harm}`)
       }
@@ -250,7 +250,7 @@ it('the name of what is previewed', async () => {
     'silver.orders; select 1',
     '_moraine.log',
   ]) {
-    const outcome = await moraine(['-C', around.folder, 'preview', '--', name])
+    const outcome = await command(['-C', around.folder, 'preview', '--', name])
     expect(outcome.code, name).toBeGreaterThan(0)
     expect(await around.harm(outcome)).toEqual([])
   }

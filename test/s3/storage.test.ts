@@ -154,7 +154,7 @@ withService('MinIO', [minioProgram], () => {
 
     it('that hangs is given up, and said so; a run goes on once it answers', async () => {
       let hangs = true
-      const place = await root('&timeout=1s', await proxy(() => (hangs ? 'hang' : 'pass')))
+      const place = await root('&timeout=3s', await proxy(() => (hangs ? 'hang' : 'pass')))
       const lake = new S3Storage(place)
       await expect(lake.createIfAbsent('x', Buffer.from('1'))).rejects.toThrow(
         /Can't create .*TimeoutError/,

@@ -4,11 +4,12 @@ import { readdir, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { text } from 'node:stream/consumers'
 import { describe, expect, it } from 'vitest'
+import { command } from '../../support/commands.js'
 import { moraine, Project, repository, temporaryFolder } from '../../support/project.js'
 
 async function newLake(): Promise<string> {
   const folder = join(await temporaryFolder(), 'my-lake')
-  const { code, stderr } = await moraine(['init', folder])
+  const { code, stderr } = await command(['init', folder])
   expect({ code, stderr }).toEqual({ code: 0, stderr: '' })
   return folder
 }
@@ -18,8 +19,8 @@ const json = ({ stdout }: { stdout: string }) => JSON.parse(stdout)
 describe('questions in files', () => {
   it('are asked one after the other', async () => {
     const folder = await newLake()
-    await moraine(['-C', folder, 'run'])
-    const ask = (...args: string[]) => moraine(['-C', folder, 'query', ...args])
+    await command(['-C', folder, 'run'])
+    const ask = (...args: string[]) => command(['-C', folder, 'query', ...args])
     const texts = ['select count(*) as n from silver.orders', 'select 2 as two', 'from gold.none']
     const files = texts.map((_, i) => join(folder, `${i + 1}.sql`)) as [string, string, string]
     await Promise.all(files.map((file, i) => writeFile(file, texts[i] as string)))
@@ -87,10 +88,10 @@ describe('a first hour', () => {
 
   it('gives one JSON value for every command', async () => {
     const folder = await newLake()
-    const run = json(await moraine(['-C', folder, '--json', 'run']))
+    const run = json(await command(['-C', folder, '--json', 'run']))
     expect(run).toMatchObject({ outcome: 'done', commits: [1, 2] })
     const rows = json(
-      await moraine([
+      await command([
         '-C',
         folder,
         'query',
@@ -99,8 +100,8 @@ describe('a first hour', () => {
       ]),
     )
     expect(rows).toEqual([{ order_id: '7', amount: '310.25' }])
-    expect(json(await moraine(['-C', folder, '--json', 'plan'])).steps).toHaveLength(3)
-    expect(json(await moraine(['-C', folder, '--json', 'status'])).datasets[1]).toMatchObject({
+    expect(json(await command(['-C', folder, '--json', 'plan'])).steps).toHaveLength(3)
+    expect(json(await command(['-C', folder, '--json', 'status'])).datasets[1]).toMatchObject({
       dataset: 'silver.orders',
       rows: 5,
       in: 9,
@@ -108,20 +109,20 @@ describe('a first hour', () => {
       superseded: 1,
       upToDate: true,
     })
-    expect(json(await moraine(['-C', folder, '--json', 'history']))[0]).toMatchObject({ number: 2 })
-    expect(json(await moraine(['-C', folder, '--json', 'verify']))).toMatchObject({
+    expect(json(await command(['-C', folder, '--json', 'history']))[0]).toMatchObject({ number: 2 })
+    expect(json(await command(['-C', folder, '--json', 'verify']))).toMatchObject({
       problems: [],
       commits: 2,
     })
     expect(
-      json(await moraine(['-C', folder, '--json', 'discarded', 'orders'])).reasons,
+      json(await command(['-C', folder, '--json', 'discarded', 'orders'])).reasons,
     ).toHaveLength(3)
     expect(
       json(
-        await moraine(['-C', folder, '--json', 'preview', 'orders.csv', '-n', '1']).catch((e) => e),
+        await command(['-C', folder, '--json', 'preview', 'orders.csv', '-n', '1']).catch((e) => e),
       ),
     ).toHaveProperty('error')
-    expect(json(await moraine(['-C', folder, '--json', 'query', 'drop table x']))).toMatchObject({
+    expect(json(await command(['-C', folder, '--json', 'query', 'drop table x']))).toMatchObject({
       error: { kind: 'query', message: 'Only SELECT statements can be run here' },
     })
   })
@@ -129,13 +130,13 @@ describe('a first hour', () => {
   it('runs what selectors choose', async () => {
     const folder = await newLake()
     const names = async (...args: string[]) =>
-      json(await moraine(['-C', folder, '--json', 'plan', ...args])).steps.map(
+      json(await command(['-C', folder, '--json', 'plan', ...args])).steps.map(
         (s: { dataset: string }) => s.dataset,
       )
     expect(await names('silver')).toEqual(['silver.orders'])
     expect(await names('+silver.orders')).toEqual(['bronze.orders', 'silver.orders'])
     expect(await names('silver.orders+')).toEqual(['silver.orders', 'gold.daily_revenue'])
-    const typo = await moraine(['-C', folder, 'run', 'gold.daily_revenues'])
+    const typo = await command(['-C', folder, 'run', 'gold.daily_revenues'])
     expect(typo).toMatchObject({ code: 2, stdout: '' })
     expect(typo.stderr).toContain("Did you mean 'gold.daily_revenue'?")
   })
@@ -143,13 +144,13 @@ describe('a first hour', () => {
   it('keeps the lake where it is told to', async () => {
     const folder = await newLake()
     const root = join(await temporaryFolder(), 'elsewhere')
-    await moraine(['-C', folder, '--root', `file://${root}`, 'run'])
+    await command(['-C', folder, '--root', `file://${root}`, 'run'])
     expect(await readdir(root)).toContain('silver')
-    const { stdout } = await moraine(['query', 'select count(*) as n from silver.orders'], {
+    const { stdout } = await command(['query', 'select count(*) as n from silver.orders'], {
       MORAINE_ROOT: root,
     })
     expect(stdout).toContain('5')
-    expect((await moraine(['--root', 'gs://bucket', 'history'])).stderr).toContain(
+    expect((await command(['--root', 'gs://bucket', 'history'])).stderr).toContain(
       'A lake cannot be stored at gs:// yet',
     )
   })
@@ -292,14 +293,14 @@ export default defineLake({ name: 'x', datasets: [gold('a', { query: sqlFile(new
       'There is no table silver.x in this lake yet',
     ],
   ])('in usage end with 2: %j', async (args, message) => {
-    const { code, stderr } = await moraine(args)
+    const { code, stderr } = await command(args)
     expect(stderr).toContain(message)
     expect(code).toBe(2)
   })
 
   it('init does not touch a folder that holds something', async () => {
     const project = await Project.create({ 'notes.txt': 'mine' })
-    const { code, stderr } = await moraine(['init', project.folder])
+    const { code, stderr } = await command(['init', project.folder])
     expect(code).toBe(2)
     expect(stderr).toContain('is not empty')
     expect(await readdir(project.folder)).toEqual(['notes.txt'])
@@ -349,7 +350,7 @@ export default defineLake({ name: 'stop', datasets: [g] })`,
 
   it('a reader that has seen enough is no error', async () => {
     const folder = await newLake()
-    await moraine(['-C', folder, 'run'])
+    await command(['-C', folder, 'run'])
     const query = 'select * from range(1000000) t(i), silver.orders'
     const child = spawn('sh', [
       '-c',
@@ -365,11 +366,11 @@ export default defineLake({ name: 'stop', datasets: [g] })`,
 describe('what is shown', () => {
   it('can not steer the terminal or a spreadsheet', async () => {
     const folder = await newLake()
-    await moraine(['-C', folder, 'run'])
+    await command(['-C', folder, 'run'])
     const evil = `select chr(27) || '[2J' as a, '=cmd()' as b, '-5' as c, -5 as d, '@x,"y"' as e`
-    const table = await moraine(['-C', folder, 'query', evil])
+    const table = await command(['-C', folder, 'query', evil])
     expect(table.stdout).toContain('\\x1b[2J')
-    const csv = await moraine(['-C', folder, 'query', '--format', 'csv', evil])
+    const csv = await command(['-C', folder, 'query', '--format', 'csv', evil])
     expect(csv.stdout.split('\n')[1]).toBe(`\x1b[2J,'=cmd(),-5,-5,"'@x,""y"""`)
   })
 })

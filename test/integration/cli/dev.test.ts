@@ -1,9 +1,9 @@
 import { type ChildProcess, spawn } from 'node:child_process'
 import { existsSync } from 'node:fs'
 import { join } from 'node:path'
-import { setTimeout as sleep } from 'node:timers/promises'
 import { expect, it, onTestFinished } from 'vitest'
 import { Project, repository } from '../../support/project.js'
+import { until } from '../../support/until.js'
 
 const lake = (amount: string, extra = '') => `
 import { bronze, defineLake, gold, silver, sql, t, z } from 'moraine'
@@ -41,16 +41,15 @@ class Dev {
   }
 
   private async next(): Promise<string> {
-    for (let i = 0; i < 5000; i++) {
-      const at = this.text.indexOf('Waiting for changes')
-      if (at >= 0) {
-        const said = this.text.slice(0, at)
-        this.text = this.text.slice(at + 30)
-        return said
-      }
-      await sleep(20)
-    }
-    throw new Error(`it does not wait:\n${this.text}`)
+    const at = () => this.text.indexOf('Waiting for changes')
+    await until(
+      () => `it waits:\n${this.text}`,
+      () => at() >= 0,
+      this.child,
+    )
+    const said = this.text.slice(0, at())
+    this.text = this.text.slice(at() + 30)
+    return said
   }
 }
 

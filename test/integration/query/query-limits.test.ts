@@ -33,14 +33,14 @@ const childrenNow = () => childrenOf(process.pid).length
 
 describe('limits of queries', () => {
   it('are given with a question, or when the lake is opened, or in lake.ts; the nearest decides', async () => {
-    const project = await create(", queries: { timeout: '4s', maxRows: 10 }")
+    const project = await create(", queries: { timeout: '6s', maxRows: 10 }")
     const lake = await project.load()
     const [sales] = lake.datasets.filter(({ tier }) => tier === 'silver')
     if (sales?.tier !== 'silver') throw new Error('there is no such dataset')
     const usual = openLake(lake)
     await expect(usual.query(ENDLESS)).rejects.toMatchObject({
       kind: 'limit',
-      message: 'The query was stopped: it took longer than its limit of 4 s',
+      message: 'The query was stopped: it took longer than its limit of 6 s',
     })
     await expect(usual.read(sales)).rejects.toThrow('more rows than its limit of 10')
     expect(await usual.read(sales, { limit: 10 })).toHaveLength(10)
@@ -59,7 +59,7 @@ describe('limits of queries', () => {
     await expect(stream()).rejects.toMatchObject({ kind: 'limit' })
 
     const shown = await project.cli('query', ENDLESS)
-    expect([shown.code, shown.stderr]).toEqual([1, expect.stringContaining('its limit of 4 s')])
+    expect([shown.code, shown.stderr]).toEqual([1, expect.stringContaining('its limit of 6 s')])
     const more = await project.cli(
       'query',
       '--max-rows',

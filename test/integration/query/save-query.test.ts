@@ -6,6 +6,7 @@ import { setTimeout as sleep } from 'node:timers/promises'
 import { expect, it, onTestFinished } from 'vitest'
 import { childrenOf, ended } from '../../support/processes.js'
 import { Project, repository } from '../../support/project.js'
+import { until } from '../../support/until.js'
 
 const lake = `import { bronze, defineLake, silver, t, z } from 'moraine'
 import { files } from 'moraine/sources'
@@ -181,10 +182,10 @@ it.each(['SIGINT', 'SIGTERM'] as const)(
     )
     onTestFinished(() => void command.kill('SIGKILL'))
     const text = () => readFile(join(project.folder, 'lake.ts'), 'utf8')
-    while ((await text()) === lake) await sleep(50)
-    await sleep(1000)
+    await until('lake.ts is changed', async () => (await text()) !== lake, command)
+    await until('it has a process', () => childrenOf(command.pid as number).length > 0, command)
+    await sleep(500)
     const children = childrenOf(command.pid as number)
-    expect(children.length).toBeGreaterThan(0)
     command.kill(signal)
     await once(command, 'exit')
     for (const child of children) await ended(child)

@@ -14,7 +14,7 @@ import { until } from '../../support/until.js'
 
 const lakeWith = (
   datasets: string,
-  { from = "files('sales.csv')", steps = "{ timeout: '2s' }" } = {},
+  { from = "files('sales.csv')", steps = "{ timeout: '5s' }" } = {},
 ) => `
 import { after, bronze, check, defineLake, gold, silver, sql, t, z } from 'moraine'
 import { files, inbox } from 'moraine/sources'
@@ -67,8 +67,8 @@ describe('a step that takes longer than it may fails, and others go on:', () => 
     expect(failed?.dataset).toMatch(/\.other$/)
     expect(failed?.error).toEqual({
       kind: 'limit',
-      message: 'The step was stopped: it took longer than its limit of 2 s',
-      hint: "Its table is unchanged. Make it compute less, or raise the limit in lake.ts: steps: { timeout: '6s' }",
+      message: 'The step was stopped: it took longer than its limit of 5 s',
+      hint: "Its table is unchanged. Make it compute less, or raise the limit in lake.ts: steps: { timeout: '15s' }",
     })
     expect(step(record, 'gold.counts').outcome).toBe('done')
     expect(await project.query('from gold.counts')).toEqual([{ n: 3n }])
