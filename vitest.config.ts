@@ -2,6 +2,7 @@ import { existsSync } from 'node:fs'
 import { availableParallelism } from 'node:os'
 import { defineConfig, type TestProjectInlineConfiguration } from 'vitest/config'
 import { effort, sample } from './test/support/effort.js'
+import { memoryFolder } from './test/support/memory-folder.js'
 
 /** Whoever asks for files has those; else a sample says which of the longest files are its own. */
 const isAsked = process.argv.slice(2).some((arg) => /\b(src|test|examples)\b/.test(arg))
@@ -38,7 +39,7 @@ const long = turnsOf(
       'http',
       'quarantine-random',
     ]),
-    ...of('integration/run', ['drop-rename', 'step-limits']),
+    ...of('integration/run', ['drop-rename', 'step-limits', 'steps-in-parts', 'workers']),
     ...of('integration/maintain', ['rot', 'maintenance', 'rot-kinds', 'rot-rollback']),
     ...of('integration/query', ['query-limits', 'save-query']),
     ...of('integration/gold', ['incremental']),
@@ -57,7 +58,7 @@ const long = turnsOf(
     'test/hostile/hostile',
     'test/corpus/corpus',
   ],
-  3,
+  4,
 )
 
 /** Go on for as long as they are told to. */
@@ -80,13 +81,19 @@ const apart = [
   ...examples.drawn,
 ]
 
+const inMemory = memoryFolder()
+/** Servers of services write to the disk, as they do elsewhere. */
+const temporary: Record<string, Record<string, string>> = inMemory
+  ? { code: { TMPDIR: inMemory }, apart: { TMPDIR: inMemory } }
+  : {}
+
 function project(
   name: string,
   include: string[],
   exclude: string[] = [],
 ): TestProjectInlineConfiguration {
   const all = ['**/node_modules/**', '**/dist/**', ...exclude]
-  return { extends: true, test: { name, include, exclude: all } }
+  return { extends: true, test: { name, include, exclude: all, env: temporary[name] ?? {} } }
 }
 
 export default defineConfig({
@@ -94,7 +101,7 @@ export default defineConfig({
     globalSetup: ['test/support/build.ts'],
     setupFiles: ['test/support/properties.ts'],
     // Tests wait for processes of their own, and for time to pass.
-    maxWorkers: availableParallelism() + 1,
+    maxWorkers: availableParallelism() + 2,
     unstubEnvs: true,
     restoreMocks: true,
     // Guards against what never ends, and no measure: machines are slow when they have much to do.

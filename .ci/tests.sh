@@ -4,6 +4,8 @@
 passed=0
 failed=0
 reports=0
+begun=$SECONDS
+begun_name='the beginning'
 failures="$results/failures.txt"
 unsteady="$results/unsteady.txt"
 # Runs of Vitest with failures: their names, reports, commands, and whether they needed all services.
@@ -13,12 +15,24 @@ most_again=12
 # Seconds that running them again may take.
 longest_again=1500
 
+# Begins a step, and says how long the one before it took.
+begin() {
+  took
+  begun=$SECONDS begun_name="$1"
+  echo
+  echo "== $1"
+}
+
+# Remembers how long a step took that is worth a line.
+took() {
+  [ $((SECONDS - begun)) -lt 10 ] || printf '%8d  %s\n' $((SECONDS - begun)) "$begun_name" >> "$results/steps.txt"
+}
+
 # A step that passes or fails as a whole.
 step() {
   local name="$1"
   shift
-  echo
-  echo "== $name"
+  begin "$name"
   if "$@"; then passed=$((passed + 1)); else failed=$((failed + 1)); note "$name"; fi
 }
 
@@ -28,6 +42,10 @@ note() {
 }
 
 finish() {
+  took
+  echo
+  echo 'What took longest, in seconds:'
+  sort -rn "$results/steps.txt" 2>/dev/null
   node .ci/slowest.mjs "$results" 2>/dev/null
   echo "It took $((SECONDS / 60)) min $((SECONDS % 60)) s."
   echo
@@ -54,8 +72,7 @@ vitest_to() {
 vitest_step() {
   local name="$1" report="$results/$((++reports)).json" status
   shift
-  echo
-  echo "== $name"
+  begin "$name"
   vitest_to "$report" "$@"
   status=$?
   LATER="$report.again" vitest_count "$name" "$report" "$status"
@@ -95,8 +112,7 @@ run_again() {
       continue
     fi
     mapfile -t files < "$report.again"
-    echo
-    echo "== once more, alone: ${again_names[i]}"
+    begin "once more, alone: ${again_names[i]}"
     eval "vitest_to $results/again-$i.json timeout -k 10 $longest_again ${again_commands[i]}" '"${files[@]}"' --no-file-parallelism
     vitest_count "${again_names[i]}, once more" "$results/again-$i.json" $? "$report"
   done

@@ -1,13 +1,17 @@
 import { execFileSync } from 'node:child_process'
+import type { TestProject } from 'vitest/node'
 import { turn } from './effort.js'
+import { openMemoryFolder } from './memory-folder.js'
 
 /**
  * The command line and a query's process run from the build, so tests begin with a fresh one,
  * unless it is said that they have it. Says which sample they draw, for whoever wants it again.
  */
-export default function setup(): void {
+export default function setup(project: TestProject): (() => void) | undefined {
+  const folder = project.config.env?.TMPDIR
+  const close = folder === undefined ? undefined : openMemoryFolder(folder)
   // Each project of tests asks for it.
-  if (process.env.MORAINE_SET_UP) return
+  if (process.env.MORAINE_SET_UP) return close
   process.env.MORAINE_SET_UP = '1'
   // It is the same for all files, also where a day ends meanwhile.
   process.env.MORAINE_TURN ??= String(turn)
@@ -16,6 +20,7 @@ export default function setup(): void {
     console.log(`Again with MORAINE_SEED=${process.env.MORAINE_SEED}`)
   }
   console.log(`Samples and properties of turn ${turn} (again with MORAINE_TURN=${turn})`)
-  if (process.env.MORAINE_BUILT) return
-  execFileSync('npm', ['run', '--silent', 'build'], { stdio: 'inherit' })
+  if (!process.env.MORAINE_BUILT)
+    execFileSync('npm', ['run', '--silent', 'build'], { stdio: 'inherit' })
+  return close
 }

@@ -32,8 +32,8 @@ export function childrenOf(pid: number): number[] {
     .map(([child]) => child as number)
 }
 
-/** Waits until a process has worked for longer than it takes to start. */
-export async function working(pid: number): Promise<void> {
+/** Waits until a process has worked for longer than it takes to start: for so many seconds. */
+export async function working(pid: number, longer = 1): Promise<void> {
   const seconds = () => {
     const text = execFileSync('ps', ['-o', 'time=', '-p', String(pid)], { encoding: 'utf8' })
     return text
@@ -41,5 +41,5 @@ export async function working(pid: number): Promise<void> {
       .split(/[:-]/)
       .reduce((sum, part) => sum * 60 + Number(part), 0)
   }
-  while (seconds() < 1) await sleep(100)
+  while (seconds() < longer) await sleep(100)
 }

@@ -6,6 +6,7 @@ import { setTimeout as sleep } from 'node:timers/promises'
 import { describe, expect, it, onTestFinished } from 'vitest'
 import { Threads } from '../../../src/load/threads.js'
 import { sample } from '../../support/effort.js'
+import { working } from '../../support/processes.js'
 import { Project, repository, step } from '../../support/project.js'
 import { Served } from '../../support/served.js'
 import { until } from '../../support/until.js'
@@ -129,6 +130,7 @@ describe('a step that nothing can stop', () => {
 
   const running = async (
     project: Project,
+    isStuck = true,
   ): Promise<{ child: ChildProcess; ended: Promise<unknown[]> }> => {
     const bin = join(repository, 'bin/moraine.js')
     const child = spawn(process.execPath, [bin, '-C', project.folder, 'run'], {
@@ -143,6 +145,8 @@ describe('a step that nothing can stop', () => {
         if (said.includes('gold.counts')) done()
       })
     })
+    // It is in what nothing interrupts.
+    if (isStuck) await working(child.pid as number, 4)
     return { child, ended }
   }
 
@@ -167,7 +171,7 @@ describe('a step that nothing can stop', () => {
 
   it('does not outlive whoever read what the run says', async () => {
     const project = await create(gold(STUCK))
-    const { child, ended } = await running(project)
+    const { child, ended } = await running(project, false)
     child.stdout?.destroy()
     await ended
     expect(JSON.parse((await project.cli('--json', 'verify')).stdout).problems).toEqual([])
