@@ -236,7 +236,7 @@ withService('PostgreSQL', [postgresPrograms], () => {
     async (clock) => {
       await storm(postgres, clock)
     },
-    (SECONDS + 600) * 1000,
+    (SECONDS + 1800) * 1000,
   )
 })
 
@@ -246,6 +246,6 @@ withService('MariaDB', [mariadbProgram], () => {
     async (clock) => {
       await storm(mariadb, clock)
     },
-    (SECONDS + 600) * 1000,
+    (SECONDS + 1800) * 1000,
   )
 })

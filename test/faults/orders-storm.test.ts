@@ -202,7 +202,7 @@ async function storm(weather: Weather): Promise<Map<number, Order>> {
   if (weather.write) await tell([])
   expect(untold.size).toBe(0)
   console.log(`seed ${seed}, ${SECONDS} s: ${JSON.stringify(counts)}`)
-  for (let i = 0; i < 300 && !(await weather.quiet()); i++) await sleep(200)
+  for (let i = 0; i < 3000 && !(await weather.quiet()); i++) await sleep(200)
   for (const keeper of keepers) await keeper.end('SIGTERM')
   const errors = keepers.flatMap((keeper) => keeper.errors)
   expect(
@@ -360,7 +360,7 @@ withService('PostgreSQL', [postgresPrograms], () => {
         await rm(root, { recursive: true, force: true })
       }
     },
-    SECONDS * 1000 + 600_000,
+    SECONDS * 1000 + 1_800_000,
   )
 })
 
@@ -443,6 +443,6 @@ withService('MinIO', [minioProgram], () => {
         await rm(folder, { recursive: true, force: true })
       }
     },
-    SECONDS * 1000 + 600_000,
+    SECONDS * 1000 + 1_800_000,
   )
 })

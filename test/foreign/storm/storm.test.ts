@@ -48,6 +48,6 @@ withService('PyIceberg, DuckDB, Spark and Trino', parts, () => {
       expect(await storm.faults('PyIceberg')).toEqual([])
       expect((await managed.command('verify', '--deep')).code).toBe(0)
     },
-    SECONDS * 2000 + 600_000,
+    SECONDS * 2000 + 1_800_000,
   )
 })
