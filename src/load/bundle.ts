@@ -56,7 +56,7 @@ export async function bundleOf(
       filesKnowTheirPlace(own, placed),
     ],
   }).catch((error) => {
-    throw asDefinitionError(error)
+    throw asDefinitionError(error, dirname(file))
   })
   return result.outputFiles[0]?.text ?? ''
 }

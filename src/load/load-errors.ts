@@ -45,13 +45,18 @@ export function hintForEntry(path: string, known: readonly string[]): string {
   return similar ? `Did you mean '${similar}'?` : `Import from: ${known.join(', ')}`
 }
 
-/** What the bundler refuses. */
-export function asDefinitionError(error: { errors?: Message[] }): Error {
+/**
+ * What the bundler refuses.
+ *
+ * @param folder where it worked: its places begin there.
+ */
+export function asDefinitionError(error: { errors?: Message[] }, folder: string): Error {
   if (!error.errors?.length) return error as Error
   const problems = error.errors.map(({ text, location, detail }): Problem => {
     const hint = typeof detail === 'string' && detail !== '' ? detail : undefined
     if (!location) return { message: text, hint }
-    const place = { file: resolve(location.file), line: location.line, column: location.column + 1 }
+    const file = resolve(folder, location.file)
+    const place = { file, line: location.line, column: location.column + 1 }
     const missing = /^Could not resolve "(.+)"/.exec(text)
     return missing
       ? { message: `Can't find '${missing[1]}'`, hint: hintForImport(missing[1] as string), place }

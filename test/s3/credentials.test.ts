@@ -77,7 +77,9 @@ withService('MinIO', [minioProgram], () => {
         headers: answer.headers,
       }
     }
-    /** As clients do that are told to come again: a busy storage may give no credentials at once. */
+    /**
+     * As clients do that are told to come again: a busy storage may give no credentials at once.
+     */
     const ask = async (...asked: Parameters<typeof askOnce>) => {
       for (;;) {
         const answer = await askOnce(...asked)
