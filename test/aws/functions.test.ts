@@ -2,6 +2,7 @@ import { join } from 'node:path'
 import { PutBucketVersioningCommand, PutObjectCommand, type S3Client } from '@aws-sdk/client-s3'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { startBuckets } from '../support/buckets.js'
+import { CountingProxy } from '../support/counting-proxy.js'
 import { batchOf, bridged, FunctionProcess, packed, unpacked } from '../support/function.js'
 import { Project, repository } from '../support/project.js'
 import { minioKeys, minioProgram, type Server } from '../support/servers.js'
@@ -22,6 +23,9 @@ const rows = (from: number, count: number) =>
       amount: id % 100,
     })
   }).join('\n')
+
+const median = (numbers: readonly number[]) =>
+  numbers.toSorted((a, b) => a - b)[Math.floor(numbers.length / 2)] as number
 
 withService('MinIO', [minioProgram], () => {
   let server: Server
@@ -216,6 +220,27 @@ withService('MinIO', [minioProgram], () => {
     const at = ['--root', `s3://versions/many?endpoint=${server.url}`]
     const { stdout } = await project.cli('query', sql, '--json', ...at)
     expect(JSON.parse(stdout)).toEqual([{ n: 300, ids: 300 }])
+  })
+
+  it('a batch of 1,000 orders takes few requests, and no more of them as the lake grows', async () => {
+    const proxy = await CountingProxy.start(server.url)
+    const lambda = await start('paid', { AWS_ENDPOINT_URL_S3: proxy.url })
+    const counted: ReturnType<CountingProxy['take']>[] = []
+    for (let i = 0; i < 13; i++) {
+      const event = await drop('paid', `${i}.jsonl`, 1 + i * 1000, 1000)
+      const { error } = await lambda.invoke('inbox', batchOf(event))
+      expect(error).toBeUndefined()
+      counted.push(proxy.take())
+    }
+    // The first one makes the tables.
+    const [, ...later] = counted
+    const gets = later.map(({ GET }) => GET)
+    const puts = later.map(({ PUT }) => PUT)
+    expect(Math.max(...gets)).toBeLessThanOrEqual(40)
+    expect(median(puts)).toBeLessThanOrEqual(60)
+    expect(median(gets.slice(6))).toBeLessThanOrEqual(median(gets.slice(0, 6)) + 8)
+    expect(lambda.lines.filter(({ event }) => event === 'compacted')).not.toEqual([])
+    expect(await counts('paid')).toMatchObject([{ n: 13_000, ids: 13_000 }])
   })
 
   describe('the schedule function', () => {
