@@ -2,6 +2,7 @@ import type { Lake } from './define/lake.js'
 import type { OpenLake, OpenOptions } from './query/open.js'
 
 export { z } from 'zod'
+export { type DuckDBFile, duckdbFile } from './define/export/duckdb-file.js'
 export {
   type DatabaseServer,
   type TableExport,

@@ -398,6 +398,7 @@ const ofOthers = [
   'cli/commands/read/query',
   'cli/starter',
   'define/options/dataset-options',
+  'export/duckdb/target',
   'export/mysql/dialect',
   'export/mysql/session',
   'export/postgres/dialect',

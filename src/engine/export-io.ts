@@ -33,6 +33,8 @@ export interface ExportIO {
    * offset. From then on the engine writes rows in any order, so it is for exports alone.
    */
   csv(sql: string, columns: readonly Field[], path: string, format: CellFormat): Promise<void>
+  /** SQL for one row: how many rows a query has, then values and sum of each column. */
+  figuresSql(sql: string, columns: readonly Field[]): string
   /** What is counted of the columns of a query. */
   figures(sql: string, columns: readonly Field[]): Promise<Figures>
 }

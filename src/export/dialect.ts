@@ -26,7 +26,9 @@ export interface TargetSession extends AsyncDisposable {
   /** How many rows a statement has changed. */
   change(sql: string): Promise<bigint>
   /** Adds rows to a table, as CSV of {@link TargetDialect.cells}; how many they were. */
-  fill(table: string, columns: readonly Field[], csv: Readable): Promise<bigint>
+  fill?(table: string, columns: readonly Field[], csv: Readable): Promise<bigint>
+  /** The same of a query that the engine of the export can run: where it writes there by itself. */
+  fillFrom?(table: string, columns: readonly Field[], sql: string): Promise<bigint>
 }
 
 /** What a table is that stands in a target. */

@@ -60,7 +60,7 @@ async function exportTable(
   try {
     const now = await lakeTable(storage, state, dataset)
     if (!now) return result({ outcome: 'empty', reason: `${name} has no data yet` })
-    await using opened = await openTarget(warehouse)
+    await using opened = await openTarget(warehouse, engine)
     const { dialect, session: target } = opened
     const work = { lake, storage, engine, dialect, target, table, now, full, at, note }
     if (dry) return result(planned(await opened.telling(() => planTable(work))))

@@ -1,4 +1,5 @@
 import type { Warehouse } from '../define/export/target.js'
+import type { Session } from '../engine/engine.js'
 import { MoraineError } from '../errors.js'
 import {
   checkedConnection,
@@ -18,7 +19,17 @@ export interface Opened extends AsyncDisposable {
 }
 
 /** Connects to the target of a warehouse. */
-export async function openTarget({ target, place }: Warehouse): Promise<Opened> {
+export async function openTarget({ target, place }: Warehouse, engine: Session): Promise<Opened> {
+  if (target.kind === 'duckdb') {
+    const { connectDuckDB } = await import('./duckdb/target.js')
+    const opened = await connectDuckDB(engine, target.path, place)
+    const { session } = opened
+    return {
+      ...opened,
+      telling: (use) => use(),
+      [Symbol.asyncDispose]: () => session[Symbol.asyncDispose](),
+    }
+  }
   const { dialect, connect } = await kinds[target.kind]()
   const where = (secrets: readonly string[], at: string) => telling(at, secrets)
   const early = await settled(target.connection)
@@ -42,7 +53,6 @@ const kinds = {
     dialect: (await import('./mysql/dialect.js')).mysql,
     connect: (await import('./mysql/session.js')).connectMysql,
   }),
-  sqlserver: () => Promise.reject(new MoraineError('usage', 'not yet')),
 }
 
 function telling(at: string, secrets: readonly string[]) {

@@ -20,7 +20,7 @@ export interface Kind {
   start(): Promise<{ url: string; stop(): Promise<void> }>
   connect(url: string): Promise<Client>
   /** The builder of lake.ts. */
-  builder: 'postgres' | 'mysql'
+  builder: 'postgres' | 'mysql' | 'duckdbFile'
   /** A table of a schema, as SQL and messages name it; a kind without schemas has one database. */
   table(schema: string, name: string): string
   schema(schema: string): string

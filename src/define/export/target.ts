@@ -4,12 +4,18 @@ import type { Connection, DatabaseKind } from '../source.js'
 
 /** A database server that tables are loaded into. */
 export interface DatabaseTarget {
-  readonly kind: DatabaseKind
+  readonly kind: Exclude<DatabaseKind, 'sqlserver'>
   readonly connection: Connection
 }
 
+/** A database of DuckDB in a file. */
+export interface DuckDBTarget {
+  readonly kind: 'duckdb'
+  readonly path: string
+}
+
 /** Where `warehouse(…)` puts tables. */
-export type Target = DatabaseTarget
+export type Target = DatabaseTarget | DuckDBTarget
 
 /** A dataset whose rows can be exported: one that has a table of its own. */
 export type Exportable = Silver<any> | Gold<any>

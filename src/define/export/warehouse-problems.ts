@@ -52,6 +52,8 @@ function problemsOf(one: Warehouse, datasets: readonly AnyInput[]): Problem[] {
       'schema',
       'Remove schema; name the database in the URL.',
     )
+  if (one.grants.length > 0 && one.target.kind === 'duckdb')
+    add('a file of DuckDB has no users', 'grants', 'Remove grants.')
   const taken = new Map<string, ExportTable>()
   for (const table of one.tables) {
     if (table.dataset === undefined) continue

@@ -10,6 +10,7 @@ import {
 } from '../options/options.js'
 import { isBroken, markBroken } from '../problems/mistakes.js'
 import type { Connection, DatabaseKind } from '../source.js'
+import type { DuckDBFile } from './duckdb-file.js'
 import type { Exportable, ExportTable, Target, Warehouse } from './target.js'
 
 export type { Warehouse }
@@ -43,7 +44,7 @@ export interface WarehouseOptions {
   afterRuns?: boolean
 }
 
-/** A database as `postgres(…)`, `mysql(…)` and `sqlserver(…)` of `moraine/sources` give it. */
+/** A database as `postgres(…)` and `mysql(…)` of `moraine/sources` give it. */
 export interface DatabaseServer {
   readonly kind: 'server'
   readonly database: DatabaseKind
@@ -80,11 +81,17 @@ const warehouseOptions: OptionList<WarehouseOptions> = {
 
 const target: Expected = {
   is: 'a target, such as postgres({ url: … })',
-  fits: (value) => value instanceof Object && (value as { kind?: unknown }).kind === 'server',
-  advise: (value) =>
-    typeof value === 'string'
-      ? `Write postgres('…'), imported from moraine/sources`
-      : "Write postgres({ url: secret('env:WAREHOUSE_URL') }), imported from moraine/sources",
+  fits: (value) => {
+    const { kind, database } = Object(value) as { kind?: unknown; database?: unknown }
+    return kind === 'duckdb file' || (kind === 'server' && database !== 'sqlserver')
+  },
+  advise: (value) => {
+    if (Object(value).database === 'sqlserver')
+      return 'SQL Server can be read, but not exported to yet: export to PostgreSQL, MySQL or a file of DuckDB.'
+    return typeof value === 'string'
+      ? "Write postgres('…'), imported from moraine/sources, or duckdbFile('…')"
+      : "Write postgres({ url: secret('env:WAREHOUSE_URL') }), imported from moraine/sources"
+  },
 }
 
 /**
@@ -92,12 +99,12 @@ const target: Expected = {
  * together with the record of what was loaded, so that it always is as one commit of the lake; what
  * did not change is not loaded again.
  *
- * @param to where to: `postgres(…)`, `mysql(…)` or `sqlserver(…)`.
+ * @param to where to: `postgres(…)`, `mysql(…)` or `duckdbFile(…)`.
  * @example
  * const analytics = warehouse(postgres({ url: secret('env:URL') }), { tables: [daily] })
  * defineLake({ name: 'shop', datasets: [daily], exports: [analytics] })
  */
-export function warehouse(to: DatabaseServer, options: WarehouseOptions): Warehouse {
+export function warehouse(to: DatabaseServer | DuckDBFile, options: WarehouseOptions): Warehouse {
   const place = callSite()
   const given = checkedArguments('warehouse(…)', { to }, { to: target })
   const good = checked<WarehouseOptions>('warehouse(…)', options, warehouseOptions)
@@ -116,8 +123,10 @@ export function warehouse(to: DatabaseServer, options: WarehouseOptions): Wareho
   return toTarget === undefined || isBroken(good) ? markBroken(made) : made
 }
 
-function targetOf(to: DatabaseServer | undefined): Target | undefined {
-  return to && { kind: to.database, connection: to.connection }
+function targetOf(to: DatabaseServer | DuckDBFile | undefined): Target | undefined {
+  if (to === undefined) return undefined
+  if (to.kind === 'duckdb file') return { kind: 'duckdb', path: to.path }
+  return { kind: to.database as 'postgres' | 'mysql', connection: to.connection }
 }
 
 function tableOf(given: Exportable | TableExport): ExportTable {

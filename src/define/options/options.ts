@@ -177,7 +177,7 @@ function missingOption(call: string, name: string, expected: Expected, said: boo
 /** What builders give is no list of options. */
 const builtKinds = [
   ...['sql', 'dataset', 'lake', 'files', 'database', 'http', 'ingest', 'inbox'],
-  ...['server', 'warehouse'],
+  ...['server', 'warehouse', 'duckdb file'],
 ]
 
 function isPlain(value: unknown): value is Record<string, unknown> {

@@ -5,7 +5,7 @@ import { figuresOf } from '../dialect.js'
 import { differenceOf } from '../difference.js'
 import { changesSince, rowsOf } from '../lake-table.js'
 import { afterChange, type ExportRecord } from '../record.js'
-import { streamCsv } from '../stage/pipe.js'
+import { fillTable } from '../stage/fill.js'
 import { type Load, refuseDifference, type Written } from './work.js'
 
 /** The share of rows from which on all of them are loaded, which is quicker then. */
@@ -76,8 +76,7 @@ async function writeRows(load: Load, { rows, keys, keyColumns }: ToWrite): Promi
   const stage = async (name: string, columns: readonly Field[], sql: string) => {
     const typed = columnsFor(dialect, now.dataset, columns)
     await target.ask(dialect.createTemporary(name, typed))
-    const csv = { sql, columns, format: dialect.cells }
-    await streamCsv(engine, csv, (text) => target.fill(dialect.temporary(name), columns, text))
+    await fillTable(load, dialect.temporary(name), columns, sql)
   }
   if (!dialect.transactionalDdl) await target.ask('START TRANSACTION')
   await stage(KEYS, keyColumns, keys)

@@ -3,7 +3,7 @@ import { commentOf } from '../decide.js'
 import { type Found, figuresOf } from '../dialect.js'
 import { differenceOf } from '../difference.js'
 import { rowsOf } from '../lake-table.js'
-import { streamCsv } from '../stage/pipe.js'
+import { fillTable } from '../stage/fill.js'
 import { type Load, lakeFigures, type Recording, refuseDifference, type Written } from './work.js'
 
 /**
@@ -36,10 +36,7 @@ async function fillBeside(load: Load, name: string, columns: readonly string[]):
   await target.ask(`DROP TABLE IF EXISTS ${next}`)
   const comment = commentOf(now.dataset)
   for (const sql of dialect.create({ ...table, name }, columns, comment)) await target.ask(sql)
-  const rows = { sql: await rowsOf(engine, storage, now.table), columns: now.columns }
-  const written = await streamCsv(engine, { ...rows, format: dialect.cells }, (csv) =>
-    target.fill(next, now.columns, csv),
-  )
+  const written = await fillTable(load, next, now.columns, await rowsOf(engine, storage, now.table))
   if (hasKey(load)) await target.ask(dialect.addKey(next, now.key))
   load.at('staged')
   const [figures, counted] = await Promise.all([

@@ -19,6 +19,8 @@ export class DuckDBExports implements ExportIO {
     await this.statements.run(copyCsvSql(sql, columns, path, format))
   }
 
+  readonly figuresSql = figuresSql
+
   async figures(sql: string, columns: readonly Field[]): Promise<Figures> {
     const [row = {}] = await this.statements.rows(figuresSql(sql, columns))
     return {
