@@ -1,9 +1,10 @@
 import { secondsOf } from '../../define/interval.js'
-import { either, flag, object, oneOf, texts } from '../../define/options/expected.js'
+import { counting, either, flag, object, oneOf, texts } from '../../define/options/expected.js'
 import { type Expected, having, needed, type OptionList } from '../../define/options/options.js'
 import { bytesOf } from '../../define/size.js'
-import { vpcExpected } from './network.js'
+import { connections, redshiftExpected, vpcExpected } from './network.js'
 import type { AwsOptions, FunctionOptions } from './options.js'
+import { teams } from './teams.js'
 
 const MIB = 2 ** 20
 
@@ -110,6 +111,22 @@ export const optionList: OptionList<AwsOptions> = {
     advise: () => 'Give the name of a secret in Secrets Manager, never its value.',
   },
   vpc: vpcExpected,
+  teams,
+  queries: named(
+    "queries by name, such as { 'Top sellers': 'select * from top_sellers' }",
+    /^.{1,128}$/,
+    (text) => text.trim() !== '' && text.length <= 262_144,
+  ),
+  quality: flag,
+  crawlers: flag,
+  connections,
+  redshift: redshiftExpected,
+  alarmEmail: {
+    is: "an address such as 'data@example.com'",
+    fits: (value) => typeof value === 'string' && /^[^\s@]+@[^\s@]+\.[^\s@]+$/.test(value),
+  },
+  budget: counting,
+  audit: flag,
   tags: named(
     "tags with their texts, such as { team: 'sales' }",
     /^(?!aws:|lake$)[\w+=.:/@ -]{1,128}$/,

@@ -17,6 +17,26 @@ export interface EndpointOptions {
   routeTables: readonly string[]
 }
 
+/** A database that Glue reaches in a network. */
+export interface ConnectionOptions {
+  /** `jdbc:postgresql://host:5432/shop`, without a user or a password. */
+  url: string
+  /** The secret with `username` and `password`, by its name in Secrets Manager. */
+  secret: string
+  subnet: string
+  /** The zone of the subnet: `eu-central-1a`. */
+  zone: string
+  securityGroups: readonly string[]
+}
+
+export interface RedshiftOptions {
+  /** At least three, in different zones. */
+  subnets: readonly string[]
+  securityGroups: readonly string[]
+  /** Base capacity in RPUs: 4, 8, and multiples of 8 up to 512. Default: 8. */
+  capacity?: number
+}
+
 const id = (kind: string): RegExp => new RegExp(`^${kind}-[0-9a-f]{8,17}$`)
 const ids = (kind: string, is: string): Expected => ({
   is: `a list of ${is}, such as ['${kind}-0123456789abcdef0']`,
@@ -41,3 +61,60 @@ const vpcList: OptionList<VpcOptions> = {
 }
 
 export const vpcExpected: Expected = having<VpcOptions>(vpcList)
+
+const one = (kind: string): Expected => ({
+  is: `an id such as '${kind}-0123456789abcdef0'`,
+  fits: (value) => typeof value === 'string' && id(kind).test(value),
+})
+
+/** Nothing of a JDBC address may say who connects. */
+const jdbcUrl: Expected = {
+  is: "an address such as 'jdbc:postgresql://host:5432/shop', without user and password",
+  fits: (value) =>
+    typeof value === 'string' &&
+    /^jdbc:(postgresql|mysql|sqlserver):\/\/[^@\s]+$/.test(value) &&
+    !/user|password|pwd/i.test(value),
+}
+
+const connectionList: Readonly<Record<keyof ConnectionOptions, Expected>> = {
+  url: jdbcUrl,
+  secret: {
+    is: 'the name of a secret',
+    fits: (value) => typeof value === 'string' && /^[A-Za-z0-9/_+=.@-]{1,512}$/.test(value),
+  },
+  subnet: one('subnet'),
+  zone: {
+    is: 'a zone',
+    fits: (value) => typeof value === 'string' && /^[a-z]{2}(-[a-z]+)+-\d[a-z]$/.test(value),
+  },
+  securityGroups: ids('sg', 'security groups'),
+}
+
+export const connections: Expected = {
+  is: 'connections by name, each with url, secret, subnet, zone and securityGroups',
+  fits: (value) =>
+    typeof value === 'object' &&
+    value !== null &&
+    Object.entries(value).every(
+      ([name, of]) =>
+        /^[a-z][a-z0-9_-]*$/.test(name) &&
+        typeof of === 'object' &&
+        of !== null &&
+        Object.keys(of).every((key) => Object.hasOwn(connectionList, key)) &&
+        Object.entries(connectionList).every(([key, kind]) =>
+          kind.fits((of as Record<string, unknown>)[key]),
+        ),
+    ),
+  advise: () =>
+    "Write { shop: { url: 'jdbc:postgresql://host:5432/shop', secret: 'shop/db', subnet: 'subnet-…', zone: 'eu-central-1a', securityGroups: ['sg-…'] } }; user and password are in the secret.",
+}
+
+export const redshiftExpected: Expected = having<RedshiftOptions>({
+  subnets: needed(ids('subnet', 'subnets')),
+  securityGroups: needed(ids('sg', 'security groups')),
+  capacity: {
+    is: '4, 8, or a multiple of 8 up to 512',
+    fits: (value) =>
+      value === 4 || (typeof value === 'number' && value % 8 === 0 && value >= 8 && value <= 512),
+  },
+})

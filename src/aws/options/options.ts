@@ -1,4 +1,5 @@
-import type { VpcOptions } from './network.js'
+import type { ConnectionOptions, RedshiftOptions, VpcOptions } from './network.js'
+import type { Team } from './teams.js'
 
 /** Resources of one function. */
 export interface FunctionOptions {
@@ -52,6 +53,27 @@ export interface AwsOptions {
   secrets?: Readonly<Record<string, string>>
   /** A network for functions whose sources are private. */
   vpc?: VpcOptions
+  /**
+   * Who reads the lake: each team has a role and a workgroup of Athena. Default: `analysts`, who
+   * read silver and gold.
+   */
+  teams?: Readonly<Record<string, Team>>
+  /** Questions that Athena's console offers, by name, in its SQL. */
+  queries?: Readonly<Record<string, string>>
+  /** Whether rulesets of Glue Data Quality are made of what datasets promise. */
+  quality?: boolean
+  /** Whether a crawler of Glue over bronze is made; nothing here needs it. */
+  crawlers?: boolean
+  /** Connections of Glue to databases in a network, by name. */
+  connections?: Readonly<Record<string, ConnectionOptions>>
+  /** A warehouse of Redshift Serverless that reads gold. */
+  redshift?: RedshiftOptions
+  /** Who is told of alarms; the address must be confirmed once. */
+  alarmEmail?: string
+  /** US dollars a month: alarms say when the lake costs more, by its tag. */
+  budget?: number
+  /** Whether CloudTrail notes who reads and writes which object of the lake. */
+  audit?: boolean
   /** Tags of all resources, to group costs by. `lake` is always one of them. */
   tags?: Readonly<Record<string, string>>
 }

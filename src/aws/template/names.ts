@@ -57,7 +57,7 @@ export function nameFor(prefix: string, of: string, most: number, ending = ''): 
  * What templates call something: `BronzeOrderItems` for `bronze.order_items`. Where two names would
  * be called alike, they end with a hash.
  */
-function idFor(name: string): string {
+export function idFor(name: string): string {
   const words = name.split(/[^A-Za-z0-9]+/).filter((word) => word !== '')
   const id = words.map((word) => word.charAt(0).toUpperCase() + word.slice(1)).join('')
   const back = id.replaceAll(/(?<!^)([A-Z])/g, '_$1').toLowerCase()

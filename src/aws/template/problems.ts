@@ -18,6 +18,8 @@ export function checkDeployment(context: Context): void {
     ...jobProblems(context),
     ...variableProblems(context),
     ...scheduleProblems(context),
+    ...teamProblems(context),
+    ...placeProblems(context),
   ]
   if (problems.length > 0) throw new DefinitionError(problems)
 }
@@ -88,4 +90,42 @@ function variableProblems(context: Context): Problem[] {
         ]
       : []),
   ]
+}
+
+/** Tables that teams would read and that there are not. */
+function teamProblems(context: Context): Problem[] {
+  const { lake, deploy } = context
+  const known = lake.datasets.flatMap(({ tier, name }) =>
+    tier === 'silver'
+      ? [`silver.${name}`, `discarded.${name}`, `history.${name}`]
+      : [`${tier}.${name}`],
+  )
+  return Object.entries(deploy.teams ?? {}).flatMap(([team, { read }]) =>
+    read
+      .filter((text) => text.includes('.') && !known.includes(text))
+      .map((text) => {
+        const similar = nearest(text, known)
+        return problem(context, {
+          message: `aws({ teams }): ${team} would read ${text}, which is not in this lake`,
+          hint: similar ? `Did you mean '${similar}'?` : 'Name a layer or a dataset of the lake.',
+          near: text,
+        })
+      }),
+  )
+}
+
+/** Inboxes in folders, which no function reaches. */
+function placeProblems({ lake }: Context): Problem[] {
+  return lake.datasets.flatMap((dataset) => {
+    if (dataset.tier !== 'bronze' || dataset.from.kind !== 'inbox') return []
+    const { path } = dataset.from
+    if (path === undefined || path.startsWith('s3://')) return []
+    return [
+      {
+        message: `bronze.${dataset.name}: functions on AWS do not reach the folder '${path}'`,
+        hint: "Leave path out for the lake's own inbox, or give a prefix of a bucket: path: 's3://drop/orders'",
+        place: dataset.place && { ...dataset.place, near: path },
+      },
+    ]
+  })
 }

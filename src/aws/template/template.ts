@@ -1,18 +1,10 @@
 import type { Lake } from '../../define/lake.js'
-import type { Job } from '../../plan/jobs.js'
 import type { AwsDeploy } from '../options/aws.js'
-import type { Resources } from './cfn.js'
-import { type Context, contextOf } from './context.js'
+import { contextOf } from './context.js'
+import { jobResources } from './jobs/resources.js'
 import { deployedJobs } from './jobs.js'
 import { checkDeployment } from './problems.js'
-import { jobEvents } from './services/events.js'
-import { jobRole } from './services/iam.js'
-import { kms } from './services/kms.js'
-import { jobFunction } from './services/lambda.js'
-import { logs } from './services/logs.js'
-import { s3 } from './services/s3.js'
-import { jobSchedule, scheduleGroup } from './services/schedules.js'
-import { sqs } from './services/sqs.js'
+import { base, shared } from './shared.js'
 import { type Group, type Stack, stacksOf } from './stacks.js'
 
 /** What is deployed of a lake. */
@@ -43,24 +35,11 @@ export function template(
   const context = contextOf(lake, deploy, deployedJobs(lake))
   checkDeployment(context)
   const groups: Group[] = [
-    { name: 'base', phase: 'base', resources: { ...kms(context), ...s3(context) } },
+    { name: 'base', phase: 'base', resources: base(context) },
     { name: 'shared', phase: 'rest', resources: shared(context) },
     ...context.jobs.map(
       (job): Group => ({ name: job.name, phase: 'rest', resources: jobResources(context, job) }),
     ),
   ]
   return { stacks: stacksOf(groups, { prefix: context.prefix, lake: lake.name, placed }) }
-}
-
-function shared(context: Context): Resources {
-  return { ...logs(context), ...sqs(context), ...scheduleGroup(context) }
-}
-
-function jobResources(context: Context, job: Job): Resources {
-  return {
-    ...jobRole(context, job),
-    ...jobFunction(context, job),
-    ...jobEvents(context, job),
-    ...jobSchedule(context, job),
-  }
 }

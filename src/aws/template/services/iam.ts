@@ -2,6 +2,7 @@ import type { Job } from '../../../plan/jobs.js'
 import {
   arn,
   att,
+  explained,
   type Json,
   join,
   partition,
@@ -34,8 +35,8 @@ export function jobRole(context: Context, job: Job): Resources {
 
 interface RoleOf {
   readonly name: string
-  /** The service that takes the role. */
-  readonly principal: string
+  /** Who takes the role: a service, or principals. */
+  readonly principal: string | Json
   readonly statements: readonly Statement[]
 }
 
@@ -47,16 +48,17 @@ export function role(
 ): Resources {
   const policies = divided(statements, context.deploy.region)
   const ids = policies.map((_, i) => `${id}Policy${i === 0 ? '' : i + 1}`)
-  const documents = policies.map((part, i): [string, Resource] => [
-    ids[i] as string,
-    {
+  const documents = policies.map((part, i): [string, Resource] => {
+    const ending = i === 0 ? '' : `-${i + 1}`
+    const made = {
       Type: 'AWS::IAM::ManagedPolicy',
       Properties: {
-        ManagedPolicyName: nameFor(context.prefix, name, LIMITS.policy, i === 0 ? '' : `-${i + 1}`),
+        ManagedPolicyName: nameFor(context.prefix, name, LIMITS.policy, ending),
         PolicyDocument: policy(part),
       },
-    },
-  ])
+    }
+    return [ids[i] as string, explained(made, reasonsFor(part))]
+  })
   return {
     ...Object.fromEntries(documents),
     [id]: {
@@ -64,12 +66,29 @@ export function role(
       Properties: {
         RoleName: nameFor(context.prefix, name, LIMITS.role),
         AssumeRolePolicyDocument: policy([
-          { Effect: 'Allow', Principal: service(principal), Action: 'sts:AssumeRole' },
+          {
+            Effect: 'Allow',
+            Principal: typeof principal === 'string' ? service(principal) : principal,
+            Action: 'sts:AssumeRole',
+          },
         ]),
         ManagedPolicyArns: ids.map(ref),
         Tags: tagsOf(context),
       },
     },
+  }
+}
+
+/** Why a policy has the wildcards that it has. */
+function reasonsFor(part: readonly Statement[]): Record<string, string> {
+  const sids = new Set(part.filter(({ Resource }) => Resource === '*').map(({ Sid }) => Sid))
+  const every = [
+    ...(sids.has('Traces') ? ['X-Ray names no resources'] : []),
+    ...(sids.has('Network') ? ['interfaces of a network have no names before they are there'] : []),
+  ]
+  return {
+    'AwsSolutions-IAM5': `Wildcards stand behind prefixes of one dataset, table or log${every.length > 0 ? `; ${every.join('; ')}` : ''}.`,
+    ...(every.length > 0 ? { CKV_AWS_111: `${every.join('; ')}.` } : {}),
   }
 }
 
@@ -146,7 +165,7 @@ function runStatements(context: Context, job: Job): Statement[] {
 }
 
 /** What takes messages of a queue. */
-function queueStatements(queue: string): Statement[] {
+export function queueStatements(queue: string): Statement[] {
   return [
     {
       Sid: 'Queue',
@@ -169,7 +188,7 @@ function secretsOf({ deploy }: Context): string[] {
 }
 
 /** What each function does: it writes logs and traces; in a network, it has an interface there. */
-function functionStatements({ deploy }: Context): Statement[] {
+export function functionStatements({ deploy }: Context): Statement[] {
   return [
     {
       Sid: 'Logs',

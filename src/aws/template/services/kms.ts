@@ -1,5 +1,16 @@
-import { account, join, partition, policy, type Resources, ref, region, retained } from '../cfn.js'
+import {
+  account,
+  join,
+  partition,
+  policy,
+  type Resources,
+  ref,
+  region,
+  retained,
+  type Statement,
+} from '../cfn.js'
 import { type Context, IDS, tagsOf } from '../context.js'
+import { trailArn } from './cloudtrail.js'
 
 /**
  * The key of a lake: everything that holds data is encrypted by it. Roles of the account may use it
@@ -8,8 +19,6 @@ import { type Context, IDS, tagsOf } from '../context.js'
 export function kms(context: Context): Resources {
   if (context.deploy.encryption === 's3') return {}
   const { prefix } = context
-  const ownAccount = { StringEquals: { 'aws:SourceAccount': account } }
-  const use = ['kms:Decrypt', 'kms:GenerateDataKey*']
   const key = {
     Type: 'AWS::KMS::Key',
     Properties: {
@@ -17,43 +26,7 @@ export function kms(context: Context): Resources {
       EnableKeyRotation: true,
       PendingWindowInDays: 30,
       Tags: tagsOf(context),
-      KeyPolicy: policy([
-        {
-          Sid: 'Account',
-          Effect: 'Allow',
-          Principal: { AWS: join('arn:', partition, ':iam::', account, ':root') },
-          Action: 'kms:*',
-          Resource: '*',
-        },
-        {
-          Sid: 'Services',
-          Effect: 'Allow',
-          Principal: { Service: ['events.amazonaws.com', 'cloudwatch.amazonaws.com'] },
-          Action: use,
-          Resource: '*',
-          Condition: ownAccount,
-        },
-        {
-          Sid: 'Logs',
-          Effect: 'Allow',
-          Principal: { Service: join('logs.', region, '.amazonaws.com') },
-          Action: [...use, 'kms:Encrypt', 'kms:ReEncrypt*', 'kms:Describe*'],
-          Resource: '*',
-          Condition: {
-            ArnLike: {
-              'kms:EncryptionContext:aws:logs:arn': join(
-                'arn:',
-                partition,
-                ':logs:',
-                region,
-                ':',
-                account,
-                `:log-group:/moraine/${prefix}*`,
-              ),
-            },
-          },
-        },
-      ]),
+      KeyPolicy: policy(keyStatements(context)),
     },
   }
   return {
@@ -63,4 +36,61 @@ export function kms(context: Context): Resources {
       Properties: { AliasName: `alias/${prefix}`, TargetKeyId: ref(IDS.key) },
     },
   }
+}
+
+function keyStatements(context: Context): Statement[] {
+  const { prefix } = context
+  const ownAccount = { StringEquals: { 'aws:SourceAccount': account } }
+  const use = ['kms:Decrypt', 'kms:GenerateDataKey*']
+  return [
+    {
+      Sid: 'Account',
+      Effect: 'Allow',
+      Principal: { AWS: join('arn:', partition, ':iam::', account, ':root') },
+      Action: 'kms:*',
+      Resource: '*',
+    },
+    {
+      Sid: 'Services',
+      Effect: 'Allow',
+      Principal: {
+        Service: ['events.amazonaws.com', 'cloudwatch.amazonaws.com', 'budgets.amazonaws.com'],
+      },
+      Action: use,
+      Resource: '*',
+      Condition: ownAccount,
+    },
+    ...(context.deploy.audit
+      ? [
+          {
+            Sid: 'Trail',
+            Effect: 'Allow' as const,
+            Principal: { Service: 'cloudtrail.amazonaws.com' },
+            Action: ['kms:GenerateDataKey*', 'kms:DescribeKey'],
+            Resource: '*',
+            Condition: { StringEquals: { 'aws:SourceArn': trailArn(context) } },
+          },
+        ]
+      : []),
+    {
+      Sid: 'Logs',
+      Effect: 'Allow',
+      Principal: { Service: join('logs.', region, '.amazonaws.com') },
+      Action: [...use, 'kms:Encrypt', 'kms:ReEncrypt*', 'kms:Describe*'],
+      Resource: '*',
+      Condition: {
+        ArnLike: {
+          'kms:EncryptionContext:aws:logs:arn': join(
+            'arn:',
+            partition,
+            ':logs:',
+            region,
+            ':',
+            account,
+            `:log-group:/moraine/${prefix}*`,
+          ),
+        },
+      },
+    },
+  ]
 }

@@ -15,6 +15,7 @@ import {
 } from '../cfn.js'
 import { type Context, IDS, keyArn, tagsOf } from '../context.js'
 import { bucketNames } from '../names.js'
+import { TRAIL, trailArn } from './cloudtrail.js'
 import { lifecycle } from './lifecycle.js'
 
 const OPEN_TO_NOBODY = {
@@ -40,10 +41,28 @@ export function s3(context: Context): Resources {
       'AwsSolutions-S1': 'It holds access logs itself: its own would make more without end.',
       CKV_AWS_21: 'Logs are written once, under names of their own.',
     }),
-    LogBucketPolicy: bucketPolicy(IDS.logs, [tlsOnly(IDS.logs), deliver(IDS.logs)]),
+    LogBucketPolicy: bucketPolicy(IDS.logs, [
+      tlsOnly(IDS.logs),
+      deliver(IDS.logs),
+      ...(deploy.audit ? trailStatements(context) : []),
+    ]),
     [IDS.bucket]: retained({ ...lakeBucket(context, names.lake), DependsOn: ['LogBucketPolicy'] }),
+    [IDS.results]: retained({ ...results(context, names.results), DependsOn: ['LogBucketPolicy'] }),
+    ResultsBucketPolicy: bucketPolicy(IDS.results, [tlsOnly(IDS.results)]),
     LakeBucketPolicy: bucketPolicy(IDS.bucket, [tlsOnly(IDS.bucket), ...encrypted(context)]),
   }
+}
+
+/** Results of queries are computed again when somebody asks again. */
+function results(context: Context, name: string): Resource {
+  const made = bucket(context, name, {
+    BucketEncryption: encryption(keyArn(context)),
+    LifecycleConfiguration: {
+      Rules: [{ Id: 'results', Status: 'Enabled', Prefix: '', ExpirationInDays: 30 }, unfinished],
+    },
+    LoggingConfiguration: { DestinationBucketName: ref(IDS.logs), LogFilePrefix: 'access/' },
+  })
+  return explained(made, { CKV_AWS_21: 'What it holds goes after a month, and can be made again.' })
 }
 
 function lakeBucket(context: Context, name: string): Resource {
@@ -147,4 +166,22 @@ function deliver(bucket: string): Statement {
     Resource: join(att(bucket), '/access/*'),
     Condition: { StringEquals: { 'aws:SourceAccount': account } },
   }
+}
+
+/** CloudTrail looks whose bucket it is, and writes below its own prefix. */
+function trailStatements(context: Context): Statement[] {
+  const allow = (Sid: string, Action: string, Resource: Json, more: Json): Statement => ({
+    Sid,
+    Effect: 'Allow',
+    Principal: service('cloudtrail.amazonaws.com'),
+    Action,
+    Resource,
+    Condition: { StringEquals: { 'aws:SourceArn': trailArn(context), ...(more as object) } },
+  })
+  return [
+    allow('TrailLooks', 's3:GetBucketAcl', att(IDS.logs), {}),
+    allow('TrailWrites', 's3:PutObject', join(att(IDS.logs), `/${TRAIL}/AWSLogs/`, account, '/*'), {
+      's3:x-amz-acl': 'bucket-owner-full-control',
+    }),
+  ]
 }

@@ -1,0 +1,112 @@
+import fc from 'fast-check'
+import { describe, expect, it } from 'vitest'
+import { faultsOf } from '../../../test/support/cloudformation.js'
+import { after, bronze, cron, defineLake, every, gold, silver, sql, t, z } from '../../index.js'
+import { inbox } from '../../source/index.js'
+import { aws } from '../options/aws.js'
+import type { AwsOptions } from '../options/options.js'
+import { template } from './template.js'
+
+const name = fc.stringMatching(/^[a-z][a-z0-9_]{0,60}$/)
+const schedule = fc.constantFrom(
+  undefined,
+  () => every('15m'),
+  () => cron('0 6 * * MON-FRI', { timezone: 'Europe/Berlin' }),
+)
+const options: fc.Arbitrary<Partial<AwsOptions>> = fc.record(
+  {
+    encryption: fc.constantFrom('kms', 's3'),
+    architecture: fc.constantFrom('arm64', 'x64'),
+    archiveLock: fc.boolean(),
+    audit: fc.boolean(),
+    quality: fc.boolean(),
+    crawlers: fc.boolean(),
+    paused: fc.boolean(),
+    budget: fc.integer({ min: 1, max: 1000 }),
+    secrets: fc.constant({ SHOP_URL: 'shop/database#url' }),
+    teams: fc.constant({ all: { read: ['bronze', 'silver', 'gold', 'history'] } }),
+  },
+  { requiredKeys: [] },
+)
+
+/** A lake of some chains, each of bronze, silver and gold, with names as long as they may be. */
+function lakeOf(
+  names: readonly string[],
+  schedules: readonly ((() => any) | undefined)[],
+  deploy: any,
+) {
+  const chains = names.map((own, i) => {
+    const when = schedules[i % schedules.length]?.()
+    const raw = bronze(own, {
+      from: inbox({ format: 'jsonl' }),
+      archive: i % 2 === 0,
+      ...(when ? { schedule: when } : {}),
+    })
+    const valid = silver(own, {
+      from: raw,
+      schema: z.object({ id: t.bigint() }),
+      key: 'id',
+      keep: '20d',
+    })
+    const sum = gold(own, {
+      query: sql`select count(*) as n from ${valid}`,
+      ...(i % 3 === 0 ? { schedule: after([valid]) } : {}),
+    })
+    return sum
+  })
+  return defineLake({ name: 'random', deploy, datasets: chains })
+}
+
+describe('a template', () => {
+  it('is one that CloudFormation takes, whatever the lake', () => {
+    fc.assert(
+      fc.property(
+        fc.uniqueArray(name, { minLength: 1, maxLength: 12 }),
+        fc.array(schedule, { minLength: 1, maxLength: 4 }),
+        options,
+        (names, schedules, more) => {
+          const deploy = aws({ region: 'ap-southeast-1', ...more })
+          const lake = lakeOf(names, schedules, deploy)
+          const made = template(lake, deploy)
+          expect(faultsOf(made)).toEqual([])
+          expect(template(lake, deploy)).toEqual(made)
+        },
+      ),
+      { numRuns: 12 },
+    )
+  })
+
+  it('has under 300 resources for 100 datasets, and is split before it has 500', () => {
+    const deploy = aws({ region: 'eu-central-1' })
+    const chains = (count: number) =>
+      lakeOf(
+        Array.from({ length: count }, (_, i) => `data_${i}`),
+        [undefined],
+        deploy,
+      )
+    const countOf = (made: ReturnType<typeof template>) =>
+      made.stacks.map((one) => Object.keys(one.template.Resources).length)
+    const hundred = template(manyDatasets(100, deploy), deploy)
+    expect(countOf(hundred).reduce((a, b) => a + b)).toBeLessThan(300)
+    const large = template(chains(90), deploy)
+    expect(large.stacks.length).toBeGreaterThan(2)
+    expect(Math.max(...countOf(large))).toBeLessThan(500)
+    expect(faultsOf(large)).toEqual([])
+  })
+})
+
+/** As lakes are: a schedule for each source, a table of each, and gold over some. */
+function manyDatasets(count: number, deploy: any) {
+  const sources = Math.floor(count * 0.35)
+  const all = Array.from({ length: sources }, (_, i) => {
+    const raw = bronze(`source_${i}`, {
+      from: inbox({ format: 'jsonl', path: `s3://drop/${i}` }),
+      schedule: every('1h'),
+    })
+    return silver(`source_${i}`, { from: raw, schema: z.object({ id: t.bigint() }), key: 'id' })
+  })
+  const views = Array.from({ length: count - 2 * sources }, (_, i) =>
+    gold(`view_${i}`, { query: sql`select count(*) as n from ${all[i % sources] as any}` }),
+  )
+  return defineLake({ name: 'hundred', deploy, datasets: [...all, ...views] })
+}

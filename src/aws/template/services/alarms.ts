@@ -1,0 +1,84 @@
+import { account, att, policy, type Resource, type Resources, ref } from '../cfn.js'
+import { type Context, IDS, keyArn, tagsOf } from '../context.js'
+import { LIMITS, nameFor } from '../names.js'
+
+/** Who hears when something was not done: a topic, and an alarm for each queue of dead letters. */
+export function alarms(context: Context): Resources {
+  const { deploy, prefix, lake } = context
+  const key = keyArn(context)
+  const topic: Resource = {
+    Type: 'AWS::SNS::Topic',
+    Properties: {
+      TopicName: nameFor(prefix, 'alarms', 256),
+      DisplayName: `Lake ${lake.name}`.slice(0, 100),
+      KmsMasterKeyId: key ?? 'alias/aws/sns',
+      Tags: tagsOf(context),
+    },
+  }
+  return {
+    [IDS.topic]: topic,
+    AlarmsPolicy: topicPolicy(),
+    ...(deploy.alarmEmail === undefined
+      ? {}
+      : {
+          AlarmsEmail: {
+            Type: 'AWS::SNS::Subscription',
+            Properties: {
+              TopicArn: ref(IDS.topic),
+              Protocol: 'email',
+              Endpoint: deploy.alarmEmail,
+            },
+          },
+        }),
+    DeadLettersAlarm: deadLetters(context, IDS.dead, 'events that reached no queue'),
+    DeadLettersFifoAlarm: deadLetters(context, IDS.deadFifo, 'messages that no run could take'),
+  }
+}
+
+function deadLetters({ prefix }: Context, queue: string, what: string): Resource {
+  return {
+    Type: 'AWS::CloudWatch::Alarm',
+    Properties: {
+      AlarmName: nameFor(prefix, queue, LIMITS.alarm),
+      AlarmDescription: `There are ${what}: read them in SQS, and redrive them once the cause is repaired`,
+      Namespace: 'AWS/SQS',
+      MetricName: 'ApproximateNumberOfMessagesVisible',
+      Dimensions: [{ Name: 'QueueName', Value: att(queue, 'QueueName') }],
+      Statistic: 'Maximum',
+      Period: 60,
+      EvaluationPeriods: 1,
+      Threshold: 0,
+      ComparisonOperator: 'GreaterThanThreshold',
+      TreatMissingData: 'notBreaching',
+      AlarmActions: [ref(IDS.topic)],
+      OKActions: [ref(IDS.topic)],
+    },
+  }
+}
+
+function topicPolicy(): Resource {
+  return {
+    Type: 'AWS::SNS::TopicPolicy',
+    Properties: {
+      Topics: [ref(IDS.topic)],
+      PolicyDocument: policy([
+        {
+          Sid: 'TlsOnly',
+          Effect: 'Deny',
+          Principal: { AWS: '*' },
+          Action: 'sns:Publish',
+          Resource: ref(IDS.topic),
+          Condition: { Bool: { 'aws:SecureTransport': 'false' } },
+        },
+        {
+          Sid: 'Alarms',
+          Effect: 'Allow',
+          Principal: { Service: ['cloudwatch.amazonaws.com', 'budgets.amazonaws.com'] },
+          Action: 'sns:Publish',
+          Resource: ref(IDS.topic),
+          Condition: { StringEquals: { 'aws:SourceAccount': account } },
+        },
+      ]),
+    },
+  }
+}

@@ -1,0 +1,36 @@
+import { type Resources, ref } from '../cfn.js'
+import { type Context, IDS } from '../context.js'
+import { nameFor } from '../names.js'
+
+/**
+ * Says when the lake's cost of a month passes four fifths of a budget, or will pass it. The tag
+ * `lake` must be activated for costs, once an account.
+ */
+export function budgets({ deploy, lake, prefix }: Context): Resources {
+  if (deploy.budget === undefined) return {}
+  const notify = (NotificationType: 'ACTUAL' | 'FORECASTED', Threshold: number) => ({
+    Notification: {
+      NotificationType,
+      ComparisonOperator: 'GREATER_THAN',
+      Threshold,
+      ThresholdType: 'PERCENTAGE',
+    },
+    Subscribers: [{ SubscriptionType: 'SNS', Address: ref(IDS.topic) }],
+  })
+  return {
+    Budget: {
+      Type: 'AWS::Budgets::Budget',
+      DependsOn: ['AlarmsPolicy'],
+      Properties: {
+        Budget: {
+          BudgetName: nameFor(prefix, 'budget', 100),
+          BudgetType: 'COST',
+          TimeUnit: 'MONTHLY',
+          BudgetLimit: { Amount: deploy.budget, Unit: 'USD' },
+          CostFilters: { TagKeyValue: [`user:lake$${lake.name}`] },
+        },
+        NotificationsWithSubscribers: [notify('ACTUAL', 80), notify('FORECASTED', 100)],
+      },
+    },
+  }
+}

@@ -1,0 +1,113 @@
+import { databaseNames } from '../../glue/names.js'
+import {
+  account,
+  arn,
+  att,
+  type Json,
+  join,
+  type Resource,
+  type Resources,
+  ref,
+  type Statement,
+} from '../cfn.js'
+import { type Context, IDS, keyArn, objects, root, tagsOf } from '../context.js'
+import { foldersOf } from '../jobs/rights.js'
+import { nameFor } from '../names.js'
+import { keyStatements, role } from './iam.js'
+
+/** Crawlers look at the files of bronze, for those who keep a catalog of their own by them. */
+export function crawlers(context: Context): Resources {
+  const key = keyArn(context)
+  const bronze = context.lake.datasets.filter(({ tier }) => tier === 'bronze')
+  const paths = bronze.flatMap((one) => foldersOf(context.lake, one).slice(0, 1))
+  return {
+    ...crawlerRole(context, paths),
+    CrawledDatabase: {
+      Type: 'AWS::Glue::Database',
+      Properties: {
+        CatalogId: account,
+        DatabaseInput: { Name: crawled(context), Description: 'What crawlers found in bronze' },
+      },
+    },
+    Crawler: {
+      Type: 'AWS::Glue::Crawler',
+      Properties: {
+        Name: nameFor(context.prefix, 'bronze', 255),
+        Role: att('CrawlerRole'),
+        DatabaseName: ref('CrawledDatabase'),
+        Targets: { S3Targets: paths.map((path) => ({ Path: join(root(), `/${path}`) })) },
+        // Nothing is taken away, and columns that are known stay as they are.
+        SchemaChangePolicy: { UpdateBehavior: 'LOG', DeleteBehavior: 'LOG' },
+        RecrawlPolicy: { RecrawlBehavior: 'CRAWL_NEW_FOLDERS_ONLY' },
+        ...(key === undefined ? {} : { CrawlerSecurityConfiguration: ref('GlueSecurity') }),
+        Tags: Object.fromEntries(
+          (tagsOf(context) as { Key: string; Value: string }[]).map((t) => [t.Key, t.Value]),
+        ),
+      },
+    },
+    ...(key === undefined ? {} : { GlueSecurity: security(context, key) }),
+  }
+}
+
+const crawled = ({ lake }: Context) => `${databaseNames(lake).bronze}_crawled`
+
+const security = ({ prefix }: Context, key: Json): Resource => ({
+  Type: 'AWS::Glue::SecurityConfiguration',
+  Properties: {
+    Name: nameFor(prefix, 'glue', 255),
+    EncryptionConfiguration: {
+      S3Encryptions: [{ S3EncryptionMode: 'SSE-KMS', KmsKeyArn: key }],
+      CloudWatchEncryption: { CloudWatchEncryptionMode: 'SSE-KMS', KmsKeyArn: key },
+      JobBookmarksEncryption: { JobBookmarksEncryptionMode: 'CSE-KMS', KmsKeyArn: key },
+    },
+  },
+})
+
+function crawlerRole(context: Context, paths: readonly string[]): Resources {
+  const allow = (Sid: string, Action: string[], Resource: Json): Statement => ({
+    Sid,
+    Effect: 'Allow',
+    Action,
+    Resource,
+  })
+  return {
+    ...role(context, 'CrawlerRole', {
+      name: 'crawler',
+      principal: 'glue.amazonaws.com',
+      statements: [
+        allow('List', ['s3:ListBucket'], att(IDS.bucket)),
+        allow(
+          'Read',
+          ['s3:GetObject'],
+          paths.map((path) => objects(`${path}*`)),
+        ),
+        allow(
+          'Catalog',
+          [
+            'GetDatabase',
+            'GetTable',
+            'GetTables',
+            'CreateTable',
+            'UpdateTable',
+            'GetPartition',
+            'GetPartitions',
+            'BatchGetPartition',
+            'BatchCreatePartition',
+            'UpdatePartition',
+          ].map((action) => `glue:${action}`),
+          [
+            arn('glue', 'catalog'),
+            arn('glue', `database/${crawled(context)}`),
+            arn('glue', `table/${crawled(context)}/*`),
+          ],
+        ),
+        allow(
+          'Logs',
+          ['logs:CreateLogGroup', 'logs:CreateLogStream', 'logs:PutLogEvents'],
+          arn('logs', 'log-group:/aws-glue/crawlers*'),
+        ),
+        ...keyStatements(context, ['kms:Decrypt']),
+      ],
+    }),
+  }
+}
