@@ -19,7 +19,7 @@ describe.each(cases)('the templates of $title', ({ example, options }) => {
     expect(faultsOf(made)).toEqual([])
     if (options) return
     for (const { name, template } of made.stacks) {
-      const path = join(repository, 'test/golden/aws', `${name}.json`)
+      const path = join(repository, 'test/golden/aws', `${name}.json.txt`)
       const text = `${JSON.stringify(template, null, 1)}\n`
       if (process.env.UPDATE_GOLDENS) {
         mkdirSync(dirname(path), { recursive: true })

@@ -7,7 +7,6 @@ import { cloudtrail } from './services/cloudtrail.js'
 import { glue } from './services/glue.js'
 import { kms } from './services/kms.js'
 import { logs } from './services/logs.js'
-import { projection } from './services/projection.js'
 import { readers } from './services/readers.js'
 import { redshift } from './services/redshift.js'
 import { s3 } from './services/s3.js'
@@ -23,7 +22,7 @@ export function base(context: Context): Resources {
 /** What jobs share, and what is made once. */
 export function shared(context: Context): Resources {
   const services = [
-    ...[logs, sqs, alarms, scheduleGroup, glue, projection],
+    ...[logs, sqs, alarms, scheduleGroup, glue],
     ...[athena, readers, cloudtrail, vpc, budgets, redshift],
   ]
   return Object.assign({}, ...services.map((service) => service(context)))

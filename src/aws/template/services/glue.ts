@@ -7,7 +7,7 @@ import { idFor, nameFor } from '../names.js'
 import { crawlers } from './crawlers.js'
 
 /**
- * Glue's catalog: a database a layer, which the projection fills; and, where they are asked for,
+ * Glue's catalog: a database a layer, which `moraine project` fills; and, where they are asked for,
  * crawlers, rules of Data Quality, and connections whose passwords stay in Secrets Manager.
  */
 export function glue(context: Context): Resources {

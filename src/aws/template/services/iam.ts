@@ -165,7 +165,7 @@ function runStatements(context: Context, job: Job): Statement[] {
 }
 
 /** What takes messages of a queue. */
-export function queueStatements(queue: string): Statement[] {
+function queueStatements(queue: string): Statement[] {
   return [
     {
       Sid: 'Queue',
@@ -188,7 +188,7 @@ function secretsOf({ deploy }: Context): string[] {
 }
 
 /** What each function does: it writes logs and traces; in a network, it has an interface there. */
-export function functionStatements({ deploy }: Context): Statement[] {
+function functionStatements({ deploy }: Context): Statement[] {
   return [
     {
       Sid: 'Logs',

@@ -37,7 +37,7 @@ export function jobFunction(context: Context, job: Job): Resources {
 }
 
 /** A function whose code is the lake's zip, at `CodeKey` of the lake's own bucket. */
-export function lambdaFunction(context: Context, of: FunctionOf): Resource {
+function lambdaFunction(context: Context, of: FunctionOf): Resource {
   const { deploy, prefix } = context
   const key = keyArn(context)
   const secrets = Object.keys(deploy.secrets ?? {}).length > 0

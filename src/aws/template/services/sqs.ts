@@ -14,8 +14,6 @@ import { sizesOf } from '../jobs/sizes.js'
 import { jobsAfter } from '../jobs.js'
 import { jobId, LIMITS, nameFor } from '../names.js'
 
-/** Seconds that the projection takes at most. */
-export const PROJECTION_TIMEOUT = 300
 const DAYS_14 = 1_209_600
 /** How often a message is tried before it goes to the dead letters. */
 const TRIED = 5
@@ -34,7 +32,6 @@ export function sqs(context: Context): Resources {
   const all: Resources = {
     [IDS.dead]: queue(context, 'dead', { MessageRetentionPeriod: DAYS_14 }),
     [IDS.deadFifo]: queue(context, 'dead', { MessageRetentionPeriod: DAYS_14, FifoQueue: true }),
-    ProjectionQueue: fifo(context, 'project', PROJECTION_TIMEOUT),
     ...queues,
   }
   return { ...all, QueuePolicy: queuePolicy(Object.keys(all)) }
