@@ -54,11 +54,10 @@ export interface AwsOptions {
   /** A network for functions whose sources are private. */
   vpc?: VpcOptions
   /**
-   * Who reads the lake: each team has a role and a workgroup of Athena. Default: `analysts`, who
-   * read silver and gold.
+   * Who reads the lake: each team has a role and a workgroup of Athena. Default: none.
    */
   teams?: Readonly<Record<string, Team>>
-  /** Questions that Athena's console offers, by name, in its SQL. */
+  /** Questions that Athena's console offers to the first of the teams, by name, in its SQL. */
   queries?: Readonly<Record<string, string>>
   /** Whether rulesets of Glue Data Quality are made of what datasets promise. */
   quality?: boolean

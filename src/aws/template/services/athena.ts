@@ -20,9 +20,9 @@ export function athena(context: Context): Resources {
   return { ...Object.fromEntries(groups), ...namedQueries(context) }
 }
 
-/** Teams, of which there is one in each lake: all that may read gold and silver. */
+/** Teams, of which there are none where nothing is said. */
 export function teamsOf({ deploy }: Context): Readonly<Record<string, Team>> {
-  return deploy.teams ?? { analysts: { read: ['silver', 'gold'] } }
+  return deploy.teams ?? {}
 }
 
 const workgroupId = (team: string) => `${idFor(team)}Workgroup`
@@ -57,7 +57,8 @@ function workgroup(context: Context, name: string, team: Team): Resource {
 
 /** Questions that people find in the console: the lake's own, of `queries`. */
 function namedQueries(context: Context): Resources {
-  const [first = ''] = Object.keys(teamsOf(context))
+  const [first] = Object.keys(teamsOf(context))
+  if (first === undefined) return {}
   const made = Object.entries(context.deploy.queries ?? {}).map(
     ([name, text]): [string, Resource] => [
       `${idFor(name)}Query`,

@@ -28,7 +28,8 @@ export function glue(context: Context): Resources {
     },
   ])
   return {
-    ...Object.fromEntries(databases),
+    // Without readers, `moraine project` makes those that it needs.
+    ...(deploy.teams || deploy.quality ? Object.fromEntries(databases) : {}),
     ...(deploy.crawlers ? crawlers(context) : {}),
     ...(deploy.quality ? rulesets(context) : {}),
     ...connections(context),
