@@ -71,17 +71,25 @@ withService('MiniStack', [ministackProgram], () => {
   const root = 's3://lakes/shop'
   beforeAll(async () => {
     cloud = await startMinistack()
+    // Each test goes on with it.
+    project = Project.at(await mkdtemp(join(tmpdir(), 'moraine-glue-')))
     const s3 = new S3Client({ ...cloud.client, forcePathStyle: true })
     await s3.send(new CreateBucketCommand({ Bucket: 'lakes' }))
   })
-  afterAll(() => cloud.stop())
+  afterAll(async () => {
+    await cloud.stop()
+    await rm(project.folder, { recursive: true, force: true })
+  })
 
   const cli = async (...args: string[]) => {
     const env = { ...cloud.env, MORAINE_CACHE: join(project.folder, 'cache') }
     return moraine(['-C', project.folder, '--root', root, ...args], env)
   }
-  const projected = async (...args: string[]) =>
-    JSON.parse((await cli('project', '--json', ...args)).stdout) as Projected
+  const projected = async (...args: string[]) => {
+    const { code, stdout, stderr } = await cli('project', '--json', ...args)
+    if (code !== 0) throw new Error(stdout + stderr)
+    return JSON.parse(stdout) as Projected
+  }
   const asked = async (name: string) => {
     const { stdout, stderr } = await cli('query', '--json', `from ${name}`)
     if (stdout === '') throw new Error(stderr)
@@ -89,7 +97,7 @@ withService('MiniStack', [ministackProgram], () => {
   }
 
   it('has the same rows for PyIceberg, Trino and Spark as for moraine query', async () => {
-    project = await Project.create({ 'lake.ts': definition, 'in/1.csv': csv(0, 40) })
+    await project.write({ 'lake.ts': definition, 'in/1.csv': csv(0, 40) })
     await cli('run')
     await project.write({ 'in/2.csv': csv(30, 60) })
     await cli('run')

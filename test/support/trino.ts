@@ -80,22 +80,11 @@ export class Trino {
         () => undefined,
       )
       const isUp = (info as { starting?: boolean } | undefined)?.starting === false
-      if (isUp && (await this.hasNodes())) return
+      if (isUp) return
       await sleep(200)
     }
     const log = await readFile(join(this.folder, 'log'), 'utf8')
     throw new Error(`Trino did not start:\n${log.slice(-4000)}`)
-  }
-
-  /** Whether it knows itself as a node already, which can take a while on a busy machine. */
-  private hasNodes(): Promise<boolean> {
-    return this.run('SELECT count(*) FROM (VALUES 1, 2) AS t(x)').then(
-      () => true,
-      (error) => {
-        if (/No nodes available/.test(String(error))) return false
-        throw error
-      },
-    )
   }
 
   /**
@@ -103,6 +92,20 @@ export class Trino {
    * @throws Error with Trino's own message.
    */
   async run(statement: string, more: Readonly<Record<string, string>> = {}): Promise<TrinoResult> {
+    for (;;)
+      try {
+        return await this.runOnce(statement, more)
+      } catch (error) {
+        // It does not know itself as a node yet, or not any more on a busy machine: nothing was run.
+        if (!/No nodes available/.test(String(error))) throw error
+        await sleep(200)
+      }
+  }
+
+  private async runOnce(
+    statement: string,
+    more: Readonly<Record<string, string>>,
+  ): Promise<TrinoResult> {
     const headers = { 'x-trino-user': 'test', 'x-trino-time-zone': 'UTC', ...more }
     const result: TrinoResult = { columns: [], rows: [] }
     let next: string | undefined = `${this.url}/v1/statement`
