@@ -1,5 +1,7 @@
 import { execFile } from 'node:child_process'
 import { existsSync } from 'node:fs'
+import { mkdtemp, rm } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
 import { dirname, join } from 'node:path'
 import { promisify } from 'node:util'
 import { CreateBucketCommand, S3Client } from '@aws-sdk/client-s3'
@@ -87,8 +89,10 @@ withService('MiniStack', [ministackProgram], () => {
   }
   const projected = async (...args: string[]) => {
     const { code, stdout, stderr } = await cli('project', '--json', ...args)
-    if (code !== 0) throw new Error(stdout + stderr)
-    return JSON.parse(stdout) as Projected
+    const told = JSON.parse(stdout) as Projected
+    if (!told.setAside) throw new Error(stdout + stderr)
+    expect(code === 0).toBe(told.setAside.length === 0)
+    return told
   }
   const asked = async (name: string) => {
     const { stdout, stderr } = await cli('query', '--json', `from ${name}`)

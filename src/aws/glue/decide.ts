@@ -44,8 +44,10 @@ export function decide(
   if (!found) return { do: 'create' }
   const own = markOf(found)
   // Not even by order: the rows behind it may be nowhere else.
-  if (!isOf(own, mark) || own.dataset.toLowerCase() !== wanted.dataset.toLowerCase())
-    return strangers(found, own)
+  if (!isOf(own, mark) || own.dataset.toLowerCase() !== wanted.dataset.toLowerCase()) {
+    if (own || !isOurs(wanted, found)) return strangers(found, own)
+    return takeBack ? { do: 'write', why: 'taken back' } : foreign(found.Parameters?.[POINTER])
+  }
   if (own.commit > commit) {
     if (!isNewest) return { do: 'read the log again', commit: own.commit }
     if (takeBack) return { do: 'write', why: 'taken back' }
@@ -85,6 +87,12 @@ export function decideRemoval(
   const isMoved = pointer !== undefined && pointer !== own.version
   if (!isMoved || takeBack) return { do: 'remove' }
   return foreign(pointer)
+}
+
+/** Engines such as Trino take our mark away when they write; where the table lies tells whose it is. */
+function isOurs({ pointer, version }: Wanted, found: GlueTable): boolean {
+  const folderOf = (path: string | undefined) => path?.slice(0, path.lastIndexOf('/'))
+  return pointer && folderOf(found.Parameters?.[POINTER]) === folderOf(version)
 }
 
 function foreign(pointer: string | undefined): Decision {
