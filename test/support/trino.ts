@@ -96,7 +96,8 @@ export class Trino {
       try {
         return await this.runOnce(statement, more)
       } catch (error) {
-        // It does not know itself as a node yet, or not any more on a busy machine: nothing was run.
+        // It does not know itself as a node yet, or not any more on a busy machine: nothing was
+        // run.
         if (!/No nodes available/.test(String(error))) throw error
         await sleep(200)
       }

@@ -89,7 +89,9 @@ export function decideRemoval(
   return foreign(pointer)
 }
 
-/** Engines such as Trino take our mark away when they write; where the table lies tells whose it is. */
+/**
+ * Engines such as Trino take our mark away when they write; where the table lies tells whose it is.
+ */
 function isOurs({ pointer, version }: Wanted, found: GlueTable): boolean {
   const folderOf = (path: string | undefined) => path?.slice(0, path.lastIndexOf('/'))
   return pointer && folderOf(found.Parameters?.[POINTER]) === folderOf(version)
