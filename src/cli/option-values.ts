@@ -41,6 +41,7 @@ export const textValues: readonly string[] = [
     'duration|none',
   ],
   'prefixes',
+  'catalog',
 ]
 
 /** What an option calls its value. */
