@@ -12,7 +12,8 @@ import { loadCopy, placedIn } from '../../load/workers/definition-file.js'
 import { setVariable, variable } from '../../settings.js'
 import type { RetryingStorage } from '../../storage/retrying.js'
 import { scratchFolder } from '../../storage/scratch.js'
-import { type FunctionJob, functionJobs } from './jobs.js'
+import { deployedJobs } from '../template/jobs.js'
+import type { FunctionJob } from './jobs.js'
 import { fetchSecrets } from './secrets.js'
 
 /** Milliseconds for which storage is waited for where it does not answer. */
@@ -53,7 +54,7 @@ async function open(): Promise<FunctionLake> {
   return {
     lake,
     house,
-    jobs: functionJobs(lake),
+    jobs: deployedJobs(lake),
     file,
     javascript: new Threads(file, { isLaid: true }),
   }

@@ -1,26 +1,14 @@
 import { placeOf } from '../../bronze/inbox/inbox.js'
 import { landingOf } from '../../bronze/ingest/landing.js'
 import { fullName } from '../../define/dataset.js'
-import type { Lake } from '../../define/lake.js'
 import type { AnyDataset, Bronze } from '../../define/model.js'
-import { type Job, jobsOf, unscheduled } from '../../plan/jobs.js'
+import type { Job } from '../../plan/jobs.js'
 import type { RunRecord } from '../../step/events.js'
 import { s3Place } from '../../storage/s3/settings.js'
 import type { Storage } from '../../storage/storage.js'
 import type { ArrivedObject } from './messages.js'
 
 export type FunctionJob = Pick<Job, 'name' | 'datasets' | 'schedule' | 'event'>
-
-/** The job of all datasets that no schedule runs: it runs when somebody asks for it. */
-const BY_HAND = 'by-hand'
-
-/** The jobs that functions run. */
-export function functionJobs(lake: Lake): FunctionJob[] {
-  const jobs = jobsOf(lake)
-  const datasets = unscheduled(lake, jobs)
-  if (datasets.length === 0) return jobs
-  return [...jobs, { name: BY_HAND, datasets, schedule: undefined, event: false }]
-}
 
 /** A prefix of a bucket into which a job's objects are dropped. */
 export interface DropPlace {
