@@ -71,6 +71,7 @@ const storms = [
 ]
 const services = [
   'test/{aws,databases,foreign,s3}/**/*.test.ts',
+  'test/export/{warehouse,tickit}.test.ts',
   'test/faults/outage.test.ts',
   'examples/tickit/test/sources.test.ts',
 ]
