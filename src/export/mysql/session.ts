@@ -1,10 +1,11 @@
 import type { Readable } from 'node:stream'
-import type { Connection as Client, ConnectionOptions, ResultSetHeader } from 'mysql2'
+import type { Connection as Client, ResultSetHeader } from 'mysql2'
 import type { OpenConnection } from '../../define/source.js'
 import type { Field } from '../../define/types/column-type.js'
 import { MoraineError } from '../../errors.js'
 import { importPeer } from '../../peers.js'
-import { given, placeOf, secretsOf } from '../../source/database/failures.js'
+import { placeOf } from '../../source/database/failures.js'
+import { clientOptions } from '../../source/database/mysql/session.js'
 import type { Rows, TargetSession } from '../dialect.js'
 import { quote } from './types.js'
 
@@ -19,24 +20,13 @@ const REFUSED = [1148, 3948]
 
 export async function connectMysql(connection: OpenConnection): Promise<TargetSession> {
   const mysql = (await importPeer('mysql2')).default
-  const { url, host, port, user, database, password, tls } = connection
-  const secret = typeof password === 'function' ? await password() : password
-  const { ca, verify = true } = tls && tls !== true ? tls : {}
-  const client = mysql.createConnection({
-    ...given({ uri: url, host, port, user, database, password: secret }),
-    ...(tls ? { ssl: { ...(ca ? { ca } : {}), rejectUnauthorized: verify } } : {}),
-    charset: 'utf8mb4',
-    connectTimeout: 15_000,
-    rowsAsArray: true,
-    // Values stay the texts that the server sends.
-    typeCast: false,
-  } as ConnectionOptions)
+  const { options, secrets } = await clientOptions(connection)
+  const client = mysql.createConnection(options)
   // A connection that is lost while nobody waits for it is told to who uses it next.
   client.on('error', () => {})
   await new Promise<void>((resolve, reject) =>
     client.connect((error) => (error ? reject(error) : resolve())),
   )
-  const secrets = [...secretsOf(connection), ...(secret ? [secret] : [])]
   const session = new MysqlTarget(client, placeOf('MySQL', connection), secrets)
   await session.ask(SETTINGS)
   return session

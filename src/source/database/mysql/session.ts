@@ -28,8 +28,10 @@ const OPEN = `SELECT CAST(UNIX_TIMESTAMP(min(trx_started)) * 1e6 AS SIGNED) FROM
  */
 const FRESH = 120
 
-export async function prepare(connection: OpenConnection): Promise<SourceSession> {
-  const mysql = (await importPeer('mysql2')).default
+/** What a client is opened with, and what must not be shown of it. */
+export async function clientOptions(
+  connection: OpenConnection,
+): Promise<{ options: ConnectionOptions; secrets: string[] }> {
   const { url, host, port, user, database, password, tls } = connection
   const secret = typeof password === 'function' ? await password() : password
   const { ca, verify = true } = tls && tls !== true ? tls : {}
@@ -42,7 +44,12 @@ export async function prepare(connection: OpenConnection): Promise<SourceSession
     // Values stay the texts that the server sends.
     typeCast: false,
   } as ConnectionOptions
-  const secrets = [...secretsOf(connection), ...(secret ? [secret] : [])]
+  return { options, secrets: [...secretsOf(connection), ...(secret ? [secret] : [])] }
+}
+
+export async function prepare(connection: OpenConnection): Promise<SourceSession> {
+  const mysql = (await importPeer('mysql2')).default
+  const { options, secrets } = await clientOptions(connection)
   return new MysqlSession(
     () => mysql.createConnection(options),
     placeOf('MySQL', connection),
