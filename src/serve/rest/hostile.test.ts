@@ -12,6 +12,15 @@ import { endpoints } from './http/routes.js'
 
 const TOKEN = 'a token'
 const schema = { type: 'struct', fields: [{ id: 1, name: 'id', required: false, type: 'long' }] }
+const own = `${new MemoryStorage().url}/external`
+const version = {
+  'version-id': 1,
+  'timestamp-ms': 1,
+  'schema-id': 0,
+  summary: {},
+  'default-namespace': ['ml'],
+  representations: [{ type: 'sql', sql: 'SELECT 1 AS id', dialect: 'trino' }],
+}
 const MiB = 2 ** 20
 
 type Body = string | Uint8Array | ReadableStream
@@ -57,6 +66,26 @@ describe('a client that means no good', () => {
       ['namespaces/ml/tables', { name: 'a', schema, 'write-order': { fields: ['x'] } }, /fields/],
       ['namespaces/ml/tables', { name: 'a', schema, 'stage-create': 'yes' }, /stage-create/],
       ['namespaces/ml/tables', { name: 'a', schema, location: 5 }, /location is not a string/],
+      ...['namespaces/ml/tables', 'namespaces/ml/views'].map((path): [string, object, RegExp] => [
+        path,
+        { name: 'a', schema, 'view-version': version, location: `${own}/ml//a` },
+        /has an empty part/,
+      ]),
+      [
+        'namespaces/ml/tables',
+        { name: 'a', schema, properties: { 'write.metadata.path': `${own}//ml/a` } },
+        /has an empty part/,
+      ],
+      [
+        'namespaces',
+        { namespace: ['c'], properties: { location: `${own}/c//d` } },
+        /has an empty part/,
+      ],
+      [
+        'namespaces/ml/register',
+        { name: 'a', 'metadata-location': `${own}/ml//a/metadata/v1.metadata.json` },
+        /has an empty part/,
+      ],
       ...['banana', 'decimal(99, 98)', 'decimal(5, 6)', 7, null, { type: 'list' }].map(
         (type): [string, object, RegExp] => [
           'namespaces/ml/tables',

@@ -6,6 +6,7 @@ import type { LakeState } from '../../log/commit.js'
 import { keyOf } from '../../log/external.js'
 import { ownValue } from '../../own-value.js'
 import { sha256 } from '../../storage/checksum.js'
+import { isBelow } from '../../storage/paths.js'
 import { normalLocation, pathOf, type Storage } from '../../storage/storage.js'
 import { type Claim, type Layout, mayUse, type Use } from './access/claims.js'
 import { forbidden, illegal } from './errors.js'
@@ -82,6 +83,9 @@ export class Locations {
       throw illegal(
         `The location ${location} is not below ${own}: leave the location out, or start the server with --allow-location`,
       )
+    const path = this.pathOf(normal.replace(/\/+$/, ''))
+    if (path !== undefined && !isBelow(path))
+      throw illegal(`The location ${location} has an empty part: write one slash instead of two`)
     return this.granted(location, claim, use)
   }
 
