@@ -20,7 +20,7 @@ import { Unreliable } from '../../support/workers.js'
  */
 
 const lake = (options = '', dataset = '') => `
-import { bronze, defineLake, duckdb, gold, silver, sql, sqlFile, t, workers, z } from 'moraine'
+import { bronze, defineLake, duckdb, gold, silver, sql, sqlFile, t, trino, workers, z } from 'moraine'
 import { files } from 'moraine/sources'
 import { shout } from 'shouting'
 console.log('a definition may write what it likes')
@@ -116,6 +116,27 @@ describe('a lake on workers', () => {
     expect((await project.cli('plan')).stderr).toContain('Write workers(4), imported from moraine')
     await project.write({ 'lake.ts': lake('engine: workers(0)') })
     expect((await project.cli('plan')).stderr).toContain('count must be a whole number, 1 or more')
+  })
+})
+
+describe('gold on Trino', () => {
+  it('is refused before anything is built where the catalog would not let Trino in', async () => {
+    const project = await shop()
+    const run = (...args: string[]) =>
+      project.cli('run', '--engine', 'trino:http://127.0.0.1:9/lake', ...args)
+    const { code, stderr } = await run()
+    expect([code, stderr]).toEqual([2, expect.stringContaining('Set MORAINE_TOKEN')])
+    expect((await project.state()).tables).toEqual({})
+    // Silver needs no Trino.
+    expect((await run('bronze.orders', 'silver.orders')).code).toBe(0)
+    await project.write({
+      'lake.ts': lake("engine: trino({ url: 'http://127.0.0.1:9', catalog: 'lake', as: 'bi' })"),
+    })
+    const unknown = await project.cli('run')
+    expect([unknown.code, unknown.stderr]).toEqual([
+      2,
+      expect.stringContaining("Add principal('bi', { … }) to the access of defineLake"),
+    ])
   })
 })
 

@@ -60,9 +60,10 @@ export async function run(command: Command): Promise<number> {
         : `none of ${sources.map(fullName).join(', ')} is archived`,
       { hint: 'Only an inbox with archive: true keeps its original files.' },
     )
+  const selectors = archived.map((source) => `${fullName(source)}+`)
   const engine = await project.engine({ workers: workersOf(command, lake) })
   const javascript = await project.javascript()
-  await using engines = openStepEngines(command, project)
+  await using engines = openStepEngines(command, project, selectors)
   const view = json ? undefined : new PlainView()
   const signal = project.stopped()
   const started = new Date()
@@ -80,7 +81,6 @@ export async function run(command: Command): Promise<number> {
   }
   const base = await log.head()
   const prepared: Prepared[] = []
-  const selectors = archived.map((source) => `${fullName(source)}+`)
   const by = { command: 'rebuild', author: context.author }
   await whileWriting(storage, log, by, async () => {
     for (const source of archived) prepared.push(await prepareRebuild(context, source))

@@ -191,12 +191,12 @@ export async function run(command: Command): Promise<number> {
   process.on('SIGINT', stop)
   process.on('SIGTERM', stop)
   const javascript = new Threads(findLakeFile(folder))
-  const engines = openStepEngines(command, project)
   const target = lineageTarget()
   const lineage = target && new OpenLineage(target, { name: lake.name, url: storage.url })
   try {
     // A selector that names nothing is told before a run begins.
     const selected = select(lake, command.args)
+    await using engines = openStepEngines(command, project, command.args)
     const range = backfill === undefined ? undefined : parseRange(backfill)
     if (range) refuseOthers(selected)
     const isAccepted = acceptDefinition || (!json && (await isMeant(project, selected)))
@@ -228,7 +228,6 @@ export async function run(command: Command): Promise<number> {
   } finally {
     view?.close()
     unwatch()
-    await engines?.close()
     await javascript.close()
     await engine.close()
     process.off('SIGINT', stop)

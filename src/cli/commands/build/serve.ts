@@ -107,7 +107,7 @@ export async function run(command: Command): Promise<number> {
   await checkTokens(lake.datasets)
   const javascript = new Threads(findLakeFile(folder))
   const workers = workersOf(command, lake)
-  const engines = openStepEngines(command, project, { engines: concurrency })
+  const engines = openStepEngines(command, project, [], { engines: concurrency })
   let log: ProcessLog | undefined
   const daemon = new Daemon({
     lake,

@@ -1,10 +1,12 @@
 import type { Command } from 'commander'
 import type { Principal } from '../../../define/access/principal.js'
-import { engineNamed, type StepEngine } from '../../../define/engines/step-engine.js'
+import { engineNamed, engineOf, type StepEngine } from '../../../define/engines/step-engine.js'
 import type { Lake } from '../../../define/lake.js'
+import type { AnyDataset } from '../../../define/model.js'
 import { MoraineError } from '../../../errors.js'
 import { findLakeFile } from '../../../load/load.js'
 import { hasOthers, processesOf, StepEngines } from '../../../load/workers/step-engines.js'
+import { select } from '../../../plan/graph.js'
 import { portableOn } from '../../../run/placement.js'
 import { variable } from '../../../settings.js'
 import { memoryOfEngine, type Shares } from '../../engine.js'
@@ -42,14 +44,18 @@ export function workersOf(command: Command, lake: Lake): number {
  * Who carries out the steps of a command's runs; nobody else where all of them are its own
  * process's.
  *
+ * @param selectors which datasets the command builds.
  * @param engines how many engines of its own the command has.
+ * @throws MoraineError of kind `usage` if an engine can't be what they ask for.
  */
 export function openStepEngines(
   command: Command,
   { lake, storage, folder }: Pick<Project, 'lake' | 'storage' | 'folder'>,
+  selectors: readonly string[],
   { engines = 1 }: Pick<Shares, 'engines'> = {},
 ): StepEngines | undefined {
   const instead = askedEngine(command, lake)
+  checkTrino(lake, select(lake, selectors), instead)
   if (!hasOthers(lake, instead)) return undefined
   const workers = workersOf(command, lake)
   return new StepEngines({
@@ -61,7 +67,7 @@ export function openStepEngines(
     watched: process.stdout.isTTY,
     log: (text) => show(`${text}\n`, process.stderr),
     openRoom: async ({ as: name, ...request }) => {
-      const as = name === undefined ? catalogToken() : principalNamed(lake, name)
+      const as = forTrino(lake, name)
       const { openRunRoom } = await import('../../../serve/run-room.js')
       return openRunRoom(storage, { ...request, served: { url: 'the catalog of Trino', as } })
     },
@@ -72,6 +78,19 @@ export function openStepEngines(
 export function placing(command: Command, lake: Lake) {
   const instead = askedEngine(command, lake)
   return { instead, memory: memoryOfEngine(command, { workers: workersOf(command, lake) }) }
+}
+
+/** Makes sure that Trino will be let in, before a run does anything else. */
+function checkTrino(lake: Lake, datasets: readonly AnyDataset[], instead?: StepEngine): void {
+  for (const dataset of datasets) {
+    const engine = engineOf(dataset, lake, instead)
+    if (engine.engine === 'trino') forTrino(lake, engine.as)
+  }
+}
+
+/** What Trino proves itself with in the catalog. */
+function forTrino(lake: Lake, as: string | undefined): string | Principal {
+  return as === undefined ? catalogToken() : principalNamed(lake, as)
 }
 
 /** The token that whoever serves the catalog has, too. */
