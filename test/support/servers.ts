@@ -110,8 +110,11 @@ export async function startPostgres(): Promise<Server> {
   }
 }
 
-/** @param zone of the machine, as the server sees it. */
-export async function startMariadb(zone?: string): Promise<Server> {
+/**
+ * @param zone of the machine, as the server sees it.
+ * @param more arguments of the server.
+ */
+export async function startMariadb(zone?: string, more: readonly string[] = []): Promise<Server> {
   const program = mariadbProgram
   const folder = await folderFor('mariadb')
   const data = join(folder, 'data')
@@ -133,7 +136,7 @@ export async function startMariadb(zone?: string): Promise<Server> {
     const args = [
       ...['--no-defaults', `--datadir=${data}`, `--socket=${socket}`, '--bind-address=127.0.0.1'],
       ...[`--port=${port}`, `--pid-file=${join(folder, 'pid')}`, '--innodb-buffer-pool-size=128M'],
-      ...['--innodb-flush-log-at-trx-commit=2', '--max-connections=60'],
+      ...['--innodb-flush-log-at-trx-commit=2', '--max-connections=60', ...more],
     ]
     const env = { ...process.env, TMPDIR: temporary, ...(zone ? { TZ: zone } : {}) }
     server = spawn(...unprivileged(program, args), { stdio: 'ignore', env })

@@ -10,6 +10,7 @@ import type { LakeState } from '../../log/commit.js'
 import { Pool } from '../../process/pool.js'
 import { abortController, anySignal } from '../../signals.js'
 import type { Extracted, Reader, RemoteColumn } from '../../source/database/reader.js'
+import { STREAMS } from '../../source/database/streams.js'
 import { type Kept, keepRecords, type Records } from '../../source/files/encode.js'
 import { type BatchFile, sealFiles } from '../../step/batches.js'
 import { type RunContext, withSession } from '../../step/context.js'
@@ -22,9 +23,6 @@ import type { Ingestion } from '../ingestion.js'
 import { FEW } from '../shrink.js'
 import { directColumns, directTypes, exactTypes, isFloat, isLong } from './direct.js'
 import { CHANGE, greatest, rowHash } from './known-rows.js'
-
-/** Splits of a table that are read side by side. */
-const SIDE_BY_SIDE = 2
 
 /** How readers write their texts. */
 const textOptions = { delimiter: ',', quote: '"', nulls: [''], newline: '\n' as const, skip: 0 }
@@ -72,13 +70,13 @@ export class RowsWriter {
   async extract(splits: readonly (readonly string[])[], first = 0): Promise<BatchFile[]> {
     const { context } = this
     const { number, folder } = this.batch
-    const pool = new Pool(SIDE_BY_SIDE)
+    const pool = new Pool(STREAMS)
     const columns = this.columns.map(({ name }) => name)
     // Where one split fails, the others end.
     const stop = abortController()
     const signal = anySignal([context.signal, stop.signal])
     return this.staged(async (staging) => {
-      const free = Array.from({ length: SIDE_BY_SIDE }, (_, i) => join(staging, String(i)))
+      const free = Array.from({ length: STREAMS }, (_, i) => join(staging, String(i)))
       const one = async (conditions: readonly string[], i: number) => {
         signal.throwIfAborted()
         const path = free.pop() as string

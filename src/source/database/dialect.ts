@@ -93,7 +93,8 @@ export interface SourceSession {
   /** The columns of a query; `table`: the one that it reads as it is. */
   describe(query: string, table: string | undefined): Promise<RemoteColumn[]>
   openTransactions(): Promise<OpenTransactions>
-  begin(): Promise<Snapshot>
+  /** @param tables that will be read. */
+  begin(tables: readonly string[]): Promise<Snapshot>
   /**
    * How far a cursor of the database's own kind lets itself be trusted; `undefined`: it is of
    * another kind.

@@ -2,7 +2,7 @@ import { setTimeout as sleep } from 'node:timers/promises'
 import type { DatabaseSource } from '../../define/source.js'
 import { relationOf } from './conditions.js'
 import { counterKey } from './counters.js'
-import type { SourceDialect, SourceSession } from './dialect.js'
+import { type SourceDialect, type SourceSession, tableOf } from './dialect.js'
 import type { Mark } from './reader.js'
 
 /** Milliseconds that short transactions are waited for, and between two looks at them. */
@@ -29,7 +29,11 @@ export async function takeSnapshot(
 ): Promise<Moment> {
   const counters = await countersOf(dialect, session, sources)
   const { time, notes } = await settle(dialect, session)
-  const { now, moving = false, notes: more = [] } = await session.begin()
+  const {
+    now,
+    moving = false,
+    notes: more = [],
+  } = await session.begin(sources.flatMap((source) => tableOf(source) ?? []))
   return { time, now, counters, moving, notes: [...more, ...notes] }
 }
 

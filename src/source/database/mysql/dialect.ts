@@ -1,7 +1,8 @@
 import { literal } from '../conditions.js'
 import type { SourceDialect } from '../dialect.js'
 import { grainOf } from '../times.js'
-import { CLOCK, namesOf, prepare } from './session.js'
+import { CLOCK, prepare } from './session.js'
+import { dataLength } from './tables.js'
 import { digitsOf, type Field, isCounter, keyValue, kindOf, quote, recordSql } from './types.js'
 
 export const mysql: SourceDialect = {
@@ -30,13 +31,7 @@ export const mysql: SourceDialect = {
       const keys = await ask(`SHOW KEYS FROM ${table} WHERE Key_name = 'PRIMARY'`).catch(() => [])
       return keys[0]?.[4]
     },
-    bytesOf: async (ask, table) => {
-      const [[bytes] = []] = await ask(
-        'SELECT data_length FROM information_schema.tables WHERE table_schema = coalesce(?, database()) AND table_name = ?',
-        namesOf(table),
-      )
-      return Number(bytes ?? 0)
-    },
+    bytesOf: dataLength,
   },
   hints: {
     ER_NO_SUCH_TABLE: 'Check the name, with its database: shop.orders',

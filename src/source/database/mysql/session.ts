@@ -8,7 +8,9 @@ import { Mutex } from '../mutex.js'
 import type { Extracted } from '../reader.js'
 import { microsText } from '../times.js'
 import { streamToFile } from '../to-file.js'
+import { BEGIN, beginTogether, othersFor } from './alongside.js'
 import { recordsOf } from './records.js'
+import { namesOf } from './tables.js'
 import { type Field, fieldsOf } from './types.js'
 
 /** SQL for the server's clock: microseconds since 1970. */
@@ -27,6 +29,10 @@ const OPEN = `SELECT CAST(UNIX_TIMESTAMP(min(trx_started)) * 1e6 AS SIGNED) FROM
  * until then.
  */
 const FRESH = 120
+
+/** The code of a lock that could not be had, and how long others than the leader wait for one. */
+const LOCKED = 'ER_LOCK_WAIT_TIMEOUT'
+const PATIENCE = 'SET SESSION lock_wait_timeout = 2'
 
 /** What a client is opened with, and what must not be shown of it. */
 export async function clientOptions(
@@ -66,10 +72,61 @@ interface Clock {
   tomorrow: number
 }
 
-class MysqlSession implements SourceSession {
-  /** A connection does one thing after the other. */
+/** A connection, which does one thing after the other. */
+class Connection {
   private readonly line = new Mutex()
-  private connected: Client | undefined
+
+  private constructor(private readonly client: Client) {}
+
+  static async open(open: () => Client): Promise<Connection> {
+    const client = open()
+    // A connection that is lost while nobody waits for it is told to who uses it next.
+    client.on('error', () => {})
+    const connection = new Connection(client)
+    try {
+      await new Promise<void>((resolve, reject) =>
+        client.connect((error) => (error ? reject(error) : resolve())),
+      )
+    } catch (error) {
+      connection.close()
+      throw error
+    }
+    return connection
+  }
+
+  query(sql: string, values: readonly unknown[] = []): Promise<Answer> {
+    return this.line.run(() => answerOf(this.client, sql, values))
+  }
+
+  readonly ask = async (sql: string, values: readonly unknown[] = []): Promise<Rows> =>
+    (await this.query(sql, values)).rows
+
+  extract(query: string, path: string, signal: AbortSignal): Promise<Extracted> {
+    return this.line.run(async () => {
+      try {
+        return await streamToFile(() => recordsOf(this.client, query), path, signal)
+      } catch (error) {
+        this.close()
+        throw error
+      }
+    })
+  }
+
+  close(): void {
+    this.client.destroy()
+  }
+}
+
+/** A connection that is asked, and others that see the same rows and read beside it. */
+class MysqlSession implements SourceSession {
+  private connected: Connection | undefined
+  private others: readonly Connection[] = []
+  private readonly idle: Connection[] = []
+  /**
+   * Somebody waits to change a table until the leader is done, which has looked at all of them and
+   * may read them; others wait.
+   */
+  private waitedFor = false
   private clock: Clock | undefined
 
   constructor(
@@ -79,20 +136,14 @@ class MysqlSession implements SourceSession {
   ) {}
 
   async connect(): Promise<void> {
-    const client = this.open()
-    this.connected = client
-    // A connection that is lost while nobody waits for it is told to who uses it next.
-    client.on('error', () => {})
-    await new Promise<void>((resolve, reject) =>
-      client.connect((error) => (error ? reject(error) : resolve())),
-    )
+    this.connected = await Connection.open(this.open)
   }
 
   readonly ask = async (sql: string, values: readonly unknown[] = []): Promise<Rows> =>
-    (await this.query(sql, values)).rows
+    this.leader.ask(sql, values)
 
   async describe(query: string, table: string | undefined): Promise<Field[]> {
-    const { fields } = await this.query(`${query} LIMIT 0`)
+    const { fields } = await this.leader.query(`${query} LIMIT 0`)
     const charsets = table === undefined ? [] : await this.ask(CHARSETS, namesOf(table))
     return fieldsOf(fields, new Map(charsets.map(([name, set]) => [name ?? '', set ?? ''])))
   }
@@ -121,11 +172,23 @@ class MysqlSession implements SourceSession {
     return { now, ahead: Number(ahead ?? 0), tomorrow: Number(tomorrow ?? 0) }
   }
 
-  async begin(): Promise<Snapshot> {
-    await this.ask("SET SESSION time_zone = '+00:00'")
-    await this.ask('SET SESSION TRANSACTION ISOLATION LEVEL REPEATABLE READ')
-    await this.ask('START TRANSACTION WITH CONSISTENT SNAPSHOT')
+  async begin(tables: readonly string[]): Promise<Snapshot> {
+    const others = await this.openOthers(await othersFor(this.ask, tables))
+    await Promise.all([this.leader, ...others].map(prepareSnapshot))
+    await Promise.all(others.map(({ ask }) => ask(PATIENCE)))
+    const asks = others.map(({ ask }) => ask)
+    if (asks.length === 0) await this.ask(BEGIN)
+    else if (await beginTogether(this.ask, asks)) this.idle.push(...others)
+    else for (const one of others) one.close()
     return { now: await this.now() }
+  }
+
+  /** As many as the server lets this user have. */
+  private async openOthers(count: number): Promise<readonly Connection[]> {
+    const opening = Array.from({ length: count }, () => Connection.open(this.open))
+    const opened = await Promise.allSettled(opening)
+    this.others = opened.flatMap((one) => (one.status === 'fulfilled' ? [one.value] : []))
+    return this.others
   }
 
   /** Where clocks are about to be put back, the next window begins before what they will show. */
@@ -138,32 +201,36 @@ class MysqlSession implements SourceSession {
     }
   }
 
-  extract(query: string, _: unknown, path: string, signal: AbortSignal): Promise<Extracted> {
-    return this.line.run(async () => {
-      try {
-        return await streamToFile(() => recordsOf(this.client, query), path, signal)
-      } catch (error) {
-        this.client.destroy()
-        throw error
-      }
-    })
+  async extract(query: string, _: unknown, path: string, signal: AbortSignal): Promise<Extracted> {
+    const other = this.waitedFor ? undefined : this.idle.pop()
+    if (!other) return this.leader.extract(query, path, signal)
+    try {
+      const extracted = await other.extract(query, path, signal)
+      this.idle.push(other)
+      return extracted
+    } catch (error) {
+      if ((error as { code?: string }).code !== LOCKED) throw error
+      this.waitedFor = true
+      return this.leader.extract(query, path, signal)
+    }
   }
 
   async close(): Promise<void> {
-    this.connected?.destroy()
+    for (const one of [this.connected, ...this.others]) one?.close()
   }
 
-  private get client(): Client {
-    return this.connected as Client
+  private get leader(): Connection {
+    return this.connected as Connection
   }
 
   private async now(): Promise<number> {
     return Number((await this.ask(`SELECT ${CLOCK}`))[0]?.[0])
   }
+}
 
-  private query(sql: string, values: readonly unknown[] = []): Promise<Answer> {
-    return this.line.run(() => answerOf(this.client, sql, values))
-  }
+async function prepareSnapshot({ ask }: Connection): Promise<void> {
+  await ask("SET SESSION time_zone = '+00:00'")
+  await ask('SET SESSION TRANSACTION ISOLATION LEVEL REPEATABLE READ')
 }
 
 interface Answer {
@@ -184,12 +251,6 @@ function answerOf(client: Client, sql: string, values: readonly unknown[]): Prom
       resolve({ rows: texts, fields: (fields ?? []) as FieldPacket[] })
     }),
   )
-}
-
-/** The database, if one is named, and the name of a table. */
-export function namesOf(table: string): [string | null, string] {
-  const [, database, name] = /^(?:`?([^`.]+)`?\.)?`?([^`.]+)`?$/.exec(table) ?? []
-  return [database ?? null, name ?? table]
 }
 
 /**
