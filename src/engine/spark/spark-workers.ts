@@ -20,6 +20,8 @@ export interface SparkWorkersOptions {
   hello: Hello
   /** How often a task is tried that gets no answer. */
   attempts?: number | undefined
+  /** Milliseconds without a word of a job after which that is told. */
+  silence?: number | undefined
 }
 
 /** Tasks that one job of Spark has at most; small ones share it, as each job takes its time. */
@@ -28,6 +30,9 @@ const JOB_TASKS = 64
 const AHEAD = 128
 /** Milliseconds of a job below which the next has more tasks, and above which it has fewer. */
 const [SHORT, LONG] = [5000, 20_000]
+
+/** As long may a cluster take to find an executor. */
+const SILENCE = 30_000
 
 /** A task that waits for its attempt. */
 interface Waiting extends Mapping {
@@ -89,6 +94,7 @@ export class SparkWorkers extends AttemptedTasks {
 
   private async carryOutJob(job: readonly Waiting[]): Promise<void> {
     const [{ signal }] = job as [Waiting]
+    const silent = this.tellSilence(job)
     const byId = new Map(job.map((one) => [one.task.id, one]))
     const { hello, command } = this.options
     const tasks = job.map(({ task: { id, text }, attempt }) => {
@@ -100,6 +106,7 @@ export class SparkWorkers extends AttemptedTasks {
       const first = encodeLine({ hello }).trimEnd()
       const asked = { group: this.group, hello: first, command, tasks }
       await this.spark.job(asked, signal, (id, place, line) => {
+        clearTimeout(silent)
         const one = byId.get(id)
         if (one) this.heard(one, place, line)
       })
@@ -109,7 +116,18 @@ export class SparkWorkers extends AttemptedTasks {
     } catch (error) {
       // To who has an answer already this says nothing.
       for (const { reject } of job) reject(error)
+    } finally {
+      clearTimeout(silent)
     }
+  }
+
+  /** A job waits for as long as a cluster has no room for it, and says nothing of that. */
+  private tellSilence([first]: readonly Waiting[]): NodeJS.Timeout {
+    const silence = this.options.silence ?? SILENCE
+    return setTimeout(() => {
+      const text = `Spark has begun no task of a job for ${silence / 1000} s: its cluster may have no executor that is free (its web UI says which there are), or executors may not reach this machine`
+      first?.onEvent({ type: 'log', text, where: 'Spark', task: first.task.id })
+    }, silence)
   }
 
   /** Small tasks share jobs. */
