@@ -11,6 +11,7 @@ import { join } from 'node:path'
 export const variables = {
   MORAINE_ROOT:
     'Where the lake is stored, a folder or `s3://…`; overrides the `root` of `lake.ts`.',
+  MORAINE_BRANCH: 'The branch that commands read and run on, like `--branch` (default: main).',
   MORAINE_MEMORY:
     'Memory limit of a command, such as `2GB`, like `--memory` (default: 60 % of the machine).',
   MORAINE_CACHE:

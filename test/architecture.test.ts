@@ -43,6 +43,7 @@ const floors: Readonly<Record<string, string>>[] = [
     schedule: 'when jobs are due, and which process runs them',
   },
   {
+    branch: 'what a branch changes: brought to main’s newest state, compared row by row, published',
     catalog: 'describes datasets; crawls folders, databases and layers',
     export: 'loads tables into warehouses, each with the record of what was loaded',
   },

@@ -126,8 +126,13 @@ export const commands: [name: string, load: () => Promise<CommandModule>, summar
   ],
   [
     'branch',
-    () => import('./commands/maintain/branch.js'),
-    'list, create and delete branches of the lake',
+    () => import('./commands/branch/branch.js'),
+    'list, create, show, rename, refresh and delete branches',
+  ],
+  [
+    'promote',
+    () => import('./commands/branch/promote.js'),
+    'publish what was built on a branch, as it was reviewed',
   ],
   [
     'bundle',
@@ -196,6 +201,7 @@ async function commandLine(argv: readonly string[]): Promise<number> {
     .version(version)
     .option('-C, --directory <dir>', "the project's folder", '.')
     .option('--root <url>', 'where the lake is stored; overrides lake.ts and MORAINE_ROOT')
+    .option('--branch <name>', 'the branch to work on; overrides MORAINE_BRANCH (default: main)')
     .option('--json', 'print one JSON value')
     .showHelpAfterError(
       '(moraine --help lists the commands, moraine COMMAND --help shows examples)',
@@ -236,7 +242,7 @@ function sqlNotOption(arg: string): string {
 }
 
 function takesValue(arg: string | undefined): boolean {
-  return arg === '-C' || arg === '--directory' || arg === '--root'
+  return ['-C', '--directory', '--root', '--branch'].includes(arg ?? '')
 }
 
 function report(error: unknown, json: boolean): void {

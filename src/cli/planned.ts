@@ -7,7 +7,7 @@ import type { ColumnChange } from '../plan/schema-diff.js'
 import { olderDefinition } from '../run/older-definition.js'
 import { type Places, placementsOf, portableOn } from '../run/placement.js'
 import { notesOf, prepare } from '../run/prepare.js'
-import { Sources } from '../run/sources.js'
+import { Sources, unreadOn } from '../run/sources.js'
 import { Batches } from '../step/batches.js'
 import { hash } from '../step/context.js'
 import { Externals } from '../step/external/externals.js'
@@ -21,14 +21,20 @@ type Placing = Pick<Places, 'instead' | 'memory'>
 
 /** What a run would do; SQL that is new is bound first. */
 export async function makePlan(
-  { lake, storage, log }: Pick<Project, 'lake' | 'log'> & { storage: Storage },
+  {
+    lake,
+    storage,
+    log,
+    house,
+  }: Pick<Project, 'lake' | 'log'> & { storage: Storage; house?: Pick<Project['house'], 'branch'> },
   selectors: readonly string[],
   full: boolean,
   { now = new Date(), placing }: { now?: Date; placing?: Placing } = {},
 ): Promise<Planned> {
   const datasets = select(lake, selectors)
   const state = await log.head()
-  await using sources = new Sources(datasets, new Batches(storage))
+  const unread = unreadOn(log)
+  await using sources = new Sources(datasets, new Batches(storage), { unread })
   const externals = await Externals.of(storage, state, datasets, { files: true })
   const portable = portableOn(lake, placing?.instead)
   const bind = bindsOn(storage, state, externals, portable)
@@ -46,7 +52,17 @@ export async function makePlan(
   const view = externals.on(state)
   const { discoveries } = prepared
   const on = placing ? placementsOf(stages, { ...placing, lake, view, discoveries }) : {}
-  return { ...prepared, changes, notes: notesOf(prepared), older, removed, on }
+  const expire = unread === undefined ? prepared.expire : []
+  return {
+    ...prepared,
+    expire,
+    changes,
+    notes: notesOf(prepared),
+    older,
+    removed,
+    on,
+    branch: house?.branch,
+  }
 }
 
 type Columns = Planned['left']['columns']

@@ -14,6 +14,7 @@ import type { JavaScript } from '../step/javascript.js'
 import type { Patience } from '../storage/retry.js'
 import type { RetryingStorage } from '../storage/retrying.js'
 import { Staging } from '../storage/staging.js'
+import { branchFor } from './branch/branch-for.js'
 import { type Shares, startEngine } from './engine.js'
 import { toJson } from './output/format.js'
 import { show } from './output/terminal.js'
@@ -23,6 +24,7 @@ export interface GlobalOptions {
   directory: string
   root?: string
   json?: boolean
+  branch?: string
 }
 
 /**
@@ -147,7 +149,8 @@ export async function openProject(
   const folder = resolve(options.directory)
   const lake = await loadLake(findLakeFile(folder))
   const root = options.root ?? rootOf(lake, folder)
-  return new Project(command, lake, root, Lakehouse.at(root, { patience, staging }))
+  const house = await onBranch(command, Lakehouse.at(root, { patience, staging }))
+  return new Project(command, lake, root, house)
 }
 
 /**
@@ -156,7 +159,14 @@ export async function openProject(
  */
 export async function openLog(command: Command): Promise<Project<Lake | undefined>> {
   const root = command.optsWithGlobals<GlobalOptions>().root ?? variable('MORAINE_ROOT')
-  return root ? new Project(command, undefined, root, Lakehouse.at(root)) : openProject(command)
+  if (!root) return openProject(command)
+  return new Project(command, undefined, root, await onBranch(command, Lakehouse.at(root)))
+}
+
+/** A lake as it is on the branch that a command is on. */
+async function onBranch(command: Command, house: Lakehouse<RetryingStorage>) {
+  const branch = branchFor(command.name(), command.optsWithGlobals<GlobalOptions>().branch)
+  return branch === undefined ? house : house.onBranch(branch)
 }
 
 export function print(text: string): void {

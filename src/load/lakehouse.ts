@@ -16,7 +16,6 @@ import { type OpenOptions, openStorage } from './root.js'
  * as long as this does, and not as long as the process.
  */
 export class Lakehouse<S extends Storage = Storage> {
-  readonly log: CommitLog
   /** Where its engines find the objects of its storage. */
   readonly staging: Staging
 
@@ -24,14 +23,26 @@ export class Lakehouse<S extends Storage = Storage> {
     readonly storage: S,
     /** What time it is. */
     readonly now: () => Date = () => new Date(),
+    readonly log: CommitLog = new CommitLog(storage),
+    /** The branch that all work is on; `undefined` for main. */
+    readonly branch?: string,
   ) {
-    this.log = new CommitLog(storage)
     this.staging = stagingOf(storage)
   }
 
   /** @throws MoraineError of kind `usage` for a URL of a kind that is not known. */
   static at(root: string, options: OpenOptions = {}) {
     return new Lakehouse(openStorage(root, options))
+  }
+
+  /**
+   * The same lake, as it is on a branch.
+   *
+   * @throws MoraineError of kind `usage` where there is none of that name.
+   */
+  async onBranch(name: string): Promise<Lakehouse<S>> {
+    const { openNamed } = await import('../log/branch/named.js')
+    return new Lakehouse(this.storage, this.now, await openNamed(this.log.main, name), name)
   }
 
   /**
@@ -46,9 +57,11 @@ export class Lakehouse<S extends Storage = Storage> {
   /** Brings the lake up to date, and what it exports; see `runLake`. */
   async run(lake: Lake, options: Omit<RunOptions, 'storage' | 'log'>): Promise<RunRecord> {
     const { runLake } = await import('../run/execute.js')
-    const { storage, log, now } = this
-    const record = await runLake(lake, { now, ...options, storage, log })
-    if (lake.exports.length === 0) return record
+    const { storage, log, now, branch } = this
+    const on = branch === undefined ? {} : { branch }
+    const record = await runLake(lake, { now, ...options, ...on, storage, log })
+    // What lies on a branch is not what others should see.
+    if (lake.exports.length === 0 || branch !== undefined) return record
     const { exportAfterRun } = await import('../export/export-lake.js')
     const startEngine = () => this.startEngine({ memory: exportMemory() })
     return exportAfterRun({ lake, storage, log, startEngine }, record, options.onEvent)

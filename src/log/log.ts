@@ -3,7 +3,8 @@ import { setTimeout as sleep } from 'node:timers/promises'
 import { MoraineError } from '../errors.js'
 import { createOnce } from '../storage/retry.js'
 import type { Storage } from '../storage/storage.js'
-import { encodeFork, type Fork, forkPath, parseFork } from './branch/fork.js'
+import { encodeFork, type Fork, forkPath, type Life, parseFork } from './branch/fork.js'
+import { isDeletedBranch } from './branch/ids.js'
 import type { Changes, Commit, CommitInfo, LakeState, TableState } from './commit.js'
 import { type Entry, encodeCommit } from './entry.js'
 import {
@@ -111,7 +112,27 @@ export class CommitLog extends LogReader {
     const writer = files.seen ? undefined : this.writerOf(base, changes, files.since)
     const state = await this.append(base, changes, info, writer)
     if (this.parent && writer) await this.takeBackStale(base, state, info, writer)
+    if (!files.seen) await this.refuseDeleted()
     return state
+  }
+
+  /**
+   * What was committed to a branch that somebody has deleted meanwhile is seen by nobody, and its
+   * files go.
+   */
+  private async refuseDeleted(): Promise<void> {
+    const { main } = this
+    if (main === this) return
+    const head = await main.head()
+    if (![this.branch, ...this.ancestors].some((id) => isDeletedBranch(id, head))) return
+    throw new MoraineError('conflict', `Branch ${this.branch} was deleted meanwhile`, {
+      hint: 'What was committed to it is not seen by anybody. Create the branch again: moraine branch create NAME',
+    })
+  }
+
+  /** The log that all branches came from. */
+  get main(): CommitLog {
+    return this.parent?.log.main ?? this
   }
 
   private async append(
@@ -301,8 +322,8 @@ export class CommitLog extends LogReader {
    * A branch that starts at a state of this one: its commits are seen by those who ask for it, and
    * by nobody else. An id is used once and never again.
    */
-  async fork(id: string, at: LakeState): Promise<CommitLog> {
-    const fork: Fork = { from: this.branch, number: at.number, hash: at.hash }
+  async fork(id: string, at: LakeState, life: Life = {}): Promise<CommitLog> {
+    const fork: Fork = { from: this.branch, number: at.number, hash: at.hash, ...life }
     const path = forkPath(id)
     if (!(await createOnce(this.storage, path, encodeFork(fork))))
       throw new MoraineError('usage', `Branch ${id} already exists`)
@@ -322,7 +343,15 @@ export class CommitLog extends LogReader {
     const bytes = await this.storage.readIfPresent(forkPath(id))
     if (!bytes) return undefined
     const fork = parseFork(bytes, forkPath(id))
-    return new CommitLog(this.storage, id, this.effects, { log: this, fork })
+    // What a run on a branch could not publish lies on a branch of that branch.
+    const log = await this.openParent(fork.from)
+    return log && new CommitLog(this.storage, id, this.effects, { log, fork })
+  }
+
+  private async openParent(id: string): Promise<CommitLog | undefined> {
+    if (id === this.branch) return this
+    if (this.parent) return this.parent.log.openParent(id)
+    return this.openBranch(id)
   }
 
   private next(state: LakeState, id: string, changes: Changes, info: CommitInfo): Commit {

@@ -53,6 +53,16 @@ export class LogReader {
     return this.parent?.fork.number ?? 0
   }
 
+  /** Where this branch left the one it came from; `undefined` of main. */
+  get forked(): Fork | undefined {
+    return this.parent?.fork
+  }
+
+  /** Ids of the branches that it came from, the nearest first; none of main. */
+  get ancestors(): string[] {
+    return this.parent ? [this.parent.log.branch, ...this.parent.log.ancestors] : []
+  }
+
   /** The commit of that number; `undefined` when there is none yet. */
   async entry(number: number): Promise<Entry | undefined> {
     if (this.parent && number <= this.parent.fork.number) return this.parent.log.entry(number)

@@ -4,7 +4,7 @@ import { realEffects } from '../iceberg/effects.js'
 import { FOREIGN } from '../iceberg/foreign-path.js'
 import { Manifests } from '../iceberg/manifests.js'
 import { Table, type TablePointer } from '../iceberg/table.js'
-import { isDeletedBranch } from '../log/branch/named.js'
+import { isDeletedBranch } from '../log/branch/ids.js'
 import type { ExternalChanges, LakeState } from '../log/commit.js'
 import type { CommitLog } from '../log/log.js'
 import { quarantinedIn } from '../log/quarantined.js'
@@ -27,6 +27,17 @@ async function atCommit(number: number, look: () => Promise<void>): Promise<void
       hint: 'Restore it from a backup. If the newest state is complete (moraine verify --head), you can instead expire the commits that refer to it: moraine vacuum with a --history that is shorter than their age. Nothing was removed.',
     })
   }
+}
+
+/** Ids of branches that had a name at some time since then. */
+async function namedSince(log: CommitLog, since: Date): Promise<ReadonlySet<string>> {
+  const then = await log.stateAt(since)
+  const ids = new Set(Object.values(then.branches ?? {}))
+  const { number: last } = await log.head()
+  for (let number = then.number + 1; number <= last; number++)
+    for (const id of Object.values((await log.entry(number))?.commit.changes.branches ?? {}))
+      if (id !== null) ids.add(id)
+  return ids
 }
 
 /** The files that commits lead to. */
@@ -64,17 +75,20 @@ export class Roots {
 
   /**
    * All that is visible from commit `horizon` of main on, and on other branches from its time on.
+   * Branches that were deleted after `cutoff` may still be read by somebody.
    */
-  async follow(log: CommitLog, horizon: number): Promise<void> {
+  async follow(log: CommitLog, horizon: number, cutoff: Date): Promise<void> {
     const time = (await log.stateAt(horizon)).time
     const ids = await this.storage.folders('_moraine/log/')
     const head = await log.head()
+    const lately = await namedSince(log, cutoff)
+    const isGone = (id: string) => isDeletedBranch(id, head) && !lately.has(id)
     for (const id of ids) {
       // Whoever names a branch meanwhile looks behind that for what this vacuum has announced.
-      if (isDeletedBranch(id, head)) continue
+      if (isGone(id)) continue
       if (id === log.branch) await this.commits(log, horizon)
       const branch = id === log.branch ? undefined : await log.openBranch(id)
-      if (branch)
+      if (branch && !branch.ancestors.some(isGone))
         await this.commits(branch, time ? (await branch.stateAt(new Date(time))).number : 0)
     }
   }

@@ -2,6 +2,7 @@ import { MoraineError } from '../errors.js'
 import { realEffects, type TableEffects } from '../iceberg/effects.js'
 import { FOREIGN } from '../iceberg/foreign-path.js'
 import { Table } from '../iceberg/table.js'
+import { deleteExpired, expiredBranches } from '../log/branch/expiry.js'
 import { endDeadRunBranches } from '../log/branch/run-branch.js'
 import type { Changes, CommitInfo } from '../log/commit.js'
 import { isEmpty } from '../log/fold.js'
@@ -36,6 +37,8 @@ export interface Vacuumed {
   bytes: number
   /** Files that are in use, or too young to tell. */
   kept: number
+  /** Branches whose time is over. */
+  branches: string[]
   /** Tables whose older snapshots were forgotten. */
   expired: string[]
   removed: boolean
@@ -65,7 +68,7 @@ export async function vacuum(
   if (remove) refuseWriting(head)
   const { live, left } = await lookForLive(storage, now)
   if (remove) refuseLive(live, now, grace)
-  if (remove) await endDeadRunBranches({ storage, log }, info)
+  const branches = await endBranches(log, storage, options)
   // Listed first: what is written from now on is none of our business.
   const found: StoredObject[] = []
   // Before other engines keep anything here, a folder of that name is none of ours.
@@ -87,7 +90,7 @@ export async function vacuum(
     ...(await definitions(storage, live)),
   ]
   const unusedOf = async (objects: readonly StoredObject[]) => {
-    await roots.follow(log, oldest)
+    await roots.follow(log, oldest, new Date(cutoff))
     return objects.filter(({ path, modified }) => !roots.lead(path) && modified < cutoff)
   }
   let unused = await unusedOf([...found, ...old])
@@ -105,11 +108,24 @@ export async function vacuum(
     files: unused.length,
     bytes: unused.reduce((sum, { size }) => sum + size, 0),
     kept: found.length + old.length - unused.length,
+    branches,
     expired,
     removed: remove,
     examples: unused.slice(0, EXAMPLES).map(({ path }) => path),
     silent: live.filter(({ kind, certain }) => kind === 'run' && !certain),
   }
+}
+
+/** Ends branches that nobody needs any more; returns those whose time is over. */
+async function endBranches(
+  log: CommitLog,
+  storage: Storage,
+  { remove, info, now }: VacuumOptions,
+): Promise<string[]> {
+  const at = now?.() ?? new Date()
+  if (!remove) return expiredBranches(log, at)
+  await endDeadRunBranches({ storage, log }, info)
+  return deleteExpired(log, at, info)
 }
 
 /** What a run has written so far would go before it can commit it. */

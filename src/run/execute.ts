@@ -1,4 +1,5 @@
 import type { Lake } from '../define/lake.js'
+import { MoraineError } from '../errors.js'
 import { refuseWriting } from '../log/format/features.js'
 import { CommitLog } from '../log/log.js'
 import { lakeDefinition } from '../plan/fingerprint.js'
@@ -7,6 +8,15 @@ import { hash } from '../step/context.js'
 import type { RunRecord } from '../step/events.js'
 import type { RunOptions } from './options.js'
 import { Run } from './run.js'
+
+/** Sources are read on main alone: what was read twice would be two truths. */
+function refuseIntake({ branch, backfill, reread = [], acceptShrink = [], retry }: RunOptions) {
+  if (branch === undefined) return
+  if (!backfill && reread.length + acceptShrink.length === 0 && retry === undefined) return
+  throw new MoraineError('usage', `Sources are read on main, and not on branch ${branch}`, {
+    hint: `Read them again on main (moraine run --branch main), then bring the branch up to date: moraine branch refresh ${branch}`,
+  })
+}
 
 /**
  * Brings a lake up to date: takes in what sources offer (each batch its own commit), then builds
@@ -18,6 +28,7 @@ export async function runLake(lake: Lake, options: RunOptions): Promise<RunRecor
   const log = options.log ?? new CommitLog(options.storage)
   await log.probe()
   const datasets = select(lake, options.select ?? [])
+  refuseIntake(options)
   const begun = await log.head()
   refuseWriting(begun)
   log.definition = lakeDefinition(lake.datasets, hash).slice(0, 16)

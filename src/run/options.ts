@@ -13,6 +13,8 @@ export interface RunOptions {
   storage: Storage
   /** The log of that storage; a new one is made of it otherwise. */
   log?: CommitLog
+  /** The name of the branch whose log that is; `undefined` for main. */
+  branch?: string
   engine: Engine
   /** Selectors as on the command line; all datasets without them. */
   select?: readonly string[]

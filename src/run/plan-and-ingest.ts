@@ -10,7 +10,7 @@ import type { RunOptions } from './options.js'
 import { prepare } from './prepare.js'
 import type { RunRecorder } from './recorder.js'
 import { contextOn, type Shared, withReadable } from './run-context.js'
-import { Sources } from './sources.js'
+import { Sources, unreadOn } from './sources.js'
 import type { Steps } from './steps.js'
 
 /** What the phases of a run work with. */
@@ -36,7 +36,8 @@ export async function planAndIngest(
 ): Promise<Plan & { base: LakeState; externals: Externals }> {
   const context = contextOn(shared, begun, options)
   const { backfill, feeds, retry, full = false, replay, anew, portable } = options
-  const asked = { backfill, feeds, retry, reread: context.reread }
+  const unread = unreadOn(shared.log)
+  const asked = { backfill, feeds, retry, reread: context.reread, unread }
   await using sources = new Sources(datasets, context.relations.batches, asked)
   const state = withReadable(begun, anew)
   const looked = { files: true }
@@ -75,5 +76,6 @@ export async function planAndIngest(
   const wanted = stillWanted(left, newSql(datasets, begunWith.on(state), portable))
   const view = externals.on(base)
   if (wanted.size > 0) await bindOn(shared, wanted, { view, externals, portable }, () => false)
-  return { stages, expire, base, externals }
+  // Batches are main's, and expire there.
+  return { stages, expire: unread === undefined ? expire : [], base, externals }
 }

@@ -71,7 +71,7 @@ export class RunRecorder {
 
   private record(): RunRecord {
     const { steps, failure } = this
-    const { run, started, author, signal } = this.shared
+    const { run, started, author, branch, signal } = this.shared
     return {
       format: 1,
       run,
@@ -79,6 +79,7 @@ export class RunRecorder {
       started: started.toISOString(),
       finished: this.now().toISOString(),
       author,
+      ...(branch === undefined ? {} : { branch }),
       steps: steps.results,
       commits: this.commits,
       ...(Object.keys(this.rejected).length > 0 ? { rejected: Object.keys(this.rejected) } : {}),

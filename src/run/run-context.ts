@@ -29,6 +29,7 @@ export function sharedOf(
     lake,
     storage,
     log,
+    branch: options.branch,
     engine,
     started,
     run: runId(started),

@@ -3,6 +3,7 @@ import type { Offer } from '../bronze/offer.js'
 import { fullName } from '../define/dataset.js'
 import type { AnyDataset, Bronze } from '../define/model.js'
 import type { LakeState } from '../log/commit.js'
+import type { CommitLog } from '../log/log.js'
 import type { Discovery } from '../plan/decision.js'
 import { Databases } from '../source/database/open.js'
 import type { Batches } from '../step/batches.js'
@@ -17,7 +18,15 @@ interface Asked {
   reread?: ReadonlySet<string>
   /** Ids of objects in quarantine that are tried again, however often they have failed. */
   retry?: readonly string[] | undefined
+  /** Why sources are not read at all, where they are not. */
+  unread?: string | undefined
 }
+
+/** What a branch says of sources: they are read on main, and it has what main had when it began. */
+export const unreadOn = ({ branch, forkedAt }: Pick<CommitLog, 'branch' | 'forkedAt'>) =>
+  branch === 'main'
+    ? undefined
+    : `sources are read on main; this branch has its batches of commit ${forkedAt}`
 
 /** What sources offer. */
 export interface Looked {
@@ -27,6 +36,11 @@ export interface Looked {
   /** What kept sources from being looked at, by the full names of datasets. */
   problems: Readonly<Record<string, unknown>>
 }
+
+const notRead = (none: string): Offer => ({
+  discovery: { news: undefined, none, notes: [] },
+  ingest: () => Promise.reject(new Error(none)),
+})
 
 /** The sources of datasets, which `plan`, `status` and runs look at alike. */
 export class Sources {
@@ -44,7 +58,8 @@ export class Sources {
 
   /** Looks at one source, without reading its rows. */
   look(dataset: Bronze, state: LakeState): Promise<Offer> {
-    const { backfill, feeds, reread, retry } = this.asked
+    const { backfill, feeds, reread, retry, unread } = this.asked
+    if (unread !== undefined) return Promise.resolve(notRead(unread))
     return discover(
       { dataset, state, batches: this.batches, databases: this.databases },
       { backfill, feeds, retry, reread: reread?.has(fullName(dataset)) ?? false },

@@ -38,6 +38,8 @@ export interface StepContext extends StepResources, StepSettings {
 export interface RunContext extends StepResources, Omit<StepSettings, 'folders' | 'rowsBefore'> {
   lake: Lake
   log: CommitLog
+  /** The name of the branch whose log that is; absent for main. */
+  branch?: string | undefined
   author: string
   /** Full names of datasets whose full extracts may have far fewer rows than before. */
   acceptShrink: ReadonlySet<string>

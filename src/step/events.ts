@@ -103,6 +103,8 @@ export interface RunRecord {
   started: string
   finished: string
   author: string
+  /** The branch that it was on; absent for main. */
+  branch?: string
   steps: StepResult[]
   /** Numbers of the commits the run made. */
   commits: number[]

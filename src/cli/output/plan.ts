@@ -32,6 +32,8 @@ export interface Planned extends Pick<Prepared, 'stages' | 'expire' | 'problems'
   older: Readonly<Record<string, string>>
   /** Where steps run, by the names of their datasets. */
   on: Readonly<Record<string, Placement>>
+  /** The branch that is planned; absent for main. */
+  branch?: string | undefined
 }
 
 /** What `plan --json` says. */
@@ -89,7 +91,7 @@ function printLeft({ problems, unbound }: SqlLeft): void {
 
 /** All of a plan, for people. */
 export function printPlan(planned: Planned): void {
-  const { stages, problems, changes, left, older, removed } = planned
+  const { stages, problems, changes, left, older, removed, branch } = planned
   printSteps(planned)
   for (const line of removedLines(removed)) print(line)
   const doing = stages.filter(({ name, decision }) => decision.action !== 'none' && !problems[name])
@@ -97,7 +99,7 @@ export function printPlan(planned: Planned): void {
   const unread = new Set(Object.values(problems)).size
   if (unread > 0) print(`${plural(unread, 'source')} can't be read, so the plan may be incomplete.`)
   else if (doing.length === 0) print('Nothing to do: the lake is up to date.')
-  else print(`${plural(doing.length, 'step')} to do. Start with: moraine run`)
+  else print(`${plural(doing.length, 'step')} to do. Start with: moraine run${onBranch(branch)}`)
   printLater(planned)
   if ([...changes.values()].flat().some((change) => change.breaking))
     print(
@@ -110,6 +112,8 @@ export function printPlan(planned: Planned): void {
   for (const problem of new Set(Object.values(problems)))
     show(`\n${renderError(problem)}\n`, process.stderr)
 }
+
+const onBranch = (name: string | undefined) => (name === undefined ? '' : ` --branch ${name}`)
 
 /** What is decided only while a run goes on, and by what. */
 function printLater({ stages, expire }: Planned): void {

@@ -117,7 +117,8 @@ function outcome(record: RunRecord): string {
   const seconds = (new Date(record.finished).getTime() - new Date(record.started).getTime()) / 1000
   const done = record.steps.filter((step) => step.outcome === 'done').length
   const last = record.commits.at(-1)
-  const where = last === undefined ? '' : `, commit ${last}`
+  const on = record.branch === undefined ? '' : ` of branch ${record.branch}`
+  const where = last === undefined ? '' : `, commit ${last}${on}`
   if (record.outcome === 'cancelled')
     return `\n${colors.yellow('Stopped.')} What was ingested is kept; tables are unchanged. Continue with: moraine run`
   if (record.outcome === 'failed') {

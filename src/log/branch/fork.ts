@@ -7,12 +7,23 @@ export interface Fork {
   from: string
   number: number
   hash: string | null
+  /** When it left (ISO); earlier versions of Moraine did not note it. */
+  created?: string
+  /** Milliseconds after its last commit, or its beginning, from which on nobody needs it. */
+  ttl?: number
 }
+
+/** How long a branch is meant to live. */
+export type Life = Pick<Fork, 'created' | 'ttl'>
 
 export const forkPath = (id: string): string => `_moraine/log/${id}/fork.json`
 
-export function encodeFork({ from, number, hash }: Fork): Uint8Array {
-  return encodeSealed({ format: 2, from, number, hash })
+export function encodeFork({ from, number, hash, created, ttl }: Fork): Uint8Array {
+  const life = {
+    ...(created === undefined ? {} : { created }),
+    ...(ttl === undefined ? {} : { ttl }),
+  }
+  return encodeSealed({ format: 2, from, number, hash, ...life })
 }
 
 /** @throws MoraineError of kind `corrupt` when it is not what was written. */

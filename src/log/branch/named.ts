@@ -4,6 +4,7 @@ import { ownValue } from '../../own-value.js'
 import type { CommitInfo, LakeState } from '../commit.js'
 import type { CommitLog } from '../log.js'
 import { behind } from '../reader.js'
+import type { Life } from './fork.js'
 import { isRunBranch } from './run-branch-names.js'
 
 /** Words that stand in addresses of a catalog where a branch would. */
@@ -38,18 +39,58 @@ export async function createBranch(
   main: CommitLog,
   name: string,
   at: LakeState,
-  author: Author,
+  { life, ...author }: Author & { life?: Life },
 ): Promise<CommitLog> {
   checkedBranchName(name)
   const info = { ...author, message: `create branch ${name} at commit ${at.number}` }
-  return namedBranch(main, { name, at, info })
+  return namedBranch(main, { name, at, info, ...(life ? { life } : {}) })
 }
+
+/**
+ * The branch of a name.
+ *
+ * @throws MoraineError of kind `usage` where there is none.
+ */
+export async function openNamed(main: CommitLog, name: string): Promise<CommitLog> {
+  const state = await main.head()
+  const id = isRunBranch(name) ? undefined : ownValue(state.branches, name)
+  if (id === undefined) throw noSuchBranch(name, state)
+  const branch = await main.openBranch(id)
+  if (branch) return branch
+  throw new MoraineError('corrupt', `Branch ${name} is damaged: it has no beginning`, {
+    hint: 'moraine verify shows what is missing.',
+  })
+}
+
+/**
+ * Gives a branch another name; its id, and all that is on it, stay.
+ *
+ * @throws MoraineError of kind `usage` where there is none of the one name, or one of the other.
+ */
+export async function renameBranch(
+  main: CommitLog,
+  name: string,
+  to: string,
+  author: Author,
+): Promise<void> {
+  checkedBranchName(to)
+  const state = await main.head()
+  const id = isRunBranch(name) ? undefined : ownValue(state.branches, name)
+  if (id === undefined) throw noSuchBranch(name, state)
+  if (ownValue(state.branches, to) !== undefined) throw alreadyThere(to)
+  const info = { ...author, message: `rename branch ${name} to ${to}` }
+  await main.commit(state, { branches: { [name]: null, [to]: id } }, info)
+}
+
+const alreadyThere = (name: string) =>
+  new MoraineError('usage', `There already is a branch ${name}`)
 
 /** A branch that is to be created. */
 interface NewBranch {
   name: string
   at: LakeState
   info: CommitInfo
+  life?: Life
   /** Names of branches that nobody needs any more: they go with the same commit. */
   ended?: readonly string[]
 }
@@ -57,14 +98,17 @@ interface NewBranch {
 /** The same for any name, with words of its own for the history. */
 export async function namedBranch(
   main: CommitLog,
-  { name, at, info, ended = [] }: NewBranch,
+  { name, at, info, life, ended = [] }: NewBranch,
 ): Promise<CommitLog> {
+  if (main.branch !== 'main')
+    throw new MoraineError('usage', 'A branch can only be created from main', {
+      hint: 'Steps that another engine computes need a branch of their own, so they run on main alone. Leave out --engine, or --branch.',
+    })
   const state = await main.head()
-  if (ownValue(state.branches, name) !== undefined)
-    throw new MoraineError('usage', `There already is a branch ${name}`)
+  if (ownValue(state.branches, name) !== undefined) throw alreadyThere(name)
   // Ids are never used again: who still knows the id of a deleted branch finds no other one.
   const id = `${name}.${randomBytes(6).toString('hex')}`
-  const branch = await main.fork(id, at)
+  const branch = await main.fork(id, at, life)
   const gone = Object.fromEntries(ended.map((one) => [one, null]))
   const named = await main.commit(state, { branches: { ...gone, [name]: id } }, info)
   if (at.number >= (named.horizon ?? 0)) return branch
@@ -88,10 +132,6 @@ export async function deleteBranch(
   const info = { author, run, message: `delete branch ${name}` }
   await main.commit(state, { branches: { [name]: null } }, info)
 }
-
-/** Whether an id is one of a branch that had a name, and was deleted or never finished. */
-export const isDeletedBranch = (id: string, { branches = {} }: LakeState): boolean =>
-  id.includes('.') && !Object.values(branches).includes(id)
 
 export function noSuchBranch(name: string, { branches = {} }: LakeState): MoraineError {
   const names = Object.keys(branches).filter((one) => !isRunBranch(one))

@@ -1,5 +1,6 @@
 import type { Storage } from '../../storage/storage.js'
 import { forkPath } from '../branch/fork.js'
+import { isDeletedBranch } from '../branch/ids.js'
 import { Checkpoints } from '../checkpoints.js'
 import type { LakeState } from '../commit.js'
 import type { CommitLog } from '../log.js'
@@ -22,6 +23,9 @@ export class BranchChecks {
       if (entries.some(({ path }) => /\/\d+\.json$/.test(path))) this.missing(id, forkPath(id))
       return undefined
     }
+    // What came from a branch that is deleted is gone with it.
+    const head = await log.head()
+    if (branch.ancestors.some((one) => isDeletedBranch(one, head))) return undefined
     for (const path of await branch.missing()) this.missing(id, path)
     const beside = new Checkpoints(this.storage, id)
     const known = await beside.known()

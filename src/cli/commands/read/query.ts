@@ -10,6 +10,7 @@ import { stateToRead } from '../../../query/point.js'
 import { type QueryResult, queryLake } from '../../../query/query.js'
 import { branchOf } from '../../../step/journal.js'
 import { type AthenaCliOptions, athenaOptions } from '../../athena/athena-options.js'
+import { branchFor } from '../../branch/branch-for.js'
 import { examples } from '../../examples.js'
 import colors from '../../output/colors.js'
 import { csvRecord } from '../../output/csv.js'
@@ -79,6 +80,7 @@ export async function run(command: Command): Promise<number> {
   const options = command.opts<Options>()
   const questions = await questionsOf(command.args[0], options.file)
   const [first, ...others] = questions
+  if (options.saveAs !== undefined || options.on !== undefined) refuseBranch(command)
   if (options.saveAs !== undefined) {
     if (others.length > 0)
       throw new MoraineError('usage', '--save-as takes exactly one query', {
@@ -116,6 +118,17 @@ export async function run(command: Command): Promise<number> {
     }
   }
   return 0
+}
+
+/** Athena sees main alone, and lake.ts has no branches. */
+function refuseBranch(command: Command): void {
+  const branch = branchFor('query', command.optsWithGlobals<GlobalOptions>().branch)
+  if (branch === undefined) return
+  throw new MoraineError(
+    'usage',
+    `--save-as and --on are for main alone, and not for branch ${branch}`,
+    { hint: 'Add: --branch main' },
+  )
 }
 
 /** The same question on Athena: one at a time, as each is paid for. */

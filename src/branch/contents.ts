@@ -1,0 +1,70 @@
+import { contentsOf, without } from '../iceberg/difference.js'
+import { Table } from '../iceberg/table.js'
+import { expiryOf } from '../log/branch/expiry.js'
+import { openNamed } from '../log/branch/named.js'
+import type { CommitLog } from '../log/log.js'
+import type { Storage } from '../storage/storage.js'
+import { type Moved, movedSince } from './moved.js'
+import { isDataset, namesOf, ownChanges, statesOf } from './own-changes.js'
+
+/** What is on a branch beside what it shares with main. */
+export interface BranchContents {
+  branch: string
+  id: string
+  /** The commit of main that it starts at. */
+  at: number
+  /** Commits of its own. */
+  commits: number
+  /** Commits of main since. */
+  behind: number
+  created?: string
+  expires?: string
+  /** Datasets that it changes: their rows before and after, `null` where there is none. */
+  datasets: { dataset: string; before: number | null; after: number | null }[]
+  /** Files that only it leads to. */
+  files: number
+  bytes: number
+  /** What main has changed since of what it depends on. */
+  moved: Moved[]
+}
+
+/** Reads the manifests of the tables that a branch changes, and no data. */
+export async function contentsOfBranch(
+  main: CommitLog,
+  storage: Storage,
+  name: string,
+): Promise<BranchContents> {
+  const states = await statesOf(await openNamed(main, name))
+  const now = await main.head()
+  const { branch, fork, head } = states
+  const own = ownChanges(states)
+  const rows = (of: typeof fork, dataset: string) => of.tables[dataset]?.rows ?? null
+  let [files, bytes] = [0, 0]
+  for (const [table, state] of Object.entries(own.tables)) {
+    if (!state) continue
+    const after = await contentsOf(await Table.load(storage, state))
+    const earlier = fork.tables[table]
+    const before = earlier && (await contentsOf(await Table.load(storage, earlier)))
+    const fresh = before ? without(after, before) : [...after.entries.values()]
+    files += fresh.length
+    bytes += fresh.reduce((sum, { entry }) => sum + entry.file.bytes, 0)
+  }
+  const expires = expiryOf(branch, head)?.toISOString()
+  const { created } = branch.forked ?? {}
+  return {
+    branch: name,
+    id: branch.branch,
+    at: fork.number,
+    commits: head.number - fork.number,
+    // The first of them gave the branch its name.
+    behind: Math.max(0, now.number - fork.number - 1),
+    ...(created ? { created } : {}),
+    ...(expires ? { expires } : {}),
+    datasets: namesOf(own)
+      .filter(isDataset)
+      .map((dataset) => ({ dataset, before: rows(fork, dataset), after: rows(head, dataset) })),
+    files,
+    bytes,
+    moved: movedSince(states, now),
+  }
+}

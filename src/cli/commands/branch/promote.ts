@@ -1,0 +1,92 @@
+import type { Command } from 'commander'
+import { type Promoted, promote } from '../../../branch/promote.js'
+import { refreshBranch } from '../../../branch/refresh.js'
+import { MoraineError } from '../../../errors.js'
+import { currentUser } from '../../../step/context.js'
+import { PATIENT } from '../../../storage/retry.js'
+import { withMemory } from '../../engine.js'
+import { examples } from '../../examples.js'
+import colors from '../../output/colors.js'
+import { plural } from '../../output/format.js'
+import { PlainView } from '../../output/plain.js'
+import { openLog, openProject, type Project } from '../../project.js'
+
+export function define(command: Command): Command {
+  return withMemory(command)
+    .argument('<branch>', 'the branch whose tables are published')
+    .option('--commit <commit>', 'the commit of the branch that was reviewed: any other is refused')
+    .option('--keep', 'keep the branch; without it, the branch ends with the same commit')
+    .option('--refresh', 'first build again what main has changed since')
+    .addHelpText(
+      'after',
+      examples(
+        ['publish what is on a branch', 'moraine promote dev'],
+        ['only if nothing came after what was reviewed', 'moraine promote dev --commit 12'],
+        ['main has moved: build that, then publish', 'moraine promote dev --refresh'],
+      ),
+    )
+}
+
+interface Options {
+  commit?: string
+  keep?: boolean
+  refresh?: boolean
+}
+
+export async function run(command: Command): Promise<number> {
+  const { commit, keep = false, refresh = false } = command.opts<Options>()
+  const [branch] = command.args as [string]
+  const reviewed = commit === undefined ? undefined : commitOf(commit)
+  if (refresh && reviewed !== undefined)
+    throw new MoraineError('usage', '--refresh makes new commits, so --commit cannot be met', {
+      hint: 'Use one of them.',
+    })
+  await using project: Project<any> = refresh
+    ? await openProject(command, { patience: { total: PATIENT } })
+    : await openLog(command)
+  const author = { author: currentUser(), run: null }
+  if (refresh && !(await upToDate(project, branch))) return 1
+  const { log, storage } = project
+  const promoted = await promote({ log, storage }, branch, author, { keep, reviewed })
+  project.show(promoted, () => lines(promoted, keep))
+  return 0
+}
+
+function commitOf(text: string): number {
+  if (/^[1-9]\d*$/.test(text)) return Number(text)
+  throw new MoraineError('usage', `--commit ${text} is not the number of a commit`, {
+    hint: 'moraine history --branch NAME lists them.',
+  })
+}
+
+/** Builds on the branch what main has changed since; whether all of it succeeded. */
+async function upToDate(project: Project, branch: string): Promise<boolean> {
+  await refreshBranch(project.log, branch, { author: currentUser(), run: null })
+  const house = await project.house.onBranch(branch)
+  const view = project.json ? undefined : new PlainView()
+  const record = await house.run(project.lake, {
+    engine: await project.engine(),
+    ownEngine: true,
+    javascript: await project.javascript(),
+    signal: project.stopped(),
+    onEvent: (event) => view?.event(event),
+  })
+  if (record.outcome === 'done') return true
+  const failed = record.steps.filter(({ outcome }) => outcome === 'failed').length
+  project.show(record, () => [
+    `${colors.red('✖')} ${plural(failed, 'step')} failed on branch ${branch}, so nothing was published.`,
+  ])
+  return false
+}
+
+function* lines({ branch, commit, published, behind }: Promoted, keep: boolean): Iterable<string> {
+  if (published.length === 0) {
+    yield `Branch ${branch} has nothing that main has not: nothing was published.`
+    if (!keep) yield 'The branch has ended.'
+    return
+  }
+  const end = keep ? 'The branch was kept.' : 'The branch has ended.'
+  yield `${colors.green('✔')} Published ${published.join(', ')} of branch ${branch} in commit ${commit}. ${end}`
+  if (behind.length > 0)
+    yield `Not built on the branch, and out of date until the next run: ${behind.join(', ')}`
+}
