@@ -20,6 +20,13 @@ export interface ColumnFigures {
   sum: string | undefined
 }
 
+/** A file for programs that read files. */
+export interface ExportFile {
+  /** Where it lies, as the storage names it. */
+  location: string
+  format: 'parquet' | 'csv' | 'jsonl'
+}
+
 export interface Figures {
   rows: bigint
   columns: readonly ColumnFigures[]
@@ -37,4 +44,14 @@ export interface ExportIO {
   figuresSql(sql: string, columns: readonly Field[]): string
   /** What is counted of the columns of a query. */
   figures(sql: string, columns: readonly Field[]): Promise<Figures>
+  /** SQL for rows whose texts no spreadsheet runs: a `'` stands before those that it would. */
+  withoutFormulas(sql: string, columns: readonly Field[]): string
+  /**
+   * Writes the rows of a query as one file. CSV (with a header) and JSON lines have bytes as
+   * hexadecimal digits, and moments with a zone in UTC; CSV has lists and structs as JSON, JSON has
+   * long numbers and decimals as texts. Texts of CSV have quotes, so that an empty one is no NULL.
+   */
+  file(sql: string, columns: readonly Field[], file: ExportFile): Promise<void>
+  /** SQL for the rows of such a file. */
+  fileRows(columns: readonly Field[], file: ExportFile): Promise<string>
 }

@@ -14,12 +14,15 @@ export type Decision =
 /** The comment of a table that an export made, by which it is known again. */
 export const commentOf = (dataset: string) => `Moraine: exported from ${dataset}`
 
+/** What a decision takes of the record of a target. */
+type Known = Pick<ExportRecord, 'lake' | 'dataset' | 'metadata' | 'commit' | 'columns'>
+
 interface Seen {
   lake: string
   /** The table as people write it: `analytics.orders`. */
   shown: string
   now: LakeTable
-  record: ExportRecord | undefined
+  record: Known | undefined
   found: Found | undefined
   full: boolean
 }

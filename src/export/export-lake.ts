@@ -83,6 +83,23 @@ export async function exportChosen(
 }
 
 /**
+ * How far each table of the lake's warehouses is behind, as the warehouses say it; nothing is
+ * changed. One that can't be asked is told as failed.
+ *
+ * @param names of datasets; without them those of all.
+ */
+export async function exportsBehind(
+  of: ExportsOf,
+  names?: ReadonlySet<string>,
+): Promise<ExportResult[]> {
+  const chosen = of.lake.exports.flatMap((warehouse) => {
+    const tables = warehouse.tables.filter(({ dataset }) => names?.has(fullName(dataset)) ?? true)
+    return tables.length > 0 ? [{ warehouse, tables }] : []
+  })
+  return chosen.length === 0 ? [] : exportChosen(of, chosen, { dry: true })
+}
+
+/**
  * Exports after a run: all tables of each warehouse for which the run has published rows, so that
  * what failed before has another chance. A failure is told, and changes nothing of the run.
  */

@@ -1,14 +1,17 @@
 import { fullName } from '../define/dataset.js'
 import type { ExportResult } from '../define/export/exported.js'
+import type { Folder } from '../define/export/folder.js'
 import type { ExportTable, Warehouse } from '../define/export/target.js'
 import type { Session } from '../engine/engine.js'
 import { MoraineError } from '../errors.js'
 import type { LakeState } from '../log/commit.js'
 import type { Storage } from '../storage/storage.js'
+import { loadFolder, planFolder } from './folder/load-folder.js'
+import { openFolder } from './folder/open-folder.js'
 import { lakeTable } from './lake-table.js'
 import { loadTable, planTable } from './load/load.js'
-import { type Loaded, type Point, shownName } from './load/work.js'
-import { openTarget } from './open.js'
+import { type Load, type Loaded, type Point, shownName } from './load/work.js'
+import { type Connectable, openTarget } from './open.js'
 
 export interface ExportOptions {
   lake: string
@@ -60,12 +63,13 @@ async function exportTable(
   try {
     const now = await lakeTable(storage, state, dataset)
     if (!now) return result({ outcome: 'empty', reason: `${name} has no data yet` })
-    await using opened = await openTarget(warehouse, engine)
-    const { dialect, session: target } = opened
-    const work = { lake, storage, engine, dialect, target, table, now, full, at, note }
-    if (dry) return result(planned(await opened.telling(() => planTable(work))))
-    const loaded = await opened.telling(() => loadTable({ ...work, grants: warehouse.grants }))
-    return result(told(loaded, now.commit))
+    const work = { lake, storage, engine, table, now, full, at, note }
+    const { target, grants } = warehouse
+    const loaded =
+      target.kind === 'folder'
+        ? await intoFolder(target, warehouse, work, dry)
+        : await intoDatabase({ target, place: warehouse.place }, { ...work, grants }, dry)
+    return result(dry ? planned(loaded, now.commit) : told(loaded, now.commit))
   } catch (error) {
     if (!(error instanceof MoraineError)) throw error
     const { kind, message, hint } = error
@@ -77,11 +81,35 @@ async function exportTable(
   }
 }
 
-function planned({ decision, rows, has }: Loaded) {
+type Work = Omit<Load, 'dialect' | 'target' | 'grants'>
+
+async function intoDatabase(
+  to: Connectable,
+  work: Work & Pick<Load, 'grants'>,
+  dry: boolean,
+): Promise<Loaded> {
+  await using opened = await openTarget(to, work.engine)
+  const { dialect, session: target } = opened
+  const load = { ...work, dialect, target }
+  return opened.telling(() => (dry ? planTable(load) : loadTable(load)))
+}
+
+async function intoFolder(
+  target: Folder,
+  { place }: Warehouse,
+  work: Work,
+  dry: boolean,
+): Promise<Loaded> {
+  const load = { ...work, target, folder: openFolder(target, place, work.storage) }
+  return dry ? planFolder(load) : loadFolder(load)
+}
+
+function planned({ decision, rows, has }: Loaded, newest: number) {
   const { action, reason } = decision
   const common = { reason, rows: Number(rows), ...(has === undefined ? {} : { commit: has }) }
   if (action === 'none') return { ...common, outcome: 'unchanged' as const }
-  return { ...common, outcome: 'planned' as const, mode: action }
+  const behind = has === undefined ? {} : { behind: newest - has }
+  return { ...common, ...behind, outcome: 'planned' as const, mode: action }
 }
 
 function told({ decision, rows, written }: Loaded, commit: number) {

@@ -61,6 +61,16 @@ export async function rowsOf(session: Session, storage: Storage, table: Table): 
 const scan = (session: Session, storage: Storage, table: Table, tasks: readonly ScanTask[]) =>
   session.tables.scan(table.schema, tableFiles(storage, table, tasks))
 
+/** SQL for the rows of some files of a table. */
+export function rowsOfTasks(
+  session: Session,
+  storage: Storage,
+  { table }: LakeTable,
+  tasks: readonly ScanTask[],
+): string {
+  return scan(session, storage, table, tasks)
+}
+
 /** What a version of a table has that an earlier one had not, and the other way round. */
 export interface Changes {
   /** SQL for the rows that are new or changed, as they are now. */
@@ -117,5 +127,5 @@ export async function changesSince(
 }
 
 /** A file with what is deleted of it. */
-const identity = ({ file, deletes }: ScanTask) =>
+export const identity = ({ file, deletes }: ScanTask) =>
   [file.path, ...deletes.map(({ path }) => path).sort()].join('\n')

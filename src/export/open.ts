@@ -1,6 +1,7 @@
-import type { Warehouse } from '../define/export/target.js'
+import type { Folder } from '../define/export/folder.js'
+import type { Target } from '../define/export/target.js'
 import type { Session } from '../engine/engine.js'
-import { MoraineError } from '../errors.js'
+import { MoraineError, type SourceLocation } from '../errors.js'
 import {
   checkedConnection,
   databaseError,
@@ -18,8 +19,15 @@ export interface Opened extends AsyncDisposable {
   telling<T>(use: () => Promise<T>): Promise<T>
 }
 
+/** What is connected to. */
+export interface Connectable {
+  target: Exclude<Target, Folder>
+  place: SourceLocation | undefined
+}
+
 /** Connects to the target of a warehouse. */
-export async function openTarget({ target, place }: Warehouse, engine: Session): Promise<Opened> {
+export async function openTarget(to: Connectable, engine: Session): Promise<Opened> {
+  const { target, place } = to
   if (target.kind === 'duckdb') {
     const { connectDuckDB } = await import('./duckdb/target.js')
     const opened = await connectDuckDB(engine, target.path, place)

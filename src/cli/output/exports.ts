@@ -33,7 +33,19 @@ function exportedText({ mode, written = 0, rows = 0, seconds, commit, reason }: 
   return `${what}, as of commit ${commit}, compared, ${duration(seconds)}`
 }
 
-function plannedText({ mode, rows, reason }: ExportResult): string {
+function plannedText({ mode, rows, reason, behind }: ExportResult): string {
   const what = mode === 'changes' ? 'what changed' : plural(rows ?? 0, 'row')
-  return `would write ${what}: ${reason}`
+  const far = behind === undefined ? '' : `${plural(behind, 'commit')} behind, `
+  return `${far}would write ${what}: ${reason}`
+}
+
+/** How far warehouses are behind, for people. */
+export function behindLines(results: readonly ExportResult[]): string[] {
+  if (results.length === 0) return []
+  const isBehind = results.some(({ outcome }) => outcome === 'planned')
+  return [
+    '',
+    ...results.flatMap(exportLines),
+    ...(isBehind ? [colors.dim('To bring warehouses up to date: moraine export')] : []),
+  ]
 }

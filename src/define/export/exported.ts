@@ -11,6 +11,8 @@ export interface ExportResult {
   reason: string
   /** The commit of the lake whose rows the table has. */
   commit?: number
+  /** Commits of the lake since then, where the table does not have its rows. */
+  behind?: number
   rows?: number
   /** Rows that were written. */
   written?: number

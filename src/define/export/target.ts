@@ -1,6 +1,7 @@
 import type { SourceLocation } from '../../errors.js'
 import type { Gold, Silver } from '../model.js'
 import type { Connection, DatabaseKind } from '../source.js'
+import type { Folder } from './folder.js'
 
 /** A database server that tables are loaded into. */
 export interface DatabaseTarget {
@@ -15,7 +16,7 @@ export interface DuckDBTarget {
 }
 
 /** Where `warehouse(…)` puts tables. */
-export type Target = DatabaseTarget | DuckDBTarget
+export type Target = DatabaseTarget | DuckDBTarget | Folder
 
 /** A dataset whose rows can be exported: one that has a table of its own. */
 export type Exportable = Silver<any> | Gold<any>

@@ -1,7 +1,10 @@
 import type { Problem } from '../../errors.js'
+import { shownUrl } from '../../secrets.js'
 import { fullName } from '../dataset.js'
+import { secondsOf } from '../interval.js'
 import type { AnyInput } from '../model.js'
 import { isBroken } from '../problems/mistakes.js'
+import type { Folder } from './folder.js'
 import type { ExportTable, Warehouse } from './target.js'
 
 /** The record of what was loaded stands in a table of this name, beside those that were. */
@@ -54,6 +57,7 @@ function problemsOf(one: Warehouse, datasets: readonly AnyInput[]): Problem[] {
     )
   if (one.grants.length > 0 && one.target.kind === 'duckdb')
     add('a file of DuckDB has no users', 'grants', 'Remove grants.')
+  if (one.target.kind === 'folder') folderProblems(one, one.target, add)
   const taken = new Map<string, ExportTable>()
   for (const table of one.tables) {
     if (table.dataset === undefined) continue
@@ -71,6 +75,24 @@ function problemsOf(one: Warehouse, datasets: readonly AnyInput[]): Problem[] {
       add(problem.message, 'tables', problem.hint)
   }
   return problems
+}
+
+function folderProblems(
+  { grants }: Warehouse,
+  { path, keep, format, escapeFormulas }: Folder,
+  add: (message: string, near?: string, hint?: string) => void,
+): void {
+  if (grants.length > 0) add('a folder has no users', 'grants', 'Remove grants.')
+  if (secondsOf(keep) === undefined)
+    add(`keep: '${keep}' is not a duration`, 'keep', "Write it as '12h' or '7d'.")
+  if (path === '' || /^(?!s3:)[a-z][a-z0-9+.-]+:\/\//i.test(path))
+    add(
+      `'${shownUrl(path)}' is neither a folder nor a bucket`,
+      'folder',
+      "Write folder('reports') or folder('s3://bucket/prefix').",
+    )
+  if (escapeFormulas && format !== 'csv')
+    add(`${format} has no formulas`, 'escapeFormulas', 'Remove escapeFormulas.')
 }
 
 function nameProblem(

@@ -11,6 +11,7 @@ import {
 import { isBroken, markBroken } from '../problems/mistakes.js'
 import type { Connection, DatabaseKind } from '../source.js'
 import type { DuckDBFile } from './duckdb-file.js'
+import type { Folder } from './folder.js'
 import type { Exportable, ExportTable, Target, Warehouse } from './target.js'
 
 export type { Warehouse }
@@ -51,6 +52,9 @@ export interface DatabaseServer {
   readonly connection: Connection
 }
 
+/** Where tables can be kept. */
+export type WarehouseTarget = DatabaseServer | DuckDBFile | Folder
+
 const tableExportOptions: OptionList<TableExport> = {
   dataset: {
     is: 'a silver or gold dataset',
@@ -83,13 +87,15 @@ const target: Expected = {
   is: 'a target, such as postgres({ url: … })',
   fits: (value) => {
     const { kind, database } = Object(value) as { kind?: unknown; database?: unknown }
-    return kind === 'duckdb file' || (kind === 'server' && database !== 'sqlserver')
+    return (
+      kind === 'duckdb file' || kind === 'folder' || (kind === 'server' && database !== 'sqlserver')
+    )
   },
   advise: (value) => {
     if (Object(value).database === 'sqlserver')
       return 'SQL Server can be read, but not exported to yet: export to PostgreSQL, MySQL or a file of DuckDB.'
     return typeof value === 'string'
-      ? "Write postgres('…'), imported from moraine/sources, or duckdbFile('…')"
+      ? "Write postgres('…'), imported from moraine/sources, duckdbFile('…') or folder('…')"
       : "Write postgres({ url: secret('env:WAREHOUSE_URL') }), imported from moraine/sources"
   },
 }
@@ -99,12 +105,12 @@ const target: Expected = {
  * together with the record of what was loaded, so that it always is as one commit of the lake; what
  * did not change is not loaded again.
  *
- * @param to where to: `postgres(…)`, `mysql(…)` or `duckdbFile(…)`.
+ * @param to where to: `postgres(…)`, `mysql(…)`, `duckdbFile(…)` or `folder(…)`.
  * @example
  * const analytics = warehouse(postgres({ url: secret('env:URL') }), { tables: [daily] })
  * defineLake({ name: 'shop', datasets: [daily], exports: [analytics] })
  */
-export function warehouse(to: DatabaseServer | DuckDBFile, options: WarehouseOptions): Warehouse {
+export function warehouse(to: WarehouseTarget, options: WarehouseOptions): Warehouse {
   const place = callSite()
   const given = checkedArguments('warehouse(…)', { to }, { to: target })
   const good = checked<WarehouseOptions>('warehouse(…)', options, warehouseOptions)
@@ -123,9 +129,10 @@ export function warehouse(to: DatabaseServer | DuckDBFile, options: WarehouseOpt
   return toTarget === undefined || isBroken(good) ? markBroken(made) : made
 }
 
-function targetOf(to: DatabaseServer | DuckDBFile | undefined): Target | undefined {
+function targetOf(to: WarehouseTarget | undefined): Target | undefined {
   if (to === undefined) return undefined
   if (to.kind === 'duckdb file') return { kind: 'duckdb', path: to.path }
+  if (to.kind === 'folder') return to
   return { kind: to.database as 'postgres' | 'mysql', connection: to.connection }
 }
 

@@ -61,7 +61,10 @@ export async function lakeFigures({ engine, storage, now }: Load): Promise<Figur
 }
 
 /** @throws MoraineError of kind `export` where target and lake do not have the same. */
-export function refuseDifference(load: Load, difference: string | undefined): void {
+export function refuseDifference(
+  load: Pick<Load, 'table' | 'now'>,
+  difference: string | undefined,
+): void {
   if (difference === undefined) return
   throw new MoraineError(
     'export',

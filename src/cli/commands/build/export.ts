@@ -6,6 +6,7 @@ import { examples } from '../../examples.js'
 import { exportLines } from '../../output/exports.js'
 import { toJson } from '../../output/format.js'
 import { openProject, print } from '../../project.js'
+import { exporting } from './exporting.js'
 
 export function define(command: Command): Command {
   return withMemory(command)
@@ -24,7 +25,7 @@ export function define(command: Command): Command {
 
 export async function run(command: Command): Promise<number> {
   await using project = await openProject(command)
-  const { lake, storage, log, json } = project
+  const { lake, json } = project
   const { full = false, dryRun = false } = command.opts<{ full?: boolean; dryRun?: boolean }>()
   if (lake.exports.length === 0)
     throw new MoraineError('usage', 'This lake has no warehouse to export to', {
@@ -32,8 +33,7 @@ export async function run(command: Command): Promise<number> {
     })
   const chosen = chosenBy(lake, command.args)
   await project.needsLake()
-  const of = { lake, storage, log, startEngine: () => project.engine() }
-  const results = await exportChosen(of, chosen, {
+  const results = await exportChosen(exporting(project), chosen, {
     full,
     dry: dryRun,
     note: (text) => json || print(text),

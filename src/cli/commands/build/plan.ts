@@ -4,6 +4,7 @@ import { toJson } from '../../output/format.js'
 import { planJson, printPlan } from '../../output/plan.js'
 import { makePlan } from '../../planned.js'
 import { openProject, print } from '../../project.js'
+import { exportsBehind } from './exporting.js'
 import { placing, withEngine } from './step-engines.js'
 
 export function define(command: Command): Command {
@@ -27,14 +28,19 @@ export function define(command: Command): Command {
 }
 
 export async function run(command: Command): Promise<number> {
-  const project = await openProject(command)
+  await using project = await openProject(command)
   const full = command.opts<{ full?: boolean }>().full ?? false
   const planned = await makePlan(project, command.args, full, {
     placing: placing(command, project.lake),
   })
   const { problems, changes, left, older } = planned
-  if (project.json) print(toJson(planJson(planned), 2))
-  else printPlan(planned)
+  const names = new Set(planned.stages.map(({ name }) => name))
+  const behind = await exportsBehind(project, names)
+  if (project.json) print(toJson({ ...planJson(planned), ...behind.json }, 2))
+  else {
+    printPlan(planned)
+    for (const line of behind.lines) print(line)
+  }
   const breaking = [...changes.values()].flat().some((change) => change.breaking)
   const unsure = [problems, older].some((of) => Object.keys(of).length > 0)
   return unsure || left.problems.length > 0 || breaking ? 1 : 0

@@ -15,6 +15,7 @@ import { count, readableTime, size, toJson } from '../../output/format.js'
 import { textTable } from '../../output/table.js'
 import { openProject, print } from '../../project.js'
 import { removedLines } from '../../removed.js'
+import { exportsBehind } from '../build/exporting.js'
 
 export function define(command: Command): Command {
   return command
@@ -29,13 +30,15 @@ export function define(command: Command): Command {
 }
 
 export async function run(command: Command): Promise<number> {
-  const { lake, storage, log, json } = await openProject(command)
+  await using project = await openProject(command)
+  const { lake, storage, log, json } = project
   const state = await log.head()
   const check = command.opts<{ check?: boolean }>().check ?? false
   const looked = check ? await look(lake.datasets, storage, state) : undefined
   const rows = await statusOfAll(lake, storage, state, looked)
   const removed = removedFrom(lake.datasets, state)
   const [last] = await new Journal(storage).latest(1)
+  const behind = await exportsBehind(project)
   if (json) {
     const { number: commit, time } = state
     print(
@@ -48,6 +51,7 @@ export async function run(command: Command): Promise<number> {
           datasets: rows.map((row) => ({ ...row, ...metadataOf(storage, state, row.dataset) })),
           removed: removed.map((one) => ({ ...one, ...metadataOf(storage, state, one.name) })),
           external: externalJson(storage, state),
+          ...behind.json,
           lastRun: runJson(last),
         },
         2,
@@ -66,6 +70,7 @@ export async function run(command: Command): Promise<number> {
   for (const line of externalLines(state)) print(line)
   for (const { dataset, notes } of rows)
     for (const note of notes) print(`${colors.cyan('ℹ')} ${dataset}: ${note}`)
+  for (const line of behind.lines) print(line)
   if (!check)
     print('\nFrom the log only. To check the sources for new data: moraine status --check')
   if (last) print(`\nLast run: ${last.run}, ${last.record?.outcome ?? 'running, or it was killed'}`)

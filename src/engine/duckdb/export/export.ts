@@ -1,8 +1,10 @@
 import type { Field } from '../../../define/types/column-type.js'
-import type { CellFormat, ExportIO, Figures } from '../../export-io.js'
+import type { CellFormat, ExportFile, ExportIO, Figures } from '../../export-io.js'
+import { fileList } from '../paths.js'
 import type { Statements } from '../statements.js'
 import { copyCsvSql } from './cells.js'
 import { figuresSql } from './figures.js'
+import { copyFileSql, fileRowsSql, withoutFormulas } from './files.js'
 
 /** Hands rows over to other programs. */
 export class DuckDBExports implements ExportIO {
@@ -19,7 +21,19 @@ export class DuckDBExports implements ExportIO {
     await this.statements.run(copyCsvSql(sql, columns, path, format))
   }
 
+  async file(sql: string, columns: readonly Field[], file: ExportFile): Promise<void> {
+    const path = this.statements.shared.staging.localPath(file.location)
+    await this.statements.run(copyFileSql(sql, columns, path, file))
+  }
+
+  fileRows(columns: readonly Field[], file: ExportFile): Promise<string> {
+    const { staging } = this.statements.shared
+    const path = staging.localPath(file.location)
+    return fileRowsSql(fileList(staging, [file.location]), columns, path, file)
+  }
+
   readonly figuresSql = figuresSql
+  readonly withoutFormulas = withoutFormulas
 
   async figures(sql: string, columns: readonly Field[]): Promise<Figures> {
     const [row = {}] = await this.statements.rows(figuresSql(sql, columns))

@@ -1,0 +1,162 @@
+import type { Folder } from '../../define/export/folder.js'
+import { secondsOf } from '../../define/interval.js'
+import type { Session } from '../../engine/engine.js'
+import { MoraineError } from '../../errors.js'
+import type { Storage } from '../../storage/storage.js'
+import { commentOf, type Decision, decide } from '../decide.js'
+import type { TableName } from '../dialect.js'
+import { type LakeTable, metadataOf, snapshotOf } from '../lake-table.js'
+import { type Loaded, type Point, refuseDifference, shownName } from '../load/work.js'
+import { shapeOf } from '../record.js'
+import { type Part, partsOf, writePart } from './pieces.js'
+import { sweep } from './sweep.js'
+import { TableFolder } from './table-folder.js'
+import { hashOfFiles, type Piece, type Version } from './version.js'
+
+/** A table to bring to a folder, and all it takes. */
+export interface FolderLoad {
+  lake: string
+  /** The lake's. */
+  storage: Storage
+  engine: Session
+  /** What the folder lies in. */
+  folder: Storage
+  target: Folder
+  table: TableName
+  now: LakeTable
+  full: boolean
+  at: (point: Point) => void
+  clock?: () => Date
+}
+
+/** Tries to publish a version at most so often: each time another export was first. */
+const TRIES = 20
+
+/**
+ * Brings the files of one table to the version that the lake has. Files are written first, and a
+ * manifest last, under the next number: of several exports one alone publishes it, and the others
+ * look again.
+ */
+export async function loadFolder(load: FolderLoad): Promise<Loaded> {
+  const { at, now, lake, target, clock = () => new Date() } = load
+  for (let tries = 0; tries < TRIES; tries++) {
+    const { folder, newest, decision, sizes } = await look(load, tries > 0)
+    at('planned')
+    if (decision.action === 'none') {
+      await folder.point()
+      return { decision, written: 0n, rows: BigInt(newest?.rows ?? 0) }
+    }
+    const parts = await partsOf(now, target)
+    const isNew = load.full && tries === 0
+    const known = isNew ? undefined : newest
+    const { files, written } = await filesOf(load, folder, parts, { known, isNew, sizes })
+    at('compared')
+    const version: Version = {
+      number: (newest?.number ?? 0) + 1,
+      lake,
+      dataset: now.dataset,
+      snapshot: snapshotOf(now),
+      metadata: metadataOf(now),
+      commit: now.commit,
+      rows: now.rows,
+      hash: hashOfFiles(shapeOf(now.columns), files),
+      columns: shapeOf(now.columns),
+      format: target.format,
+      writtenAt: clock().toISOString(),
+      files,
+    }
+    if (!(await folder.publish(version))) continue
+    at('applied')
+    await folder.point()
+    at('recorded')
+    const keep = (secondsOf(target.keep) ?? 86_400) * 1000
+    await sweep(folder, version, keep, clock().getTime())
+    at('done')
+    return { decision, written, rows: BigInt(version.rows) }
+  }
+  throw new MoraineError('export', `Others keep exporting ${shownName(load.table)}`, {
+    retryable: true,
+    hint: 'Nothing was lost. Export again once they are done: moraine export',
+  })
+}
+
+/** What a load would do; nothing is changed. */
+export async function planFolder(load: FolderLoad): Promise<Loaded> {
+  const { decision, newest } = await look(load, false)
+  return { decision, written: 0n, rows: BigInt(load.now.rows), has: newest?.commit }
+}
+
+async function look(load: FolderLoad, again: boolean) {
+  const { lake, table, now, target, full } = load
+  const path = table.schema === undefined ? table.name : `${table.schema}/${table.name}`
+  const folder = new TableFolder(load.folder, path)
+  const newest = await folder.newest()
+  const strangers = newest ? [] : await folder.strangers()
+  const found =
+    newest || strangers.length > 0
+      ? { comment: newest ? commentOf(newest.dataset) : null, isReadByViews: false }
+      : undefined
+  const shown = shownName(table)
+  const decided = decide({ lake, shown, now, record: newest, found, full: full && !again })
+  const sizes = await folder.sizes()
+  return { folder, newest, sizes, decision: withFiles(decided, newest, target, sizes) }
+}
+
+type Sizes = Awaited<ReturnType<TableFolder['sizes']>>
+
+const isThere = (sizes: Sizes, { path, bytes }: Piece) => sizes.get(path)?.size === bytes
+
+/** Files can say more than a record: whether they are there, and in which format. */
+function withFiles(
+  decision: Decision,
+  newest: Version | undefined,
+  { format }: Folder,
+  sizes: Sizes,
+): Decision {
+  if (!newest) return decision
+  if (newest.format !== format)
+    return { action: 'replace', reason: `its files were ${newest.format}` }
+  if (newest.files.some((file) => !isThere(sizes, file)))
+    return { action: 'replace', reason: 'some of its files are gone' }
+  // Files are the same or others: neither a key nor a column has to tell which rows changed.
+  return decision.action === 'replace' && decision.reason.endsWith('and has no key')
+    ? { action: 'changes', reason: `changed since commit ${newest.commit}`, by: [] }
+    : decision
+}
+
+interface Known {
+  known: Version | undefined
+  isNew: boolean
+  sizes: Sizes
+}
+
+/** The files of a version: those that are there, and those that are written now. */
+async function filesOf(
+  load: FolderLoad,
+  folder: TableFolder,
+  parts: readonly Part[],
+  { known, isNew, sizes }: Known,
+): Promise<{ files: Piece[]; written: bigint }> {
+  const { engine, storage, now, target } = load
+  const refuse = (difference: string | undefined) => refuseDifference(load, difference)
+  const before = new Map(known?.files.map((file) => [file.id, file]))
+  const files: Piece[] = []
+  let written = 0n
+  for (const part of parts) {
+    const noted = before.get(part.id) ?? (isNew ? undefined : await folder.written(part.id))
+    if (noted && isThere(sizes, noted)) {
+      files.push(noted)
+      continue
+    }
+    const piece = await writePart({ engine, storage, now, target, folder, refuse }, part)
+    await folder.note(piece)
+    files.push(piece)
+    written += BigInt(piece.rows)
+    load.at('staged')
+  }
+  const rows = files.reduce((all, file) => all + file.rows, 0)
+  refuse(
+    rows === now.rows ? undefined : `the lake has ${now.rows} rows, the files would have ${rows}`,
+  )
+  return { files, written }
+}
