@@ -243,6 +243,27 @@ withService('MinIO', [minioProgram], () => {
     expect(await counts('paid')).toMatchObject([{ n: 13_000, ids: 13_000 }])
   })
 
+  it('the catalog function streams its answers to those who show the token', async () => {
+    const event = await drop('open', 'a.jsonl', 1, 5)
+    const lambda = await start('open', { MORAINE_TOKEN: 'open sesame' })
+    await lambda.invoke('inbox', batchOf(event))
+    const ask = async (path: string, token?: string) => {
+      const headers = token ? { authorization: `Bearer ${token}` } : {}
+      const http = { method: 'GET', path: `/iceberg/v1/${path}`, sourceIp: '203.0.113.7' }
+      const { answer, error } = await lambda.invoke('catalog', {
+        ...{ version: '2.0', rawPath: http.path, rawQueryString: '', headers },
+        requestContext: { domainName: 'abc.lambda-url.us-east-1.on.aws', http },
+      })
+      expect(error).toBeUndefined()
+      return { status: answer.statusCode, body: JSON.parse(answer.body) }
+    }
+    expect((await ask('config')).status).toBe(401)
+    expect((await ask('config', 'open barley')).status).toBe(401)
+    const table = await ask('namespaces/silver/tables/orders', 'open sesame')
+    expect(table).toMatchObject({ status: 200, body: { metadata: { 'format-version': 2 } } })
+    expect((await ask('namespaces/silver/tables/none', 'open sesame')).status).toBe(404)
+  })
+
   describe('the schedule function', () => {
     it('runs the job that its event names, or its own', async () => {
       await drop('daily', 'a.jsonl', 1, 7)

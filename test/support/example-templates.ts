@@ -11,7 +11,8 @@ export const everything: AwsOptions = {
   crawlers: true,
   budget: 100,
   alarmEmail: 'data@example.com',
-  secrets: { SHOP_URL: 'shop/database#url' },
+  catalog: true,
+  secrets: { SHOP_URL: 'shop/database#url', MORAINE_TOKEN: 'lake/token' },
   tags: { team: 'sales' },
   queries: { 'Best customers': 'select * from customer_value order by lifetime_value desc' },
   teams: {

@@ -1,7 +1,7 @@
 import type { Lake } from '../../define/lake.js'
 import type { AwsDeploy } from '../options/aws.js'
 import { deployedJobs } from '../template/jobs.js'
-import { jobId, prefixOf } from '../template/names.js'
+import { jobId, ownFunctions, prefixOf } from '../template/names.js'
 import { template } from '../template/template.js'
 import { type Cloud, connect } from './cloud/cloud.js'
 import type { Drift } from './cloud/drift.js'
@@ -89,11 +89,10 @@ async function namesOf(cloud: Cloud, prefix: string): Promise<string[]> {
 /** The stacks as they are to be. */
 export function stacksFor({ lake, deploy, before, account }: LakeDeployment): Stack[] {
   const placed = new Map<string, string>()
-  for (const job of deployedJobs(lake)) {
-    const home = before.find(
-      ({ template: found }) => `${jobId(job)}Function` in (found?.Resources ?? {}),
-    )
-    if (home) placed.set(job.name, home.name)
+  for (const name of [...deployedJobs(lake).map((job) => job.name), ...ownFunctions]) {
+    const id = `${jobId({ name })}Function`
+    const home = before.find(({ template: found }) => id in (found?.Resources ?? {}))
+    if (home) placed.set(name, home.name)
   }
   const { stacks } = template(lake, deploy, { placed })
   const place = account === undefined ? undefined : { account, region: deploy.region }

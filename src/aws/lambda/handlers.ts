@@ -6,8 +6,13 @@ import { handle, streamHandle } from 'hono/aws-lambda'
 import { messageOf } from '../../errors.js'
 import { redact } from '../../secrets.js'
 import { tell } from './log.js'
+import type { FunctionContext } from './run-job.js'
 
 export { inbox, schedule } from './inbox.js'
+
+/** The projection to Glue's catalog, which other functions never load. */
+export const project = async (event: unknown, context: FunctionContext) =>
+  (await import('./projection.js')).project(event, context)
 
 /** The catalog, loaded by its first request: other functions never need it. */
 const rest = {

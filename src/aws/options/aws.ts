@@ -24,3 +24,7 @@ export function aws(options: AwsOptions): AwsDeploy {
   const made: AwsDeploy = { ...good, kind: 'aws', region: good.region ?? '', place: callSite() }
   return good.region === undefined ? markBroken(made) : made
 }
+
+/** Whether Glue's catalog shows what is deployed so. */
+export const isProjected = (deploy: Deploy | undefined): boolean =>
+  deploy?.kind === 'aws' && (deploy as AwsDeploy).projection !== false

@@ -111,6 +111,8 @@ export const optionList: OptionList<AwsOptions> = {
     advise: () => 'Give the name of a secret in Secrets Manager, never its value.',
   },
   vpc: vpcExpected,
+  projection: flag,
+  catalog: flag,
   teams,
   queries: named(
     "queries by name, such as { 'Top sellers': 'select * from top_sellers' }",

@@ -54,6 +54,16 @@ export interface AwsOptions {
   /** A network for functions whose sources are private. */
   vpc?: VpcOptions
   /**
+   * Whether a function shows the lake in Glue's catalog after each commit, for Athena and other
+   * readers. Default: yes.
+   */
+  projection?: boolean
+  /**
+   * Whether the lake's Iceberg REST catalog has an address of its own, for engines that show a
+   * token: `access` of the lake, or the secret `MORAINE_TOKEN`, says which.
+   */
+  catalog?: boolean
+  /**
    * Who reads the lake: each team has a role and a workgroup of Athena. Default: none.
    */
   teams?: Readonly<Record<string, Team>>

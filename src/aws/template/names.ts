@@ -70,6 +70,9 @@ export function isPaused({ paused = false }: AwsDeploy, job: string): boolean {
   return typeof paused === 'boolean' ? paused : paused.includes(job)
 }
 
+/** Functions that are for no job. */
+export const ownFunctions = ['projection', 'catalog'] as const
+
 /** What the resources of a job are called. */
 export const jobId = (job: Pick<Job, 'name'>) => idFor(job.name)
 

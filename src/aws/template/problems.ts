@@ -20,6 +20,7 @@ export function checkDeployment(context: Context): void {
     ...scheduleProblems(context),
     ...teamProblems(context),
     ...placeProblems(context),
+    ...catalogProblems(context),
   ]
   if (problems.length > 0) throw new DefinitionError(problems)
 }
@@ -112,6 +113,19 @@ function teamProblems(context: Context): Problem[] {
         })
       }),
   )
+}
+
+/** A catalog that anybody could read who finds its address. */
+function catalogProblems(context: Context): Problem[] {
+  const { catalog, secrets = {} } = context.deploy
+  if (!catalog || context.lake.access || Object.hasOwn(secrets, 'MORAINE_TOKEN')) return []
+  return [
+    problem(context, {
+      message: 'aws({ catalog }): anybody who finds the address of the catalog could read the lake',
+      hint: "Define access in lake.ts, or name a secret with a token: secrets: { MORAINE_TOKEN: 'lake/token' }",
+      near: 'catalog',
+    }),
+  ]
 }
 
 /** Inboxes in folders, which no function reaches. */

@@ -1,6 +1,8 @@
 import type { Lake } from '../../define/lake.js'
 import type { AwsDeploy } from '../options/aws.js'
 import { contextOf } from './context.js'
+import { catalog } from './functions/catalog.js'
+import { projection } from './functions/projection.js'
 import { jobResources } from './jobs/resources.js'
 import { deployedJobs } from './jobs.js'
 import { checkDeployment } from './problems.js'
@@ -37,9 +39,12 @@ export function template(
   const groups: Group[] = [
     { name: 'base', phase: 'base', resources: base(context) },
     { name: 'shared', phase: 'rest', resources: shared(context) },
+    { name: 'projection', phase: 'rest', resources: projection(context) },
+    { name: 'catalog', phase: 'rest', resources: catalog(context) },
     ...context.jobs.map(
       (job): Group => ({ name: job.name, phase: 'rest', resources: jobResources(context, job) }),
     ),
   ]
-  return { stacks: stacksOf(groups, { prefix: context.prefix, lake: lake.name, placed }) }
+  const all = groups.filter(({ resources }) => Object.keys(resources).length > 0)
+  return { stacks: stacksOf(all, { prefix: context.prefix, lake: lake.name, placed }) }
 }

@@ -16,6 +16,8 @@ export interface Rights {
   readonly writes: readonly string[]
   /** Objects that it removes. */
   readonly removes: readonly string[]
+  /** Objects of which it removes the one version that it has taken in. */
+  readonly takes: readonly string[]
   /** Originals that it keeps from being removed. */
   readonly holds: readonly string[]
   /** Tables that it builds, and tables that it reads beside. */
@@ -52,6 +54,7 @@ export function rightsOf(lake: Lake, deploy: AwsDeploy, job: Job): Rights {
       ...inboxesOf(bronze),
       'scratch/',
     ]),
+    takes: sorted([...inside, ...inboxesOf(bronze)]),
     holds: sorted(bronze.flatMap((one) => (isArchived(one) ? [`archive/${one.name}/`] : []))),
     builds: job.datasets.map(fullName),
     uses: uses.map(fullName),
@@ -73,6 +76,14 @@ export function foldersOf(lake: Lake, dataset: AnyDataset): string[] {
   if (tier === 'gold') return [folder, ...before]
   const beside = ['discarded', 'tombstones', 'deleted'].map((of) => `${of}/${name}/`)
   return [folder, ...before, ...beside, ...(dataset.history ? [`history/${name}/`] : [])]
+}
+
+/** Folders of all tables of silver and gold, and of what is beside them. */
+export function layersOf({ lake }: { lake: Lake }): string[] {
+  const named = Object.values(lake.folders).filter((folder) => folder !== undefined)
+  const all = ['silver', 'gold', 'discarded', 'tombstones', 'deleted', 'history', ...named]
+  // One that lies in another is reached by that.
+  return sorted(all).filter((one) => !all.some((other) => one.startsWith(`${other}/`)))
 }
 
 const isArchived = (dataset: AnyDataset) => dataset.tier === 'bronze' && dataset.archive

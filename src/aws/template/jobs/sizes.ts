@@ -3,6 +3,11 @@ import { bytesOf } from '../../../define/size.js'
 import type { Job } from '../../../plan/jobs.js'
 import type { Context } from '../context.js'
 
+/** What the projection takes: its log, metadata of tables, and an engine for views. */
+export const PROJECTION = { memory: 1024, disk: 512, timeout: 300 } as const
+/** What an address of the catalog takes. */
+export const CATALOG = { memory: 1024, disk: 512, timeout: 60 } as const
+
 const MIB = 2 ** 20
 /** The longest that a function runs. */
 const LONGEST = 900

@@ -19,7 +19,7 @@ export function jobEvents(context: Context, job: Job): Resources {
 }
 
 /** A rule of EventBridge that puts events into a FIFO queue, in one group. */
-function rule(
+export function rule(
   context: Context,
   { name, pattern, queue }: { name: string; pattern: Json; queue: string },
 ): Resource {
@@ -34,7 +34,7 @@ function rule(
 }
 
 /** Hands messages of a queue to a function. */
-function messages(queue: string, to: string, paused = false): Resource {
+export function messages(queue: string, to: string, paused = false): Resource {
   return {
     Type: 'AWS::Lambda::EventSourceMapping',
     Properties: {
@@ -60,7 +60,7 @@ function patternOf(job: Job): Json | undefined {
 }
 
 /** Events of S3 about objects that were created below a prefix. */
-const created = (bucket: Json, prefix: string): Json => ({
+export const created = (bucket: Json, prefix: string): Json => ({
   source: ['aws.s3'],
   'detail-type': ['Object Created'],
   detail: {

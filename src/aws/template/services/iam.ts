@@ -105,13 +105,15 @@ function objectStatements(context: Context, rights: Rights): Statement[] {
   const elsewhere = outside(rights.reads)
   const seen = inLake([...new Set([...rights.reads, ...rights.writes])])
   return [
-    ...allow('List', ['s3:ListBucket'], [att(IDS.bucket)], {
-      // Without a prefix it is asked whether one object is there.
-      StringLikeIfExists: { 's3:prefix': seen.map((path) => `${path}*`) },
-    }),
+    listStatement(seen),
     ...allow('Read', ['s3:GetObject', 's3:GetObjectVersion'], all(seen)),
     ...allow('Write', ['s3:PutObject', 's3:AbortMultipartUpload'], all(rights.writes)),
     ...allow('Remove', ['s3:DeleteObject'], all(rights.removes)),
+    ...allow(
+      'Take',
+      ['s3:DeleteObjectVersion'],
+      [...all(rights.takes), ...outside(rights.takes).map((path) => s3Arn(`${path.slice(5)}*`))],
+    ),
     ...(context.deploy.archiveLock
       ? allow('Hold', ['s3:PutObjectLegalHold'], all(rights.holds))
       : []),
@@ -135,6 +137,16 @@ function objectStatements(context: Context, rights: Rights): Statement[] {
   ]
 }
 
+/** Lists prefixes of the lake's bucket. */
+export const listStatement = (prefixes: readonly string[]): Statement => ({
+  Sid: 'List',
+  Effect: 'Allow',
+  Action: ['s3:ListBucket'],
+  Resource: att(IDS.bucket),
+  // Without a prefix it is asked whether one object is there.
+  Condition: { StringLikeIfExists: { 's3:prefix': prefixes.map((path) => `${path}*`) } },
+})
+
 export function keyStatements(context: Context, actions: string[]): Statement[] {
   const key = keyArn(context)
   return key === undefined ? [] : [{ Sid: 'Key', Effect: 'Allow', Action: actions, Resource: key }]
@@ -145,27 +157,31 @@ const s3Arn = (path: string): Json => join('arn:', partition, `:s3:::${path}`)
 
 /** What a function of a job needs beside the lake: logs and traces, queues, secrets. */
 function runStatements(context: Context, job: Job): Statement[] {
-  const secrets = secretsOf(context)
   const asked = [job, ...jobsAfter(job, context.jobs)].map((one) => att(`${jobId(one)}Queue`))
   return [
     ...functionStatements(context),
     ...queueStatements(`${jobId(job)}Queue`),
     { Sid: 'GoOn', Effect: 'Allow', Action: ['sqs:SendMessage'], Resource: asked },
-    ...(secrets.length > 0
-      ? [
-          {
-            Sid: 'Secrets',
-            Effect: 'Allow' as const,
-            Action: ['secretsmanager:GetSecretValue'],
-            Resource: secrets.map((name) => arn('secretsmanager', `secret:${name}-??????`)),
-          },
-        ]
-      : []),
+    ...secretStatements(context),
+  ]
+}
+
+/** Each function fetches the secrets of `lake.ts` at its start. */
+export function secretStatements(context: Context): Statement[] {
+  const secrets = secretsOf(context)
+  if (secrets.length === 0) return []
+  return [
+    {
+      Sid: 'Secrets',
+      Effect: 'Allow',
+      Action: ['secretsmanager:GetSecretValue'],
+      Resource: secrets.map((name) => arn('secretsmanager', `secret:${name}-??????`)),
+    },
   ]
 }
 
 /** What takes messages of a queue. */
-function queueStatements(queue: string): Statement[] {
+export function queueStatements(queue: string): Statement[] {
   return [
     {
       Sid: 'Queue',
@@ -188,7 +204,7 @@ function secretsOf({ deploy }: Context): string[] {
 }
 
 /** What each function does: it writes logs and traces; in a network, it has an interface there. */
-function functionStatements({ deploy }: Context): Statement[] {
+export function functionStatements({ deploy }: Context): Statement[] {
   return [
     {
       Sid: 'Logs',

@@ -6,7 +6,7 @@ import { jobId, LIMITS, nameFor } from '../names.js'
 import { queuesFor } from './sqs.js'
 
 /** What is known of a function. */
-interface FunctionOf {
+export interface FunctionOf {
   readonly name: string
   readonly description: string
   /** What `index.mjs` exports: `inbox`, `schedule`, `project`, `catalog`. */
@@ -37,7 +37,7 @@ export function jobFunction(context: Context, job: Job): Resources {
 }
 
 /** A function whose code is the lake's zip, at `CodeKey` of the lake's own bucket. */
-function lambdaFunction(context: Context, of: FunctionOf): Resource {
+export function lambdaFunction(context: Context, of: FunctionOf): Resource {
   const { deploy, prefix } = context
   const key = keyArn(context)
   const secrets = Object.keys(deploy.secrets ?? {}).length > 0

@@ -1,4 +1,5 @@
 import type { Job } from '../../../plan/jobs.js'
+import { isProjected } from '../../options/aws.js'
 import {
   account,
   att,
@@ -10,7 +11,7 @@ import {
   ref,
 } from '../cfn.js'
 import { type Context, IDS, keyArn, tagsOf } from '../context.js'
-import { sizesOf } from '../jobs/sizes.js'
+import { PROJECTION, sizesOf } from '../jobs/sizes.js'
 import { jobsAfter } from '../jobs.js'
 import { jobId, LIMITS, nameFor } from '../names.js'
 
@@ -33,6 +34,9 @@ export function sqs(context: Context): Resources {
     [IDS.dead]: queue(context, 'dead', { MessageRetentionPeriod: DAYS_14 }),
     [IDS.deadFifo]: queue(context, 'dead', { MessageRetentionPeriod: DAYS_14, FifoQueue: true }),
     ...queues,
+    ...(isProjected(context.deploy)
+      ? { ProjectionQueue: fifo(context, 'projection', PROJECTION.timeout) }
+      : {}),
   }
   return { ...all, QueuePolicy: queuePolicy(Object.keys(all)) }
 }
@@ -97,7 +101,8 @@ function queuePolicy(queues: readonly string[]): Resource {
           Effect: 'Allow',
           Principal: { Service: 'events.amazonaws.com' },
           Action: 'sqs:SendMessage',
-          Resource: queues.map((id) => att(id)),
+          // Of the queue that has this policy: to list them all passes what a policy may have.
+          Resource: '*',
           Condition: { StringEquals: { 'aws:SourceAccount': account } },
         },
       ]),

@@ -1,0 +1,72 @@
+import { att, explained, type Json, type Resource, type Resources, type Statement } from '../cfn.js'
+import { type Context, objects } from '../context.js'
+import { layersOf } from '../jobs/rights.js'
+import { CATALOG } from '../jobs/sizes.js'
+import {
+  functionStatements,
+  keyStatements,
+  listStatement,
+  role,
+  secretStatements,
+} from '../services/iam.js'
+import { lambdaFunction } from '../services/lambda.js'
+
+/**
+ * The lake's Iceberg REST catalog at an address of its own. Whoever asks shows a token that the
+ * lake's `access` knows: the address by itself lets nobody in.
+ */
+export function catalog(context: Context): Resources {
+  if (!context.deploy.catalog) return {}
+  const toAll = (Action: string, more: Readonly<Record<string, Json>>): Resource => ({
+    Type: 'AWS::Lambda::Permission',
+    Properties: { Action, FunctionName: att('CatalogFunction'), Principal: '*', ...more },
+  })
+  return {
+    ...role(context, 'CatalogRole', {
+      name: 'catalog',
+      principal: 'lambda.amazonaws.com',
+      statements: statements(context),
+    }),
+    CatalogFunction: lambdaFunction(context, {
+      name: 'catalog',
+      description: `The Iceberg REST catalog of the lake ${context.lake.name}`,
+      handler: 'catalog',
+      role: 'CatalogRole',
+      ...CATALOG,
+    }),
+    CatalogUrl: explained(
+      {
+        Type: 'AWS::Lambda::Url',
+        Properties: {
+          TargetFunctionArn: att('CatalogFunction'),
+          AuthType: 'NONE',
+          InvokeMode: 'RESPONSE_STREAM',
+        },
+      },
+      { CKV_AWS_258: 'Engines show tokens of the lake, which the function checks.' },
+    ),
+    CatalogIsReached: toAll('lambda:InvokeFunctionUrl', { FunctionUrlAuthType: 'NONE' }),
+    CatalogIsInvoked: toAll('lambda:InvokeFunction', { InvokedViaFunctionUrl: true }),
+  }
+}
+
+/** Tables of silver and gold, those of engines, and the log; never rows of bronze. */
+function statements(context: Context): Statement[] {
+  const tables = [...layersOf(context).map((layer) => `${layer}/`), 'external/']
+  const allow = (Sid: string, Action: readonly string[], paths: readonly string[]): Statement => ({
+    ...{ Sid, Effect: 'Allow', Action, Resource: paths.map((path) => objects(`${path}*`)) },
+  })
+  return [
+    listStatement(['_moraine/', ...tables]),
+    allow('Read', ['s3:GetObject'], ['_moraine/', ...tables]),
+    allow('Write', ['s3:PutObject', 's3:AbortMultipartUpload'], ['_moraine/', ...tables]),
+    allow(
+      'Remove',
+      ['s3:DeleteObject'],
+      ['_moraine/probe/', '_moraine/live/', '_moraine/reading/'],
+    ),
+    ...keyStatements(context, ['kms:Decrypt', 'kms:GenerateDataKey']),
+    ...functionStatements(context),
+    ...secretStatements(context),
+  ]
+}
