@@ -385,6 +385,7 @@ const namingTypes = [
   'plan/exact',
   'plan/fingerprint',
   'quality/raw',
+  'query/service/visible',
   'source/files/encode',
   'step/requested-types',
 ]
@@ -479,8 +480,8 @@ const keptByProcess: Readonly<Record<string, string>> = {
   'process/end-now working': 'what goes on in this process and can not be stopped',
   'process/watchdog-thread seen': 'a thread of its own, which watches one process',
   'query/query budget': 'the memory of this machine, which all queries share',
-  'query/spawn patience': 'a process that is started ahead, for the next query',
-  'query/spawn ready': 'a process that is started ahead, for the next query',
+  'query/spawn idle': 'processes that wait for the next query of who had them before',
+  'query/spawn most': 'how many of them may wait',
   'query/tables loaded': 'a memo of tables, by the state that they were read in',
   'query/worker query': 'a process of its own, which runs queries',
   'plan/fingerprint known': 'a memo of what was hashed, by the dataset',

@@ -1,3 +1,4 @@
+import type { TableRules } from '../define/access/rights.js'
 import type { Field } from '../define/types/column-type.js'
 import type { DataFile } from '../iceberg/spec/manifest.js'
 import type { PartitionSpec } from '../iceberg/spec/transforms.js'
@@ -23,6 +24,16 @@ export type RowValue =
   | { [name: string]: RowValue }
 
 export type ResultRow = Record<string, RowValue>
+
+/** Values of a query's parameters: of `?` and `$1` in their order, of `$name` by names. */
+export type ParameterValues = readonly RowValue[] | Readonly<Record<string, RowValue>>
+
+/** A parameter of a query, by its number or name. */
+export interface QueryParameter {
+  name: string
+  /** The engine's name of its type, where the query tells it. */
+  type: string | undefined
+}
 
 /** A column of a query's result. */
 export interface ResultColumn extends Field {
@@ -259,7 +270,8 @@ export interface Session {
   run(sql: string): Promise<void>
   /** All rows of a result that is known to be small. */
   rows(sql: string): Promise<ResultRow[]>
-  stream(sql: string): Promise<Result>
+  /** @param parameters values of `?` and `$1` in their order, or of `$name` by names. */
+  stream(sql: string, parameters?: ParameterValues): Promise<Result>
   /**
    * Calls for each number of a result's one column, of DOUBLEs that are not NULL, in its order, for
    * as long as it is told to go on.
@@ -269,6 +281,8 @@ export interface Session {
   texts(sql: string): Promise<(string | null)[][]>
   /** The columns that a query would give, without running it. */
   describe(sql: string): Promise<ResultColumn[]>
+  /** The same, and the parameters that it takes. */
+  prepared(sql: string): Promise<{ columns: ResultColumn[]; parameters: QueryParameter[] }>
   /** Runs a query and keeps its rows. */
   materialize(sql: string, options?: MaterializeOptions): Promise<Relation>
   /** Keeps a query, which is run whenever its rows are asked for. */
@@ -309,6 +323,8 @@ export interface TableIO {
    */
   scanWithFiles(schema: Schema, files: readonly TableFile[]): string
   fileName(location: string): string
+  /** SQL for a relation without what rules keep from whoever asks. */
+  withRules(relation: string, rules: TableRules): string
   /** Runs a query and writes its rows as data files, with their statistics. */
   write(sql: string, target: WriteTarget): Promise<DataFile[]>
   /**

@@ -1,5 +1,12 @@
-import type { Field } from '../define/types/column-type.js'
-import type { BronzeEncoding, ResultRow, TableFile } from '../engine/engine.js'
+import type { TableRules } from '../define/access/rights.js'
+import type {
+  BronzeEncoding,
+  ParameterValues,
+  QueryParameter,
+  ResultColumn,
+  ResultRow,
+  TableFile,
+} from '../engine/engine.js'
 import type { Schema } from '../iceberg/spec/types.js'
 import type { TableRef } from '../sql/guard.js'
 import type { ObjectAccess } from '../storage/staging.js'
@@ -8,10 +15,17 @@ import type { Pushed } from './pushdown.js'
 
 /** What a query's process is told. It knows nothing but this: no environment, no lake. */
 export type Request =
-  | { type: 'parse'; sql: string; limits: Limits; extensions?: string }
-  /** Which tables the query of a view reads. */
+  | { type: 'parse'; sql: string; limits: Limits; extensions?: string; takesParameters?: boolean }
+  /** Which tables the query of a view reads, or that of rules. */
   | { type: 'tables'; sql: string }
-  | { type: 'run'; relations: RelationFiles[]; access?: ObjectAccess }
+  /** Only says what the result would be like. */
+  | { type: 'describe'; relations: RelationFiles[] }
+  | {
+      type: 'run'
+      relations: RelationFiles[]
+      access?: ObjectAccess
+      parameters?: ParameterValues
+    }
   | { type: 'next' }
 
 /** A table as the query's process reads it: by field id, or by name for bronze. */
@@ -25,19 +39,31 @@ export interface RelationFiles {
   files: (TableFile & BronzeEncoding)[]
   /** Of a view: its query, over relations that come before it. */
   query?: string
+  /** What is kept of it from whoever asks. */
+  rules?: TableRules
+}
+
+/** What a query reads. */
+export interface Reads {
+  table: TableRef
+  predicates: Pushed[]
+  /** How often it names the table. */
+  times: number
 }
 
 export type Reply =
   | {
       type: 'parsed'
-      tables: { table: TableRef; predicates: Pushed[] }[]
+      tables: Reads[]
+      /** Functions that it calls, in lower case. */
+      functions: string[]
       /** Columns that it names, in lower case; `undefined` when it takes all of something. */
       named: string[] | undefined
       /** Whether the engine can read objects of buckets where they lie. */
       reaches: boolean
     }
-  | { type: 'tables'; tables: TableRef[] }
-  | { type: 'columns'; columns: Field[] }
+  | { type: 'tables'; tables: Reads[]; functions: string[]; named: string[] | undefined }
+  | { type: 'columns'; columns: ResultColumn[]; parameters?: QueryParameter[] }
   /**
    * No rows at the end; `isLarge` where the process holds so much that the next query is better off
    * with another.

@@ -12,10 +12,7 @@ export interface Pushed extends Predicate {
  * opened. Only what is certain is taken: a table that is named once, and conditions joined by AND.
  */
 export function predicatesFor(table: TableRef, nodes: readonly AstNode[]): Pushed[] {
-  const isIt = (node: AstNode) =>
-    node.type === 'BASE_TABLE' &&
-    String(node.schema_name).toLowerCase() === table.tier &&
-    String(node.table_name).toLowerCase() === table.name.toLowerCase()
+  const isIt = (node: AstNode) => isTable(node, table)
   if (nodes.filter(isIt).length !== 1) return []
   const select = nodes.find(
     (node) => node.type === 'SELECT_NODE' && fromTables(node.from_table).some(isIt),
@@ -26,6 +23,19 @@ export function predicatesFor(table: TableRef, nodes: readonly AstNode[]): Pushe
   const alone = from.length === 1
   return conjuncts(select.where_clause as AstNode).flatMap((node) =>
     toPredicate(node, alias, alone),
+  )
+}
+
+/** How often a query names a table. */
+export function timesNamed(table: TableRef, nodes: readonly AstNode[]): number {
+  return nodes.filter((node) => isTable(node, table)).length
+}
+
+function isTable(node: AstNode, { tier, name }: TableRef): boolean {
+  return (
+    node.type === 'BASE_TABLE' &&
+    String(node.schema_name).toLowerCase() === tier &&
+    String(node.table_name).toLowerCase() === name.toLowerCase()
   )
 }
 

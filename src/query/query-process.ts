@@ -1,3 +1,4 @@
+import type { ChildProcess } from 'node:child_process'
 import { tmpdir } from 'node:os'
 import { MoraineError } from '../errors.js'
 import { endChild, endingOf } from '../process/child.js'
@@ -17,7 +18,7 @@ const START = 60_000
 
 /** The process of one query at a time; one question is asked at a time. */
 export class Worker {
-  private readonly process = takeProcess()
+  private readonly process: ChildProcess
   private released = false
   /** Why it was stopped before it was done. */
   private stopped: { reason: unknown } | undefined
@@ -27,8 +28,13 @@ export class Worker {
   constructor(
     private readonly limits: Limits,
     private readonly signal: AbortSignal | undefined,
+    /** Who asks: the process may have run queries of nobody else. */
+    private readonly owner = '',
   ) {
+    this.process = takeProcess(owner)
     signal?.addEventListener('abort', this.abort)
+    // It may have been while the query waited for memory: nobody would be told of it.
+    if (signal?.aborted) this.abort()
   }
 
   /** @throws MoraineError, or the reason of the signal. */
@@ -55,10 +61,21 @@ export class Worker {
     }
   }
 
+  /** The number of its process. */
+  get pid(): number | undefined {
+    return this.process.pid
+  }
+
+  /** Ends it at once: what is asked of it fails with this. */
+  stop(reason: unknown): void {
+    this.stopped ??= { reason }
+    this.process.kill('SIGKILL')
+  }
+
   /** Lets go of a process that has nothing left to do: the next query may have it. */
   release(): void {
     this.signal?.removeEventListener('abort', this.abort)
-    giveBack(this.process)
+    giveBack(this.process, this.owner)
     this.released = true
   }
 
@@ -73,11 +90,6 @@ export class Worker {
 
   private readonly timeOut = () => this.stop(excessError('time', this.limits))
   private readonly abort = () => this.stop(this.signal?.reason)
-
-  private stop(reason: unknown): void {
-    this.stopped ??= { reason }
-    this.process.kill('SIGKILL')
-  }
 
   private reply(request: Request): Promise<Reply> {
     const { process } = this

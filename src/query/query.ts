@@ -1,21 +1,15 @@
-import { homedir } from 'node:os'
-import { join } from 'node:path'
+import type { Rights } from '../define/access/rights.js'
 import type { Field } from '../define/types/column-type.js'
-import type { ResultRow } from '../engine/engine.js'
+import type { ParameterValues, QueryParameter, ResultColumn, ResultRow } from '../engine/engine.js'
 import type { LakeState } from '../log/commit.js'
-import { refuseReading } from '../log/format/features.js'
-import { Heartbeat } from '../log/live.js'
-import { variable } from '../settings.js'
-import { type TableRef, tiers } from '../sql/guard.js'
-import { currentUser } from '../step/context.js'
+import type { Heartbeat } from '../log/live.js'
 import { damageIn } from '../storage/damage.js'
-import { type Storage, stagingOf } from '../storage/storage.js'
+import type { Storage } from '../storage/storage.js'
+import { type Asked, begin } from './begin.js'
 import { type Grant, MemoryBudget } from './budget.js'
+import type { Estimate } from './estimate.js'
 import { asList, type Limits } from './limits.js'
-import type { RelationFiles, Reply } from './protocol.js'
 import { Worker } from './query-process.js'
-import { atHand, isWorthIt, scan } from './scan.js'
-import { findName } from './tables.js'
 
 /** What the queries of this process may have together. */
 const budget = new MemoryBudget()
@@ -28,15 +22,27 @@ export interface QueryOptions {
   signal?: AbortSignal
   /** The columns that are read of a table of another engine, where not all are. */
   declared?: readonly Field[]
+  /** What whoever asks may see; without it, everything. */
+  rights?: Rights
+  /** Who asks, where several do: no process serves two of them. */
+  owner?: string
+  /** Values of `?` and `$1` in their order, or of `$name` by names. */
+  parameters?: ParameterValues
+  /** Judges what is about to be read, before anything is: it throws what refuses the query. */
+  judge?: (estimate: Estimate) => void
 }
 
 /** A query's result while it is read; `close` ends the query's process. */
 export interface QueryResult extends AsyncDisposable {
-  columns: Field[]
+  columns: ResultColumn[]
   /** Rows in batches; the query waits while nobody reads. */
   batches: AsyncIterable<ResultRow[]>
   /** How much of the tables had to be opened. */
   files: { opened: number; total: number; bytes: number }
+  /** What was expected to be read. */
+  estimate: Estimate
+  /** The number of its process, and what ends it at once with an error. */
+  process: { pid: number | undefined; stop: (reason: unknown) => void }
   close(): Promise<void>
 }
 
@@ -52,8 +58,9 @@ export async function queryLake(
   storage: Storage,
   state: LakeState | Promise<LakeState>,
   sql: string,
-  { limits: asked, signal, declared }: QueryOptions,
+  options: QueryOptions,
 ): Promise<QueryResult> {
+  const { limits: asked, signal, declared, rights, parameters, judge, owner } = options
   signal?.throwIfAborted()
   // Nobody else may wait for it while this query waits for others.
   Promise.resolve(state).catch(() => {})
@@ -63,7 +70,7 @@ export async function queryLake(
     signal,
   })
   const limits = { ...asked, memory: grant.memory }
-  const worker = workerFor(limits, signal, grant)
+  const worker = workerFor(limits, signal, { grant, owner })
   const names: string[] = []
   // Says while the query goes on what it reads.
   let heartbeat: Heartbeat | undefined
@@ -80,10 +87,13 @@ export async function queryLake(
     names.push(...tables)
   }
   try {
-    const { columns, files } = await begin({ worker, storage, state, sql, limits, declared }, begun)
+    const question = { worker, storage, state, sql, limits, declared, rights, parameters, judge }
+    const { columns, files, estimate } = await begin(question, begun)
     return {
       columns,
       files,
+      estimate,
+      process: { pid: worker.pid, stop: (reason) => worker.stop(reason) },
       close,
       batches: batchesOf(worker, storage, names, close),
       [Symbol.asyncDispose]: close,
@@ -94,96 +104,47 @@ export async function queryLake(
   }
 }
 
-interface Asked {
-  worker: Worker
-  storage: Storage
-  state: LakeState | Promise<LakeState>
-  sql: string
-  limits: Limits
-  declared: readonly Field[] | undefined
-}
-
 /**
- * Has a process prove and begin a query.
+ * What a query would give, and what it takes: bound on its tables, of which nothing is read.
  *
- * @param begun is told what is read before anything is.
+ * @throws MoraineError of kind `query` when it is refused.
  */
-async function begin(
-  { worker, storage, state, sql, limits, declared }: Asked,
-  begun: (heartbeat: Heartbeat, tables: readonly string[]) => void,
-): Promise<Pick<QueryResult, 'columns' | 'files'>> {
-  const staging = stagingOf(storage)
-  const root = staging.readableRoots().find(({ url }) => url === storage.url)
-  const parse = {
-    type: 'parse',
-    sql,
-    limits,
-    ...(root ? { extensions: extensionFolder() } : {}),
-  } as const
-  // Side by side: the process takes its time to start.
-  const [parsed, read] = await Promise.all([worker.ask(parse, 'parsed'), state])
-  const heartbeat = Heartbeat.ofReader(storage, currentUser(), read.number)
-  begun(heartbeat, [])
-  const { tables, views } = await throughViews(worker, read, parsed.tables)
-  const names = tables.map(({ table: { tier, name } }) => `${tier}.${name}`)
-  begun(heartbeat, names)
-  for (const { table } of tables)
-    if (tiers.includes(table.tier))
-      refuseReading(read, findName(read, `${table.tier}.${table.name}`))
-  const scans = await Promise.all(
-    tables.map(({ table, predicates }) => scan(storage, read, { table, declared }, predicates)),
-  )
-  const { reaches } = parsed
-  // What a view takes of a table is not looked into.
-  const named = views.length > 0 ? undefined : parsed.named
-  const found = await Promise.all(
-    scans.map((s) =>
-      atHand(staging, s, (file) => reaches && isWorthIt(s, file, named, root?.always)),
-    ),
-  )
-  const relations = [...found.map(({ relation }) => relation), ...views]
-  const access = found.some(({ inPlace }) => inPlace) ? await root?.access() : undefined
-  const run = { type: 'run', relations, ...(access ? { access } : {}) } as const
-  const { columns } = await worker.ask(run, 'columns')
-  const files = {
-    opened: relations.reduce((sum, r) => sum + r.files.length, 0),
-    total: scans.reduce((sum, s) => sum + s.total, 0),
-    bytes: scans.reduce((sum, s) => sum + s.bytes, 0),
+export async function describeQuery(
+  storage: Storage,
+  state: LakeState | Promise<LakeState>,
+  sql: string,
+  { limits, signal, rights, owner }: QueryOptions,
+): Promise<{ columns: ResultColumn[]; parameters: QueryParameter[]; estimate: Estimate }> {
+  Promise.resolve(state).catch(() => {})
+  const worker = new Worker(limits, signal, owner)
+  let heartbeat: Heartbeat | undefined
+  const question: Asked = {
+    ...{ worker, storage, state, sql, limits, rights },
+    declared: undefined,
+    parameters: undefined,
+    judge: undefined,
+    isDescribed: true,
   }
-  return { columns, files }
-}
-
-type AskedTable = Extract<Reply, { type: 'parsed' }>['tables'][number]
-
-/** The tables that a query reads, directly or through views, and the views. */
-async function throughViews(
-  worker: Worker,
-  state: LakeState,
-  asked: readonly AskedTable[],
-): Promise<{ tables: AskedTable[]; views: RelationFiles[] }> {
-  const known = new Map(
-    Object.entries(state.views ?? {}).map(([name, view]) => [name.toLowerCase(), view]),
-  )
-  const nameOf = ({ tier, name }: TableRef) => `${tier}.${name}`.toLowerCase()
-  const tables = new Map<string, AskedTable>()
-  const views: RelationFiles[] = []
-  for (const reference of asked) {
-    const view = known.get(nameOf(reference.table))
-    if (!view) tables.set(nameOf(reference.table), reference)
-    else views.push({ ...reference.table, schema: null, columns: [], files: [], query: view.sql })
+  try {
+    const { columns, parameters, estimate } = await begin(question, (heart) => {
+      heartbeat = heart
+    })
+    worker.release()
+    return { columns, parameters, estimate }
+  } finally {
+    await heartbeat?.stop()
+    await worker.close()
   }
-  for (const { query = '' } of views) {
-    const read = await worker.ask({ type: 'tables', sql: query }, 'tables')
-    // Conditions of the question are not those of the view.
-    for (const table of read.tables) tables.set(nameOf(table), { table, predicates: [] })
-  }
-  return { tables: [...tables.values()], views }
 }
 
 /** A process for a query; where none can be started, its memory goes back. */
-function workerFor(limits: Limits, signal: AbortSignal | undefined, grant: Grant): Worker {
+function workerFor(
+  limits: Limits,
+  signal: AbortSignal | undefined,
+  { grant, owner }: { grant: Grant; owner: string | undefined },
+): Worker {
   try {
-    return new Worker(limits, signal)
+    return new Worker(limits, signal, owner)
   } catch (error) {
     grant.giveBack()
     throw error
@@ -195,10 +156,10 @@ export async function queryRows(
   storage: Storage,
   state: LakeState,
   sql: string,
-  { limits, signal }: QueryOptions,
+  options: QueryOptions,
 ): Promise<ResultRow[]> {
-  const options = { limits: asList(limits), ...(signal ? { signal } : {}) }
-  await using result = await queryLake(storage, state, sql, options)
+  const listed = { ...options, limits: asList(options.limits) }
+  await using result = await queryLake(storage, state, sql, listed)
   const rows: ResultRow[] = []
   for await (const batch of result.batches) rows.push(...batch)
   return rows
@@ -224,9 +185,4 @@ async function* batchesOf(
   } finally {
     await close()
   }
-}
-
-/** Where DuckDB's extensions are, which the query's process does not know. */
-function extensionFolder(): string {
-  return variable('MORAINE_EXTENSIONS') ?? join(homedir(), '.duckdb', 'extensions')
 }

@@ -7,11 +7,12 @@ import { type TableRef, tiers } from '../sql/guard.js'
 import { Batches, bronzeFiles, bronzeLineage, columnsOf } from '../step/batches.js'
 import { Naming } from '../step/naming.js'
 import { tableFiles } from '../step/table-files.js'
+import { sha256 } from '../storage/checksum.js'
 import type { Staging } from '../storage/staging.js'
 import type { Storage } from '../storage/storage.js'
 import type { RelationFiles } from './protocol.js'
 import type { Pushed } from './pushdown.js'
-import { externalTable, findName, ownTable } from './tables.js'
+import { externalTable, findName, ownTable, pointerOf } from './tables.js'
 
 /**
  * A table with its files as the query's process opens them, which is nothing else: on this machine,
@@ -68,6 +69,10 @@ export interface Scan {
   sizes: ReadonlyMap<string, DataFile>
   total: number
   bytes: number
+  /** What version of the table this is. */
+  version: string
+  /** Source columns of its partitions, in lower case. */
+  partitions: readonly string[]
 }
 
 export async function scan(
@@ -89,7 +94,28 @@ export async function scan(
     sizes: new Map(tasks.map(({ file }, i) => [files[i]?.location ?? '', file])),
     total: (await table.totals).files,
     bytes: tasks.reduce((sum, { file }) => sum + file.bytes, 0),
+    version: versionOf(pointerOf(state, asked)),
+    partitions: partitionSources(table),
   }
+}
+
+/** What stands for a version of a table: all that the log says of it. */
+function versionOf(pointer: unknown): string {
+  const text = JSON.stringify(pointer, (_, value) =>
+    typeof value === 'bigint' ? `${value}n` : value,
+  )
+  return sha256(text ?? '')
+}
+
+/** The columns that values of a table's partitions are made of. */
+function partitionSources({ metadata, schema }: TableVersion): string[] {
+  const spec = metadata['partition-specs'].find(
+    (one) => one['spec-id'] === metadata['default-spec-id'],
+  )
+  const sources = (spec?.fields ?? []).map((field) => field['source-id'])
+  return schema.fields
+    .filter(({ id }) => sources.includes(id))
+    .map(({ name }) => name.toLowerCase())
 }
 
 /** A text column compared with a number is compared as a number, so its bounds say nothing. */
@@ -114,5 +140,7 @@ async function scanBronze(storage: Storage, state: LakeState, name: string) {
     sizes: new Map(),
     total: files.length,
     bytes: manifests.flatMap((m) => m.files).reduce((sum, file) => sum + file.bytes, 0),
+    version: versionOf(pointers),
+    partitions: [],
   }
 }

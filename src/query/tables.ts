@@ -1,3 +1,4 @@
+import { allRights, type Levels } from '../define/access/rights.js'
 import { nearest } from '../define/nearest.js'
 import type { Field } from '../define/types/column-type.js'
 import { MoraineError } from '../errors.js'
@@ -5,8 +6,8 @@ import { ForeignTable } from '../iceberg/foreign.js'
 import { Table, type TablePointer } from '../iceberg/table.js'
 import type { TableVersion } from '../iceberg/version.js'
 import type { LakeState } from '../log/commit.js'
-import { externalRelations } from '../log/external.js'
-import type { TableRef } from '../sql/guard.js'
+import { type ExternalRelation, externalRelations } from '../log/external.js'
+import { type TableRef, tiers } from '../sql/guard.js'
 import { folded } from '../sql/relations.js'
 import type { Storage } from '../storage/storage.js'
 
@@ -30,6 +31,13 @@ function once<T extends TableVersion>(
   // What could not be read may be there the next time.
   found.catch(() => tables.delete(key))
   return found
+}
+
+/** What the log says of a table. */
+export function pointerOf(state: LakeState, asked: TableRef): unknown {
+  return tiers.includes(asked.tier)
+    ? state.tables[findName(state, `${asked.tier}.${asked.name}`)]
+    : findExternal(state, asked).at
 }
 
 /** A table of the lake itself. */
@@ -60,11 +68,15 @@ export async function externalTable(
  * What another engine keeps under a name; where several differ by the case of letters alone, the
  * one that is spelt so.
  */
-function findExternal(state: LakeState, { tier, name }: TableRef) {
+function sameExternal(state: LakeState, { tier, name }: TableRef): ExternalRelation | undefined {
   const same = externalRelations(state).filter(
     (one) => folded(one.namespace.join('.')) === tier && folded(one.name) === folded(name),
   )
-  const found = same.find((one) => one.name === name) ?? same[0]
+  return same.find((one) => one.name === name) ?? same[0]
+}
+
+function findExternal(state: LakeState, { tier, name }: TableRef) {
+  const found = sameExternal(state, { tier, name })
   const shown = `${tier}.${name}`
   if (!found) throw noTable(state, shown)
   if (found.kind === 'view')
@@ -72,6 +84,32 @@ function findExternal(state: LakeState, { tier, name }: TableRef) {
       hint: 'Only that engine can compute it: query the tables that it reads.',
     })
   return { tier, name, at: found }
+}
+
+/**
+ * The levels of a table or view as the state spells them.
+ *
+ * @param rights whoever asks: what it may not query is as if it were not there.
+ * @throws MoraineError of kind `query` when there is none.
+ */
+export function levelsOf(state: LakeState, asked: TableRef, rights = allRights): Levels {
+  const shown = `${asked.tier}.${asked.name}`
+  const isSeen = (levels: Levels) => rights.mayQuery(levels)
+  if (!tiers.includes(asked.tier)) {
+    const { namespace, name } = sameExternal(state, asked) ?? { namespace: [], name: '' }
+    const levels = [...namespace, name]
+    if (namespace.length > 0 && isSeen(levels)) return levels
+    throw noTable(state, shown, isSeen)
+  }
+  const found = ownNames(state).find((name) => name.toLowerCase() === shown.toLowerCase())
+  if (found && isSeen(ownLevels(found))) return ownLevels(found)
+  throw noTable(state, shown, isSeen)
+}
+
+/** The levels of a dataset's table by its full name. */
+const ownLevels = (name: string): Levels => {
+  const dot = name.indexOf('.')
+  return [name.slice(0, dot), name.slice(dot + 1)]
 }
 
 /** The name of a dataset's table as the state spells it. */
@@ -84,8 +122,16 @@ export function findName(state: LakeState, wanted: string): string {
 const ownNames = ({ batches, tables, views = {} }: LakeState) =>
   [batches, tables, views].flatMap((of) => Object.keys(of))
 
-function noTable(state: LakeState, wanted: string): MoraineError {
-  const all = [...ownNames(state), ...externalRelations(state).map(({ fullName }) => fullName)]
+function noTable(
+  state: LakeState,
+  wanted: string,
+  isSeen: (levels: Levels) => boolean = () => true,
+): MoraineError {
+  const own = ownNames(state).filter((name) => isSeen(ownLevels(name)))
+  const external = externalRelations(state).filter(({ namespace, name }) =>
+    isSeen([...namespace, name]),
+  )
+  const all = [...own, ...external.map(({ fullName }) => fullName)]
   const similar = nearest(wanted, all)
   return new MoraineError(
     'query',

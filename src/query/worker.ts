@@ -12,12 +12,14 @@ import { type EngineOptions, openEngine } from '../engine/open.js'
 import { isEngineLost, SqlError, shortOf } from '../engine/sql-error.js'
 import { DiskFull } from '../engine/stopped.js'
 import { MoraineError, messageOf } from '../errors.js'
+import type { AstNode } from '../plan/ast.js'
 import { watchParent } from '../process/watchdog.js'
-import { proveSelect } from '../sql/guard.js'
+import { proveSelect, type TableRef } from '../sql/guard.js'
+import { folded } from '../sql/relations.js'
 import type { ObjectAccess } from '../storage/staging.js'
 import { defaultMemory, type Excess, engineShare, type Limits, limitsOf } from './limits.js'
 import type { RelationFiles, Reply, Request } from './protocol.js'
-import { columnsNamed, predicatesFor } from './pushdown.js'
+import { columnsNamed, predicatesFor, timesNamed } from './pushdown.js'
 import { sizer } from './result-size.js'
 
 /** Files of queries before that an engine may open. */
@@ -128,6 +130,8 @@ class QueryProcess {
         return this.parse(request)
       case 'tables':
         return this.tables(request.sql)
+      case 'describe':
+        return this.describe(request.relations)
       case 'run':
         return this.run(request)
       case 'next':
@@ -141,7 +145,7 @@ class QueryProcess {
   }
 
   private async parse(asked: Extract<Request, { type: 'parse' }>): Promise<Reply> {
-    const { sql, limits, extensions } = asked
+    const { sql, limits, extensions, takesParameters = false } = asked
     watchdog.limitMemory(limits.memory)
     this.limits = limits
     this.rows = this.bytes = 0
@@ -154,23 +158,31 @@ class QueryProcess {
     }
     if (!(await this.sandbox.clear(needs))) this.sandbox = await this.sandbox.renewed(needs)
     const { session, reaches } = this.sandbox
-    const { nodes, tables } = proveSelect(await session.parser.tree(sql), sql)
+    const { nodes, tables } = proveSelect(await session.parser.tree(sql), sql, { takesParameters })
     this.sql = sql
-    return {
-      type: 'parsed',
-      reaches,
-      named: columnsNamed(nodes),
-      tables: tables.map((table) => ({ table, predicates: predicatesFor(table, nodes) })),
-    }
+    const named = columnsNamed(nodes)
+    return { type: 'parsed', reaches, named, ...readsOf(tables, nodes) }
   }
 
   private async tables(sql: string): Promise<Reply> {
     if (!this.sandbox) throw new Error('the query was not parsed')
-    const { tables } = proveSelect(await this.sandbox.session.parser.tree(sql), sql)
-    return { type: 'tables', tables }
+    const { nodes, tables } = proveSelect(await this.sandbox.session.parser.tree(sql), sql)
+    return { type: 'tables', named: columnsNamed(nodes), ...readsOf(tables, nodes) }
   }
 
-  private async run({ relations, access }: Extract<Request, { type: 'run' }>): Promise<Reply> {
+  private async describe(relations: readonly RelationFiles[]): Promise<Reply> {
+    if (!this.sandbox) throw new Error('the query was not parsed')
+    watchdog.begin()
+    await this.sandbox.define(relations)
+    const { columns, parameters } = await this.sandbox.session.prepared(this.sql)
+    return { type: 'columns', columns, parameters }
+  }
+
+  private async run({
+    relations,
+    access,
+    parameters,
+  }: Extract<Request, { type: 'run' }>): Promise<Reply> {
     if (!this.sandbox) throw new Error('the query was not parsed')
     watchdog.begin()
     const paths = relations
@@ -183,10 +195,10 @@ class QueryProcess {
     if (access) await this.sandbox.reach(access)
     await this.sandbox.define(relations)
     await this.sandbox.shut(this.known)
-    const result = await this.sandbox.session.stream(this.sql)
+    const result = await this.sandbox.session.stream(this.sql, parameters)
     this.batches = result.batches[Symbol.asyncIterator]()
     this.sizeOf = this.limits.bytes < Number.POSITIVE_INFINITY ? sizer(result.columns) : undefined
-    return { type: 'columns', columns: result.columns.map(({ name, type }) => ({ name, type })) }
+    return { type: 'columns', columns: result.columns }
   }
 
   private async next(): Promise<Reply> {
@@ -208,7 +220,25 @@ function failedBy(excess: Excess, message = ''): Reply {
   return { type: 'failed', message, excess }
 }
 
-function relationSql(session: Session, { schema, columns, files, query }: RelationFiles): string {
+/** What is read, how often, and which functions are called. */
+function readsOf(tables: readonly TableRef[], nodes: readonly AstNode[]) {
+  const named = nodes.flatMap(({ function_name: name }) =>
+    typeof name === 'string' ? [folded(name)] : [],
+  )
+  const reads = tables.map((table) => ({
+    table,
+    predicates: predicatesFor(table, nodes),
+    times: timesNamed(table, nodes),
+  }))
+  return { tables: reads, functions: [...new Set(named)] }
+}
+
+function relationSql(session: Session, relation: RelationFiles): string {
+  const sql = plainRelation(session, relation)
+  return relation.rules ? session.tables.withRules(sql, relation.rules) : sql
+}
+
+function plainRelation(session: Session, { schema, columns, files, query }: RelationFiles): string {
   if (query !== undefined) return query
   if (schema) return session.tables.scan(schema, files)
   if (files.length > 0)

@@ -27,6 +27,18 @@ export interface Principal {
 interface Known {
   readonly principal: Principal
   readonly secrets: Readonly<Record<SignedBy, Held | undefined>>
+  /** Of protocols in which a secret is never sent. */
+  readonly proofs: {
+    readonly accessKeyId: string
+    readonly secretAccessKey: Held | undefined
+    readonly password: Held | undefined
+  }
+}
+
+/** A principal with the secret that it has to know. */
+export interface Provable {
+  principal: Principal
+  secret: string
 }
 
 /** A principal that has proved itself, and by which of its secrets. */
@@ -42,9 +54,20 @@ interface ProvedBy {
 }
 
 interface PrincipalsOptions {
+  /** One of this machine, which may do all, where `lake.ts` has none. */
+  local?: LocalKeys | undefined
   now?: () => number
   /** Hears of secrets that can't be looked up; their principals are not known then. */
   onError?: ((error: unknown) => void) | undefined
+}
+
+/** What whoever works on this machine shows. */
+export interface LocalKeys {
+  name: string
+  accessKeyId: string
+  secretAccessKey: string
+  password: string
+  token: string
 }
 
 /** The name of the principal that may do all. */
@@ -66,7 +89,7 @@ export class Principals {
   constructor(
     token: Secret | undefined,
     defined: readonly Defined[] = [],
-    { now = () => Date.now(), onError = () => {} }: PrincipalsOptions = {},
+    { local, now = () => Date.now(), onError = () => {} }: PrincipalsOptions = {},
   ) {
     this.now = now
     const held = (secret: Secret | undefined) =>
@@ -78,12 +101,23 @@ export class Principals {
             {
               principal: { name: OPERATOR, rights: allRights },
               secrets: { token: secret, clientSecret: secret },
+              proofs: { accessKeyId: OPERATOR, secretAccessKey: secret, password: secret },
+            },
+          ]
+        : []),
+      ...(local
+        ? [
+            {
+              principal: { name: local.name, rights: allRights },
+              secrets: { token: held(local.token), clientSecret: undefined },
+              proofs: proofsOf(local, held),
             },
           ]
         : []),
       ...defined.map((one) => ({
-        principal: { name: one.name, rights: rightsOf(one.read, one.write) },
+        principal: { name: one.name, rights: rightsOf(one.read, one.write, one.rules) },
         secrets: { token: held(one.token), clientSecret: held(one.clientSecret) },
+        proofs: proofsOf(one, held),
       })),
     ]
   }
@@ -95,8 +129,9 @@ export class Principals {
    */
   async check(): Promise<void> {
     const seen = new Map<string, string>()
-    for (const { principal, secrets } of this.principals)
-      for (const secret of new Set(Object.values(secrets))) {
+    for (const { principal, secrets, proofs } of this.principals) {
+      const all = [...Object.values(secrets), proofs.secretAccessKey, proofs.password]
+      for (const secret of new Set(all)) {
         if (!secret) continue
         const { name } = principal
         const of = name === OPERATOR ? 'MORAINE_TOKEN' : `The principal '${name}'`
@@ -112,6 +147,19 @@ export class Principals {
           })
         seen.set(value, of)
       }
+    }
+  }
+
+  /** The principal whose access key this is, and the key's secret, by which requests are signed. */
+  async ofAccessKey(id: string): Promise<Provable | undefined> {
+    const found = this.principals.filter(({ proofs }) => proofs.accessKeyId === id)
+    return found.length === 1 ? provable(found[0], found[0]?.proofs.secretAccessKey) : undefined
+  }
+
+  /** The principal of this name, and its password. */
+  async ofUser(name: string): Promise<Provable | undefined> {
+    const found = this.named(name)
+    return provable(found, found?.proofs.password)
   }
 
   /** Who shows a bearer token: a static one, or one that was given for credentials. */
@@ -172,6 +220,28 @@ export class Principals {
 /** A principal as far as it acts for a run. */
 function forRun({ name, rights }: Principal, run: RunClaim): Principal {
   return { name, rights: rightsWithin(rights, run.tables), run }
+}
+
+function proofsOf(
+  {
+    accessKeyId,
+    secretAccessKey,
+    password,
+  }: Pick<Defined, 'accessKeyId' | 'secretAccessKey' | 'password'>,
+  held: (secret: Secret | undefined) => Held | undefined,
+): Known['proofs'] {
+  const key = held(secretAccessKey)
+  return {
+    accessKeyId,
+    secretAccessKey: key,
+    password: password === secretAccessKey ? key : held(password),
+  }
+}
+
+/** An empty secret proves nothing. */
+async function provable(known: Known | undefined, held: Held | undefined) {
+  const secret = await held?.value()
+  return known && secret?.trim() ? { principal: known.principal, secret } : undefined
 }
 
 const lower = (text: string) => text.replace(/^The /, 'the ')

@@ -40,6 +40,8 @@ export interface ServerOptions {
   health?: StorageHealth
   /** An Iceberg REST catalog, which is reached under `/iceberg`. */
   catalog?: Hono
+  /** Answers queries, below `/v1`. */
+  queries?: Hono
   /** Counts the bytes of requests that are being received. */
   held?: HeldBytes
 }
@@ -87,6 +89,7 @@ function application(options: Omit<ServerOptions, 'port' | 'host'>): Hono {
     app.use('/iceberg/*', async (c, next) => (!health || health.state.up ? next() : catalogAway(c)))
     app.route('/iceberg', options.catalog)
   }
+  if (options.queries) app.route('/v1', options.queries)
   if (metrics) routeMetrics(app, metrics)
   app.notFound((c) => c.json({ error: 'not found' }, 404))
   app.onError((error, c) => c.json({ error: messageOf(error) }, 500))

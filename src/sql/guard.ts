@@ -13,7 +13,7 @@ export interface TableRef {
 /** A text that is one SELECT. */
 export interface ProvenSelect {
   tables: TableRef[]
-  /** All nodes of its tree, parents first. */
+  /** All nodes of its tree but parameters, parents first. */
   nodes: AstNode[]
 }
 
@@ -81,10 +81,15 @@ export interface Tree {
  * @param serialized what the parser's `json_serialize_sql` gave for the text.
  * @throws MoraineError of kind `query` otherwise.
  */
-export function proveSelect(serialized: string, sql: string): ProvenSelect {
+export function proveSelect(
+  serialized: string,
+  sql: string,
+  { takesParameters = false } = {},
+): ProvenSelect {
   const tree = parsed(serialized)
   const [refusal] = examineTree(tree, sql)
-  const visited = [...visit(tree.statements)]
+  const all = [...visit(tree.statements)]
+  const visited = takesParameters ? all.filter(({ node }) => node.class !== 'PARAMETER') : all
   const [first] = refusal ? [refusal] : examine(visited, (node) => whyNoTable(node))
   if (first) {
     const where = first.at === undefined ? '' : pointAt(sql, first.at)

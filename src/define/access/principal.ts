@@ -1,12 +1,13 @@
 import type { SourceLocation } from '../../errors.js'
 import { callSite } from '../call-site.js'
 import { fullName } from '../dataset.js'
-import type { AnyDataset } from '../model.js'
-import { isDataset, secretText } from '../options/expected.js'
+import type { AnyDataset, Sql } from '../model.js'
+import { isDataset, object, secretText, sqlTag } from '../options/expected.js'
 import { checked, checkedArguments, type Expected, type OptionList } from '../options/options.js'
 import { mistake } from '../problems/mistakes.js'
 import type { Secret } from '../source.js'
 import { type Grant, parseGrant } from './rights.js'
+import { rulesIn, type WrittenRules } from './rules.js'
 
 /**
  * What is granted: a dataset, a table or view by its full name, all that is in a namespace and
@@ -25,6 +26,18 @@ export interface PrincipalOptions {
    * are given for it live for an hour, and are void once it changes.
    */
   clientSecret?: Secret
+  /**
+   * The id of the access key that Amazon's clients sign requests with. Default: the principal's
+   * name.
+   */
+  accessKeyId?: string
+  /** The secret of that key: `secret('env:ANALYST_SECRET_KEY')`. */
+  secretAccessKey?: Secret
+  /**
+   * What PostgreSQL's clients show, whose user is the principal's name. Default: the secret of the
+   * access key.
+   */
+  password?: Secret
   /** What may be read. */
   read?: readonly Granted[]
   /**
@@ -32,6 +45,17 @@ export interface PrincipalOptions {
    * do to them at all, such as tags and compaction.
    */
   write?: readonly Granted[]
+  /**
+   * What queries show in place of a column's values, by table and column: `{ 'silver.customers': {
+   * email: sql\`left(email, 1) || '…'\` } }`. Where it fails, NULL is shown. The table's files are
+   * then closed to the principal, wherever it asks for them.
+   */
+  masks?: Readonly<Record<string, Readonly<Record<string, Sql>>>>
+  /**
+   * The rows that queries on a table find, by table: `{ 'silver.orders': sql\`region = 'EU'\` }`.
+   * The table's files are then closed to the principal, wherever it asks for them.
+   */
+  rows?: Readonly<Record<string, Sql>>
 }
 
 /** A grant with its text. */
@@ -45,6 +69,10 @@ export interface Principal {
   readonly name: string
   readonly token: Secret | undefined
   readonly clientSecret: Secret | undefined
+  readonly accessKeyId: string
+  readonly secretAccessKey: Secret | undefined
+  readonly password: Secret | undefined
+  readonly rules: readonly WrittenRules[]
   readonly read: readonly WrittenGrant[]
   readonly write: readonly WrittenGrant[]
   readonly place: SourceLocation | undefined
@@ -62,9 +90,29 @@ const grants: Expected = {
         : undefined,
 }
 
+const keyId: Expected = {
+  is: 'a text of 1 to 128 letters, digits, and . _ - @',
+  fits: (value) => typeof value === 'string' && /^[A-Za-z0-9._@-]{1,128}$/.test(value),
+}
+
 const principalOptions: OptionList<PrincipalOptions> = {
   token: secretText,
   clientSecret: secretText,
+  accessKeyId: keyId,
+  secretAccessKey: secretText,
+  password: secretText,
+  masks: {
+    is: "an object of tables, each with its columns: { 'silver.customers': { email: sql`'…'` } }",
+    fits: (value) =>
+      object.fits(value) &&
+      Object.values(value as object).every(
+        (columns) => object.fits(columns) && Object.values(columns as object).every(sqlTag.fits),
+      ),
+  },
+  rows: {
+    is: "an object of tables, each with a condition: { 'silver.orders': sql`region = 'EU'` }",
+    fits: (value) => object.fits(value) && Object.values(value as object).every(sqlTag.fits),
+  },
   read: grants,
   write: grants,
 }
@@ -85,11 +133,12 @@ export function principal(name: string, options: PrincipalOptions): Principal {
   if (RESERVED.includes(named))
     mistake(`${of}: the name is reserved by Moraine`, `'${named}'`, 'Give it another name.')
   const good = checked<PrincipalOptions>(of, options, principalOptions)
-  const { token, clientSecret, read = [], write = [] } = good
-  for (const [option, secret] of Object.entries({ token, clientSecret }))
+  const { token, clientSecret, secretAccessKey, password, read = [], write = [] } = good
+  const secrets = { token, clientSecret, secretAccessKey, password }
+  for (const [option, secret] of Object.entries(secrets))
     if (typeof secret === 'string' && secret.trim() === '')
       mistake(`${of}: ${option} is empty`, `${option}:`, SECRET)
-  if (token === undefined && clientSecret === undefined)
+  if (Object.values(secrets).every((one) => one === undefined))
     mistake(
       `${of} has neither a token nor a clientSecret, so that no request is its own`,
       undefined,
@@ -103,6 +152,10 @@ export function principal(name: string, options: PrincipalOptions): Principal {
     name: named,
     token,
     clientSecret,
+    secretAccessKey,
+    password: password ?? secretAccessKey,
+    accessKeyId: good.accessKeyId ?? named,
+    rules: rulesIn(of, good),
     ...granted,
     place: callSite(),
   }

@@ -17,12 +17,30 @@ export interface Grant {
  */
 const NAMED_ONLY: readonly string[] = ['bronze', 'discarded', 'history']
 
+/**
+ * What is kept from somebody who may ask about a table: values of columns, and rows. Both are SQL
+ * over the columns of the table itself.
+ */
+export interface TableRules {
+  /** What is shown in place of a column's values, by the column's name. */
+  readonly masks: Readonly<Record<string, string>>
+  /** The rows that there are for it: those for which this is true. */
+  readonly rows?: string
+}
+
 /** What may be read and written, decided by names alone; the same on every branch of the lake. */
 export interface Rights {
   /** Whether nothing is kept from it, so that there is nothing to look at. */
   readonly unlimited: boolean
-  /** Whether a table or view may be read or written: the levels of its namespace, and its name. */
+  /**
+   * Whether a table or view may be read or written: the levels of its namespace, and its name. A
+   * table with rules may not, as its files hold everything: it can be queried alone.
+   */
   may(action: Action, relation: Levels): boolean
+  /** Whether queries may ask about a table or view, by its rules where it has some. */
+  mayQuery(relation: Levels): boolean
+  /** What queries on a table do not see. */
+  rules(relation: Levels): TableRules | undefined
   /**
    * Whether that holds for a namespace itself and all that is or will be in it. That of no levels
    * is all that other engines keep.
@@ -36,6 +54,8 @@ export interface Rights {
 export const allRights: Rights = {
   unlimited: true,
   may: () => true,
+  mayQuery: () => true,
+  rules: () => undefined,
   mayAll: () => true,
   sees: () => true,
 }
@@ -44,24 +64,57 @@ export const allRights: Rights = {
 export const readingRights: Rights = {
   unlimited: false,
   may: (action) => action === 'read',
+  mayQuery: () => true,
+  rules: () => undefined,
   mayAll: (action) => action === 'read',
   sees: () => true,
 }
 
-/** The rights that grants give; whatever may be written may be read. */
-export function rightsOf(read: readonly Grant[], write: readonly Grant[]): Rights {
+/** Rules of a table by its levels. */
+export interface RuledTable extends TableRules {
+  readonly levels: Levels
+}
+
+/** Namespaces of tables that hold rows of a silver table as they were, or were not taken. */
+const COMPANIONS: readonly string[] = ['discarded', 'deleted', 'history']
+
+/**
+ * The rights that grants give; whatever may be written may be read. What stands beside a table with
+ * rules, such as its history, holds the same values: without rules of its own it is not shown.
+ */
+export function rightsOf(
+  read: readonly Grant[],
+  write: readonly Grant[],
+  ruled: readonly RuledTable[] = [],
+): Rights {
   const granted = { read: [...read, ...write], write }
+  const named = (relation: Levels) => ruled.find(({ levels }) => isSame(levels, relation))
+  const isGranted = (action: Action, relation: Levels) =>
+    granted[action].some((grant) => covers(grant, relation))
+  const isBeside = ([first = '', ...rest]: Levels) =>
+    COMPANIONS.includes(first) && named(['silver', ...rest]) !== undefined
+  const isOpen = (relation: Levels) => !named(relation) && !isBeside(relation)
+  const isWithin = ({ levels: [first = '', ...rest] }: RuledTable, namespace: Levels) =>
+    [first, ...(first === 'silver' ? COMPANIONS : [])].some((top) =>
+      startsWith([top, ...rest], namespace),
+    )
   return {
     unlimited: false,
-    may: (action, relation) => granted[action].some((grant) => covers(grant, relation)),
+    may: (action, relation) => isGranted(action, relation) && isOpen(relation),
+    mayQuery: (relation) =>
+      isGranted('read', relation) && (named(relation) !== undefined || isOpen(relation)),
+    rules: named,
     mayAll: (action, namespace) =>
-      granted[action].some((grant) => coversNamespace(grant, namespace)),
+      granted[action].some((grant) => coversNamespace(grant, namespace)) &&
+      !ruled.some((one) => isWithin(one, namespace)),
     sees: (namespace) =>
       granted.read.some(
         (grant) => coversNamespace(grant, namespace) || isBelow(grant.levels, namespace),
       ),
   }
 }
+
+const isSame = (a: Levels, b: Levels) => a.length === b.length && startsWith(a, b)
 
 /** Rights of which those to write are left for a few tables alone: `gold.daily`. */
 export function rightsWithin(rights: Rights, tables: readonly string[]): Rights {
@@ -71,6 +124,8 @@ export function rightsWithin(rights: Rights, tables: readonly string[]): Rights 
     unlimited: false,
     may: (action, relation) =>
       rights.may(action, relation) && (action === 'read' || mayWrite(relation)),
+    mayQuery: (relation) => rights.mayQuery(relation),
+    rules: (relation) => rights.rules(relation),
     mayAll: (action, namespace) => action === 'read' && rights.mayAll(action, namespace),
     sees: (namespace) => rights.sees(namespace),
   }

@@ -2,6 +2,8 @@ import type { DuckDBBlobValue, DuckDBDoubleVector } from '@duckdb/node-api'
 import { quoteName, quoteText } from '../../define/sql/sql.js'
 import type {
   MaterializeOptions,
+  ParameterValues,
+  QueryParameter,
   Relation,
   Result,
   ResultColumn,
@@ -14,10 +16,10 @@ import { DuckDBExports } from './export/export.js'
 import { DuckDBFiles } from './files/files.js'
 import type { Life } from './lives.js'
 import { DuckDBParser } from './parser.js'
+import { bindable, columnsOf, parametersOf } from './prepared.js'
 import { batchesOf, resultColumns, textOf } from './results.js'
 import { type Shared, Statements } from './statements.js'
 import { DuckDBTables } from './tables/tables.js'
-import { columnTypeOf } from './types.js'
 
 /** Rows that the engine handles at a time. */
 const CHUNK = 2048
@@ -102,8 +104,10 @@ export class DuckDBSession implements Session {
     }
   }
 
-  async stream(sql: string): Promise<Result> {
-    const result = await this.statements.try(sql, (text) => this.statements.connection.stream(text))
+  async stream(sql: string, parameters?: ParameterValues): Promise<Result> {
+    const { connection } = this.statements
+    const { values, types } = bindable(parameters)
+    const result = await this.statements.try(sql, (text) => connection.stream(text, values, types))
     const names = result.deduplicatedColumnNames()
     const columns = resultColumns(result, names)
     const read = () => result.fetchChunk()
@@ -153,6 +157,10 @@ export class DuckDBSession implements Session {
   }
 
   async describe(sql: string): Promise<ResultColumn[]> {
+    return (await this.prepared(sql)).columns
+  }
+
+  async prepared(sql: string): Promise<{ columns: ResultColumn[]; parameters: QueryParameter[] }> {
     // The optimizer would compute what is constant, and nobody asked for values: that may take any
     // time.
     await this.statements.connection.run('PRAGMA disable_optimizer')
@@ -160,10 +168,7 @@ export class DuckDBSession implements Session {
       .try(sql, (text) => this.statements.connection.prepare(text))
       .finally(() => this.statements.connection.run('PRAGMA enable_optimizer'))
     try {
-      return Array.from({ length: statement.columnCount }, (_, i) => {
-        const type = statement.columnType(i)
-        return { name: statement.columnName(i), type: columnTypeOf(type), sqlType: String(type) }
-      })
+      return { columns: columnsOf(statement), parameters: parametersOf(statement) }
     } finally {
       statement.destroySync()
     }

@@ -30,6 +30,7 @@ import { ProcessLog } from '../../output/process-log.js'
 import { whenOf } from '../../output/when.js'
 import { openProject, type Project } from '../../project.js'
 import { checkCatalogAccess, openCatalog, tellCatalog } from './serve-catalog.js'
+import { checkQueryAccess, type OpenedQuery, openQuery, tellQuery } from './serve-query.js'
 import { openStepEngines, withEngine, workerOptions, workersOf } from './step-engines.js'
 
 export function define(command: Command): Command {
@@ -64,6 +65,10 @@ export function define(command: Command): Command {
       '--no-credentials',
       'with --catalog, give engines no temporary credentials for the bucket: they need keys of their own',
     )
+    .option(
+      '--query',
+      'answer SQL of people and programs, who must show who they are: principals of access in lake.ts, MORAINE_TOKEN, or keys that are made for this machine',
+    )
     .option('--jobs <jobs>', 'number of jobs to run at the same time', '1')
     .addHelpText(
       'after',
@@ -73,6 +78,7 @@ export function define(command: Command): Command {
           'accept rows from other machines, behind a proxy that encrypts',
           'moraine serve --host 0.0.0.0 --name lake.example.com --behind-proxy',
         ],
+        ['answer SQL over HTTP', 'moraine serve --query'],
         [
           'let Spark, Trino or PyIceberg read the lake, and write namespaces of their own',
           'MORAINE_TOKEN=… moraine serve --catalog',
@@ -87,6 +93,7 @@ interface Options {
   name?: string[]
   behindProxy?: boolean
   catalog?: boolean
+  query?: boolean
   allowLocation?: string[]
   credentials: boolean
   every: number
@@ -169,9 +176,11 @@ async function serveUntil({ project, options, daemon, log, stop, ending }: Servi
   const ready = connected.then((isOpen) => (isOpen ? daemon.watchFolders() : undefined))
   ready.catch(() => {})
   await Promise.race([ready, stopped, sleep(PROMPT, undefined, { ref: false })])
-  const server = await listenFor(project, options, { daemon, log }, receivers)
+  const query = options.query ? await openQuery(project, log) : undefined
+  const server = await listenFor(project, options, { daemon, log, query }, receivers)
   const url = `http://${options.host}:${server.port}`
   tellBeginning(log, project, daemon, receivers, url)
+  if (query) tellQuery(log, url, query)
   if (options.catalog) tellCatalog(log, `${url}/iceberg`, project.lake)
   const begun = connected.then((isOpen) => {
     if (isOpen && !stop.signal.aborted) daemon.start()
@@ -187,6 +196,7 @@ async function serveUntil({ project, options, daemon, log, stop, ending }: Servi
     await begun.catch(() => {})
   } finally {
     await server.close()
+    await query?.service.close()
   }
   const taken = up && receivers.some(({ buffer }) => buffer) ? await ingestLast(daemon, sent) : up
   const all =
@@ -200,7 +210,7 @@ async function serveUntil({ project, options, daemon, log, stop, ending }: Servi
 async function listenFor(
   { lake, storage }: Project,
   { port, host, name = [], buffer, catalog, ...options }: Options,
-  { daemon, log }: { daemon: Daemon; log: ProcessLog },
+  { daemon, log, query }: { daemon: Daemon; log: ProcessLog; query: OpenedQuery | undefined },
   receivers: readonly Receiver[],
 ): Promise<RunningServer> {
   const largest = Math.max(0, ...receivers.map(({ source }) => source.maxBytes))
@@ -229,6 +239,7 @@ async function listenFor(
     })),
     ...metricsFor(host, daemon, lake.name),
     ...(opened ? { catalog: opened.app } : {}),
+    ...(query ? { queries: query.app } : {}),
   })
   const close = async () => {
     await server.close()
@@ -380,14 +391,16 @@ function bronzeOf(datasets: readonly AnyDataset[], kind: 'ingest' | 'inbox'): Br
 
 /** Whoever is not on this machine must show a token, and must not send it in the clear. */
 function checkAccess(
-  { lake, storage }: Project,
-  { host, behindProxy, catalog, allowLocation }: Options,
+  project: Project,
+  { host, behindProxy, catalog, query, allowLocation }: Options,
 ): void {
+  const { lake, storage } = project
   if (allowLocation && !catalog)
     throw new MoraineError('usage', '--allow-location requires --catalog', {
       hint: 'It says where tables of other engines may be stored: moraine serve --catalog --allow-location file:///data',
     })
   if (catalog) checkCatalogAccess({ lake, storage }, host, behindProxy)
+  if (query) checkQueryAccess(project, host, behindProxy)
   if (isLoopback(host)) return
   const tokenOf = ({ from }: Bronze) => (from as IngestSource | InboxSource).token
   const all = [...bronzeOf(lake.datasets, 'ingest'), ...bronzeOf(lake.datasets, 'inbox')]

@@ -207,7 +207,7 @@ async function stateAsked(log: CommitLog, point: number | Date | undefined, run?
   })
 }
 
-type Rows = Pick<QueryResult, 'columns' | 'batches'>
+type Rows = Pick<QueryResult, 'batches'> & { columns: readonly Field[] }
 
 type Writer = (result: Rows, limit: number) => Promise<void>
 

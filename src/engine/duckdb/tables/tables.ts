@@ -1,9 +1,11 @@
+import type { TableRules } from '../../../define/access/rights.js'
 import type { DataFile } from '../../../iceberg/spec/manifest.js'
 import type { Schema } from '../../../iceberg/spec/types.js'
 import type { Staging } from '../../../storage/staging.js'
 import type { DeletesTarget, TableFile, TableIO, WriteTarget } from '../../engine.js'
 import type { Statements } from '../statements.js'
 import { copyDeletesSql, relocateDeletesSql, toDeletesFile } from './deletes.js'
+import { withRules } from './rules.js'
 import { tableSql } from './scan.js'
 import { partitionSql } from './transforms.js'
 import { copySql, isTooLong, longTextsSql, toDataFile, type WrittenFile } from './write.js'
@@ -27,6 +29,10 @@ export class DuckDBTables implements TableIO {
 
   fileName(location: string): string {
     return this.staging.readPath(location)
+  }
+
+  withRules(relation: string, rules: TableRules): string {
+    return withRules(relation, rules)
   }
 
   async write(sql: string, target: WriteTarget): Promise<DataFile[]> {

@@ -1,0 +1,151 @@
+import { homedir } from 'node:os'
+import { join } from 'node:path'
+import type { Rights } from '../define/access/rights.js'
+import type { Field } from '../define/types/column-type.js'
+import type { ParameterValues, QueryParameter, ResultColumn } from '../engine/engine.js'
+import type { LakeState } from '../log/commit.js'
+import { refuseReading } from '../log/format/features.js'
+import { Heartbeat } from '../log/live.js'
+import { variable } from '../settings.js'
+import { tiers } from '../sql/guard.js'
+import { currentUser } from '../step/context.js'
+import type { Readable } from '../storage/staging.js'
+import { type Storage, stagingOf } from '../storage/storage.js'
+import { type Estimate, estimateOf } from './estimate.js'
+import type { Limits } from './limits.js'
+import type { Worker } from './query-process.js'
+import { type Found, ruled, throughViews, withViewRules } from './reads.js'
+import { atHand, isWorthIt, type Scan, scan } from './scan.js'
+import { findName, levelsOf } from './tables.js'
+
+/** A query, and what it is asked of. */
+export interface Asked {
+  worker: Worker
+  storage: Storage
+  state: LakeState | Promise<LakeState>
+  sql: string
+  limits: Limits
+  declared: readonly Field[] | undefined
+  rights: Rights | undefined
+  parameters: ParameterValues | undefined
+  /** Only says what the result would be like. */
+  isDescribed?: boolean
+  /** Judges what is about to be read, before anything is. */
+  judge: ((estimate: Estimate) => void) | undefined
+}
+
+/** What is known of a query once it runs. */
+export interface Begun {
+  columns: ResultColumn[]
+  parameters: QueryParameter[]
+  files: { opened: number; total: number; bytes: number }
+  estimate: Estimate
+}
+
+/**
+ * Has a process prove and begin a query.
+ *
+ * @param begun is told what is read before anything is.
+ */
+export async function begin(
+  asked: Asked,
+  begun: (heartbeat: Heartbeat, tables: readonly string[]) => void,
+): Promise<Begun> {
+  const { worker, storage, state, sql, limits, parameters, isDescribed = false } = asked
+  const staging = stagingOf(storage)
+  const root = staging.readableRoots().find(({ url }) => url === storage.url)
+  const parse = {
+    type: 'parse',
+    sql,
+    limits,
+    takesParameters: isDescribed || parameters !== undefined,
+    ...(root ? { extensions: extensionFolder() } : {}),
+  } as const
+  // Side by side: the process takes its time to start.
+  const [parsed, read] = await Promise.all([worker.ask(parse, 'parsed'), state])
+  const heartbeat = Heartbeat.ofReader(storage, currentUser(), read.number)
+  begun(heartbeat, [])
+  for (const { table } of parsed.tables) levelsOf(read, table, asked.rights)
+  const proved = await throughViews(worker, read, parsed)
+  const { tables, named } = await ruled(worker, read, proved, asked.rights)
+  const names = tables.map(({ table: { tier, name } }) => `${tier}.${name}`)
+  begun(heartbeat, names)
+  for (const { table } of tables)
+    if (tiers.includes(table.tier))
+      refuseReading(read, findName(read, `${table.tier}.${table.name}`))
+  const scans = await scansOf(asked, read, tables)
+  const estimate = estimateOf(scans, tables, named)
+  asked.judge?.(estimate)
+  const views = withViewRules(proved.views, read, asked.rights)
+  if (isDescribed) {
+    const relations = [...scans.map(({ relation }) => relation), ...views]
+    const { columns, parameters = [] } = await worker.ask(
+      { type: 'describe', relations },
+      'columns',
+    )
+    return { columns, parameters, files: { opened: 0, total: 0, bytes: 0 }, estimate }
+  }
+  const { relations, inPlace } = await brought(storage, { scans, named, root, parsed })
+  const access = inPlace ? await root?.access() : undefined
+  const { columns } = await worker.ask(
+    {
+      type: 'run',
+      relations: [...relations, ...views],
+      ...(access ? { access } : {}),
+      ...(parameters ? { parameters } : {}),
+    },
+    'columns',
+  )
+  const files = {
+    opened: relations.reduce((sum, r) => sum + r.files.length, 0),
+    total: scans.reduce((sum, s) => sum + s.total, 0),
+    bytes: scans.reduce((sum, s) => sum + s.bytes, 0),
+  }
+  return { columns, parameters: [], files, estimate }
+}
+
+/** The files of each table that have to be opened. */
+function scansOf(
+  { storage, declared }: Asked,
+  state: LakeState,
+  tables: readonly Found[],
+): Promise<Scan[]> {
+  return Promise.all(
+    tables.map(async ({ table, predicates, rules }) => {
+      const found = await scan(storage, state, { table, declared }, predicates)
+      return rules ? { ...found, relation: { ...found.relation, rules } } : found
+    }),
+  )
+}
+
+/** The tables with their files as the query's process can open them. */
+async function brought(
+  storage: Storage,
+  {
+    scans,
+    named,
+    root,
+    parsed: { reaches },
+  }: {
+    scans: readonly Scan[]
+    named: readonly string[] | undefined
+    root: Readable | undefined
+    parsed: { reaches: boolean }
+  },
+) {
+  const staging = stagingOf(storage)
+  const found = await Promise.all(
+    scans.map((s) =>
+      atHand(staging, s, (file) => reaches && isWorthIt(s, file, named, root?.always)),
+    ),
+  )
+  return {
+    relations: found.map(({ relation }) => relation),
+    inPlace: found.some(({ inPlace }) => inPlace),
+  }
+}
+
+/** Where DuckDB's extensions are, which the query's process does not know. */
+function extensionFolder(): string {
+  return variable('MORAINE_EXTENSIONS') ?? join(homedir(), '.duckdb', 'extensions')
+}

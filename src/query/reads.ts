@@ -1,0 +1,132 @@
+import type { Rights, TableRules } from '../define/access/rights.js'
+import { quoteName } from '../define/sql/sql.js'
+import { MoraineError } from '../errors.js'
+import type { LakeState } from '../log/commit.js'
+import type { Reads, RelationFiles } from './protocol.js'
+import type { Pushed } from './pushdown.js'
+import type { Worker } from './query-process.js'
+import { levelsOf } from './tables.js'
+
+interface Proved {
+  tables: Reads[]
+  views: RelationFiles[]
+  functions: readonly string[]
+  /** Columns that are named; `undefined` when all of something are taken. */
+  named: string[] | undefined
+}
+
+/** A table that is read, with what is kept of it. */
+export interface Found extends Reads {
+  rules: TableRules | undefined
+}
+
+const nameOf = ({ table: { tier, name } }: Reads) => `${tier}.${name}`.toLowerCase()
+
+/** The tables that a query reads, directly or through views, and the views. */
+export async function throughViews(
+  worker: Worker,
+  state: LakeState,
+  asked: { tables: readonly Reads[]; functions: readonly string[]; named: string[] | undefined },
+): Promise<Proved> {
+  const known = new Map(
+    Object.entries(state.views ?? {}).map(([name, view]) => [name.toLowerCase(), view]),
+  )
+  const tables = new Map<string, Reads>()
+  const views: { read: Reads; relation: RelationFiles }[] = []
+  const functions = [...asked.functions]
+  for (const read of asked.tables) {
+    const view = known.get(nameOf(read))
+    if (!view) tables.set(nameOf(read), read)
+    else
+      views.push({
+        read,
+        relation: { ...read.table, schema: null, columns: [], files: [], query: view.sql },
+      })
+  }
+  for (const { read, relation } of views) {
+    const inside = await worker.ask({ type: 'tables', sql: relation.query ?? '' }, 'tables')
+    functions.push(...inside.functions)
+    for (const one of inside.tables) {
+      const before = tables.get(nameOf(one))?.times ?? 0
+      // Conditions of the question are not those of the view.
+      tables.set(nameOf(one), {
+        table: one.table,
+        predicates: [],
+        times: before + one.times * read.times,
+      })
+    }
+  }
+  return {
+    tables: [...tables.values()],
+    views: views.map(({ relation }) => relation),
+    functions,
+    // What a view takes of a table is not looked into.
+    named: views.length > 0 ? undefined : asked.named,
+  }
+}
+
+/**
+ * What is kept of each table from whoever asks. Conditions of the query say nothing of values that
+ * it does not see, and files are not chosen by rows that it does not.
+ */
+export async function ruled(
+  worker: Worker,
+  state: LakeState,
+  { tables, functions, named }: Proved,
+  rights: Rights | undefined,
+): Promise<{ tables: Found[]; named: string[] | undefined }> {
+  const found: Found[] = []
+  let columns = named
+  for (const read of tables) {
+    const rules = rights?.rules(levelsOf(state, read.table))
+    if (!rules) {
+      found.push({ ...read, rules })
+      continue
+    }
+    if (functions.includes('stats')) throw noStatistics()
+    const inside = await worker.ask({ type: 'tables', sql: rulesSql(read, rules) }, 'tables')
+    if (inside.tables.length !== 1) throw badRules(read)
+    if (columns && inside.named) columns = [...new Set([...columns, ...inside.named])]
+    else columns = undefined
+    const own = rules.rows === undefined ? unmasked(read.predicates, rules) : []
+    const kept = inside.tables.flatMap(({ predicates }) => predicates)
+    found.push({ ...read, predicates: [...own, ...kept], rules })
+  }
+  return { tables: found, named: columns }
+}
+
+/** Conditions of a query on columns that are shown as they are. */
+function unmasked(predicates: readonly Pushed[], { masks }: TableRules): Pushed[] {
+  const hidden = Object.keys(masks).map((column) => column.toLowerCase())
+  return predicates.filter(({ column }) => !hidden.includes(column.toLowerCase()))
+}
+
+/** A query with nothing but rules, so that they are proved as any SQL is. */
+function rulesSql({ table: { tier, name } }: Reads, { masks, rows }: TableRules): string {
+  const shown = Object.values(masks).map((mask) => `(${mask}\n)`)
+  const where = rows === undefined ? '' : ` WHERE (${rows}\n)`
+  return `SELECT ${shown.join(', ') || '1'} FROM ${quoteName(tier)}.${quoteName(name)}${where}`
+}
+
+export function withViewRules(
+  views: readonly RelationFiles[],
+  state: LakeState,
+  rights: Rights | undefined,
+): RelationFiles[] {
+  return views.map((view) => {
+    const rules = rights?.rules(levelsOf(state, view))
+    return rules ? { ...view, rules } : view
+  })
+}
+
+function noStatistics(): MoraineError {
+  return new MoraineError('query', 'The function stats cannot be called on a table with rules', {
+    hint: 'It would tell of values that are masked, and of rows that are not shown.',
+  })
+}
+
+function badRules({ table: { tier, name } }: Reads): MoraineError {
+  return new MoraineError('query', `The rules of ${tier}.${name} cannot be applied`, {
+    hint: 'In lake.ts, masks and conditions may use the columns of the table itself alone.',
+  })
+}

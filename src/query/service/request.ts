@@ -1,0 +1,106 @@
+import type { Rights } from '../../define/access/rights.js'
+import type { ParameterValues, QueryParameter, RowValue } from '../../engine/engine.js'
+
+/** Who asks. Whoever verified it says so: the service believes it. */
+export interface Caller {
+  readonly name: string
+  readonly rights: Rights
+}
+
+/** A question to the service, from whatever protocol. */
+export interface QueryRequest {
+  principal: Caller
+  /** One SELECT over tables of the lake, in DuckDB's dialect; at most 262,144 bytes. */
+  sql: string
+  /** Values of `?` and `$1` in their order, or of `:name` and `$name` by names. */
+  parameters?: ParameterValues
+  /** The namespace in which tables are looked for that are named without one: `gold`. */
+  schema?: string
+  /** Whose limits hold; without it, those of whoever asks. */
+  workgroup?: string
+  /** Rows after which the result ends, without an error. */
+  maxRows?: number
+  /** Stops the query. */
+  signal?: AbortSignal
+}
+
+export interface AnswerColumn {
+  name: string
+  /** DuckDB's name of the type: `BIGINT`, `DECIMAL(18,2)`, `VARCHAR[]`. */
+  type: string
+}
+
+/** What a query took. Figures grow until its rows were read. */
+export interface QueryStatistics {
+  /** Bytes of the columns that it names, in files that may have rows, by manifests. */
+  bytesEstimated: number
+  /** Bytes that its process did read, where the system tells (Linux); otherwise the estimate. */
+  bytesRead: number
+  rows: number
+  /** Milliseconds that it waited for others. */
+  queuedMs: number
+  runMs: number
+  /** US dollars that Athena would charge for these bytes. */
+  price: number
+  /** Whether rows of an earlier, equal query on the same snapshots were given. */
+  reused: boolean
+}
+
+/** A result while it is read. */
+export interface QueryAnswer extends AsyncDisposable {
+  id: string
+  columns: AnswerColumn[]
+  /** Rows in batches, each a list of values in the order of the columns. To be read once. */
+  rows: AsyncIterable<RowValue[][]>
+  statistics: QueryStatistics
+  /** Ends the query, where its rows were not read to the end. */
+  close(): Promise<void>
+}
+
+/** What a query would give, and takes. */
+export interface Description {
+  columns: AnswerColumn[]
+  parameters: QueryParameter[]
+}
+
+export type ExecutionState = 'queued' | 'running' | 'succeeded' | 'failed' | 'cancelled'
+
+/** A query that runs by itself, and whose result is kept for a while. */
+export interface Execution {
+  id: string
+  /** The name of whoever started it. */
+  principal: string
+  sql: string
+  workgroup: string | undefined
+  schema: string | undefined
+  state: ExecutionState
+  submitted: Date
+  ended: Date | undefined
+  /** Known once it runs. */
+  columns: AnswerColumn[] | undefined
+  statistics: QueryStatistics
+  /** Why it failed. */
+  error: { kind: string; message: string; hint?: string | undefined } | undefined
+}
+
+/** Rows of an execution, from one number on. */
+export interface ResultPage {
+  columns: AnswerColumn[]
+  rows: RowValue[][]
+  /** The number of the first row of the next page, where there is one. */
+  next: number | undefined
+}
+
+/** A table or view as somebody may see it. */
+export interface VisibleTable {
+  schema: string
+  name: string
+  kind: 'table' | 'view'
+  comment: string | undefined
+  columns: VisibleColumn[]
+}
+
+export interface VisibleColumn extends AnswerColumn {
+  nullable: boolean
+  comment: string | undefined
+}

@@ -1,0 +1,71 @@
+import { fullName } from '../../define/dataset.js'
+import type { Lake } from '../../define/lake.js'
+import { sqlType } from '../../define/types/sql-type.js'
+import { type IcebergField, toColumnType } from '../../iceberg/spec/types.js'
+import type { LakeState } from '../../log/commit.js'
+import { externalRelations } from '../../log/external.js'
+import { Batches, bronzeLineage, columnsOf } from '../../step/batches.js'
+import type { Storage } from '../../storage/storage.js'
+import { externalTable, ownTable } from '../tables.js'
+import type { Caller, VisibleColumn, VisibleTable } from './request.js'
+
+/** The tables and views that somebody may query, in the order of their names. */
+export async function visibleTables(
+  storage: Storage,
+  state: LakeState,
+  lake: Pick<Lake, 'datasets'> | undefined,
+  { rights }: Caller,
+): Promise<VisibleTable[]> {
+  const about = new Map(
+    (lake?.datasets ?? []).map((one) => [fullName(one), one.about.description ?? undefined]),
+  )
+  const own = Object.keys({ ...state.batches, ...state.tables, ...state.views })
+    .map((name) => [name.slice(0, name.indexOf('.')), name.slice(name.indexOf('.') + 1)] as const)
+    .filter((levels) => rights.mayQuery(levels))
+  const described = own.map(async ([schema, name]): Promise<VisibleTable> => {
+    const view = state.views?.[`${schema}.${name}`]
+    return {
+      ...{ schema, name, comment: about.get(`${schema}.${name}`) },
+      kind: view ? 'view' : 'table',
+      columns: view
+        ? view.columns.map((column) => plainColumn(column.name, column.type))
+        : await ownColumns(storage, state, { tier: schema, name }),
+    }
+  })
+  const external = externalRelations(state)
+    .filter(({ kind }) => kind !== 'view')
+    .filter(({ namespace, name }) => rights.mayQuery([...namespace, name]))
+    .map(async ({ namespace, name }): Promise<VisibleTable> => {
+      const schema = namespace.join('.')
+      const asked = { tier: schema.toLowerCase(), name }
+      // One whose files are gone is shown without its columns.
+      const columns = await externalTable(storage, state, asked, undefined).then(
+        (table) => table.schema.fields.map(columnOf),
+        () => [],
+      )
+      return { schema, name, kind: 'table', comment: undefined, columns }
+    })
+  const all = await Promise.all([...described, ...external])
+  return all.sort((a, b) => (`${a.schema}.${a.name}` < `${b.schema}.${b.name}` ? -1 : 1))
+}
+
+async function ownColumns(
+  storage: Storage,
+  state: LakeState,
+  { tier, name }: { tier: string; name: string },
+): Promise<VisibleColumn[]> {
+  if (tier !== 'bronze')
+    return (await ownTable(storage, state, { tier, name })).schema.fields.map(columnOf)
+  const manifests = await new Batches(storage).manifests(state.batches[`bronze.${name}`] ?? [])
+  return [...bronzeLineage, ...columnsOf(manifests)].map((column) => plainColumn(column, 'VARCHAR'))
+}
+
+function columnOf({ name, type, required, doc }: IcebergField): VisibleColumn {
+  return { name, type: sqlType(toColumnType(type)), nullable: !required, comment: doc }
+}
+
+const plainColumn = (name: string, type: string): VisibleColumn => ({
+  ...{ name, type },
+  nullable: true,
+  comment: undefined,
+})

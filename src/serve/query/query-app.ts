@@ -1,0 +1,103 @@
+import { type Context, Hono } from 'hono'
+import { MoraineError, messageOf } from '../../errors.js'
+import type { Caller, Execution } from '../../query/service/request.js'
+import type { QueryService } from '../../query/service/service.js'
+import { redact } from '../../secrets.js'
+import type { Principals } from '../principals.js'
+import { callerOf } from './caller.js'
+import { plainRows } from './json-values.js'
+import { numberIn, requestIn } from './sent-query.js'
+
+type App = Hono<{ Variables: { caller: Caller } }>
+
+export interface QueryAppOptions {
+  principals: Principals
+  /** Hears of what went wrong inside; whoever asked is told only that something did. */
+  onError?: (error: unknown) => void
+}
+
+/** Statuses of what is told of an error, by its kind. */
+const statuses: Readonly<Record<string, 400 | 422 | 503>> = {
+  usage: 400,
+  query: 400,
+  definition: 400,
+  limit: 422,
+  storage: 503,
+}
+
+/** The query service over HTTP, as a Hono application. */
+export function queryApp(
+  service: QueryService,
+  { principals, onError = () => {} }: QueryAppOptions,
+): Hono {
+  const app: App = new Hono()
+  app.use(async (c, next) => {
+    const caller = await callerOf(c, principals)
+    if (!caller) {
+      c.header('www-authenticate', 'Bearer realm="moraine"')
+      return c.json({ error: { kind: 'access', message: 'The token is missing or wrong' } }, 401)
+    }
+    c.set('caller', caller)
+    return next()
+  })
+  app.onError((error, c) => {
+    const { kind = 'internal', hint } = error instanceof MoraineError ? error : {}
+    const status = statuses[kind] ?? 500
+    if (status >= 500) onError(error)
+    const message = status === 500 ? 'The server failed to answer' : redact(messageOf(error))
+    return c.json({ error: { kind, message, ...(hint ? { hint: redact(hint) } : {}) } }, status)
+  })
+  app.notFound((c) => c.json({ error: { kind: 'usage', message: 'There is no such route' } }, 404))
+  routeQueries(app, service)
+  routeExecutions(app, service)
+  return app as unknown as Hono
+}
+
+function routeQueries(app: App, service: QueryService): void {
+  app.get('/tables', async (c) => c.json({ tables: await service.tables(c.get('caller')) }))
+  app.post('/describe', async (c) =>
+    c.json(await service.describe(await requestIn(c, c.get('caller')))),
+  )
+  app.post('/query', async (c) => {
+    const request = await requestIn(c, c.get('caller'))
+    await using answer = await service.query({ ...request, signal: c.req.raw.signal })
+    const rows: unknown[][] = []
+    for await (const batch of answer.rows) rows.push(...plainRows(batch))
+    const { id, columns, statistics } = answer
+    return c.json({ id, columns, rows, statistics })
+  })
+}
+
+function routeExecutions(app: App, service: QueryService): void {
+  app.post('/queries', async (c) => {
+    const clientToken = c.req.header('idempotency-key')
+    const request = await requestIn(c, c.get('caller'))
+    const execution = service.start(request, clientToken === undefined ? {} : { clientToken })
+    return c.json(shown(execution), 202)
+  })
+  app.get('/queries', (c) => {
+    const all = service.allExecutions(c.get('caller'))
+    const from = numberIn(c, 'from', 0)
+    const most = Math.min(numberIn(c, 'most', 50), 1000)
+    const next = from + most
+    return c.json({
+      queries: all.slice(from, next).map(shown),
+      next: next < all.length ? next : null,
+    })
+  })
+  app.get('/queries/:id', (c) => c.json(shown(service.execution(idOf(c), c.get('caller')))))
+  app.get('/queries/:id/results', async (c) => {
+    const from = numberIn(c, 'from', 0)
+    const most = Math.min(numberIn(c, 'most', 1000), 10_000)
+    const { columns, rows, next } = await service.results(idOf(c), c.get('caller'), { from, most })
+    return c.json({ columns, rows: plainRows(rows), next: next ?? null })
+  })
+  app.delete('/queries/:id', (c) => c.json(shown(service.stop(idOf(c), c.get('caller')))))
+}
+
+const idOf = (c: Context): string => c.req.param('id') ?? ''
+
+/** An execution as clients are told of it. */
+function shown({ principal: _, ...execution }: Execution) {
+  return execution
+}
