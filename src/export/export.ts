@@ -91,7 +91,7 @@ async function intoDatabase(
   await using opened = await openTarget(to, work.engine)
   const { dialect, session: target } = opened
   const load = { ...work, dialect, target }
-  return opened.telling(() => (dry ? planTable(load) : loadTable(load)))
+  return await opened.telling(() => (dry ? planTable(load) : loadTable(load)))
 }
 
 async function intoFolder(
