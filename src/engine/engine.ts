@@ -303,6 +303,8 @@ export interface Session {
   undefine(tier: string, name: string): Promise<void>
   /** Makes a relation known to this session alone, under a name that SQL of people uses. */
   defineHere(name: string, relation: string): Promise<void>
+  /** Takes that back, if it was said. */
+  undefineHere(name: string): Promise<void>
   /**
    * How far the running statement has come, in percent; 0 where it can't be told, or the engine was
    * not started to be watched.

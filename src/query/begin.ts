@@ -28,6 +28,8 @@ export interface Asked {
   declared: readonly Field[] | undefined
   rights: Rights | undefined
   parameters: ParameterValues | undefined
+  /** The namespace of tables that are named without one. */
+  schema: string | undefined
   /** Only says what the result would be like. */
   isDescribed?: boolean
   /** Judges what is about to be read, before anything is. */
@@ -59,6 +61,7 @@ export async function begin(
     sql,
     limits,
     takesParameters: isDescribed || parameters !== undefined,
+    ...(asked.schema === undefined ? {} : { schema: asked.schema }),
     ...(root ? { extensions: extensionFolder() } : {}),
   } as const
   // Side by side: the process takes its time to start.

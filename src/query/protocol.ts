@@ -15,7 +15,15 @@ import type { Pushed } from './pushdown.js'
 
 /** What a query's process is told. It knows nothing but this: no environment, no lake. */
 export type Request =
-  | { type: 'parse'; sql: string; limits: Limits; extensions?: string; takesParameters?: boolean }
+  | {
+      type: 'parse'
+      sql: string
+      limits: Limits
+      extensions?: string
+      takesParameters?: boolean
+      /** The namespace of tables that are named without one. */
+      schema?: string
+    }
   /** Which tables the query of a view reads, or that of rules. */
   | { type: 'tables'; sql: string }
   /** Only says what the result would be like. */

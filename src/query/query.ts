@@ -28,6 +28,8 @@ export interface QueryOptions {
   owner?: string
   /** Values of `?` and `$1` in their order, or of `$name` by names. */
   parameters?: ParameterValues
+  /** The namespace of tables that are named without one. */
+  schema?: string
   /** Judges what is about to be read, before anything is: it throws what refuses the query. */
   judge?: (estimate: Estimate) => void
 }
@@ -60,7 +62,7 @@ export async function queryLake(
   sql: string,
   options: QueryOptions,
 ): Promise<QueryResult> {
-  const { limits: asked, signal, declared, rights, parameters, judge, owner } = options
+  const { limits: asked, signal, declared, rights, parameters, schema, judge, owner } = options
   signal?.throwIfAborted()
   // Nobody else may wait for it while this query waits for others.
   Promise.resolve(state).catch(() => {})
@@ -87,7 +89,8 @@ export async function queryLake(
     names.push(...tables)
   }
   try {
-    const question = { worker, storage, state, sql, limits, declared, rights, parameters, judge }
+    const given = { declared, rights, parameters, schema, judge }
+    const question = { worker, storage, state, sql, limits, ...given }
     const { columns, files, estimate } = await begin(question, begun)
     return {
       columns,
@@ -113,13 +116,13 @@ export async function describeQuery(
   storage: Storage,
   state: LakeState | Promise<LakeState>,
   sql: string,
-  { limits, signal, rights, owner }: QueryOptions,
+  { limits, signal, rights, schema, owner }: QueryOptions,
 ): Promise<{ columns: ResultColumn[]; parameters: QueryParameter[]; estimate: Estimate }> {
   Promise.resolve(state).catch(() => {})
   const worker = new Worker(limits, signal, owner)
   let heartbeat: Heartbeat | undefined
   const question: Asked = {
-    ...{ worker, storage, state, sql, limits, rights },
+    ...{ worker, storage, state, sql, limits, rights, schema },
     declared: undefined,
     parameters: undefined,
     judge: undefined,

@@ -39,6 +39,7 @@ class Sandbox {
   /** What can be opened, once the doors are shut. */
   private allowed: ReadonlySet<string> | undefined
   private views: RelationFiles[] = []
+  private here: string[] = []
   /** Whether nothing stays of the last query. */
   private isClean = true
   /** Whether the engine has ended by a mistake of its own. */
@@ -63,8 +64,10 @@ class Sandbox {
   /** Makes it ready for another query; `false` when that needs another engine. */
   async clear(needs: Needs): Promise<boolean> {
     if (this.isLost || !this.isClean || !isDeepStrictEqual(this.needs, needs)) return false
+    for (const name of this.here) await this.session.undefineHere(name)
     for (const { tier, name } of this.views) await this.session.undefine(tier, name)
     this.views = []
+    this.here = []
     return true
   }
 
@@ -80,7 +83,10 @@ class Sandbox {
     return Sandbox.around(await openEngine(engineOptions(needs)), needs)
   }
 
-  async define(relations: readonly RelationFiles[]): Promise<void> {
+  async define(
+    relations: readonly RelationFiles[],
+    bare: readonly { name: string; schema: string }[],
+  ): Promise<void> {
     for (const relation of relations) {
       const { tier, name, schema, files } = relation
       if (!schema && relation.query === undefined) {
@@ -89,6 +95,10 @@ class Sandbox {
       }
       await this.session.define(tier, name, relationSql(this.session, relation))
       this.views.push(relation)
+    }
+    for (const { name, schema } of bare) {
+      await this.session.defineHere(name, `SELECT * FROM ${quoteName(schema)}.${quoteName(name)}`)
+      this.here.push(name)
     }
   }
 
@@ -120,6 +130,8 @@ class QueryProcess {
   private sandbox: Sandbox | undefined
   /** What was proved last. */
   private sql = ''
+  /** Tables that it names without a namespace, and the one that is meant. */
+  private bare: { name: string; schema: string }[] = []
   private batches: AsyncIterator<ResultRow[]> | undefined
   /** What queries have read so far: a next engine may open it too, so that there are few. */
   private known: string[] = []
@@ -145,7 +157,7 @@ class QueryProcess {
   }
 
   private async parse(asked: Extract<Request, { type: 'parse' }>): Promise<Reply> {
-    const { sql, limits, extensions, takesParameters = false } = asked
+    const { sql, limits, extensions, takesParameters = false, schema } = asked
     watchdog.limitMemory(limits.memory)
     this.limits = limits
     this.rows = this.bytes = 0
@@ -158,8 +170,10 @@ class QueryProcess {
     }
     if (!(await this.sandbox.clear(needs))) this.sandbox = await this.sandbox.renewed(needs)
     const { session, reaches } = this.sandbox
-    const { nodes, tables } = proveSelect(await session.parser.tree(sql), sql, { takesParameters })
+    const tree = await session.parser.tree(sql)
+    const { nodes, tables, bare } = proveSelect(tree, sql, { takesParameters, schema })
     this.sql = sql
+    this.bare = bare.map((name) => ({ name, schema: schema ?? '' }))
     const named = columnsNamed(nodes)
     return { type: 'parsed', reaches, named, ...readsOf(tables, nodes) }
   }
@@ -173,7 +187,7 @@ class QueryProcess {
   private async describe(relations: readonly RelationFiles[]): Promise<Reply> {
     if (!this.sandbox) throw new Error('the query was not parsed')
     watchdog.begin()
-    await this.sandbox.define(relations)
+    await this.sandbox.define(relations, this.bare)
     const { columns, parameters } = await this.sandbox.session.prepared(this.sql)
     return { type: 'columns', columns, parameters }
   }
@@ -193,7 +207,7 @@ class QueryProcess {
     if (this.known.length > REMEMBERED) this.known = []
     this.known = [...new Set([...this.known, ...paths])]
     if (access) await this.sandbox.reach(access)
-    await this.sandbox.define(relations)
+    await this.sandbox.define(relations, this.bare)
     await this.sandbox.shut(this.known)
     const result = await this.sandbox.session.stream(this.sql, parameters)
     this.batches = result.batches[Symbol.asyncIterator]()

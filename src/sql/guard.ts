@@ -15,6 +15,16 @@ export interface ProvenSelect {
   tables: TableRef[]
   /** All nodes of its tree but parameters, parents first. */
   nodes: AstNode[]
+  /** Tables that it names without a namespace, where it has one of its own. */
+  bare: string[]
+}
+
+/** How a text is understood. */
+interface ProofOptions {
+  /** Values may be missing, which are given when it runs. */
+  takesParameters?: boolean
+  /** The namespace of tables that are named without one. */
+  schema?: string | undefined
 }
 
 /** What a text has that it may not have. */
@@ -84,12 +94,13 @@ export interface Tree {
 export function proveSelect(
   serialized: string,
   sql: string,
-  { takesParameters = false } = {},
+  { takesParameters = false, schema }: ProofOptions = {},
 ): ProvenSelect {
   const tree = parsed(serialized)
   const [refusal] = examineTree(tree, sql)
   const all = [...visit(tree.statements)]
   const visited = takesParameters ? all.filter(({ node }) => node.class !== 'PARAMETER') : all
+  const bare = schema === undefined ? [] : placed(visited, schema)
   const [first] = refusal ? [refusal] : examine(visited, (node) => whyNoTable(node))
   if (first) {
     const where = first.at === undefined ? '' : pointAt(sql, first.at)
@@ -103,7 +114,18 @@ export function proveSelect(
     const table = { tier: folded(String(node.schema_name)), name: String(node.table_name) }
     found.set(folded(`${table.tier}.${table.name}`), table)
   }
-  return { nodes: visited.map(({ node }) => node), tables: [...found.values()] }
+  return { nodes: visited.map(({ node }) => node), tables: [...found.values()], bare }
+}
+
+/** Gives tables that are named without a namespace that of the query; returns their names. */
+function placed(visited: readonly Visited[], schema: string): string[] {
+  const names = new Set<string>()
+  for (const { node, free } of visited) {
+    if (!free || node.schema_name || node.catalog_name) continue
+    node.schema_name = schema
+    names.add(String(node.table_name))
+  }
+  return [...names]
 }
 
 /** A tree from its serialized form. */

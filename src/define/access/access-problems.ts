@@ -3,6 +3,8 @@ import { fullName } from '../dataset.js'
 import type { AnyDataset } from '../model.js'
 import { nearest } from '../nearest.js'
 import type { Principal, WrittenGrant } from './principal.js'
+import { rightsOf } from './rights.js'
+import type { WrittenRules } from './rules.js'
 
 /** Namespaces of the lake's own tables. */
 const TIERS = ['bronze', 'silver', 'gold', 'discarded', 'history']
@@ -15,6 +17,7 @@ export function accessProblems(
   const known = tablesOf(datasets)
   return [
     ...twice(principals),
+    ...principals.flatMap((one) => one.rules.flatMap((rules) => unruly(one, rules, known))),
     ...principals.flatMap((one) =>
       [...one.read, ...one.write].flatMap((grant) => unmatched(one, grant, known)),
     ),
@@ -35,11 +38,23 @@ function twice(principals: readonly Principal[]): Problem[] {
   return principals.flatMap((one, i) => {
     const others = principals.slice(0, i)
     const named = others.find(({ name }) => name.toLowerCase() === one.name.toLowerCase())
-    const secretsOf = (of: Principal) => [of.token, of.clientSecret].filter((s) => s !== undefined)
+    const secretsOf = (of: Principal) =>
+      [of.token, of.clientSecret, of.secretAccessKey, of.password].filter((s) => s !== undefined)
+    const key = others.find(({ accessKeyId }) => accessKeyId === one.accessKeyId)
     const same = others.find((other) => secretsOf(other).some((s) => secretsOf(one).includes(s)))
     return [
       ...(named
         ? [problem(one, `Two principals are named '${one.name}'`, one.name, placeOf(named))]
+        : []),
+      ...(key && key !== named
+        ? [
+            problem(
+              one,
+              `The principals '${key.name}' and '${one.name}' have the same accessKeyId`,
+              one.accessKeyId,
+              'Give each a key of its own.',
+            ),
+          ]
         : []),
       ...(same
         ? [
@@ -87,6 +102,26 @@ function unmatched(
         ? `Tables in ${tier}: ${tables.join(', ')}`
         : undefined,
   )
+}
+
+/** Rules of a table that there is not, that may not be read, or whose files are written. */
+function unruly(one: Principal, rules: WrittenRules, known: readonly string[]): Problem[] {
+  const { levels, text } = rules
+  const { name, read, write } = one
+  const say = (what: string, hint: string) => [
+    problem(one, `principal '${name}': ${what}`, `'${text}'`, hint),
+  ]
+  const grant = { levels, below: false, text }
+  const missing = unmatched(one, grant, known)
+  if (missing.length > 0) return missing
+  if (rightsOf([], write).may('write', levels))
+    return say(
+      `masks or rows of ${text} are kept from it, and it may write the table`,
+      'Grant it read alone: a principal that writes a table can open its files.',
+    )
+  if (!rightsOf(read, []).may('read', levels))
+    return say(`${text} has masks or rows, and may not be read`, `Grant it: read: ['${text}']`)
+  return []
 }
 
 /** Other case, or two letters swapped. More may be a name of its own, such as `old` for `gold`. */

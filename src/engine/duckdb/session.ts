@@ -189,6 +189,10 @@ export class DuckDBSession implements Session {
     await this.run(`CREATE OR REPLACE TEMP VIEW ${quoteName(name)} AS ${relation}`)
   }
 
+  async undefineHere(name: string): Promise<void> {
+    await this.run(`DROP VIEW IF EXISTS temp.${quoteName(name)}`)
+  }
+
   progress(): number {
     return Math.max(0, this.statements.connection.progress.percentage)
   }

@@ -61,12 +61,13 @@ export class QueryService {
    */
   async describe(request: QueryRequest): Promise<Description> {
     const { storage, log } = this.options
-    const { principal, signal } = request
+    const { principal, signal, schema } = request
     const { sql } = checked(request)
     const { columns, parameters } = await describeQuery(storage, log.head(), sql, {
       limits: this.limitsFor(request),
       rights: principal.rights,
       owner: principal.name,
+      ...(schema ? { schema } : {}),
       ...(signal ? { signal } : {}),
     })
     return { columns: columns.map(({ name, sqlType: type }) => ({ name, type })), parameters }
@@ -134,7 +135,7 @@ export class QueryService {
 
   private async ask(id: string, request: QueryRequest): Promise<QueryAnswer> {
     const { storage, log } = this.options
-    const { principal, signal, maxRows } = request
+    const { principal, signal, maxRows, schema } = request
     const { sql, parameters } = checked(request)
     const began = performance.now()
     const statistics = noStatistics()
@@ -143,6 +144,7 @@ export class QueryService {
       rights: principal.rights,
       owner: principal.name,
       ...(parameters ? { parameters } : {}),
+      ...(schema ? { schema } : {}),
       ...(signal ? { signal } : {}),
       judge: ({ bytes }) => {
         statistics.bytesEstimated = bytes
