@@ -36,8 +36,9 @@ export async function planAndIngest(
 ): Promise<Plan & { base: LakeState; externals: Externals }> {
   const context = contextOn(shared, begun, options)
   const { backfill, feeds, retry, full = false, replay, anew, portable } = options
+  const { reread, signal } = context
   const unread = unreadOn(shared.log)
-  const asked = { backfill, feeds, retry, reread: context.reread, unread }
+  const asked = { backfill, feeds, retry, reread, unread, signal }
   await using sources = new Sources(datasets, context.relations.batches, asked)
   const state = withReadable(begun, anew)
   const looked = { files: true }

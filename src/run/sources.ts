@@ -5,6 +5,7 @@ import type { AnyDataset, Bronze } from '../define/model.js'
 import type { LakeState } from '../log/commit.js'
 import type { CommitLog } from '../log/log.js'
 import type { Discovery } from '../plan/decision.js'
+import { orAborted } from '../signals.js'
 import { Databases } from '../source/database/open.js'
 import type { Batches } from '../step/batches.js'
 
@@ -20,6 +21,8 @@ interface Asked {
   retry?: readonly string[] | undefined
   /** Why sources are not read at all, where they are not. */
   unread?: string | undefined
+  /** Ends looks, also those that wait for a locked table. */
+  signal?: AbortSignal | undefined
 }
 
 /** What a branch says of sources: they are read on main, and it has what main had when it began. */
@@ -58,12 +61,14 @@ export class Sources {
 
   /** Looks at one source, without reading its rows. */
   look(dataset: Bronze, state: LakeState): Promise<Offer> {
-    const { backfill, feeds, reread, retry, unread } = this.asked
+    const { backfill, feeds, reread, retry, unread, signal } = this.asked
     if (unread !== undefined) return Promise.resolve(notRead(unread))
-    return discover(
-      { dataset, state, batches: this.batches, databases: this.databases },
-      { backfill, feeds, retry, reread: reread?.has(fullName(dataset)) ?? false },
-    )
+    const look = () =>
+      discover(
+        { dataset, state, batches: this.batches, databases: this.databases },
+        { backfill, feeds, retry, reread: reread?.has(fullName(dataset)) ?? false },
+      )
+    return signal ? orAborted(signal, look) : look()
   }
 
   /** Looks at all of them; one that can't be looked at keeps no other from it. */
@@ -78,6 +83,7 @@ export class Sources {
       }
     }
     await Promise.all(this.bronze.map(one))
+    this.asked.signal?.throwIfAborted()
     const found = this.bronze.flatMap((dataset) => {
       const { discovery } = offers.get(dataset) ?? {}
       return discovery ? [[fullName(dataset), discovery] as const] : []

@@ -161,7 +161,7 @@ withService('MariaDB', [mariadbProgram], () => {
         const other = await mysql.createConnection(server.url)
         const source = declared({ url: server.url }).table('checking')
         const folder = await mkdtemp(join(tmpdir(), 'moraine-test-'))
-        const reader = await openReader(dialect, { url: server.url }, [source])
+        const reader = await openReader(dialect, { url: server.url }, { sources: [source] })
         const what = { source, columns: ['id'], conditions: [] }
         const read = (name: string) =>
           reader.extract(what, join(folder, name), new AbortController().signal)

@@ -19,6 +19,7 @@ import {
 } from '../support/servers.js'
 import { withService } from '../support/services.js'
 import { sqlServerAt, startSqlServer } from '../support/sql-server.js'
+import { until } from '../support/until.js'
 
 interface Client {
   query(sql: string): Promise<unknown>
@@ -35,6 +36,8 @@ interface Kind {
   start(): Promise<Running>
   /** SQL that writes a table anew, where that waits for its readers. */
   rewrite?: (table: string) => string
+  /** SQL that takes a table for one session, says whether somebody waits, and leaves it again. */
+  lock?: { take: (table: string) => string; waits: string; leave: string }
   connect(url: string): Promise<Client>
   /** The type of moments, and SQL for now. */
   moment: string
@@ -55,6 +58,12 @@ const byPostgres: Kind = {
   source: 'postgres',
   start: startPostgres,
   rewrite: (table) => `VACUUM FULL ${table}`,
+  lock: {
+    take: (table) => `BEGIN; LOCK TABLE ${table}`,
+    waits:
+      "SELECT 'waits' AS it FROM pg_stat_activity WHERE wait_event_type = 'Lock' AND application_name = 'moraine reads'",
+    leave: 'ROLLBACK',
+  },
   connect: async (url) => {
     const client = new pg.Client(url)
     client.on('error', () => {})
@@ -90,6 +99,12 @@ const kinds: [Kind, (string | undefined)[]][] = [
       source: 'mysql',
       start: startMariadb,
       rewrite: (table) => `ALTER TABLE ${table} FORCE`,
+      lock: {
+        take: (table) => `LOCK TABLES ${table} WRITE`,
+        waits:
+          "SELECT 'waits' AS it FROM information_schema.processlist WHERE state LIKE '%metadata lock%'",
+        leave: 'UNLOCK TABLES',
+      },
       connect: async (url) =>
         (await mysql.createConnection({ uri: url, multipleStatements: true })) as unknown as Client,
       moment: 'timestamp(6) NULL',
@@ -629,8 +644,24 @@ export default defineLake({ name: 'shop', datasets: [rows] })
     const parts = { partBytes: 32_768 }
 
     describe(`a table of ${kind.name} that somebody works on`, () => {
-      const { rewrite } = kind
-      if (rewrite) {
+      const { rewrite, lock } = kind
+      if (rewrite && lock) {
+        it('is locked, and whoever waits for it has enough: the run ends', async () => {
+          const { project, table } = await shop(orders, incremental, schema, incremental)
+          const other = await kind.connect(server.url)
+          await other.query(lock.take(table))
+          const stop = new AbortController()
+          const running = project.run({ signal: stop.signal })
+          await until('it waits', async () =>
+            JSON.stringify(await client.query(lock.waits)).includes('waits'),
+          )
+          stop.abort()
+          expect((await running).outcome).toBe('cancelled')
+          await other.query(lock.leave)
+          await other.end()
+          await good(project)
+        })
+
         it('is written anew while it is read: that waits', async () => {
           const other = await kind.connect(server.url)
           let rewritten: Promise<unknown> | undefined
@@ -850,7 +881,7 @@ withService('PostgreSQL', [postgresPrograms], () => {
       }
       await client.query('CREATE TABLE rows AS SELECT n AS id FROM generate_series(1, 1000) n')
       const source = postgres(server.url).table('rows')
-      const reader = await openReader(postgresDialect, { url: server.url }, [source])
+      const reader = await openReader(postgresDialect, { url: server.url }, { sources: [source] })
       await reader.columns(source)
       const changed = other.query('ALTER TABLE rows ADD COLUMN more int')
       await new Promise((resolve) => setTimeout(resolve, 200))

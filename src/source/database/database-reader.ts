@@ -1,5 +1,6 @@
 import type { DatabaseSource, OpenConnection } from '../../define/source.js'
 import type { MoraineError, SourceLocation } from '../../errors.js'
+import { abortController, orAborted } from '../../signals.js'
 import { amongKeys, censusOf, censusSql, relationOf, whereOf, windowOf } from './conditions.js'
 import { type SourceDialect, type SourceSession, tableOf } from './dialect.js'
 import { checkedConnection, databaseError } from './failures.js'
@@ -19,17 +20,27 @@ import type {
   Window,
 } from './reader.js'
 
-/** @param sources what will be read: counters are looked at before the snapshot is taken. */
+/** What a database is opened for. */
+interface Wanted {
+  /** What will be read: counters are looked at before the snapshot is taken. */
+  sources: readonly DatabaseSource[]
+  place?: SourceLocation | undefined
+  /** Ends the wait for a database that does not answer, or for a table that is locked. */
+  signal?: AbortSignal | undefined
+}
+
 export async function openReader(
   dialect: SourceDialect,
   connection: OpenConnection,
-  sources: readonly DatabaseSource[],
-  place?: SourceLocation,
+  { sources, place, signal = abortController().signal }: Wanted,
 ): Promise<Reader> {
   const session = await dialect.prepare(checkedConnection(dialect.name, connection, place))
-  try {
+  const begin = async () => {
     await session.connect()
-    return new DatabaseReader(dialect, session, await takeSnapshot(dialect, session, sources))
+    return takeSnapshot(dialect, session, sources)
+  }
+  try {
+    return new DatabaseReader(dialect, session, await orAborted(signal, begin))
   } catch (error) {
     await session.close()
     throw failed(dialect, session, error)

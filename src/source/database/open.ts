@@ -1,5 +1,6 @@
 import type { Bronze } from '../../define/model.js'
 import type { DatabaseKind, DatabaseSource } from '../../define/source.js'
+import { abortController } from '../../signals.js'
 import { openReader } from './database-reader.js'
 import type { SourceDialect } from './dialect.js'
 import type { Reader } from './reader.js'
@@ -11,6 +12,7 @@ import { settled } from './settled.js'
  */
 export class Databases implements AsyncDisposable {
   private readonly readers = new Map<unknown, Promise<Reader>>()
+  private readonly closing = abortController()
 
   private constructor(private readonly sources: readonly DatabaseSource[]) {}
 
@@ -31,6 +33,7 @@ export class Databases implements AsyncDisposable {
     const opened = open(
       source,
       this.sources.filter((other) => keyOf(other) === key),
+      this.closing.signal,
     )
     this.readers.set(key, opened)
     // One that could not be opened is tried again by who asks next.
@@ -39,6 +42,7 @@ export class Databases implements AsyncDisposable {
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
+    this.closing.abort()
     await Promise.all(
       [...this.readers.values()].map((reader) =>
         reader.then(
@@ -67,6 +71,8 @@ const dialects: Readonly<Record<DatabaseKind, () => Promise<SourceDialect>>> = {
 async function open(
   { database, connection, place }: DatabaseSource,
   sources: readonly DatabaseSource[],
+  signal: AbortSignal,
 ): Promise<Reader> {
-  return openReader(await dialects[database](), await settled(connection), sources, place)
+  const wanted = { sources, place, signal }
+  return openReader(await dialects[database](), await settled(connection), wanted)
 }
