@@ -130,6 +130,11 @@ export const commands: [name: string, load: () => Promise<CommandModule>, summar
     'list, create, show, rename, refresh and delete branches',
   ],
   [
+    'diff',
+    () => import('./commands/branch/diff.js'),
+    'show what differs between branches, commits or times, row by row',
+  ],
+  [
     'promote',
     () => import('./commands/branch/promote.js'),
     'publish what was built on a branch, as it was reviewed',

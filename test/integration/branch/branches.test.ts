@@ -32,7 +32,9 @@ describe('a branch', () => {
       ['silver.orders', 'none'],
       ['gold.by_status', 'build'],
     ])
+    expect((await project.cli('plan', '--branch', 'dev', '--exit-code')).code).toBe(2)
     const run = await project.cli('run', '--branch', 'dev')
+    expect((await project.cli('plan', '--branch', 'dev', '--exit-code')).code).toBe(0)
     expect(run.stdout).toMatch(/commit \d+ of branch dev/)
 
     const main = await project.state()

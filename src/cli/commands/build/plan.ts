@@ -14,10 +14,12 @@ export function define(command: Command): Command {
       'datasets to plan: a name, a layer, tag:NAME; add + for upstream or downstream',
     )
     .option('--full', 'plan a rebuild from all inputs')
+    .option('--exit-code', 'exit with 2 if there is something to do, with 0 if not')
     .addHelpText(
       'after',
       examples(
         ['what would a run do?', 'moraine plan'],
+        ['is there anything to do? (in a script)', 'moraine plan --exit-code'],
         ['where would its steps run?', 'moraine plan --engine workers:4'],
         [
           'what would it do for one dataset and everything upstream?',
@@ -29,7 +31,7 @@ export function define(command: Command): Command {
 
 export async function run(command: Command): Promise<number> {
   await using project = await openProject(command)
-  const full = command.opts<{ full?: boolean }>().full ?? false
+  const { full = false, exitCode } = command.opts<{ full?: boolean; exitCode?: boolean }>()
   const planned = await makePlan(project, command.args, full, {
     placing: placing(command, project.lake),
   })
@@ -43,5 +45,6 @@ export async function run(command: Command): Promise<number> {
   }
   const breaking = [...changes.values()].flat().some((change) => change.breaking)
   const unsure = [problems, older].some((of) => Object.keys(of).length > 0)
-  return unsure || left.problems.length > 0 || breaking ? 1 : 0
+  if (unsure || left.problems.length > 0 || breaking) return 1
+  return exitCode && planned.stages.some(({ decision }) => decision.action !== 'none') ? 2 : 0
 }

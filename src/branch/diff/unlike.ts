@@ -1,0 +1,46 @@
+import type { ScanTask } from '../../iceberg/deletes.js'
+import type { PartOfFile } from '../../step/table-files.js'
+
+/** The files of two versions of a table that may hold rows which only one of them has. */
+export interface Unlike {
+  before: readonly PartOfFile[]
+  after: readonly PartOfFile[]
+  /** Data files that both have, with the same rows: they are not read. */
+  shared: number
+}
+
+/**
+ * Leaves out what both versions share. Of a file from which one of them has deleted rows by their
+ * positions, those rows alone are left; of one with deletes by values, all.
+ */
+export function unlikeFiles(before: readonly ScanTask[], after: readonly ScanTask[]): Unlike {
+  const later = new Map(after.map((task) => [task.file.path, task]))
+  const found: { before: PartOfFile[]; after: PartOfFile[] } = { before: [], after: [] }
+  const seen = new Set<string>()
+  let shared = 0
+  for (const task of before) {
+    const other = later.get(task.file.path)
+    if (!other) {
+      found.before.push(task)
+      continue
+    }
+    seen.add(task.file.path)
+    if (haveSameDeletes(task, other)) shared++
+    else if ([...task.deletes, ...other.deletes].every(({ content }) => isPositions(content))) {
+      if (other.deletes.length > 0) found.before.push({ ...task, only: other.deletes })
+      if (task.deletes.length > 0) found.after.push({ ...other, only: task.deletes })
+    } else {
+      found.before.push(task)
+      found.after.push(other)
+    }
+  }
+  found.after.push(...after.filter(({ file }) => !seen.has(file.path)))
+  return { ...found, shared }
+}
+
+const isPositions = (content: string | undefined) => content === 'position deletes'
+
+function haveSameDeletes(a: ScanTask, b: ScanTask): boolean {
+  const paths = ({ deletes }: ScanTask) => deletes.map(({ path }) => path).sort()
+  return JSON.stringify(paths(a)) === JSON.stringify(paths(b))
+}

@@ -1,0 +1,129 @@
+import type { DatasetDiff, LakeDiff } from '../../branch/diff/diff.js'
+import type { ColumnDiff, ExampleRow, RowsDiff } from '../../branch/diff/rows.js'
+import { sayChange } from '../../plan/schema-diff.js'
+import { count, size } from '../output/format.js'
+import { printable } from '../output/terminal.js'
+import { changesText, rowsText, sideText } from './diff-lines.js'
+
+/** Characters of a value. */
+const VALUE = 60
+
+/** A comparison as Markdown: one line a dataset, its details folded. Nothing in it is markup. */
+export function diffMarkdown(diff: LakeDiff): string {
+  const { before, after, datasets, same } = diff
+  const heading = `### ${plain(sideText(before))} → ${plain(sideText(after))}`
+  if (datasets.length === 0) return `${heading}\n\nNo dataset differs (${same} compared).`
+  const table = [
+    '| dataset | rows | columns | discarded | downstream |',
+    '| --- | --- | --- | --- | --- |',
+    ...datasets.map(summaryRow),
+  ]
+  const details = datasets.flatMap(detailsOf)
+  const end = `${same} ${same === 1 ? 'dataset is' : 'datasets are'} the same.`
+  return [heading, '', ...table, '', ...details, end, '', pins(diff)].join('\n')
+}
+
+/** What exactly was compared: commits, with the hashes that the log has of them. */
+function pins({ before, after }: LakeDiff): string {
+  const pin = ({ name, commit, hash }: LakeDiff['before']) =>
+    `${plain(name)} at commit ${commit} \`${hash?.slice(0, 16) ?? 'none'}\``
+  return `<sub>Compared: ${pin(before)} with ${pin(after)}.</sub>`
+}
+
+function summaryRow(diff: DatasetDiff): string {
+  const { dataset, columns, discarded, downstream } = diff
+  const gained = discarded.reduce((sum, one) => sum + one.gained, 0)
+  const lost = discarded.reduce((sum, one) => sum + one.lost, 0)
+  const breaking = columns.some((column) => column.breaking) ? ' ⚠' : ''
+  const cells = [
+    `**${plain(dataset)}**`,
+    plain(rowsText(diff)),
+    columns.length > 0 ? `${columns.length}${breaking}` : '',
+    changesText(gained, lost),
+    downstream.map(plain).join(', '),
+  ]
+  return `| ${cells.join(' | ')} |`
+}
+
+function detailsOf(diff: DatasetDiff): string[] {
+  const { dataset, definition, columns, rows, discarded, files } = diff
+  const list = [
+    ...definition.map((said) => `- definition: ${plain(said)}`),
+    ...columns.map((column) => {
+      return `- column ${code(sayChange(column))}${column.breaking ? ' **breaks readers**' : ''}`
+    }),
+    ...discarded.map(({ reason, gained, lost }) => {
+      return `- discarded ${changesText(gained, lost)}: ${plain(reason)}`
+    }),
+    ...(files
+      ? [
+          `- files: ${count(files.added.files)} new (${size(files.added.bytes)}), ${count(files.removed.files)} gone, ${count(files.shared)} shared and not read`,
+        ]
+      : []),
+    ...(rows?.note ? [`- ${plain(rows.note)}`] : []),
+  ]
+  const body = [...list, ...(list.length > 0 ? [''] : []), ...(rows ? rowParts(rows) : [])]
+  if (body.length === 0) return []
+  return [`<details><summary>${html(dataset)}</summary>`, '', ...body, '</details>', '']
+}
+
+function rowParts({ columns, examples, key }: RowsDiff): string[] {
+  const { added, removed, changed } = examples
+  const moved = changed.map(({ key: of, columns: values }) => {
+    const parts = Object.entries(values).map(
+      ([name, [a, b]]) => `${code(name)} ${value(a)} → ${value(b)}`,
+    )
+    return `| ~ | ${rowText(of)} | ${parts.join(', ')} |`
+  })
+  const whole = (mark: string, rows: readonly ExampleRow[]) =>
+    rows.map((row) => {
+      const of = Object.fromEntries(Object.entries(row).filter(([name]) => key.includes(name)))
+      const others = Object.fromEntries(Object.entries(row).filter(([name]) => !key.includes(name)))
+      return `| ${mark} | ${rowText(of)} | ${rowText(others)} |`
+    })
+  const rows = [...moved, ...whole('+', added), ...whole('-', removed)]
+  return [
+    ...(columns.length > 0 ? [...columnTable(columns), ''] : []),
+    ...(rows.length > 0 ? ['| | key | values |', '| --- | --- | --- |', ...rows, ''] : []),
+  ]
+}
+
+function columnTable(columns: readonly ColumnDiff[]): string[] {
+  const moved = (of: { before: string | number | null; after: string | number | null }) =>
+    of.before === of.after ? '' : `${value(of.before)} → ${value(of.after)}`
+  return [
+    '| column | changed | nulls | sum | min | max |',
+    '| --- | ---: | --- | --- | --- | --- |',
+    ...columns.map(({ column, changed, nulls, sum, min, max }) => {
+      const cells = [moved(nulls), sum ? moved(sum) : '', moved(min), moved(max)]
+      return `| ${code(column)} | ${changed > 0 ? count(changed) : ''} | ${cells.join(' | ')} |`
+    }),
+  ]
+}
+
+const rowText = (row: ExampleRow) =>
+  Object.entries(row)
+    .map(([name, one]) => `${code(name)} ${value(one)}`)
+    .join(', ')
+
+const value = (one: string | number | null) => (one === null ? '*NULL*' : code(String(one)))
+
+/** A text as code of one line, in a cell of a table: nothing in it ends the code or the cell. */
+function code(text: string): string {
+  const line = printable(text).replace(/\s+/g, ' ')
+  const short = line.length > VALUE ? `${line.slice(0, VALUE - 1)}…` : line
+  const fence = '`'.repeat(Math.max(0, ...(short.match(/`+/g) ?? []).map((run) => run.length)) + 1)
+  const space = fence.length > 1 || short.startsWith('`') || short === '' ? ' ' : ''
+  return `${fence}${space}${short.replaceAll('|', '\\|')}${space}${fence}`
+}
+
+/** A text in which nothing is markup, a link, or somebody's name. */
+function plain(text: string): string {
+  const line = printable(text).replace(/\s+/g, ' ')
+  return html(line)
+    .replace(/[\\`*_{}[\]()#+!|~]/g, '\\$&')
+    .replaceAll('@', '&#64;')
+}
+
+const html = (text: string) =>
+  printable(text).replaceAll('&', '&amp;').replaceAll('<', '&lt;').replaceAll('>', '&gt;')
