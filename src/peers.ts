@@ -10,6 +10,9 @@ interface Modules {
   '@aws-sdk/client-sqs': typeof import('@aws-sdk/client-sqs')
   '@aws-sdk/client-sts': typeof import('@aws-sdk/client-sts')
   '@aws-sdk/credential-providers': typeof import('@aws-sdk/credential-providers')
+  '@modelcontextprotocol/sdk': typeof import('@modelcontextprotocol/sdk/server/mcp.js') &
+    typeof import('@modelcontextprotocol/sdk/server/stdio.js') &
+    typeof import('@modelcontextprotocol/sdk/server/webStandardStreamableHttp.js')
   mssql: { default: typeof import('mssql') }
   mysql2: { default: typeof import('mysql2') }
   pg: typeof import('pg')
@@ -68,6 +71,18 @@ const peers: { readonly [N in keyof Modules]: Peer<Modules[N]> } = {
     range: '^3.700.0',
     need: 'Assuming a role needs',
     load: () => import('@aws-sdk/credential-providers'),
+  },
+  '@modelcontextprotocol/sdk': {
+    range: '^1.32.0',
+    need: 'The Model Context Protocol needs',
+    load: async () => {
+      const [server, http, stdio] = await Promise.all([
+        import('@modelcontextprotocol/sdk/server/mcp.js'),
+        import('@modelcontextprotocol/sdk/server/webStandardStreamableHttp.js'),
+        import('@modelcontextprotocol/sdk/server/stdio.js'),
+      ])
+      return { ...server, ...http, ...stdio }
+    },
   },
   mssql: {
     range: '^11.0.0 || ^12.0.0',

@@ -11,6 +11,7 @@ import { readPairs } from '../../src/source/formats/lines.js'
 import { contentOf } from '../../src/source/http/content.js'
 import { withUnpacked } from '../../src/source/unpack/unpack.js'
 import { MemoryStorage } from '../../src/storage/memory.js'
+import { postgres } from './postgres-targets.js'
 import { asFile, drain, openSession, scratchOf, type Target, target } from './target.js'
 
 const { signal } = new AbortController()
@@ -164,4 +165,5 @@ export const others: Record<string, Target> = {
     () => Object.values(texts).map((text, i) => Buffer.from(String.fromCharCode(i) + text)),
     intake,
   ),
+  ...postgres,
 }

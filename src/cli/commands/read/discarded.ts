@@ -1,8 +1,8 @@
 import type { Command } from 'commander'
 import { fullName } from '../../../define/dataset.js'
-import { quoteName } from '../../../define/sql/sql.js'
 import { MoraineError } from '../../../errors.js'
 import type { RowCounts } from '../../../log/commit.js'
+import { reasonsSql } from '../../../query/discarded-reasons.js'
 import { queryRows } from '../../../query/query.js'
 import { exportRows } from '../../discarded-export.js'
 import { checkRule, isFor, silverNamed } from '../../discarded-rule.js'
@@ -77,11 +77,7 @@ async function readReasons(
   rule: string | undefined,
   query: (sql: string) => Promise<Record<string, unknown>[]>,
 ): Promise<Reason[]> {
-  const rows = await query(`
-    SELECT reason, count(*) AS n,
-      list({file: _source_file, line: _source_line, batch: _batch, raw: left(raw, 300)} ORDER BY _batch, _source_file, _source_line)[1:${Math.max(0, limit)}] AS examples
-    FROM (SELECT unnest(reasons) AS reason, raw, _source_file, _source_line, _batch FROM discarded.${quoteName(name)})
-    WHERE ${isFor(rule)} GROUP BY reason ORDER BY n DESC, reason`)
+  const rows = await query(reasonsSql(name, limit, isFor(rule)))
   return rows.map((row) => ({
     reason: String(row.reason),
     rows: Number(row.n),

@@ -1,0 +1,96 @@
+import type { Command } from '../sql/command.js'
+import { SERVER_VERSION, type Settings } from '../sql/settings.js'
+import { RowFormat } from '../types/row-format.js'
+import { write } from '../wire/write-message.js'
+import type { Connection } from './connection.js'
+import { CopyFormat } from './copy-format.js'
+import type { Questions } from './questions.js'
+import type { Transaction } from './transaction.js'
+
+/** What statements of a session act on. */
+export interface SessionState {
+  connection: Connection
+  settings: Settings
+  transaction: Transaction
+  questions: Questions
+  /** Forgets a prepared statement; all of them without a name. */
+  deallocate: (name: string | undefined) => void
+}
+
+/** A statement that answers with neither rows of the lake nor a copy. */
+export type Answered = Exclude<Command, { kind: 'select' | 'copy' | 'show' | 'empty' }>
+
+/** Carries out what changes nothing but the session, and answers with its tag. */
+export function carryOut(command: Answered, state: SessionState): void {
+  state.connection.write(write.commandComplete(applied(command, state)))
+}
+
+/** @returns the tag of the answer. */
+function applied(command: Answered, state: SessionState): string {
+  const { connection, transaction, settings, deallocate } = state
+  switch (command.kind) {
+    case 'begin':
+    case 'commit':
+    case 'rollback': {
+      const { tag, warning } = transaction.apply(command.kind)
+      if (warning)
+        connection.write(
+          write.notice('WARNING', command.kind === 'begin' ? '25001' : '25P01', warning),
+        )
+      return tag
+    }
+    case 'nothing':
+      // A savepoint of a failed transaction gives it back.
+      if (command.tag === 'ROLLBACK' && transaction.status === 'E') transaction.status = 'T'
+      return command.tag
+    case 'set': {
+      if (command.name === 'all') settings.reset()
+      else tellChange(settings.set(command.name, command.value), state)
+      return command.value === undefined ? 'RESET' : 'SET'
+    }
+    case 'deallocate':
+      deallocate(command.name)
+      return command.name === undefined ? 'DEALLOCATE ALL' : 'DEALLOCATE'
+  }
+}
+
+function tellChange(name: string | undefined, { connection, settings }: SessionState): void {
+  if (name) connection.write(write.parameterStatus(name, settings.get(name)))
+}
+
+/** The columns of SHOW. */
+export function shownColumns(name: string) {
+  const names = name === 'all' ? ['name', 'setting', 'description'] : [name]
+  return names.map((column) => ({ name: column, type: 'VARCHAR' }))
+}
+
+/** The rows of SHOW. */
+export function shownRows(name: string, settings: Settings): string[][] {
+  if (name === 'all') return settings.all().map(([key, value]) => [key, value, ''])
+  if (name === 'server_version') return [[SERVER_VERSION]]
+  return [[settings.get(name)]]
+}
+
+/** `COPY … TO STDOUT`. */
+export async function copyOut(
+  command: Extract<Command, { kind: 'copy' }>,
+  { connection, questions }: SessionState,
+): Promise<void> {
+  const running = await questions.run(command.sql)
+  try {
+    const format = new RowFormat(running.columns)
+    const copy = new CopyFormat(command)
+    connection.write(write.copyOut(running.columns.length))
+    if (command.header)
+      connection.write(write.copyData(copy.line(running.columns.map(({ name }) => name))))
+    for (let row = await running.next(); row; row = await running.next()) {
+      connection.write(write.copyData(copy.line(format.row(row))))
+      running.sent++
+      if (connection.isFull) await connection.flush()
+    }
+    connection.write(write.copyDone())
+    connection.write(write.commandComplete(`COPY ${running.sent}`))
+  } finally {
+    await running.close()
+  }
+}

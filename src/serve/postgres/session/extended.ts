@@ -1,0 +1,255 @@
+import { PgError } from '../pg-error.js'
+import { type Command, commandOf } from '../sql/command.js'
+import { parameterCount } from '../sql/parameters.js'
+import { statementsOf } from '../sql/tokens.js'
+import { oidOf, pgColumnType } from '../types/column-type.js'
+import { type Parameter, parameterOf } from '../types/parameter.js'
+import { pgTypes } from '../types/pg-type.js'
+import { type ResultColumn, RowFormat } from '../types/row-format.js'
+import type { Message } from '../wire/read-message.js'
+import { write } from '../wire/write-message.js'
+import { carryOut, copyOut, type SessionState, shownColumns, shownRows } from './execute-command.js'
+import type { Running } from './running.js'
+
+type Of<T extends Message['type']> = Extract<Message, { type: T }>
+
+/** Prepared statements and portals of a session. */
+const MOST = 1000
+/** Portals whose rows are read in parts at the same time: each has a process. */
+const MOST_RUNNING = 4
+
+interface Prepared {
+  sql: string
+  command: Command
+  /** Types of parameters that the client said; 0 where it did not. */
+  types: number[]
+  described: { columns: ResultColumn[]; types: number[] } | undefined
+}
+
+interface Portal {
+  prepared: Prepared
+  parameters: Parameter[]
+  /** The parameters, where the client leaves their types to the statement. */
+  valuesAs: (types: readonly number[]) => Parameter[]
+  formats: number[]
+  /** Once its columns are known. */
+  format?: RowFormat
+  running?: Running
+  isDone: boolean
+}
+
+/** The extended protocol: statements that are prepared, bound, and read in parts. */
+export class Extended {
+  private readonly statements = new Map<string, Prepared>()
+  private readonly portals = new Map<string, Portal>()
+
+  constructor(private readonly state: SessionState) {}
+
+  /** @throws PgError */
+  parse({ name, sql, types }: Of<'parse'>): void {
+    const texts = statementsOf(sql)
+    if (texts.length > 1)
+      throw new PgError('42601', 'A prepared statement can only be one statement')
+    if (name !== '' && this.statements.has(name))
+      throw new PgError('42P05', `There is already a prepared statement "${name}"`)
+    if (this.statements.size >= MOST) throw tooMany('prepared statements')
+    const [text = ''] = texts
+    const command = commandOf(text)
+    const count = Math.max(types.length, parameterCount(text))
+    const all = Array.from({ length: count }, (_, i) => types[i] ?? 0)
+    this.statements.set(name, { sql: text, command, types: all, described: undefined })
+    this.state.connection.write(write.parseComplete())
+  }
+
+  async bind({ portal, statement, formats, values, results }: Of<'bind'>): Promise<void> {
+    const prepared = this.statement(statement)
+    const { types, described } = prepared
+    if (values.length !== types.length)
+      throw new PgError('08P01', `There are ${values.length} values for ${types.length} parameters`)
+    if (portal !== '' && this.portals.has(portal))
+      throw new PgError('42P03', `There is already a portal "${portal}"`)
+    if (this.portals.size >= MOST) throw tooMany('portals')
+    await this.closePortal(portal)
+    const valuesAs = (engine: readonly number[] = []) =>
+      values.map((value, i) => {
+        const format = (formats.length > 1 ? formats[i] : formats[0]) ?? 0
+        return parameterOf(types[i] || engine[i] || 0, format, value)
+      })
+    const parameters = valuesAs(described?.types)
+    this.portals.set(portal, { prepared, parameters, valuesAs, formats: results, isDone: false })
+    this.state.connection.write(write.bindComplete())
+  }
+
+  async describe({ of, name }: Of<'describe'>): Promise<void> {
+    const { connection } = this.state
+    if (of === 'portal') {
+      const portal = this.portal(name)
+      await this.begin(portal)
+      const { format } = portal
+      connection.write(format ? write.rowDescription(format.describe()) : write.noData())
+      return
+    }
+    const { columns, types } = await this.described(this.statement(name))
+    connection.write(write.parameterDescription(types))
+    connection.write(
+      columns.length > 0 ? write.rowDescription(new RowFormat(columns).describe()) : write.noData(),
+    )
+  }
+
+  async execute({ portal: name, rows }: Of<'execute'>): Promise<void> {
+    const { connection, settings, transaction } = this.state
+    const portal = this.portal(name)
+    const { command } = portal.prepared
+    transaction.check(command)
+    switch (command.kind) {
+      case 'empty':
+        return connection.write(write.emptyQuery())
+      case 'copy':
+        return copyOut(command, this.state)
+      case 'select':
+        return this.rows(portal, rows)
+      case 'show': {
+        const { format } = await this.begin(portal)
+        for (const row of shownRows(command.name, settings))
+          connection.write(write.dataRow(format?.row(row) ?? row))
+        return connection.write(write.commandComplete('SHOW'))
+      }
+      default:
+        carryOut(command, this.state)
+    }
+  }
+
+  async close({ of, name }: Of<'close'>): Promise<void> {
+    if (of === 'portal') await this.closePortal(name)
+    else this.statements.delete(name)
+    this.state.connection.write(write.closeComplete())
+  }
+
+  /** What a transaction leaves behind when it ends. */
+  async closePortals(): Promise<void> {
+    for (const name of [...this.portals.keys()]) await this.closePortal(name)
+  }
+
+  /** @throws PgError where there is none of this name. */
+  deallocate(name: string | undefined): void {
+    if (name === undefined) this.statements.clear()
+    else {
+      this.statement(name)
+      this.statements.delete(name)
+    }
+  }
+
+  /** The simple protocol replaces what has no name. */
+  async forgetUnnamed(): Promise<void> {
+    this.statements.delete('')
+    await this.closePortal('')
+  }
+
+  /** Ends portals that wait for a client which does not go on; a query's process is not theirs. */
+  async endWaiting(): Promise<void> {
+    for (const portal of this.portals.values()) {
+      if (!portal.running) continue
+      await portal.running.close()
+      portal.isDone = true
+      delete portal.running
+    }
+  }
+
+  get isReading(): boolean {
+    return [...this.portals.values()].some(({ running }) => running !== undefined)
+  }
+
+  private async rows(portal: Portal, most: number): Promise<void> {
+    const { connection } = this.state
+    if (portal.isDone) return connection.write(write.commandComplete('SELECT 0'))
+    await this.begin(portal)
+    const { running, format } = portal
+    if (!running || !format) throw new PgError('XX000', 'The portal has no query')
+    const before = running.sent
+    const hasMore = await running.send(connection, format, most)
+    if (hasMore) return connection.write(write.portalSuspended())
+    connection.write(write.commandComplete(`SELECT ${running.sent - before}`))
+    portal.isDone = true
+    delete portal.running
+    await running.close()
+  }
+
+  /** Starts the query of a portal, whose answer tells of its columns. */
+  private async begin(portal: Portal): Promise<Portal> {
+    const { prepared, formats } = portal
+    const { command } = prepared
+    if (portal.format) return portal
+    this.state.transaction.check(command)
+    if (command.kind === 'show') portal.format = new RowFormat(shownColumns(command.name), formats)
+    if (command.kind !== 'select') return portal
+    const open = [...this.portals.values()].filter(({ running }) => running)
+    if (open.length >= MOST_RUNNING) throw tooMany('portals with rows that were not read')
+    const running = await this.run(portal)
+    try {
+      portal.format = new RowFormat(running.columns, formats)
+    } catch (error) {
+      await running.close()
+      throw error
+    }
+    portal.running = running
+    return portal
+  }
+
+  /** Where the engine cannot do with texts what it should, it is asked for the types first. */
+  private async run({ prepared, parameters, valuesAs }: Portal): Promise<Running> {
+    const { questions } = this.state
+    const { sql, types } = prepared
+    try {
+      return await questions.run(sql, parameters)
+    } catch (error) {
+      const isOpen = types.includes(0) && !prepared.described
+      if (!isOpen || /^(57|42P01|42501|25006)/.test((error as PgError).code)) throw error
+      const found = await this.described(prepared).catch(() => undefined)
+      if (!found) throw error
+      return questions.run(sql, valuesAs(found.types))
+    }
+  }
+
+  private async described(prepared: Prepared) {
+    const { command, sql, types } = prepared
+    if (prepared.described) return prepared.described
+    if (command.kind === 'show')
+      prepared.described = { columns: shownColumns(command.name), types: [] }
+    else if (command.kind !== 'select') prepared.described = { columns: [], types: [] }
+    else {
+      this.state.transaction.check(command)
+      const { columns, parameters } = await this.state.questions.describe(sql, types)
+      const found = types.map((type, i) => type || oidOfEngine(parameters[i]))
+      prepared.described = { columns, types: found }
+    }
+    return prepared.described
+  }
+
+  private statement(name: string): Prepared {
+    const found = this.statements.get(name)
+    if (found) return found
+    throw new PgError('26000', `There is no prepared statement "${name}"`)
+  }
+
+  private portal(name: string): Portal {
+    const found = this.portals.get(name)
+    if (found) return found
+    throw new PgError('34000', `There is no portal "${name}"`)
+  }
+
+  private async closePortal(name: string): Promise<void> {
+    const portal = this.portals.get(name)
+    this.portals.delete(name)
+    await portal?.running?.close()
+  }
+}
+
+/** The number of the type of a parameter that the engine found; a text where it found none. */
+function oidOfEngine(type: string | undefined): number {
+  if (type === undefined) return pgTypes.text.oid
+  const found = pgColumnType(type)
+  return found.asJson ? pgTypes.text.oid : oidOf(found)
+}
+
+const tooMany = (what: string) =>
+  new PgError('53400', `The session has too many ${what}`, { hint: 'Close those that are done.' })

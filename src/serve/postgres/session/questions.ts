@@ -1,0 +1,162 @@
+import { quoteName } from '../../../define/sql/sql.js'
+import type { RowValue } from '../../../engine/engine.js'
+import type { Caller, QueryRequest } from '../../../query/service/request.js'
+import type { QueryService } from '../../../query/service/service.js'
+import { abortController } from '../../../signals.js'
+import { pathOf, withCatalog } from '../catalog/with-catalog.js'
+import { PgError } from '../pg-error.js'
+import { withParameterTypes } from '../sql/parameters.js'
+import { durationOf, type Settings } from '../sql/settings.js'
+import { pgColumnType } from '../types/column-type.js'
+import type { Parameter } from '../types/parameter.js'
+import { needsJson, type ResultColumn } from '../types/row-format.js'
+import { pgErrorOf } from './errors.js'
+import { Running } from './running.js'
+
+/** The part of the query service that sessions ask. */
+export type Queries = Pick<QueryService, 'query' | 'describe' | 'tables'>
+
+interface Asking {
+  service: Queries
+  caller: Caller
+  settings: Settings
+  database: string
+  /** Aborts once the client is gone. */
+  gone: AbortSignal
+}
+
+/** A statement as the service is asked. */
+interface Asked {
+  sql: string
+  parameters: readonly RowValue[]
+  /** The client's own text, where places in it are those of what is asked. */
+  own: string | undefined
+}
+
+/** What a session asks of the query service, within its settings; one question at a time. */
+export class Questions {
+  private stopping: AbortController | undefined
+
+  constructor(private readonly asking: Asking) {
+    asking.gone.addEventListener('abort', () => this.stopping?.abort(asking.gone.reason))
+  }
+
+  /** Stops the query that runs, if one does. */
+  cancel(): void {
+    this.stopping?.abort(new PgError('57014', 'The query was cancelled by its user'))
+  }
+
+  /**
+   * Runs a statement.
+   *
+   * @param parameters values of `$1`, `$2` …
+   * @throws PgError
+   */
+  async run(sql: string, parameters: readonly Parameter[] = []): Promise<Running> {
+    const asked = await this.asked(sql, parameters)
+    const running = await this.ask(asked)
+    if (!needsJson(running.columns)) return running
+    await running.close()
+    return this.ask({ ...asked, sql: asJson(asked.sql, running.columns), own: undefined })
+  }
+
+  /**
+   * The columns of a statement, and the types of its parameters as the engine knows them.
+   *
+   * @param types numbers of the types that the client says of parameters; 0 for those it does not.
+   */
+  async describe(
+    sql: string,
+    types: readonly number[],
+  ): Promise<{ columns: ResultColumn[]; parameters: (string | undefined)[] }> {
+    const typed = withParameterTypes(sql, types)
+    const { sql: translated, rows, count } = await this.translated(typed)
+    try {
+      const { columns, parameters } = await this.asking.service.describe({
+        ...this.request(),
+        sql: translated,
+      })
+      const own =
+        rows === undefined
+          ? parameters
+          : parameters.filter(({ name }) => name !== String(count + 1))
+      const most = Math.max(0, types.length, ...own.map(({ name }) => Number(name) || 0))
+      const found = new Map(own.map(({ name, type }) => [name, type]))
+      return {
+        columns: columns.map(plainName),
+        parameters: Array.from({ length: most }, (_, i) => found.get(String(i + 1))),
+      }
+    } catch (error) {
+      throw pgErrorOf(error, translated === sql ? sql : undefined)
+    }
+  }
+
+  private async asked(sql: string, parameters: readonly Parameter[]): Promise<Asked> {
+    const typed = withParameterTypes(
+      sql,
+      [],
+      parameters.map(({ cast }) => cast),
+    )
+    const values = parameters.map(({ value }) => value)
+    const { sql: translated, rows } = await this.translated(typed, values)
+    return {
+      sql: translated,
+      parameters: rows === undefined ? values : [...values, rows],
+      own: translated === sql ? sql : undefined,
+    }
+  }
+
+  private translated(sql: string, values: readonly RowValue[] = []) {
+    const { service, caller, settings, database } = this.asking
+    const tables = () => service.tables(caller)
+    return withCatalog(sql, { tables, user: caller.name, database, settings }, values)
+  }
+
+  private async ask({ sql, parameters, own }: Asked): Promise<Running> {
+    const { service, gone, settings } = this.asking
+    gone.throwIfAborted()
+    const stop = abortController()
+    this.stopping = stop
+    const most = durationOf(settings.get('statement_timeout')) ?? 0
+    const late = () =>
+      stop.abort(new PgError('57014', `The query took longer than statement_timeout, ${most} ms`))
+    const timer = most > 0 ? setTimeout(late, most) : undefined
+    stop.signal.addEventListener('abort', () => clearTimeout(timer))
+    try {
+      const answer = await service.query({
+        ...this.request(),
+        sql,
+        signal: stop.signal,
+        ...(parameters.length > 0 ? { parameters } : {}),
+      })
+      const columns = answer.columns.map(plainName)
+      return new Running({ ...answer, columns }, stop, { own, done: () => clearTimeout(timer) })
+    } catch (error) {
+      clearTimeout(timer)
+      throw pgErrorOf(stop.signal.aborted ? stop.signal.reason : error, own)
+    }
+  }
+
+  private request(): Pick<QueryRequest, 'principal' | 'schema'> {
+    const { caller, settings } = this.asking
+    const schema = pathOf(settings).find((name) => name !== 'pg_catalog')
+    return { principal: caller, ...(schema ? { schema } : {}) }
+  }
+}
+
+/** The statement with what PostgreSQL has no type for written as JSON. */
+function asJson(sql: string, columns: readonly ResultColumn[]): string {
+  const names = columns.map((_, i) => `c${i}`)
+  const shown = columns.map(({ name, type }, i) => {
+    const value = pgColumnType(type).asJson ? `CAST(to_json(${names[i]}) AS VARCHAR)` : names[i]
+    return `${value} AS ${quoteName(name)}`
+  })
+  return `SELECT ${shown.join(', ')} FROM (${sql}\n) AS result(${names.join(', ')})`
+}
+
+/** A column without the number that the engine adds to a name that comes again. */
+function plainName(column: ResultColumn, i: number, all: readonly ResultColumn[]): ResultColumn {
+  const base = /^(.*):\d+$/s.exec(column.name)?.[1]
+  const isRepeated = base !== undefined && all.slice(0, i).some(({ name }) => name === base)
+  return isRepeated ? { ...column, name: base } : column
+}

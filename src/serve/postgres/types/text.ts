@@ -1,0 +1,113 @@
+import type { RowValue } from '../../../engine/engine.js'
+import { dateOf, type Interval, parseInterval, parseMoment, parseZonedTime } from './moments.js'
+import type { PgType } from './pg-type.js'
+
+/** A value as PostgreSQL writes it in texts of its protocol; never for NULL. */
+export function toText({ name }: PgType, value: Exclude<RowValue, null>): string {
+  switch (name) {
+    case 'bool':
+      return value ? 't' : 'f'
+    case 'float4':
+      return floatText(Number(value), 9)
+    case 'float8':
+      return floatText(Number(value), 17)
+    case 'bytea':
+      return `\\x${Buffer.from(value as Uint8Array).toString('hex')}`
+    case 'date':
+      return dateText(String(value))
+    case 'timestamp':
+      return momentText(String(value), '')
+    case 'timestamptz':
+      return momentText(String(value), '+00')
+    case 'timetz':
+      return zonedText(String(value))
+    case 'interval':
+      return intervalText(parseInterval(String(value)))
+    default:
+      return typeof value === 'object' ? jsonText(value) : String(value)
+  }
+}
+
+/** Items as an array of PostgreSQL: `{1,NULL,"a b"}`. */
+export function arrayText(type: PgType, items: readonly RowValue[]): string {
+  const shown = items.map((item) => (item === null ? 'NULL' : quoted(toText(type, item))))
+  return `{${shown.join(',')}}`
+}
+
+function quoted(text: string): string {
+  const isPlain = text !== '' && !/[\s{}",\\]/.test(text) && text.toUpperCase() !== 'NULL'
+  return isPlain ? text : `"${text.replace(/["\\]/g, '\\$&')}"`
+}
+
+/** The shortest text that gives the number back; of single precision with as few digits. */
+function floatText(value: number, digits: number): string {
+  if (Number.isNaN(value)) return 'NaN'
+  if (!Number.isFinite(value)) return value > 0 ? 'Infinity' : '-Infinity'
+  if (Object.is(value, -0)) return '-0'
+  if (digits > 9) return String(value)
+  for (let precision = 6; precision < digits; precision++) {
+    const short = Number(value.toPrecision(precision))
+    if (Math.fround(short) === value) return String(short)
+  }
+  return String(Number(value.toPrecision(digits)))
+}
+
+function dateText(text: string): string {
+  const moment = parseMoment(text)
+  if (typeof moment === 'string') return moment
+  const { year, month, day } = dateOf(moment.days)
+  const counted = year > 0 ? year : 1 - year
+  const date = [String(counted).padStart(4, '0'), two(month), two(day)].join('-')
+  return `${date}${year > 0 ? '' : ' BC'}`
+}
+
+function momentText(text: string, zone: string): string {
+  const moment = parseMoment(text)
+  if (typeof moment === 'string') return moment
+  const [date = '', era] = dateText(text).split(' ')
+  return `${date} ${timeText(moment.micros)}${zone}${era ? ` ${era}` : ''}`
+}
+
+function zonedText(text: string): string {
+  const { micros, east } = parseZonedTime(text)
+  const abs = Math.abs(east)
+  const parts = [Math.floor(abs / 3600), Math.floor(abs / 60) % 60, abs % 60].map(two)
+  while (parts.length > 1 && parts.at(-1) === '00') parts.pop()
+  return `${timeText(micros)}${east < 0 ? '-' : '+'}${parts.join(':')}`
+}
+
+function timeText(micros: bigint): string {
+  const seconds = micros / 1_000_000n
+  const parts = [seconds / 3600n, (seconds / 60n) % 60n, seconds % 60n].map(two)
+  const fraction = String(micros % 1_000_000n)
+    .padStart(6, '0')
+    .replace(/0+$/, '')
+  return `${parts.join(':')}${fraction && `.${fraction}`}`
+}
+
+const two = (part: number | bigint) => String(part).padStart(2, '0')
+
+/** As `IntervalStyle` `postgres` has it: `1 year 2 mons -3 days +04:05:06.5`. */
+function intervalText({ months, days, micros }: Interval): string {
+  const parts: string[] = []
+  let isAfterNegative = false
+  const add = (count: number, unit: string) => {
+    if (count === 0) return
+    const sign = isAfterNegative && count > 0 ? '+' : ''
+    parts.push(`${sign}${count} ${unit}${count === 1 ? '' : 's'}`)
+    isAfterNegative = count < 0
+  }
+  add(Math.trunc(months / 12), 'year')
+  add(months % 12, 'mon')
+  add(days, 'day')
+  if (micros !== 0n || parts.length === 0) {
+    const sign = micros < 0n ? '-' : isAfterNegative ? '+' : ''
+    parts.push(`${sign}${timeText(micros < 0n ? -micros : micros)}`)
+  }
+  return parts.join(' ')
+}
+
+/** Values within values, should the engine not have written them itself. */
+function jsonText(value: RowValue): string {
+  return JSON.stringify(value, (_, item) => (typeof item === 'bigint' ? String(item) : item))
+}
