@@ -145,6 +145,11 @@ export const commands: [name: string, load: () => Promise<CommandModule>, summar
     'write an archive that brings workers to the executors of a cluster',
   ],
   [
+    'mcp',
+    () => import('./commands/read/mcp.js'),
+    'let an agent ask about the lake (Model Context Protocol, on standard input)',
+  ],
+  [
     'worker',
     () => import('./commands/build/worker.js'),
     'carry out steps for a run that started it',

@@ -1,4 +1,5 @@
 import type { IncomingMessage } from 'node:http'
+import type { Server } from 'node:net'
 import { serve } from '@hono/node-server'
 import { type Context, Hono } from 'hono'
 import type { Bronze } from '../define/model.js'
@@ -8,6 +9,7 @@ import { isCrossSite, namesUs, shows } from './access.js'
 import { BadBody, BUSY, readBody, refuseEncoded, rowsIn } from './body.js'
 import { HeldBytes } from './held-bytes.js'
 import { type IngestBuffer, KeyConflict } from './ingest-buffer.js'
+import { type Protocol, sharePort } from './postgres/shared-port.js'
 import type { Health, StorageHealth } from './storage-health.js'
 
 /** A dataset that takes what is sent. */
@@ -42,6 +44,10 @@ export interface ServerOptions {
   catalog?: Hono
   /** Answers queries, below `/v1`. */
   queries?: Hono
+  /** Tools for agents, below `/mcp`. */
+  agents?: Hono
+  /** Answers clients of PostgreSQL on the same port. */
+  postgres?: Protocol
   /** Counts the bytes of requests that are being received. */
   held?: HeldBytes
 }
@@ -90,6 +96,7 @@ function application(options: Omit<ServerOptions, 'port' | 'host'>): Hono {
     app.route('/iceberg', options.catalog)
   }
   if (options.queries) app.route('/v1', options.queries)
+  if (options.agents) app.route('/mcp', options.agents)
   if (metrics) routeMetrics(app, metrics)
   app.notFound((c) => c.json({ error: 'not found' }, 404))
   app.onError((error, c) => c.json({ error: messageOf(error) }, 500))
@@ -254,6 +261,7 @@ export async function listen(options: ServerOptions): Promise<RunningServer> {
         port,
         close: async () => {
           const closed = new Promise<void>((done) => server.close(() => done()))
+          options.postgres?.close()
           await Promise.all(receivers.map(({ buffer }) => buffer?.drain()))
           if ('closeIdleConnections' in server) server.closeIdleConnections()
           const late = setTimeout(
@@ -265,6 +273,7 @@ export async function listen(options: ServerOptions): Promise<RunningServer> {
         },
       }),
     )
+    if (options.postgres) sharePort(server as Server, options.postgres)
     server.on('error', (cause: NodeJS.ErrnoException) =>
       reject(
         new MoraineError(

@@ -35,11 +35,14 @@ const rows = z
 export async function agentServer(options: AgentOptions, caller: Caller): Promise<McpServer> {
   const { McpServer } = await importPeer('@modelcontextprotocol/sdk')
   const server = new McpServer({ name: 'moraine', version: '1' }, { instructions: INSTRUCTIONS })
-  addTools(server, new Tools(options, caller))
+  const tools = new Tools(options, caller)
+  addCatalogTools(server, tools)
+  addRowTools(server, tools)
   return server
 }
 
-function addTools(server: McpServer, tools: Tools): void {
+/** What is known of tables, without their rows. */
+function addCatalogTools(server: McpServer, tools: Tools): void {
   server.registerTool(
     'list_tables',
     {
@@ -72,6 +75,10 @@ function addTools(server: McpServer, tools: Tools): void {
     },
     ({ table: name }) => answered(() => tools.lineage(name)),
   )
+}
+
+/** Rows, and why others are not there. */
+function addRowTools(server: McpServer, tools: Tools): void {
   server.registerTool(
     'sample_rows',
     {

@@ -1,18 +1,23 @@
+import { readFile } from 'node:fs/promises'
 import { join } from 'node:path'
-import type { Hono } from 'hono'
+import { createSecureContext, type SecureContext } from 'node:tls'
 import { costOf } from '../../../aws/prices/prices.js'
 import { MoraineError, messageOf } from '../../../errors.js'
 import type { QueryService } from '../../../query/service/service.js'
 import { redact } from '../../../secrets.js'
 import { isLoopback } from '../../../serve/access.js'
+import { entriesOf } from '../../../serve/mcp/entries.js'
+import type { AgentOptions } from '../../../serve/mcp/tools.js'
 import type { LocalKeys, Principals } from '../../../serve/principals.js'
+import type { ServerOptions } from '../../../serve/server.js'
 import { variable } from '../../../settings.js'
 import type { ProcessLog } from '../../output/process-log.js'
 import type { Project } from '../../project.js'
 
 /** The query service of a server, with what protocols need of it. */
 export interface OpenedQuery {
-  app: Hono
+  /** What the server answers, by protocol. */
+  protocols: Required<Pick<ServerOptions, 'queries' | 'agents' | 'postgres'>>
   service: QueryService
   principals: Principals
   /** Where `lake.ts` has no principals: those of this machine, and the file that has them. */
@@ -25,9 +30,11 @@ export interface OpenedQuery {
  * @throws MoraineError for a secret that is missing or empty, and for one that two principals have.
  */
 export async function openQuery(
-  { lake, storage, log, folder }: Project,
+  project: Project,
   processLog: ProcessLog,
+  tls: TlsFiles = {},
 ): Promise<OpenedQuery> {
+  const { lake, storage, log, folder } = project
   const { QueryService } = await import('../../../query/service/service.js')
   const { Principals } = await import('../../../serve/principals.js')
   const { queryApp } = await import('../../../serve/query/query-app.js')
@@ -46,7 +53,48 @@ export async function openQuery(
     ...{ storage, log, lake },
     priceOf: (bytes) => costOf({ 'athena.bytes': bytes }).usd,
   })
-  return { app: queryApp(service, { principals, onError }), service, principals, local }
+  const { agentApp } = await import('../../../serve/mcp/agent-app.js')
+  const { PostgresServer } = await import('../../../serve/postgres/server.js')
+  const agents = agentApp({ ...agentOptions(project, service), principals })
+  const postgres = new PostgresServer({
+    ...{ service, principals, database: lake.name },
+    tls: await secureContext(tls),
+  })
+  const queries = queryApp(service, { principals, onError })
+  return { protocols: { queries, agents, postgres }, service, principals, local }
+}
+
+/** What agents ask of a lake. */
+export function agentOptions(project: Project, service: QueryService): AgentOptions {
+  const { lake, storage, log } = project
+  return {
+    ...{ service, lake },
+    entries: entriesOf({ lake, storage, log, session: () => project.session() }),
+  }
+}
+
+/** Files with a certificate and its key, in PEM. */
+export interface TlsFiles {
+  tlsCert?: string
+  tlsKey?: string
+}
+
+/** @throws MoraineError of kind `usage` for files that are no certificate with its key. */
+async function secureContext({ tlsCert, tlsKey }: TlsFiles): Promise<SecureContext | undefined> {
+  if (tlsCert === undefined && tlsKey === undefined) return undefined
+  if (tlsCert === undefined || tlsKey === undefined)
+    throw new MoraineError('usage', '--tls-cert and --tls-key belong together', {
+      hint: 'Give both: the certificate with those that prove it, and its key, in PEM.',
+    })
+  try {
+    const [cert, key] = await Promise.all([readFile(tlsCert), readFile(tlsKey)])
+    return createSecureContext({ cert, key, minVersion: 'TLSv1.2' })
+  } catch (cause) {
+    throw new MoraineError('usage', `${tlsCert} and ${tlsKey} are no certificate with its key`, {
+      cause,
+      hint: messageOf(cause),
+    })
+  }
 }
 
 /** Whoever is not on this machine must show who it is. */
@@ -59,14 +107,28 @@ export function checkQueryAccess({ lake }: Project, host: string, behindProxy = 
 }
 
 /** Says where queries are answered, and with which keys. */
-export function tellQuery(log: ProcessLog, url: string, { local }: OpenedQuery): void {
+export function tellQuery(
+  log: ProcessLog,
+  url: string,
+  { local }: OpenedQuery,
+  database: string,
+): void {
   const keys = local
     ? [
         `    The keys of this machine are in ${local.file}, which only you can read:`,
         `    export MORAINE_TOKEN=$(node -p 'require("${local.file}").token')`,
+        `    export PGPASSWORD=$(node -p 'require("${local.file}").password')`,
       ]
     : []
-  log.tell({ event: 'query', url }, [`  Queries: POST ${url}/v1/query`, ...keys].join('\n'))
+  const { host } = new URL(url)
+  const user = local?.keys.name ?? 'USER'
+  const postgres = `postgres://${user}@${host}/${encodeURIComponent(database)}`
+  const lines = [
+    `  Queries: POST ${url}/v1/query`,
+    `  PostgreSQL: psql "${postgres}"`,
+    `  Agents (MCP): ${url}/mcp`,
+  ]
+  log.tell({ event: 'query', url, postgres }, [...lines, ...keys].join('\n'))
 }
 
 function tellFailed(log: ProcessLog, error: unknown): void {

@@ -30,7 +30,13 @@ import { ProcessLog } from '../../output/process-log.js'
 import { whenOf } from '../../output/when.js'
 import { openProject, type Project } from '../../project.js'
 import { checkCatalogAccess, openCatalog, tellCatalog } from './serve-catalog.js'
-import { checkQueryAccess, type OpenedQuery, openQuery, tellQuery } from './serve-query.js'
+import {
+  checkQueryAccess,
+  type OpenedQuery,
+  openQuery,
+  type TlsFiles,
+  tellQuery,
+} from './serve-query.js'
 import { openStepEngines, withEngine, workerOptions, workersOf } from './step-engines.js'
 
 export function define(command: Command): Command {
@@ -69,6 +75,11 @@ export function define(command: Command): Command {
       '--query',
       'answer SQL of people and programs, who must show who they are: principals of access in lake.ts, MORAINE_TOKEN, or keys that are made for this machine',
     )
+    .option(
+      '--tls-cert <file>',
+      'with --query, a certificate in PEM, so that clients of PostgreSQL may connect from other machines',
+    )
+    .option('--tls-key <file>', 'its key, in PEM')
     .option('--jobs <jobs>', 'number of jobs to run at the same time', '1')
     .addHelpText(
       'after',
@@ -87,7 +98,7 @@ export function define(command: Command): Command {
     )
 }
 
-interface Options {
+interface Options extends TlsFiles {
   port: number
   host: string
   name?: string[]
@@ -176,11 +187,11 @@ async function serveUntil({ project, options, daemon, log, stop, ending }: Servi
   const ready = connected.then((isOpen) => (isOpen ? daemon.watchFolders() : undefined))
   ready.catch(() => {})
   await Promise.race([ready, stopped, sleep(PROMPT, undefined, { ref: false })])
-  const query = options.query ? await openQuery(project, log) : undefined
+  const query = options.query ? await openQuery(project, log, options) : undefined
   const server = await listenFor(project, options, { daemon, log, query }, receivers)
   const url = `http://${options.host}:${server.port}`
   tellBeginning(log, project, daemon, receivers, url)
-  if (query) tellQuery(log, url, query)
+  if (query) tellQuery(log, url, query, project.lake.name)
   if (options.catalog) tellCatalog(log, `${url}/iceberg`, project.lake)
   const begun = connected.then((isOpen) => {
     if (isOpen && !stop.signal.aborted) daemon.start()
@@ -239,7 +250,7 @@ async function listenFor(
     })),
     ...metricsFor(host, daemon, lake.name),
     ...(opened ? { catalog: opened.app } : {}),
-    ...(query ? { queries: query.app } : {}),
+    ...query?.protocols,
   })
   const close = async () => {
     await server.close()

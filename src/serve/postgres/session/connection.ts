@@ -1,4 +1,5 @@
 import type { Socket } from 'node:net'
+import { abortController } from '../../../signals.js'
 import { PgError } from '../pg-error.js'
 import { type Frame, Frames } from '../wire/frames.js'
 import { write } from '../wire/write-message.js'
@@ -15,7 +16,7 @@ export class Connection {
   private size = 0
   private waiting: (() => void) | undefined
   private hasEnded = false
-  private readonly gone = new AbortController()
+  private readonly gone = abortController()
 
   constructor(
     private socket: Socket,

@@ -17,7 +17,7 @@ export type Command =
 const WRITES =
   /^(insert|update|delete|merge|create|drop|alter|truncate|grant|revoke|comment|lock|vacuum|analyze|reindex|cluster|refresh|import|reassign|security|call|do)$/
 
-/** Statements with no effect here, by their first words, with the tags that they are answered with. */
+/** Statements with no effect here, by their first words, with the tags of their answers. */
 const nothings: readonly (readonly [RegExp, string])[] = [
   [/^savepoint /, 'SAVEPOINT'],
   [/^release /, 'RELEASE'],

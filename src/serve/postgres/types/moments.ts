@@ -18,7 +18,7 @@ export interface Interval {
 const ERA = 719_468
 
 /** Days since 1970-01-01 of a date of the Gregorian calendar, however long ago. */
-export function daysOf(year: number, month: number, day: number): number {
+function daysOf(year: number, month: number, day: number): number {
   const y = month <= 2 ? year - 1 : year
   const era = Math.floor(y / 400)
   const yearOfEra = y - era * 400
@@ -58,13 +58,14 @@ const ends: Readonly<Record<string, Moment>> = {
 const DATE = /^([+-]?\d+)-(\d\d)-(\d\d)( \(BC\))?(?:[T ](.*))?$/
 
 /**
- * A date or a timestamp: `2020-02-29`, `-000043-03-15T10:00:00.000000Z`, `0044-03-15 (BC) 10:00:00`.
+ * A date or a timestamp: `2020-02-29`, `-000043-03-15T10:00:00.000000Z`, `0044-03-15 (BC)
+ * 10:00:00`.
  */
 export function parseMoment(text: string): Moment {
   const end = ends[text]
   if (end) return end
   const found = DATE.exec(text)
-  if (!found) throw new RangeError(`'${text}' is no date`)
+  if (!found) throw new RangeError(`'${text}' is not a date`)
   const [, year = '', month, day, before, time = ''] = found
   const days = daysOf(before ? 1 - Number(year) : Number(year), Number(month), Number(day))
   const clock = time.replace(/(Z|\+00(:?00)?)$/, '')
@@ -74,7 +75,7 @@ export function parseMoment(text: string): Moment {
 /** Microseconds of `04:05:06.5`; what is finer is cut off. */
 export function parseTime(text: string): bigint {
   const found = /^(-?)(\d+):(\d\d):(\d\d)(?:\.(\d+))?$/.exec(text)
-  if (!found) throw new RangeError(`'${text}' is no time`)
+  if (!found) throw new RangeError(`'${text}' is not a time`)
   const [, minus, hours = '0', minutes = '0', seconds = '0', fraction = ''] = found
   const whole = (BigInt(hours) * 60n + BigInt(minutes)) * 60n + BigInt(seconds)
   const micros = whole * 1_000_000n + BigInt(fraction.slice(0, 6).padEnd(6, '0'))

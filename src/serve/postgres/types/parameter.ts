@@ -57,6 +57,8 @@ export function parameterOf(oid: number, format: number, bytes: Buffer | null): 
     // A list of texts, which the engine turns into one of the type.
     return { value: JSON.stringify(items), cast }
   }
+  // What has no type and is no text can only be bytes.
+  if (!found && format === 1) return { value: bytes, cast: 'BLOB' }
   const type = found?.type ?? pgTypes.unknown
   const text = format === 1 ? fromBinary(type, bytes) : textOf(bytes)
   if (type.name === 'bytea') return { value: format === 1 ? bytes : fromHex(textOf(bytes)), cast }

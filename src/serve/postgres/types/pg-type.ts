@@ -13,14 +13,18 @@ export interface PgType {
   readonly category: string
 }
 
-const type = (
+type Facts = readonly [
   name: string,
   oid: number,
   array: number,
   size: number,
   category: string,
-  title = name,
-): PgType => ({ name, oid, array, size, category, title })
+  title?: string,
+]
+
+const type = (...[name, oid, array, size, category, title = name]: Facts): PgType => {
+  return { name, oid, array, size, category, title }
+}
 
 /**
  * Those that a result can have, and those that catalogs are made of. Numbers are those of

@@ -1,0 +1,191 @@
+import { execFile } from 'node:child_process'
+import { connect as openSocket } from 'node:net'
+import { promisify } from 'node:util'
+import type pg from 'pg'
+import { afterAll, beforeAll, describe, expect, it } from 'vitest'
+import { connect, type ServedShop, secrets, serveShop } from '../../../support/served-shop.js'
+import { withService } from '../../../support/services.js'
+
+let shop: ServedShop
+let client: pg.Client
+beforeAll(async () => {
+  shop = await serveShop()
+  client = await connect(shop.port)
+}, 600_000)
+afterAll(async () => {
+  await client?.end()
+  await shop?.close()
+})
+
+const rows = async (sql: string, values?: unknown[], of = client) =>
+  (await of.query(sql, values)).rows
+
+const refusal = (sql: string, values?: unknown[], of = client) =>
+  of.query(sql, values).then(
+    () => undefined,
+    ({ code, message, position }: pg.DatabaseError) => ({ code, message, position }),
+  )
+
+describe('a client of PostgreSQL', () => {
+  it('reads the lake with parameters of any type', async () => {
+    const found = await rows(
+      'SELECT id, customer FROM silver.orders WHERE id >= $1 AND ordered_on > $2 AND amount < $3 ORDER BY id LIMIT $4',
+      [1, '2000-01-01', 1000.5, '10'],
+    )
+    expect(found).toEqual([{ id: '1', customer: 'Ada' }])
+    expect(await rows('SELECT id + $1 AS x FROM silver.orders WHERE id = $2', [41, 1])).toEqual([
+      { x: '42' },
+    ])
+    expect(
+      await rows('SELECT $1::text[] AS list, $2::bytea AS b', [
+        ['a', null, 'c,"d'],
+        Buffer.from([0, 255]),
+      ]),
+    ).toEqual([{ list: ['a', null, 'c,"d'], b: Buffer.from([0, 255]) }])
+  })
+
+  it('keeps statements, which are bound as often as it likes', async () => {
+    for (const id of [1, 2, 3])
+      expect(
+        (
+          await client.query({
+            name: 'one',
+            text: 'SELECT id FROM silver.orders WHERE id = $1',
+            values: [id],
+          })
+        ).rows,
+      ).toEqual([{ id: String(id) }])
+  })
+
+  it('is told what is wrong, where, and with the code that PostgreSQL has for it', async () => {
+    expect(await refusal('SELECT nope FROM silver.orders')).toMatchObject({
+      code: '42703',
+      position: '8',
+    })
+    expect(await refusal('SELECT 1;\n\nSELECT é, oops oops oops')).toMatchObject({ code: '42601' })
+    expect(await refusal('SELECT 1 FROM gold.nope')).toMatchObject({ code: '42P01' })
+    expect(await refusal("SELECT 'x'::int")).toMatchObject({ code: '22P02' })
+    expect(await refusal("SELECT * FROM read_csv('/etc/passwd')")).toMatchObject({ code: '42501' })
+    expect(await refusal('SELECT * FROM duckdb_settings()')).toMatchObject({ code: '42501' })
+  })
+
+  it.each(['DELETE FROM silver.orders', 'CREATE TABLE x (a int)', 'COPY silver.orders FROM STDIN'])(
+    'cannot write: %s',
+    async (sql) => {
+      expect(await refusal(sql)).toMatchObject({ code: '25006' })
+      expect(await refusal(`SELECT 1; ${sql}`)).toMatchObject({ code: '25006' })
+    },
+  )
+
+  it('has transactions, which change nothing and fail as those of PostgreSQL do', async () => {
+    await client.query('BEGIN')
+    await client.query('SAVEPOINT a')
+    expect(await refusal('SELECT nope')).toMatchObject({ code: '42703' })
+    expect(await refusal('SELECT 1')).toMatchObject({ code: '25P02' })
+    await client.query('ROLLBACK TO a')
+    expect(await rows('SELECT 1 AS x')).toEqual([{ x: 1 }])
+    await client.query('COMMIT')
+    expect((await client.query('ROLLBACK')).command).toBe('ROLLBACK')
+  })
+
+  it('sees what its principal may, through masks and conditions', async () => {
+    const guest = await connect(shop.port, { user: 'guest', password: secrets.GUEST })
+    try {
+      const found = await rows('SELECT id, customer FROM silver.orders ORDER BY id', [], guest)
+      expect(found).toEqual([
+        { id: '1', customer: '…' },
+        { id: '2', customer: '…' },
+      ])
+      const names = 'SELECT table_schema, table_name FROM information_schema.tables'
+      expect(await rows(names, [], guest)).toEqual([
+        { table_schema: 'silver', table_name: 'orders' },
+      ])
+      expect(await rows("SELECT relname FROM pg_class WHERE relkind = 'r'", [], guest)).toEqual([
+        { relname: 'orders' },
+      ])
+      expect((await refusal('SELECT * FROM gold.daily', [], guest))?.code).toMatch(/^42/)
+      expect((await refusal("SELECT 'gold.daily'::regclass", [], guest))?.code).toBe('42P01')
+    } finally {
+      await guest.end()
+    }
+  })
+
+  it('has a query stopped, and goes on', async () => {
+    const running = refusal('SELECT count(*) FROM range(100000000000) AS t(a) WHERE a % 7 = 3')
+    const { processID, secretKey } = client as never as { processID: number; secretKey: number }
+    const ask = (secret: number) =>
+      new Promise<void>((done) => {
+        const packet = Buffer.alloc(16)
+        for (const [i, value] of [16, 80_877_102, processID, secret].entries())
+          packet.writeInt32BE(value, i * 4)
+        const socket = openSocket(shop.port, '127.0.0.1', () => socket.end(packet))
+        socket.once('close', () => done())
+      })
+    // The secret of another session stops nothing.
+    await ask(secretKey ^ 1)
+    let isDone = false
+    void running.then(() => {
+      isDone = true
+    })
+    while (!isDone) await ask(secretKey)
+    expect(await running).toMatchObject({ code: '57014' })
+    expect(await rows('SELECT 5 AS x')).toEqual([{ x: 5 }])
+  })
+
+  it('must know the password, and learns nothing of other users', async () => {
+    const tries = [{ password: 'wrong' }, { user: 'nobody' }, { database: 'nope' }].map((options) =>
+      connect(shop.port, options).catch(
+        ({ code, message }: pg.DatabaseError) => `${code} ${message}`,
+      ),
+    )
+    expect(await Promise.all(tries)).toEqual([
+      '28P01 Password authentication failed for user "ada"',
+      '28P01 Password authentication failed for user "nobody"',
+      '3D000 There is no database "nope"',
+    ])
+  })
+
+  it('shares the port with HTTP', async () => {
+    const answer = await fetch(`${shop.url}/healthz`)
+    expect(await answer.json()).toEqual({ status: 'ok' })
+  })
+})
+
+const PSQL = '/usr/bin/psql'
+
+withService('psql', [PSQL], () => {
+  const psql = async (...commands: string[]) => {
+    const { stdout } = await promisify(execFile)(
+      PSQL,
+      [
+        ...['-X', '-A', '-t', '-d', `postgres://ada@127.0.0.1:${shop.port}/shop`],
+        ...commands.flatMap((c) => ['-c', c]),
+      ],
+      { env: { ...process.env, PGPASSWORD: secrets.ADA } },
+    )
+    return stdout.trim().split('\n')
+  }
+
+  it('lists schemas, tables and columns', async () => {
+    expect(await psql('\\l')).toEqual(['shop|ada|UTF8|C|C||libc|'])
+    expect(await psql('\\dn')).toEqual(['bronze|ada', 'discarded|ada', 'gold|ada', 'silver|ada'])
+    expect(await psql('\\dt')).toEqual(['gold|daily|table|ada'])
+    expect(await psql('\\dt silver.*')).toEqual(['silver|orders|table|ada'])
+    expect(await psql('\\d silver.orders')).toEqual(
+      expect.arrayContaining([
+        'id|bigint|||',
+        'amount|numeric(10,2)|||',
+        'paid_at|timestamp with time zone|||',
+      ]),
+    )
+    expect((await psql('\\dt+ gold.*'))[0]).toContain('Revenue by day')
+  })
+
+  it('copies a result out', async () => {
+    expect(
+      await psql(
+        '\\copy (SELECT id, note FROM silver.orders ORDER BY id) TO STDOUT WITH (FORMAT csv, HEADER)',
+      ),
+    ).toEqual([...['id,note', '1,first', '2,', '3,"quote "" and, comma"']])
+  })
+})
