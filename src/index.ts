@@ -4,6 +4,7 @@ import type { OpenLake, OpenOptions } from './query/open.js'
 export { z } from 'zod'
 export { type DuckDBFile, duckdbFile } from './define/export/duckdb-file.js'
 export { type FileFormat, type Folder, type FolderOptions, folder } from './define/export/folder.js'
+export { type Redshift, type RedshiftOptions, redshift } from './define/export/redshift.js'
 export {
   type DatabaseServer,
   type TableExport,

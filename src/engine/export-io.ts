@@ -25,6 +25,11 @@ export interface ExportFile {
   /** Where it lies, as the storage names it. */
   location: string
   format: 'parquet' | 'csv' | 'jsonl'
+  /**
+   * Parquet has only types that every reader knows: moments are in UTC without saying so, bytes are
+   * hexadecimal digits, lists and structs JSON.
+   */
+  plain?: boolean
 }
 
 export interface Figures {
@@ -44,6 +49,8 @@ export interface ExportIO {
   figuresSql(sql: string, columns: readonly Field[]): string
   /** What is counted of the columns of a query. */
   figures(sql: string, columns: readonly Field[]): Promise<Figures>
+  /** The longest value in bytes of each column that is a text in a plain file. */
+  longest(sql: string, columns: readonly Field[]): Promise<{ name: string; bytes: number }[]>
   /** SQL for rows whose texts no spreadsheet runs: a `'` stands before those that it would. */
   withoutFormulas(sql: string, columns: readonly Field[]): string
   /**

@@ -56,6 +56,8 @@ export interface TargetDialect {
   typeOf(type: ColumnType): string | Unfit
   /** Whether a column can be part of a primary key. */
   isKeyType(type: ColumnType): boolean
+  /** What {@link lock} needs, before the transaction. */
+  prepare?(session: TargetSession, table: TableName): Promise<void>
   /** Waits until no other export works on the table. Said within the transaction, if DDL is. */
   lock(session: TargetSession, table: TableName, waits: () => void): Promise<void>
   unlock(session: TargetSession, table: TableName): Promise<void>

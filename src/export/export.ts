@@ -37,7 +37,7 @@ export async function* exportTables(
 
 async function exportTable(
   warehouse: Warehouse,
-  { dataset, as }: ExportTable,
+  given: ExportTable,
   options: ExportOptions,
 ): Promise<ExportResult> {
   const {
@@ -50,6 +50,7 @@ async function exportTable(
     at = () => {},
     note = () => {},
   } = options
+  const { dataset, as } = given
   const table = { schema: warehouse.schema, name: as }
   const name = fullName(dataset)
   const begun = performance.now()
@@ -68,7 +69,11 @@ async function exportTable(
     const loaded =
       target.kind === 'folder'
         ? await intoFolder(target, warehouse, work, dry)
-        : await intoDatabase({ target, place: warehouse.place }, { ...work, grants }, dry)
+        : await intoDatabase(
+            { ...warehouse, target, now, storage, table: given },
+            { ...work, grants },
+            dry,
+          )
     return result(dry ? planned(loaded, now.commit) : told(loaded, now.commit))
   } catch (error) {
     if (!(error instanceof MoraineError)) throw error
@@ -90,6 +95,13 @@ async function intoDatabase(
 ): Promise<Loaded> {
   await using opened = await openTarget(to, work.engine)
   const { dialect, session: target } = opened
+  if (to.target.kind === 'redshift' && to.target.catalog !== undefined) {
+    const { name, schema = '' } = work.table
+    const read = { schema, name, rows: work.now.rows, grants: work.grants, dry }
+    const { target: redshift } = to
+    const { readCatalog } = await import('./redshift/catalog.js')
+    return await opened.telling(() => readCatalog(target, redshift, read))
+  }
   const load = { ...work, dialect, target }
   return await opened.telling(() => (dry ? planTable(load) : loadTable(load)))
 }

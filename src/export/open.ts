@@ -1,5 +1,6 @@
 import type { Folder } from '../define/export/folder.js'
-import type { Target } from '../define/export/target.js'
+import type { ExportTable, Target } from '../define/export/target.js'
+import type { OpenConnection } from '../define/source.js'
 import type { Session } from '../engine/engine.js'
 import { MoraineError, type SourceLocation } from '../errors.js'
 import {
@@ -9,7 +10,9 @@ import {
   secretsOf,
 } from '../source/database/failures.js'
 import { settled } from '../source/database/settled.js'
+import type { Storage } from '../storage/storage.js'
 import type { TargetDialect, TargetSession } from './dialect.js'
+import type { LakeTable } from './lake-table.js'
 
 /** A target that is connected, and what it says in our words. */
 export interface Opened extends AsyncDisposable {
@@ -19,10 +22,15 @@ export interface Opened extends AsyncDisposable {
   telling<T>(use: () => Promise<T>): Promise<T>
 }
 
-/** What is connected to. */
+/** What is connected to, and what for. */
 export interface Connectable {
   target: Exclude<Target, Folder>
   place: SourceLocation | undefined
+  schema: string | undefined
+  table: ExportTable
+  now: Pick<LakeTable, 'columns'>
+  /** The lake's. */
+  storage: Storage
 }
 
 /** Connects to the target of a warehouse. */
@@ -38,7 +46,7 @@ export async function openTarget(to: Connectable, engine: Session): Promise<Open
       [Symbol.asyncDispose]: () => session[Symbol.asyncDispose](),
     }
   }
-  const { dialect, connect } = await kinds[target.kind]()
+  const { dialect, connect } = await kindOf(to, engine)
   const where = (secrets: readonly string[], at: string) => telling(at, secrets)
   const early = await settled(target.connection)
   const connection = checkedConnection(dialect.name, early, place)
@@ -52,15 +60,34 @@ export async function openTarget(to: Connectable, engine: Session): Promise<Open
   }
 }
 
-const kinds = {
-  postgres: async () => ({
-    dialect: (await import('./postgres/dialect.js')).postgres,
-    connect: (await import('./postgres/session.js')).connectPostgres,
-  }),
-  mysql: async () => ({
-    dialect: (await import('./mysql/dialect.js')).mysql,
-    connect: (await import('./mysql/session.js')).connectMysql,
-  }),
+interface Kind {
+  dialect: TargetDialect
+  connect(connection: OpenConnection): Promise<TargetSession>
+}
+
+async function kindOf(to: Connectable, engine: Session): Promise<Kind> {
+  const { target, table, now, schema, storage: lake } = to
+  switch (target.kind) {
+    case 'redshift': {
+      const { redshiftDialect } = await import('./redshift/dialect.js')
+      const { layoutOf } = await import('./redshift/layout.js')
+      const { connectRedshift } = await import('./redshift/session.js')
+      return {
+        dialect: redshiftDialect(layoutOf(table, now.columns)),
+        connect: (connection) => connectRedshift(connection, target, { engine, lake, schema }),
+      }
+    }
+    case 'mysql':
+      return {
+        dialect: (await import('./mysql/dialect.js')).mysql,
+        connect: (await import('./mysql/session.js')).connectMysql,
+      }
+    default:
+      return {
+        dialect: (await import('./postgres/dialect.js')).postgres,
+        connect: (await import('./postgres/session.js')).connectPostgres,
+      }
+  }
 }
 
 function telling(at: string, secrets: readonly string[]) {

@@ -1,7 +1,9 @@
 import { createConnection } from 'mysql2/promise'
 import pg from 'pg'
+import { startRedshift } from '../support/redshift.js'
 import {
   mariadbProgram,
+  minioProgram,
   postgresPrograms,
   startMariadb,
   startPostgres,
@@ -13,14 +15,25 @@ export interface Client {
   end(): Promise<void>
 }
 
+interface Started {
+  url: string
+  /** Where rows lie meanwhile, of a kind that loads them from a bucket. */
+  via?: string
+  stop(): Promise<void>
+}
+
 /** A kind of warehouse that tests can start. */
 export interface Kind {
   name: string
   needs: readonly (string | undefined)[]
-  start(): Promise<{ url: string; stop(): Promise<void> }>
+  start(): Promise<Started>
   connect(url: string): Promise<Client>
   /** The builder of lake.ts. */
-  builder: 'postgres' | 'mysql' | 'duckdbFile'
+  builder: 'postgres' | 'mysql' | 'redshift'
+  /** The package that has it. */
+  from: 'moraine' | 'moraine/sources'
+  /** The target in lake.ts. */
+  target(started: Started): string
   /** A table of a schema, as SQL and messages name it; a kind without schemas has one database. */
   table(schema: string, name: string): string
   schema(schema: string): string
@@ -28,21 +41,25 @@ export interface Kind {
   quote: string
 }
 
+const connectPostgres: Kind['connect'] = async (url) => {
+  const client = new pg.Client(url)
+  client.on('error', () => {})
+  await client.connect()
+  return {
+    query: async (sql) => (await client.query(sql)).rows,
+    end: () => client.end(),
+  }
+}
+
 export const kinds: readonly Kind[] = [
   {
     name: 'PostgreSQL',
     needs: [postgresPrograms],
     start: startPostgres,
-    connect: async (url) => {
-      const client = new pg.Client(url)
-      client.on('error', () => {})
-      await client.connect()
-      return {
-        query: async (sql) => (await client.query(sql)).rows,
-        end: () => client.end(),
-      }
-    },
+    connect: connectPostgres,
     builder: 'postgres',
+    from: 'moraine/sources',
+    target: ({ url }) => `postgres('${url}')`,
     table: (schema, name) => `${schema}.${name}`,
     schema: (schema) => `, schema: '${schema}'`,
     text: (column) => `cast("${column}" as varchar)`,
@@ -64,6 +81,8 @@ export const kinds: readonly Kind[] = [
       }
     },
     builder: 'mysql',
+    from: 'moraine/sources',
+    target: ({ url }) => `mysql('${url}')`,
     // Each test has names of its own.
     table: (schema, name) => `${schema}_${name}`,
     schema: () => '',
@@ -71,3 +90,14 @@ export const kinds: readonly Kind[] = [
     quote: '`',
   },
 ]
+
+/** Redshift by a stand-in: see `test/support/redshift.ts`. */
+export const redshiftKind: Kind = {
+  ...(kinds[0] as Kind),
+  name: 'Redshift',
+  needs: [postgresPrograms, minioProgram],
+  start: startRedshift,
+  builder: 'redshift',
+  from: 'moraine',
+  target: ({ url, via }) => `redshift({ url: '${url}', via: '${via}' })`,
+}

@@ -29,7 +29,7 @@ describe.each(kinds)('TICKIT in $name', (kind) => {
       const project = await Project.create({
         'lake.ts': `
 import { defineLake, warehouse } from 'moraine'
-import { ${kind.builder} } from 'moraine/sources'
+import { ${kind.builder} } from '${kind.from}'
 import tickit from ${JSON.stringify(tickit)}
 
 const [sales, ...gold] = ['consolidated_sales', 'top_sellers', 'sales_by_region', 'commission_by_region']
@@ -37,7 +37,7 @@ const [sales, ...gold] = ['consolidated_sales', 'top_sellers', 'sales_by_region'
 export default defineLake({
   name: 'tickit',
   datasets: tickit.datasets,
-  exports: [warehouse(${kind.builder}('${server.url}'), { tables: [sales, ...gold] })],
+  exports: [warehouse(${kind.target(server)}, { tables: [sales, ...gold] })],
 })`,
       })
       const data = join(project.folder, 'data')

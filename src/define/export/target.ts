@@ -2,6 +2,7 @@ import type { SourceLocation } from '../../errors.js'
 import type { Gold, Silver } from '../model.js'
 import type { Connection, DatabaseKind } from '../source.js'
 import type { Folder } from './folder.js'
+import type { Redshift } from './redshift.js'
 
 /** A database server that tables are loaded into. */
 export interface DatabaseTarget {
@@ -16,7 +17,7 @@ export interface DuckDBTarget {
 }
 
 /** Where `warehouse(…)` puts tables. */
-export type Target = DatabaseTarget | DuckDBTarget | Folder
+export type Target = DatabaseTarget | DuckDBTarget | Folder | Redshift
 
 /** A dataset whose rows can be exported: one that has a table of its own. */
 export type Exportable = Silver<any> | Gold<any>
@@ -26,6 +27,10 @@ export interface ExportTable {
   readonly dataset: Exportable
   /** Its name there. */
   readonly as: string
+  /** In Redshift: the column by whose values rows are spread over nodes. */
+  readonly distKey?: string
+  /** In Redshift: the columns by which rows are sorted. */
+  readonly sortKey?: readonly string[]
 }
 
 /** Tables of the lake that are kept in a target as well; made by {@link warehouse}. */

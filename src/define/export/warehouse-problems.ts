@@ -5,6 +5,7 @@ import { secondsOf } from '../interval.js'
 import type { AnyInput } from '../model.js'
 import { isBroken } from '../problems/mistakes.js'
 import type { Folder } from './folder.js'
+import type { Redshift } from './redshift.js'
 import type { ExportTable, Warehouse } from './target.js'
 
 /** The record of what was loaded stands in a table of this name, beside those that were. */
@@ -58,6 +59,8 @@ function problemsOf(one: Warehouse, datasets: readonly AnyInput[]): Problem[] {
   if (one.grants.length > 0 && one.target.kind === 'duckdb')
     add('a file of DuckDB has no users', 'grants', 'Remove grants.')
   if (one.target.kind === 'folder') folderProblems(one, one.target, add)
+  if (one.target.kind === 'redshift') redshiftProblems(one, one.target, add)
+  else layoutProblems(one, add)
   const taken = new Map<string, ExportTable>()
   for (const table of one.tables) {
     if (table.dataset === undefined) continue
@@ -77,10 +80,51 @@ function problemsOf(one: Warehouse, datasets: readonly AnyInput[]): Problem[] {
   return problems
 }
 
+type Add = (message: string, near?: string, hint?: string) => void
+
+function layoutProblems({ tables }: Warehouse, add: Add): void {
+  for (const { as, distKey, sortKey } of tables)
+    if (distKey !== undefined || sortKey !== undefined)
+      add(
+        `${as} has a distKey or sortKey, which only Redshift knows`,
+        distKey === undefined ? 'sortKey' : 'distKey',
+        'Remove it.',
+      )
+}
+
+const ROLE = /^(default|arn:aws[\w-]*:iam::\d{12}:role\/[\w+=,.@/:-]+)$/
+
+function redshiftProblems({ schema, tables }: Warehouse, target: Redshift, add: Add): void {
+  const { via, role, catalog } = target
+  if (!ROLE.test(role))
+    add(
+      `'${role}' is not a role`,
+      'role',
+      "Write the ARN of one, such as 'arn:aws:iam::123456789012:role/warehouse', or 'default'.",
+    )
+  if (catalog === undefined && !/^s3:\/\/[^/?]/.test(via ?? ''))
+    add(
+      'Redshift loads rows from S3, and via names no place there',
+      via === undefined ? 'redshift' : 'via',
+      "Add via: 's3://bucket/prefix', or catalog: 'database' to have it read the lake's tables through Glue.",
+    )
+  if (catalog === undefined) return
+  if (via !== undefined) add('with catalog nothing is loaded', 'via', 'Remove via or catalog.')
+  if (schema === undefined)
+    add('with catalog, schema names the external schema', 'catalog', "Add schema: 'lake'.")
+  for (const { as, dataset, distKey, sortKey } of tables)
+    if (as !== dataset?.name || distKey !== undefined || sortKey !== undefined)
+      add(
+        `with catalog, ${dataset?.name} is read as it is in Glue`,
+        as === dataset?.name ? 'Key' : `'${as}'`,
+        'Remove as, distKey and sortKey.',
+      )
+}
+
 function folderProblems(
   { grants }: Warehouse,
   { path, keep, format, escapeFormulas }: Folder,
-  add: (message: string, near?: string, hint?: string) => void,
+  add: Add,
 ): void {
   if (grants.length > 0) add('a folder has no users', 'grants', 'Remove grants.')
   if (secondsOf(keep) === undefined)
@@ -95,11 +139,7 @@ function folderProblems(
     add(`${format} has no formulas`, 'escapeFormulas', 'Remove escapeFormulas.')
 }
 
-function nameProblem(
-  what: string,
-  name: string,
-  add: (message: string, near?: string, hint?: string) => void,
-): void {
+function nameProblem(what: string, name: string, add: Add): void {
   if (!/^[A-Za-z_][A-Za-z0-9_]*$/.test(name) || name.length > LONGEST - BESIDE)
     add(
       `'${name}' is not a name for a ${what}: letters, digits and '_', at most ${LONGEST - BESIDE}`,

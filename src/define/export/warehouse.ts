@@ -1,6 +1,6 @@
 import { callSite } from '../call-site.js'
 import type { Gold, Silver } from '../model.js'
-import { flag, isDataset, text, texts } from '../options/expected.js'
+import { columnName, flag, isDataset, text, texts } from '../options/expected.js'
 import {
   checked,
   checkedArguments,
@@ -12,6 +12,7 @@ import { isBroken, markBroken } from '../problems/mistakes.js'
 import type { Connection, DatabaseKind } from '../source.js'
 import type { DuckDBFile } from './duckdb-file.js'
 import type { Folder } from './folder.js'
+import type { Redshift } from './redshift.js'
 import type { Exportable, ExportTable, Target, Warehouse } from './target.js'
 
 export type { Warehouse }
@@ -21,6 +22,10 @@ export interface TableExport {
   dataset: Silver<any> | Gold<any>
   /** Its name in the target. Default: that of the dataset. */
   as?: string
+  /** In Redshift: the column by whose values rows are spread over nodes. Default: `AUTO`. */
+  distKey?: string
+  /** In Redshift: the columns by which rows are sorted, first to last. Default: `AUTO`. */
+  sortKey?: readonly string[]
 }
 
 export interface WarehouseOptions {
@@ -53,7 +58,7 @@ export interface DatabaseServer {
 }
 
 /** Where tables can be kept. */
-export type WarehouseTarget = DatabaseServer | DuckDBFile | Folder
+export type WarehouseTarget = DatabaseServer | DuckDBFile | Folder | Redshift
 
 const tableExportOptions: OptionList<TableExport> = {
   dataset: {
@@ -62,6 +67,8 @@ const tableExportOptions: OptionList<TableExport> = {
     needed: true,
   },
   as: text,
+  distKey: columnName,
+  sortKey: texts,
 }
 
 const listOfTables: Expected = {
@@ -87,9 +94,8 @@ const target: Expected = {
   is: 'a target, such as postgres({ url: … })',
   fits: (value) => {
     const { kind, database } = Object(value) as { kind?: unknown; database?: unknown }
-    return (
-      kind === 'duckdb file' || kind === 'folder' || (kind === 'server' && database !== 'sqlserver')
-    )
+    const others = ['duckdb file', 'folder', 'redshift']
+    return others.includes(String(kind)) || (kind === 'server' && database !== 'sqlserver')
   },
   advise: (value) => {
     if (Object(value).database === 'sqlserver')
@@ -105,7 +111,8 @@ const target: Expected = {
  * together with the record of what was loaded, so that it always is as one commit of the lake; what
  * did not change is not loaded again.
  *
- * @param to where to: `postgres(…)`, `mysql(…)`, `duckdbFile(…)` or `folder(…)`.
+ * @param to where to: `postgres(…)`, `mysql(…)`, `duckdbFile(…)`, `folder(…)` or
+ *   `redshift(…)`.
  * @example
  * const analytics = warehouse(postgres({ url: secret('env:URL') }), { tables: [daily] })
  * defineLake({ name: 'shop', datasets: [daily], exports: [analytics] })
@@ -132,14 +139,20 @@ export function warehouse(to: WarehouseTarget, options: WarehouseOptions): Wareh
 function targetOf(to: WarehouseTarget | undefined): Target | undefined {
   if (to === undefined) return undefined
   if (to.kind === 'duckdb file') return { kind: 'duckdb', path: to.path }
-  if (to.kind === 'folder') return to
+  if (to.kind === 'folder' || to.kind === 'redshift') return to
   return { kind: to.database as 'postgres' | 'mysql', connection: to.connection }
 }
 
 function tableOf(given: Exportable | TableExport): ExportTable {
   if (isDataset(given)) return { dataset: given as Exportable, as: (given as Exportable).name }
   const good = checked<TableExport>('warehouse(…): tables', given, tableExportOptions)
-  return { dataset: good.dataset, as: good.as ?? good.dataset?.name ?? '' }
+  const { dataset, as = dataset?.name ?? '', distKey, sortKey } = good
+  return {
+    dataset,
+    as,
+    ...(distKey === undefined ? {} : { distKey }),
+    ...(sortKey === undefined ? {} : { sortKey }),
+  }
 }
 
 /** What `defineLake` takes as its `exports`. */

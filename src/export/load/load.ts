@@ -13,6 +13,7 @@ import { type Load, type Loaded, type Recording, shownName } from './work.js'
  */
 export async function loadTable(load: Load): Promise<Loaded> {
   const { dialect, target, table } = load
+  await dialect.prepare?.(target, table)
   if (dialect.transactionalDdl) await target.ask('BEGIN')
   try {
     await dialect.lock(target, table, () =>

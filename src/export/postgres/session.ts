@@ -1,40 +1,22 @@
 import type { Readable } from 'node:stream'
 import { pipeline } from 'node:stream/promises'
-import type { Client, ClientConfig } from 'pg'
+import type { Client } from 'pg'
 import type { OpenConnection } from '../../define/source.js'
 import type { Field } from '../../define/types/column-type.js'
 import { importPeer } from '../../peers.js'
 import { closing } from '../../source/database/closing.js'
-import { given, placeOf, secretsOf } from '../../source/database/failures.js'
+import { placeOf } from '../../source/database/failures.js'
 import type { Rows, TargetSession } from '../dialect.js'
+import { openClient } from './client.js'
 import { quote } from './types.js'
-
-/** What a connection is called, for those who look who is connected. */
-const NAME = 'moraine export'
 
 /** Texts are read the same whatever the server, the database or the role has set. */
 const SETTINGS = `SET TimeZone = 'UTC'; SET DateStyle = 'ISO, YMD'; SET statement_timeout = 0;
   SET idle_in_transaction_session_timeout = 0; SET lock_timeout = 0; SET client_min_messages = warning; SET extra_float_digits = 1`
 
 export async function connectPostgres(connection: OpenConnection): Promise<TargetSession> {
-  const pg = (await importPeer('pg')).default
   const { from } = await importPeer('pg-copy-streams')
-  const { url, host, port, user, database, password, tls } = connection
-  const secret = typeof password === 'function' ? await password() : password
-  const secrets = [...secretsOf(connection), ...(secret ? [secret] : [])]
-  const ssl = tls && (tls === true || { ca: tls.ca, rejectUnauthorized: tls.verify ?? true })
-  const client = new pg.Client({
-    ...given({ connectionString: url, host, port, user, database, password: secret }),
-    ...(ssl ? { ssl } : {}),
-    application_name: NAME,
-    connectionTimeoutMillis: 15_000,
-    keepAlive: true,
-    // Values stay the texts that the server sends.
-    types: { getTypeParser: () => (text: string) => text } as never,
-  } as ClientConfig)
-  // A connection that is lost while nobody waits for it is told to who uses it next.
-  client.on('error', () => {})
-  await client.connect()
+  const { client, secrets } = await openClient(connection)
   await client.query(SETTINGS)
   return new PostgresTarget(client, placeOf('PostgreSQL', connection), secrets, (sql) =>
     client.query(from(sql)),

@@ -4,7 +4,7 @@ import { fileList } from '../paths.js'
 import type { Statements } from '../statements.js'
 import { copyCsvSql } from './cells.js'
 import { figuresSql } from './figures.js'
-import { copyFileSql, fileRowsSql, withoutFormulas } from './files.js'
+import { copyFileSql, fileRowsSql, isPlainText, longestSql, withoutFormulas } from './files.js'
 
 /** Hands rows over to other programs. */
 export class DuckDBExports implements ExportIO {
@@ -30,6 +30,13 @@ export class DuckDBExports implements ExportIO {
     const { staging } = this.statements.shared
     const path = staging.localPath(file.location)
     return fileRowsSql(fileList(staging, [file.location]), columns, path, file)
+  }
+
+  async longest(sql: string, columns: readonly Field[]) {
+    const texts = columns.filter(isPlainText)
+    if (texts.length === 0) return []
+    const [row = {}] = await this.statements.rows(longestSql(sql, texts))
+    return texts.map(({ name }, i) => ({ name, bytes: Number(row[`l${i}`]) }))
   }
 
   readonly figuresSql = figuresSql

@@ -7,10 +7,11 @@ import type { ExportFile } from '../../export-io.js'
 const nested = ({ kind }: ColumnType) => kind === 'list' || kind === 'struct' || kind === 'map'
 
 /** What is written of a column: Parquet has every type, the others have texts for some. */
-function writtenSql({ name, type }: Field, { format }: ExportFile): string {
+function writtenSql({ name, type }: Field, file: Pick<ExportFile, 'format' | 'plain'>): string {
+  const { format, plain = false } = file
   const column = quoteName(name)
   const as = (sql: string) => `${sql} AS ${column}`
-  if (format === 'parquet') return column
+  if (format === 'parquet') return plain ? plainSql({ name, type }) : column
   const isJson = format === 'jsonl'
   switch (type.kind) {
     case 'list':
@@ -34,6 +35,27 @@ function writtenSql({ name, type }: Field, { format }: ExportFile): string {
       return column
   }
 }
+
+/** What is written of a column that every reader of Parquet is to know. */
+function plainSql({ name, type }: Field): string {
+  const column = quoteName(name)
+  if (nested(type)) return `CAST(to_json(${column}) AS VARCHAR) AS ${column}`
+  if (type.kind === 'binary') return `lower(hex(${column})) AS ${column}`
+  if (type.kind === 'timestamptz') return `${column} AT TIME ZONE 'UTC' AS ${column}`
+  return column
+}
+
+/** SQL for one row: bytes of the longest value of each column that is a text in a plain file. */
+export function longestSql(sql: string, columns: readonly Field[]): string {
+  const longest = columns.map(
+    ({ name }, i) => `coalesce(max(strlen(${quoteName(name)})), 0) AS l${i}`,
+  )
+  return `SELECT ${longest.join(', ')} FROM (SELECT ${columns.map(plainSql).join(', ')} FROM (${sql}))`
+}
+
+/** Whether a column is a text in a plain file. */
+export const isPlainText = ({ type }: Field) =>
+  nested(type) || ['string', 'json', 'uuid', 'binary'].includes(type.kind)
 
 const finite = (column: string, name: string) =>
   `CASE WHEN isfinite(${column}) THEN ${column} WHEN ${column} IS NOT NULL THEN CAST(error(${quoteText(`column ${name} has a number that JSON can't hold: NaN or infinity`)}) AS DOUBLE) END`
