@@ -3,11 +3,11 @@ import { bronze } from 'moraine'
 import { files } from 'moraine/sources'
 import { company, crm, saas, shop } from './companies.js'
 
-/** The folder with the seven files: generated ones, or the originals from AWS. */
+/** The folder (or `s3://…`) with the seven files: generated ones, or the originals from AWS. */
 const folder = process.env.TICKIT_DATA ?? join(import.meta.dirname, '..', 'data')
 
 const pipe = <const C extends string>(file: string, columns: readonly C[]) =>
-  files(join(folder, file), { delimiter: '|', quote: null, nulls: ['', '\\N'], columns })
+  files(`${folder}/${file}`, { delimiter: '|', quote: null, nulls: ['', '\\N'], columns })
 
 export const rawUsers = bronze('users', {
   description: 'Everybody who buys or sells tickets.',
@@ -107,7 +107,7 @@ export const rawSales = bronze('sales', {
     shop,
     'tickit.sales',
     { key: 'salesid', cursor: 'salesid' },
-    files(join(folder, 'sales_tab.txt'), {
+    files(`${folder}/sales_tab.txt`, {
       delimiter: '\t',
       quote: null,
       columns: [

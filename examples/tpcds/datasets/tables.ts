@@ -13,13 +13,16 @@ import {
 import { files } from 'moraine/sources'
 import type { Table } from '../tables/table.js'
 
-/** The folder with a file, several part files, or a folder for each table; plain or gzip. */
+/**
+ * The folder (or `s3://…`) with a file, several part files, or a folder for each table; plain or
+ * gzip.
+ */
 const data = process.env.TPCDS_DATA ?? join(import.meta.dirname, '..', 'data')
 
 function paths(name: string): string[] {
-  const folder = join(data, name)
-  if (existsSync(folder)) return [join(folder, '**/*')]
-  return ['.dat', '.dat.gz', '_[0-9]*.dat', '_[0-9]*.dat.gz'].map((end) => join(data, name + end))
+  const folder = `${data}/${name}`
+  if (existsSync(folder)) return [`${folder}/**/*`]
+  return ['.dat', '.dat.gz', '_[0-9]*.dat', '_[0-9]*.dat.gz'].map((end) => folder + end)
 }
 
 interface Refinement<A extends z.ZodRawShape> {

@@ -2,6 +2,7 @@ import { readFile } from 'node:fs/promises'
 import { callSite } from '../../define/call-site.js'
 import { MoraineError } from '../../errors.js'
 import { userVariable } from '../../settings.js'
+import { AWS_SECRET } from './aws-secrets-in.js'
 
 /**
  * A secret that is resolved when a connection is made, and stored nowhere: `env:SHOP_PASSWORD` in
@@ -18,7 +19,10 @@ export function secret(reference: string): () => Promise<string> {
       place: callSite(),
       hint: "Write secret('env:SHOP_PASSWORD'), secret('file:/run/secrets/shop') or secret('aws-secrets:shop/password').",
     })
-  if (kind === 'aws-secrets') return async () => (await import('./aws-secret.js')).awsSecret(name)
+  if (kind === 'aws-secrets') {
+    const get = async () => (await import('./aws-secret.js')).awsSecret(name)
+    return Object.assign(get, { [AWS_SECRET]: name })
+  }
   return async () => {
     const found = kind === 'env' ? userVariable(name) : await textOf(name)
     if (found) return found

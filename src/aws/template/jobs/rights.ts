@@ -1,6 +1,7 @@
 import type { Lake } from '../../../define/lake.js'
-import type { AnyDataset } from '../../../define/model.js'
+import type { AnyDataset, Bronze } from '../../../define/model.js'
 import type { Job } from '../../../plan/jobs.js'
+import { awsSecretsIn, secretName } from '../../../source/declare/aws-secrets-in.js'
 import type { AwsDeploy } from '../../options/aws.js'
 import { upstreamOf } from '../jobs.js'
 
@@ -23,7 +24,7 @@ export interface Rights {
   /** Tables that it builds, and tables that it reads beside. */
   readonly builds: readonly string[]
   readonly uses: readonly string[]
-  /** Secrets whose values it gets, by name. */
+  /** Secrets whose values it gets, by name or ARN. */
   readonly secrets: readonly string[]
 }
 
@@ -58,12 +59,22 @@ export function rightsOf(lake: Lake, deploy: AwsDeploy, job: Job): Rights {
     holds: sorted(bronze.flatMap((one) => (isArchived(one) ? [`archive/${one.name}/`] : []))),
     builds: job.datasets.map(fullName),
     uses: uses.map(fullName),
-    secrets: sorted(Object.values(deploy.secrets ?? {})),
+    secrets: sorted([
+      ...sharedSecrets(lake, deploy),
+      ...bronze.flatMap((dataset) => awsSecretsIn((dataset as Bronze).from)),
+    ]),
   }
 }
 
 const fullName = ({ tier, name }: AnyDataset) => `${tier}.${name}`
 const sorted = (texts: readonly string[]) => [...new Set(texts)].sort()
+
+/** Secrets that each function needs: those of variables, and of what is of the whole lake. */
+export const sharedSecrets = (lake: Lake, { secrets = {} }: AwsDeploy): string[] =>
+  sorted([
+    ...Object.values(secrets).map(secretName),
+    ...awsSecretsIn([lake.alerts, lake.access, lake.exports]),
+  ])
 
 /** Folders in which a dataset's files lie. */
 export function foldersOf(lake: Lake, dataset: AnyDataset): string[] {

@@ -14,7 +14,7 @@ import {
   service,
 } from '../cfn.js'
 import { type Context, IDS, keyArn, objects, tagsOf } from '../context.js'
-import { type Rights, rightsOf } from '../jobs/rights.js'
+import { type Rights, rightsOf, sharedSecrets } from '../jobs/rights.js'
 import { jobsAfter } from '../jobs.js'
 import { jobId, LIMITS, nameFor } from '../names.js'
 import { divided } from './policy-size.js'
@@ -22,9 +22,11 @@ import { divided } from './policy-size.js'
 /** The role of a job's function, with policies that say what {@link rightsOf} does. */
 export function jobRole(context: Context, job: Job): Resources {
   const id = jobId(job)
+  const rights = rightsOf(context.lake, context.deploy, job)
   const statements = [
-    ...objectStatements(context, rightsOf(context.lake, context.deploy, job)),
+    ...objectStatements(context, rights),
     ...runStatements(context, job),
+    ...secretStatements(context, rights.secrets),
   ]
   return role(context, `${id}Role`, {
     name: job.name,
@@ -106,7 +108,7 @@ function objectStatements(context: Context, rights: Rights): Statement[] {
   const seen = inLake([...new Set([...rights.reads, ...rights.writes])])
   return [
     listStatement(seen),
-    ...allow('Read', ['s3:GetObject', 's3:GetObjectVersion'], all(seen)),
+    ...allow('Read', ['s3:GetObject'], all(seen)),
     ...allow('Write', ['s3:PutObject', 's3:AbortMultipartUpload'], all(rights.writes)),
     ...allow('Remove', ['s3:DeleteObject'], all(rights.removes)),
     ...allow(
@@ -162,20 +164,23 @@ function runStatements(context: Context, job: Job): Statement[] {
     ...functionStatements(context),
     ...queueStatements(`${jobId(job)}Queue`),
     { Sid: 'GoOn', Effect: 'Allow', Action: ['sqs:SendMessage'], Resource: asked },
-    ...secretStatements(context),
   ]
 }
 
-/** Each function fetches the secrets of `lake.ts` at its start. */
-export function secretStatements(context: Context): Statement[] {
-  const secrets = secretsOf(context)
+/** Values of secrets, by name or ARN; where none are given, those that every function fetches. */
+export function secretStatements(
+  { lake, deploy }: Context,
+  secrets: readonly string[] = sharedSecrets(lake, deploy),
+): Statement[] {
   if (secrets.length === 0) return []
   return [
     {
       Sid: 'Secrets',
       Effect: 'Allow',
       Action: ['secretsmanager:GetSecretValue'],
-      Resource: secrets.map((name) => arn('secretsmanager', `secret:${name}-??????`)),
+      Resource: secrets.map((name) =>
+        name.startsWith('arn:') ? name : arn('secretsmanager', `secret:${name}-??????`),
+      ),
     },
   ]
 }
@@ -186,21 +191,10 @@ export function queueStatements(queue: string): Statement[] {
     {
       Sid: 'Queue',
       Effect: 'Allow',
-      Action: [
-        'sqs:ReceiveMessage',
-        'sqs:DeleteMessage',
-        'sqs:GetQueueAttributes',
-        'sqs:ChangeMessageVisibility',
-      ],
+      Action: ['sqs:ReceiveMessage', 'sqs:DeleteMessage', 'sqs:GetQueueAttributes'],
       Resource: att(queue),
     },
   ]
-}
-
-/** Names of secrets, without their keys. */
-function secretsOf({ deploy }: Context): string[] {
-  const names = Object.values(deploy.secrets ?? {}).map((secret) => secret.split('#')[0] as string)
-  return [...new Set(names)].sort()
 }
 
 /** What each function does: it writes logs and traces; in a network, it has an interface there. */
