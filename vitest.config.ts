@@ -53,6 +53,7 @@ const long = turnsOf(
       'heard-writers',
       'repair-kills',
       'stopped-writer',
+      'branch-kills',
       'workers',
     ]),
     'test/hostile/hostile',

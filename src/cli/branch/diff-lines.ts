@@ -106,7 +106,8 @@ function* rowLines({ columns, examples, note }: RowsDiff): Iterable<string> {
 function columnTable(columns: readonly ColumnDiff[]): string {
   const moved = ({ before, after }: { before: unknown; after: unknown }) => {
     if (before === after || (before ?? after ?? null) === null) return ''
-    return `${shown(before as string | null)} → ${shown(after as string | null)}`
+    const text = (value: unknown) => (value === null ? '-' : shown(value as string | number))
+    return `${text(before)} → ${text(after)}`
   }
   const heads = ['column', 'changed', 'nulls', 'sum', 'min', 'max']
   const rows = columns.map(({ column, changed, nulls, sum, min, max }) => ({

@@ -18,7 +18,9 @@ export async function exportsBehind(
   project: Project,
   names?: ReadonlySet<string>,
 ): Promise<{ json: { exports?: readonly ExportResult[] }; lines: readonly string[] }> {
-  if (project.lake.exports.length === 0) return { json: {}, lines: [] }
+  // What lies on a branch is exported by nobody.
+  const isOnBranch = project.house.branch !== undefined
+  if (isOnBranch || project.lake.exports.length === 0) return { json: {}, lines: [] }
   const asked = await import('../../../export/export-lake.js')
   const exports = await asked.exportsBehind(exporting(project), names)
   return { json: exports.length > 0 ? { exports } : {}, lines: behindLines(exports) }

@@ -1,0 +1,90 @@
+import { cp } from 'node:fs/promises'
+import { join } from 'node:path'
+import { expect, it } from 'vitest'
+import { openNamed } from '../../src/log/branch/named.js'
+import type { LakeState } from '../../src/log/commit.js'
+import { CommitLog } from '../../src/log/log.js'
+import { verifyLake } from '../../src/log/verify/verify.js'
+import { LocalStorage } from '../../src/storage/local.js'
+import { csv, lakeFile, shop } from '../integration/branch/shop.js'
+import { amount, drawn } from '../support/effort.js'
+import { killed, pointsOf } from '../support/kills.js'
+import type { Project } from '../support/project.js'
+
+/*
+ * Commands of branches that are killed before and after points at which they touch the lake: it is
+ * as before or as after, and the same command, given again, leads to where it would have led.
+ * `diff` writes nothing.
+ */
+
+/** What can be told of a lake whatever its files are called. */
+async function shapeOf(storage: LocalStorage) {
+  const log = new CommitLog(storage)
+  const head = await log.head()
+  const tables = (state: LakeState) =>
+    Object.entries(state.tables).map(([name, { rows, definition }]) => [
+      name,
+      rows,
+      definition,
+      state.offsets[name] !== undefined,
+    ])
+  const branches: Record<string, unknown> = {}
+  for (const name of Object.keys(head.branches ?? {})) {
+    const branch = await openNamed(log, name)
+    const own = await branch.head()
+    branches[name] = { tables: tables(own), batches: own.batches }
+  }
+  return JSON.parse(JSON.stringify({ tables: tables(head), batches: head.batches, branches }))
+}
+
+/** A lake whose branch has another gold than main, and one that main has moved away from. */
+async function lakes(): Promise<Project> {
+  const project = await shop()
+  for (const name of ['dev', 'fresh', 'late']) await project.cli('branch', 'create', name)
+  await project.write(lakeFile({ minimum: 20 }))
+  for (const name of ['dev', 'late']) await project.cli('run', '--branch', name)
+  // Only bronze is new on main: dev waits for it, and late is brought up to date.
+  return project
+}
+
+const commands: readonly (readonly string[])[] = [
+  ['branch', 'create', 'other', '--ttl', '7d'],
+  ['run', '--branch', 'fresh'],
+  ['promote', 'dev'],
+  ['branch', 'rename', 'dev', 'new'],
+  ['branch', 'delete', 'dev'],
+  ['branch', 'refresh', 'late'],
+]
+
+it('leaves the lake as before or as after, wherever it is killed', async () => {
+  const project = await lakes()
+  const inFolder = (name: string) => join(project.folder, name)
+  let deaths = 0
+  for (const [i, command] of commands.entries()) {
+    if (command[1] === 'refresh') {
+      await project.write({ 'data/2.csv': csv([[4, 'paid', '40.00']]) })
+      await project.cli('run', 'bronze.orders')
+    }
+    const before = await shapeOf(project.storage)
+    const whole = inFolder(`whole-${i}`)
+    await cp(inFolder('lake'), whole, { recursive: true })
+    const points = await pointsOf(project, whole, { command })
+    const after = await shapeOf(new LocalStorage(whole))
+    for (const at of drawn(points, amount(1, 3, points.length)))
+      for (const how of [`before:${at}`, `after:${at}`]) {
+        const root = inFolder(`${how.replace(':', '-')}-${i}`)
+        await cp(inFolder('lake'), root, { recursive: true })
+        if ((await killed(project, root, how, { command })).died) deaths++
+        const storage = new LocalStorage(root)
+        const told = `${command.join(' ')}, killed ${how}`
+        const then = await shapeOf(storage)
+        expect([before, after], told).toContainEqual(then)
+        expect((await verifyLake(storage, new CommitLog(storage))).problems, told).toEqual([])
+        // Given again it does it, or says that there is nothing to do any more.
+        await killed(project, root, 'count', { command })
+        expect(await shapeOf(storage), told).toEqual(after)
+        expect((await verifyLake(storage, new CommitLog(storage))).problems, told).toEqual([])
+      }
+  }
+  expect(deaths).toBeGreaterThan(commands.length)
+}, 1_800_000)
