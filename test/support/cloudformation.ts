@@ -18,6 +18,7 @@ export function faultsOf({ stacks }: Deployment): string[] {
       ...importsOf(stack, exported),
       ...circlesOf(stack),
       ...namesGivenTwice(stack, names),
+      ...sizesOf(stack),
     ]
     for (const name of exportsOf(stack)) exported.add(name)
     return faults.map((fault) => `${stack.name}: ${fault}`)
@@ -96,6 +97,45 @@ function circlesOf({ template }: Stack): string[] {
     return found
   }
   return [...after.keys()].flatMap((id) => visit(id, []))
+}
+
+/** A document as IAM counts it, in an account with long names; references are resolved at most. */
+function longest(value: unknown): unknown {
+  if (Array.isArray(value)) return value.map(longest)
+  if (typeof value !== 'object' || value === null) return value
+  const of = value as Record<string, any>
+  if ('Fn::Join' in of) return of['Fn::Join'][1].map(longest).join('')
+  if ('Fn::ImportValue' in of || 'Fn::GetAtt' in of) return `arn:aws-us-gov:s3:::${'x'.repeat(63)}`
+  if ('Ref' in of) return PSEUDO.test(of.Ref) ? resolved(of) : 'x'.repeat(63)
+  return Object.fromEntries(Object.entries(of).map(([key, one]) => [key, longest(one)]))
+}
+
+/** What services refuse as too long: policies, policies of a role, variables, patterns. */
+function sizesOf({ template }: Stack): string[] {
+  return Object.entries(template.Resources).flatMap(([id, { Type, Properties = {} }]) => {
+    const size = (value: Json | undefined) => JSON.stringify(longest(value)).length
+    const most = (what: string, found: number, limit: number) =>
+      found > limit ? [`${id} has ${found} ${what}, of at most ${limit}`] : []
+    if (Type === 'AWS::IAM::ManagedPolicy')
+      return most('characters', size(Properties.PolicyDocument), 6144)
+    if (Type === 'AWS::IAM::Role') {
+      const { length } = Properties.ManagedPolicyArns as readonly Json[]
+      return most('policies', length, 10)
+    }
+    if (Type === 'AWS::SQS::QueuePolicy')
+      return most('characters', size(Properties.PolicyDocument), 8192)
+    if (Type === 'AWS::S3::BucketPolicy')
+      return most('characters', size(Properties.PolicyDocument), 20_480)
+    if (Type === 'AWS::KMS::Key') return most('characters', size(Properties.KeyPolicy), 32_768)
+    if (Type === 'AWS::Lambda::Function')
+      return most('bytes of variables', size(Properties.Environment), 4096 + 40)
+    if (Type === 'AWS::Events::Rule') return most('characters', size(Properties.EventPattern), 4096)
+    if (Type === 'AWS::S3::Bucket') {
+      const { Rules = [] } = (Properties.LifecycleConfiguration ?? {}) as { Rules?: Json[] }
+      return most('rules of lifecycle', Rules.length, 1000)
+    }
+    return []
+  })
 }
 
 /** Properties by which resources are named, and how long each may be. */

@@ -4,9 +4,6 @@ import type { Context } from './context.js'
 import { LONGEST_PREFIX } from './names.js'
 import { scheduleProblems } from './services/schedules.js'
 
-/** Bytes of all variables of a function. */
-const MOST_ENVIRONMENT = 4096
-
 /**
  * Holds a lake against the limits of the services of AWS.
  *
@@ -27,7 +24,7 @@ export function checkDeployment(context: Context): void {
 
 type Report = Omit<Problem, 'place'> & { near?: string }
 
-function problem({ deploy }: Context, { near, ...report }: Report): Problem {
+export function problem({ deploy }: Context, { near, ...report }: Report): Problem {
   const place = deploy.place && { ...deploy.place, ...(near === undefined ? {} : { near }) }
   return { ...report, place }
 }
@@ -65,7 +62,6 @@ function variableProblems(context: Context): Problem[] {
     /^(AWS_|LAMBDA_|_X_|_HANDLER$|MORAINE_(ROOT|JOB|SECRETS)$)/.test(name),
   )
   const twice = names.filter((name) => Object.hasOwn(secrets, name))
-  const size = JSON.stringify({ ...environment, MORAINE_SECRETS: secrets }).length + 512
   return [
     ...reserved.map((name) =>
       problem(context, {
@@ -81,15 +77,6 @@ function variableProblems(context: Context): Problem[] {
         near: name,
       }),
     ),
-    ...(size > MOST_ENVIRONMENT
-      ? [
-          problem(context, {
-            message: `The variables of a function would have ${size} bytes, and Lambda allows ${MOST_ENVIRONMENT}`,
-            hint: 'Give shorter names, or read long values from a file beside lake.ts.',
-            near: 'environment',
-          }),
-        ]
-      : []),
   ]
 }
 

@@ -2,7 +2,7 @@ import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
 import { faultsOf } from '../../../test/support/cloudformation.js'
 import { after, bronze, cron, defineLake, every, gold, silver, sql, t, z } from '../../index.js'
-import { inbox } from '../../source/index.js'
+import { files, inbox } from '../../source/index.js'
 import { aws } from '../options/aws.js'
 import type { AwsOptions } from '../options/options.js'
 import { template } from './template.js'
@@ -94,6 +94,63 @@ describe('a template', () => {
     expect(Math.max(...countOf(large))).toBeLessThan(500)
     expect(faultsOf(large)).toEqual([])
   })
+})
+
+describe('a large lake', () => {
+  const deploy = aws({ region: 'ap-southeast-1' })
+  const names = (count: number) =>
+    Array.from({ length: count }, (_, i) => `a_dataset_with_quite_a_long_name_${i}`)
+  /** All datasets in one job, which somebody runs by hand. */
+  const byHand = (count: number) =>
+    defineLake({
+      name: 'large',
+      deploy,
+      datasets: names(count).map((own) => {
+        const raw = bronze(own, { from: files(`s3://somewhere/${own}/*.csv`) })
+        const valid = silver(own, { from: raw, schema: z.object({ id: t.bigint() }), key: 'id' })
+        return gold(own, { query: sql`select count(*) as n from ${valid}` })
+      }),
+    })
+  /** A job for half of them. */
+  const inHalves = (count: number) => {
+    const half = (from: number) =>
+      names(count).map((own) => {
+        const raw = bronze(`${own}_${from}`, { from: files(`s3://somewhere/${own}/*.csv`) })
+        return silver(`${own}_${from}`, {
+          from: raw,
+          schema: z.object({ id: t.bigint() }),
+          key: 'id',
+        })
+      })
+    const all = half(0)
+    const over = gold('over', {
+      query: sql`${all.map((one) => sql`select id from ${one}`).reduce((a, b) => sql`${a} union all ${b}`)}`,
+      schedule: every('1h'),
+    })
+    return defineLake({ name: 'large', deploy, datasets: [over, ...half(1)] })
+  }
+
+  it('has a role with room for a job of all of its datasets, which is told whole layers', () => {
+    expect(faultsOf(template(byHand(20), deploy))).toEqual([])
+    expect(faultsOf(template(byHand(120), deploy))).toEqual([])
+  })
+
+  it('is refused where a role has no room for what a job does, with what to do', () => {
+    expect(faultsOf(template(inHalves(15), deploy))).toEqual([])
+    expect(() => template(inHalves(70), deploy)).toThrowError(
+      /The role of (gold\.over|by-hand) would need \d+ policies of 6144 characters, and a role has at most 10/,
+    )
+  })
+
+  it('exports nothing for each job from stack to stack', () => {
+    const chains = (count: number) =>
+      lakeOf(
+        Array.from({ length: count }, (_, i) => `data_${i}`),
+        [() => every('1h')],
+        deploy,
+      )
+    expect(faultsOf(template(chains(150), deploy))).toEqual([])
+  }, 60_000)
 })
 
 /** As lakes are: a schedule for each source, a table of each, and gold over some. */

@@ -1,7 +1,7 @@
 import type { Json, Resource, Resources, Template } from './cfn.js'
 
 /** https://docs.aws.amazon.com/AWSCloudFormation/latest/UserGuide/cloudformation-limits.html */
-const MOST_RESOURCES = 500
+export const MOST_RESOURCES = 500
 const MOST_BYTES = 1_000_000
 /** What is left free, for what the next versions of a lake bring. */
 const FULL = 0.9

@@ -5,6 +5,7 @@ import { catalog } from './functions/catalog.js'
 import { projection } from './functions/projection.js'
 import { jobResources } from './jobs/resources.js'
 import { deployedJobs } from './jobs.js'
+import { checkLimits } from './limits.js'
 import { checkDeployment } from './problems.js'
 import { base, shared } from './shared.js'
 import { type Group, type Stack, stacksOf } from './stacks.js'
@@ -45,6 +46,7 @@ export function template(
       (job): Group => ({ name: job.name, phase: 'rest', resources: jobResources(context, job) }),
     ),
   ]
+  checkLimits(context, groups)
   const all = groups.filter(({ resources }) => Object.keys(resources).length > 0)
   return { stacks: stacksOf(all, { prefix: context.prefix, lake: lake.name, placed }) }
 }

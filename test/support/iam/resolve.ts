@@ -81,6 +81,7 @@ export class Resolved {
     if (id === 'AWS::AccountId') return account
     if (id === 'AWS::Region') return region
     if (id === 'AWS::Partition') return 'aws'
+    if (id === 'AWS::URLSuffix') return 'amazonaws.com'
     const { Type } = this.resources[id] ?? { Type: '' }
     const own = Type === 'AWS::S3::Bucket' || Type === 'AWS::SQS::Queue' ? this.properties(id) : {}
     if (Type === 'AWS::S3::Bucket') return own.BucketName

@@ -54,9 +54,8 @@ export function projection(context: Context): Resources {
     ProjectionRule: rule(context, {
       name: 'projection',
       pattern: created(ref(IDS.bucket), COMMITS),
-      queue: 'ProjectionQueue',
     }),
-    ProjectionMessages: messages('ProjectionQueue', 'ProjectionFunction'),
+    ProjectionMessages: messages(context, 'projection'),
   }
 }
 
@@ -77,7 +76,7 @@ function statements(context: Context): Statement[] {
     allow('Catalog', CALLS, catalogArns(context)),
     ...keyStatements(context, ['kms:Decrypt', 'kms:GenerateDataKey']),
     ...functionStatements(context),
-    ...queueStatements('ProjectionQueue'),
+    ...queueStatements(context, 'projection'),
     ...secretStatements(context),
   ]
 }

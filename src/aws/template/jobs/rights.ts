@@ -66,6 +66,39 @@ export function rightsOf(lake: Lake, deploy: AwsDeploy, job: Job): Rights {
   }
 }
 
+/**
+ * The same rights with whole layers in the place of all of their folders, for a job that has all of
+ * these: they are no more, and fewer words.
+ */
+export function inLayers(lake: Lake, rights: Rights): Rights {
+  const known = lake.datasets.flatMap((dataset) => [
+    ...foldersOf(lake, dataset),
+    ...sourcesOf([dataset]).inside,
+  ])
+  const layers = ['bronze/', 'archive/', ...layersOf({ lake }).map((layer) => `${layer}/`)]
+  const merged = (paths: readonly string[]) => {
+    const whole = layers.filter((layer) => {
+      const all = known.filter((folder) => folder.startsWith(layer))
+      return all.length > 1 && all.every((folder) => paths.includes(folder))
+    })
+    const others = paths.filter((path) => !whole.some((layer) => path.startsWith(layer)))
+    return sorted([...whole, ...others])
+  }
+  const { reads, writes, removes, takes, holds } = rights
+  // What is read beside what is written is one list.
+  const seen = merged([...reads, ...writes])
+  return {
+    ...rights,
+    reads: seen
+      .filter((path) => !path.startsWith('s3://'))
+      .concat(reads.filter((one) => one.startsWith('s3://'))),
+    writes: merged(writes),
+    removes: merged(removes),
+    takes: merged(takes),
+    holds: merged(holds),
+  }
+}
+
 const fullName = ({ tier, name }: AnyDataset) => `${tier}.${name}`
 const sorted = (texts: readonly string[]) => [...new Set(texts)].sort()
 

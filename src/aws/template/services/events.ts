@@ -1,7 +1,8 @@
 import type { Job } from '../../../plan/jobs.js'
-import { att, type Json, type Resource, type Resources, ref } from '../cfn.js'
+import { type Json, type Resource, type Resources, ref } from '../cfn.js'
 import { type Context, IDS } from '../context.js'
-import { isPaused, jobId, LIMITS, nameFor } from '../names.js'
+import { idFor, isPaused, jobId, LIMITS, nameFor } from '../names.js'
+import { queueArn } from './sqs.js'
 
 /**
  * What arrives for a job: S3 tells EventBridge, and a rule puts it into the job's queue, from which
@@ -11,35 +12,37 @@ export function jobEvents(context: Context, job: Job): Resources {
   const id = jobId(job)
   const pattern = patternOf(job)
   return {
-    ...(pattern === undefined
-      ? {}
-      : { [`${id}Rule`]: rule(context, { name: job.name, pattern, queue: `${id}Queue` }) }),
-    [`${id}Messages`]: messages(`${id}Queue`, `${id}Function`, isPaused(context.deploy, job.name)),
+    ...(pattern === undefined ? {} : { [`${id}Rule`]: rule(context, { name: job.name, pattern }) }),
+    [`${id}Messages`]: messages(context, job.name, isPaused(context.deploy, job.name)),
   }
 }
 
-/** A rule of EventBridge that puts events into a FIFO queue, in one group. */
+/** A rule of EventBridge that puts events into the FIFO queue of the same name, in one group. */
 export function rule(
   context: Context,
-  { name, pattern, queue }: { name: string; pattern: Json; queue: string },
+  { name, pattern }: { name: string; pattern: Json },
 ): Resource {
   return {
     Type: 'AWS::Events::Rule',
+    DependsOn: [`${idFor(name)}Queue`],
     Properties: {
       Name: nameFor(context.prefix, name, LIMITS.rule),
       EventPattern: pattern,
-      Targets: [{ Id: 'queue', Arn: att(queue), SqsParameters: { MessageGroupId: name } }],
+      Targets: [
+        { Id: 'queue', Arn: queueArn(context, name), SqsParameters: { MessageGroupId: name } },
+      ],
     },
   }
 }
 
-/** Hands messages of a queue to a function. */
-export function messages(queue: string, to: string, paused = false): Resource {
+/** Hands messages of a queue to the function of the same name. */
+export function messages(context: Context, name: string, paused = false): Resource {
   return {
     Type: 'AWS::Lambda::EventSourceMapping',
+    DependsOn: [`${idFor(name)}Queue`],
     Properties: {
-      EventSourceArn: att(queue),
-      FunctionName: ref(to),
+      EventSourceArn: queueArn(context, name),
+      FunctionName: ref(`${idFor(name)}Function`),
       BatchSize: 10,
       FunctionResponseTypes: ['ReportBatchItemFailures'],
       ...(paused ? { Enabled: false } : {}),

@@ -14,20 +14,29 @@ import {
   service,
 } from '../cfn.js'
 import { type Context, IDS, keyArn, objects, tagsOf } from '../context.js'
-import { type Rights, rightsOf, sharedSecrets } from '../jobs/rights.js'
+import { inLayers, type Rights, rightsOf, sharedSecrets } from '../jobs/rights.js'
 import { jobsAfter } from '../jobs.js'
 import { jobId, LIMITS, nameFor } from '../names.js'
-import { divided } from './policy-size.js'
+import { divided, MOST_POLICIES } from './policy-size.js'
+import { queueArn } from './sqs.js'
+
+/** What a job's function may do, in so few words that a role has room for them if it can. */
+function jobStatements(context: Context, job: Job): Statement[] {
+  const rights = rightsOf(context.lake, context.deploy, job)
+  const saying = (all: Rights) => [
+    ...objectStatements(context, all),
+    ...runStatements(context, job),
+    ...secretStatements(context, all.secrets),
+  ]
+  const exact = saying(rights)
+  if (divided(exact, context.deploy.region).length <= MOST_POLICIES) return exact
+  return saying(inLayers(context.lake, rights))
+}
 
 /** The role of a job's function, with policies that say what {@link rightsOf} does. */
 export function jobRole(context: Context, job: Job): Resources {
   const id = jobId(job)
-  const rights = rightsOf(context.lake, context.deploy, job)
-  const statements = [
-    ...objectStatements(context, rights),
-    ...runStatements(context, job),
-    ...secretStatements(context, rights.secrets),
-  ]
+  const statements = jobStatements(context, job)
   return role(context, `${id}Role`, {
     name: job.name,
     principal: 'lambda.amazonaws.com',
@@ -159,10 +168,10 @@ const s3Arn = (path: string): Json => join('arn:', partition, `:s3:::${path}`)
 
 /** What a function of a job needs beside the lake: logs and traces, queues, secrets. */
 function runStatements(context: Context, job: Job): Statement[] {
-  const asked = [job, ...jobsAfter(job, context.jobs)].map((one) => att(`${jobId(one)}Queue`))
+  const asked = [job, ...jobsAfter(job, context.jobs)].map(({ name }) => queueArn(context, name))
   return [
     ...functionStatements(context),
-    ...queueStatements(`${jobId(job)}Queue`),
+    ...queueStatements(context, job.name),
     { Sid: 'GoOn', Effect: 'Allow', Action: ['sqs:SendMessage'], Resource: asked },
   ]
 }
@@ -186,13 +195,13 @@ export function secretStatements(
 }
 
 /** What takes messages of a queue. */
-export function queueStatements(queue: string): Statement[] {
+export function queueStatements(context: Context, queue: string): Statement[] {
   return [
     {
       Sid: 'Queue',
       Effect: 'Allow',
       Action: ['sqs:ReceiveMessage', 'sqs:DeleteMessage', 'sqs:GetQueueAttributes'],
-      Resource: att(queue),
+      Resource: queueArn(context, queue),
     },
   ]
 }

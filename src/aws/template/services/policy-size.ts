@@ -4,7 +4,9 @@ import type { Json, Statement } from '../cfn.js'
  * Characters of a managed policy, without blanks:
  * https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_iam-quotas.html
  */
-const MOST = 6144
+export const MOST = 6144
+/** Managed policies that a role may have, unless an account has asked for more. */
+export const MOST_POLICIES = 10
 /** `{"Version":"2012-10-17","Statement":[]}`. */
 const AROUND = 40
 
@@ -29,20 +31,36 @@ const sizeOfAll = (part: readonly Statement[], region: string) =>
 
 /** Statements of at most a third of a policy, so that they fill policies well. */
 function cut(statement: Statement, region: string): Statement[] {
-  const { Resource, Sid } = statement
-  if (!Array.isArray(Resource) || Resource.length < 2) return [statement]
   if (sizeOf(statement as unknown as Json, region) <= MOST / 3) return [statement]
-  const middle = Math.ceil(Resource.length / 2)
-  const half = (resources: readonly Json[], ending: string) =>
-    cut({ ...statement, ...(Sid ? { Sid: Sid + ending } : {}), Resource: resources }, region)
-  return [...half(Resource.slice(0, middle), 'A'), ...half(Resource.slice(middle), 'B')]
+  const { Resource, Sid, Condition } = statement
+  const half = (part: Partial<Statement>, ending: string) =>
+    cut({ ...statement, ...(Sid ? { Sid: Sid + ending } : {}), ...part }, region)
+  const halves = (all: readonly Json[], part: (some: readonly Json[]) => Partial<Statement>) => {
+    const middle = Math.ceil(all.length / 2)
+    return [...half(part(all.slice(0, middle)), 'A'), ...half(part(all.slice(middle)), 'B')]
+  }
+  if (Array.isArray(Resource) && Resource.length > 1)
+    return halves(Resource, (some) => ({ Resource: some }))
+  const prefixes = prefixesOf(Condition)
+  if (prefixes.length < 2) return [statement]
+  return halves(prefixes, (some) => ({ Condition: { [LIKE]: { [PREFIX]: some } } }))
+}
+
+/** Lists by prefixes, of which one statement may have some. */
+const LIKE = 'StringLikeIfExists'
+const PREFIX = 's3:prefix'
+
+function prefixesOf(condition: Json | undefined): readonly Json[] {
+  const of = (condition as { readonly [LIKE]?: { readonly [PREFIX]?: Json } } | undefined)?.[LIKE]
+  const found = of?.[PREFIX]
+  return Array.isArray(found) ? found : []
 }
 
 /** The longest that a name of the lake's own resources can be. */
 const NAME = 63 + 'arn:aws-us-gov:s3:::'.length
 
-/** Characters of JSON once references are resolved. */
-function sizeOf(value: Json | undefined, region: string): number {
+/** Characters of JSON once references are resolved, at most. */
+export function sizeOf(value: Json | undefined, region: string): number {
   if (value === undefined) return 0
   if (Array.isArray(value))
     return 2 + value.reduce((sum: number, one) => sum + sizeOf(one, region) + 1, 0)

@@ -5,6 +5,7 @@ import { type Context, IDS, tagsOf } from '../context.js'
 import { expressionOf } from '../jobs/cron.js'
 import { isPaused, jobId, LIMITS, nameFor } from '../names.js'
 import { keyStatements, role } from './iam.js'
+import { queueArn } from './sqs.js'
 
 /** Whether EventBridge Scheduler starts a job. */
 function goesByClock(job: Job): boolean {
@@ -28,7 +29,7 @@ export function scheduleGroup(context: Context): Resources {
           Sid: 'Send',
           Effect: 'Allow',
           Action: ['sqs:SendMessage'],
-          Resource: [...jobs.map((job) => att(`${jobId(job)}Queue`)), att(IDS.dead)],
+          Resource: [...jobs.map(({ name }) => queueArn(context, name)), att(IDS.dead)],
         },
         ...keyStatements(context, ['kms:Decrypt', 'kms:GenerateDataKey']),
       ],
@@ -46,6 +47,7 @@ export function jobSchedule(context: Context, job: Job): Resources {
   const jitter = Math.floor(millisecondsOf(schedule.policy.jitter ?? '0ms') / 60_000)
   const made: Resource = {
     Type: 'AWS::Scheduler::Schedule',
+    DependsOn: [`${id}Queue`],
     Properties: {
       Name: nameFor(context.prefix, job.name, LIMITS.schedule),
       GroupName: ref('Schedules'),
@@ -58,7 +60,7 @@ export function jobSchedule(context: Context, job: Job): Resources {
           ? { Mode: 'FLEXIBLE', MaximumWindowInMinutes: Math.min(jitter, 1440) }
           : { Mode: 'OFF' },
       Target: {
-        Arn: att(`${id}Queue`),
+        Arn: queueArn(context, job.name),
         RoleArn: att('SchedulerRole'),
         Input: JSON.stringify({
           job: job.name,

@@ -2,6 +2,7 @@ import type { Job } from '../../../plan/jobs.js'
 import { isProjected } from '../../options/aws.js'
 import {
   account,
+  arn,
   att,
   type Json,
   join,
@@ -9,6 +10,7 @@ import {
   type Resource,
   type Resources,
   ref,
+  region,
 } from '../cfn.js'
 import { type Context, IDS, keyArn, tagsOf } from '../context.js'
 import { PROJECTION, sizesOf } from '../jobs/sizes.js'
@@ -52,12 +54,21 @@ function fifo(context: Context, name: string, timeout: number): Resource {
   })
 }
 
+const queueName = ({ prefix }: Context, name: string) =>
+  nameFor(prefix, name, LIMITS.queue, '.fifo')
+
+/** The ARN of a job's queue, as a text: what lies in other stacks would have to be exported. */
+export const queueArn = (context: Context, name: string): Json =>
+  arn('sqs', queueName(context, name))
+
 /** Where a job's function asks for runs: of its own job, and of those that come after it. */
 export function queuesFor(context: Context, job: Job): Json {
   const jobs = [job, ...jobsAfter(job, context.jobs)]
-  const parts = jobs.flatMap((one, i): Json[] => [
-    `${i === 0 ? '{' : '",'}${JSON.stringify(one.name)}:"`,
-    ref(`${jobId(one)}Queue`),
+  const host = join('https://sqs.', region, '.', ref('AWS::URLSuffix'), '/', account, '/')
+  const parts = jobs.flatMap(({ name }, i): Json[] => [
+    `${i === 0 ? '{' : '",'}${JSON.stringify(name)}:"`,
+    ...(host['Fn::Join'][1] as Json[]),
+    queueName(context, name),
   ])
   return join(...parts, '"}')
 }
