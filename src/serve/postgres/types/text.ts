@@ -44,12 +44,32 @@ function floatText(value: number, digits: number): string {
   if (Number.isNaN(value)) return 'NaN'
   if (!Number.isFinite(value)) return value > 0 ? 'Infinity' : '-Infinity'
   if (Object.is(value, -0)) return '-0'
-  if (digits > 9) return String(value)
-  for (let precision = 6; precision < digits; precision++) {
-    const short = Number(value.toPrecision(precision))
-    if (Math.fround(short) === value) return String(short)
+  const isSingle = digits === 9
+  const shortest = isSingle ? shortestSingle(value) : value.toExponential()
+  const [mantissa = '', power = '0'] = shortest.split('e')
+  const exponent = Number(power)
+  // Where PostgreSQL goes over to exponents.
+  if (exponent >= -4 && exponent < (isSingle ? 6 : 15)) return fixedText(mantissa, exponent)
+  const size = String(Math.abs(exponent)).padStart(2, '0')
+  return `${mantissa}e${exponent < 0 ? '-' : '+'}${size}`
+}
+
+function shortestSingle(value: number): string {
+  for (let precision = 0; precision < 8; precision++) {
+    const text = value.toExponential(precision)
+    if (Math.fround(Number(text)) === value) return text
   }
-  return String(Number(value.toPrecision(digits)))
+  return value.toExponential(8)
+}
+
+/** `1.25` and an exponent, as a number without one. */
+function fixedText(mantissa: string, exponent: number): string {
+  const sign = mantissa.startsWith('-') ? '-' : ''
+  const digits = mantissa.replace(/[-.]/g, '')
+  if (exponent < 0) return `${sign}0.${'0'.repeat(-exponent - 1)}${digits}`
+  const whole = digits.slice(0, exponent + 1).padEnd(exponent + 1, '0')
+  const part = digits.slice(exponent + 1)
+  return `${sign}${whole}${part && `.${part}`}`
 }
 
 function dateText(text: string): string {
