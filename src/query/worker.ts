@@ -187,7 +187,11 @@ class QueryProcess {
   private async describe(relations: readonly RelationFiles[]): Promise<Reply> {
     if (!this.sandbox) throw new Error('the query was not parsed')
     watchdog.begin()
-    await this.sandbox.define(relations, this.bare)
+    // A schema says all of a table; what files a bronze relation has is part of its types.
+    const needed = relations.map((one) => (one.schema ? { ...one, files: [] } : one))
+    if (!this.sandbox.allows(pathsOf(needed), undefined))
+      this.sandbox = await this.sandbox.renewed(this.sandbox.needs)
+    await this.sandbox.define(needed, this.bare)
     const { columns, parameters } = await this.sandbox.session.prepared(this.sql)
     return { type: 'columns', columns, parameters }
   }
@@ -199,9 +203,7 @@ class QueryProcess {
   }: Extract<Request, { type: 'run' }>): Promise<Reply> {
     if (!this.sandbox) throw new Error('the query was not parsed')
     watchdog.begin()
-    const paths = relations
-      .flatMap((relation) => relation.files)
-      .flatMap(({ location, deletes = [] }) => [location, ...deletes.map((d) => d.location)])
+    const paths = pathsOf(relations)
     if (!this.sandbox.allows(paths, access))
       this.sandbox = await this.sandbox.renewed(this.sandbox.needs)
     if (this.known.length > REMEMBERED) this.known = []
@@ -245,6 +247,12 @@ function readsOf(tables: readonly TableRef[], nodes: readonly AstNode[]) {
     times: timesNamed(table, nodes),
   }))
   return { tables: reads, functions: [...new Set(named)] }
+}
+
+function pathsOf(relations: readonly RelationFiles[]): string[] {
+  return relations
+    .flatMap((relation) => relation.files)
+    .flatMap(({ location, deletes = [] }) => [location, ...deletes.map((d) => d.location)])
 }
 
 function relationSql(session: Session, relation: RelationFiles): string {

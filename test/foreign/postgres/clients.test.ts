@@ -72,7 +72,8 @@ withService('psycopg, SQLAlchemy and pgjdbc', [python, driver], () => {
       ...['primary keys: ', 'imported keys: ', 'exported keys: ', 'cross reference: ', 'indexes: '],
       'row identifier: ',
       'table privileges: shop|gold|daily|ada|ada|SELECT;',
-      'column privileges: shop|gold|daily|day|ada|ada;',
+      // The driver knows of no columns that can only be read.
+      expect.stringMatching(/^column privileges: (shop.gold.daily.day.ada.ada;)+$/),
       ...[
         'procedures: ',
         'procedure columns: ',

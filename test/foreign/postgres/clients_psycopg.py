@@ -5,7 +5,7 @@ import json
 import sys
 
 import psycopg
-from sqlalchemy import MetaData, Table, create_engine, func, inspect, select, text
+from sqlalchemy import MetaData, Row, Table, create_engine, func, inspect, select, text
 
 port, password = sys.argv[1], sys.argv[2]
 seen = {}
@@ -14,7 +14,7 @@ seen = {}
 def plain(value):
     if isinstance(value, dict):
         return {str(k): plain(v) for k, v in value.items()}
-    if isinstance(value, (list, tuple)):
+    if isinstance(value, (list, tuple, Row)):
         return [plain(v) for v in value]
     return value if isinstance(value, (int, float, bool, str)) or value is None else str(value)
 

@@ -57,7 +57,9 @@ export class Questions {
     const running = await this.ask(asked)
     if (!needsJson(running.columns)) return running
     await running.close()
-    return this.ask({ ...asked, sql: asJson(asked.sql, running.columns), own: undefined })
+    const { columns } = running
+    const wrapped = { ...asked, sql: asJson(asked.sql, columns), own: undefined }
+    return this.ask(wrapped, columns.map(withJson))
   }
 
   /**
@@ -112,7 +114,11 @@ export class Questions {
     return withCatalog(sql, { tables, user: caller.name, database, settings }, values)
   }
 
-  private async ask({ sql, parameters, own }: Asked): Promise<Running> {
+  /** @param known the columns, where the answer does not tell all of their types. */
+  private async ask(
+    { sql, parameters, own }: Asked,
+    known?: readonly ResultColumn[],
+  ): Promise<Running> {
     const { service, gone, settings } = this.asking
     gone.throwIfAborted()
     const stop = abortController()
@@ -129,7 +135,7 @@ export class Questions {
         signal: stop.signal,
         ...(parameters.length > 0 ? { parameters } : {}),
       })
-      const columns = answer.columns.map(plainName)
+      const columns = (known ?? answer.columns).map(plainName)
       return new Running({ ...answer, columns }, stop, { own, done: () => clearTimeout(timer) })
     } catch (error) {
       clearTimeout(timer)
@@ -153,6 +159,9 @@ function asJson(sql: string, columns: readonly ResultColumn[]): string {
   })
   return `SELECT ${shown.join(', ')} FROM (${sql}\n) AS result(${names.join(', ')})`
 }
+
+const withJson = (column: ResultColumn): ResultColumn =>
+  pgColumnType(column.type).asJson ? { ...column, type: 'JSON' } : column
 
 /** A column without the number that the engine adds to a name that comes again. */
 function plainName(column: ResultColumn, i: number, all: readonly ResultColumn[]): ResultColumn {
