@@ -16,6 +16,7 @@ import { ingestion } from './ingest.js'
 import { listing } from './listing.js'
 import { machines } from './machines.js'
 import { planning } from './planning.js'
+import { protocols } from './protocols.js'
 import { queries } from './queries.js'
 import { inBucket } from './s3.js'
 import { split } from './split.js'
@@ -95,13 +96,19 @@ if (positionals[0] === 'cores') {
   console.log(await cores(Number(values.scale), Number(values.pairs)))
   process.exit()
 }
+if (positionals[0] === 'protocols') {
+  console.log(await protocols(Number(values.scale), Number(values.pairs)))
+  process.exit()
+}
 if (positionals[0] === 'machines') {
   console.log(await machines(Number(values.scale), Number(values.pairs)))
   process.exit()
 }
 const benchmark = benchmarks[positionals[0] ?? '']
 if (!benchmark) {
-  console.error(`There is: guard, catalog, cores, machines, ${Object.keys(benchmarks).join(', ')}`)
+  console.error(
+    `There is: guard, catalog, cores, machines, protocols, ${Object.keys(benchmarks).join(', ')}`,
+  )
   process.exit(2)
 }
 
