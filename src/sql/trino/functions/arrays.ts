@@ -1,0 +1,197 @@
+import { arrayOf, BIGINT, BOOLEAN, isInteger, isText, type TrinoType, VARCHAR } from '../types.js'
+import type { Written } from '../write/written.js'
+import { failsWhen, once } from '../write/written.js'
+import { call, type Functions, firstType, type Signature, type Site } from './signature.js'
+
+const element = (args: readonly Written[]) => args[0]?.type?.of?.[0]
+const plainly = (args: readonly Written[], index: number, sql: string) => ({
+  sql,
+  isPlain: args[index]?.isPlain ?? false,
+})
+
+/** The lambda that is the argument of a place, for elements of these types. */
+function lambdaAt(
+  { args, refused }: Site,
+  index: number,
+  types: readonly (TrinoType | undefined)[],
+): Written {
+  const made = args[index]?.lambda?.(types)
+  if (!made) throw refused('A lambda is missing: x -> …')
+  return made
+}
+
+/** Whether elements of any kind meet a condition: NULL where none does, but one is not known. */
+const matching = (write: (values: string) => string): Signature[] => [
+  {
+    takes: ['array', 'lambda'],
+    returns: BOOLEAN,
+    write: ([a], site) => {
+      const { sql } = lambdaAt(site, 1, [element(site.args)])
+      return once({ m: { sql: `list_transform(${a}, ${sql})` } }, ({ m = '' }) => write(m))
+    },
+  },
+]
+
+const has = (m: string, value: boolean) => `len(list_filter(${m}, lambda "b": "b" = ${value})) > 0`
+const hasNull = (m: string) => `len(list_filter(${m}, lambda "b": "b" IS NULL)) > 0`
+
+/** The greatest or least element, which is NULL where one is NULL. */
+const extreme = (engine: string): Signature[] => [
+  {
+    takes: ['array'],
+    returns: element,
+    write: ([a = ''], { args }) =>
+      once(
+        { a: plainly(args, 0, a) },
+        ({ a = '' }) => `CASE WHEN NOT (${hasNull(a)}) THEN ${engine}(${a}) END`,
+      ),
+  },
+]
+
+const sequence: Signature = {
+  takes: ['integer', 'integer', 'count'],
+  least: 2,
+  returns: arrayOf(BIGINT),
+  write: ([a = '', b = '', step = '1'], { args }) =>
+    once(
+      { a: plainly(args, 0, a), b: plainly(args, 1, b) },
+      ({ a, b }) =>
+        // Trino refuses longer ones.
+        `CASE ${failsWhen(`${b} < ${a}`, 'sequence stop value should be greater than or equal to start value')} ${failsWhen(`(${b} - ${a}) // ${step} >= 10000`, 'result of sequence function must not have more than 10000 entries')} ELSE generate_series(CAST(${a} AS BIGINT), CAST(${b} AS BIGINT), ${step}) END`,
+    ),
+}
+
+export const arrays: Functions = {
+  cardinality: [
+    { takes: ['array'], returns: BIGINT, write: call('len') },
+    { takes: ['map'], returns: BIGINT, write: ([a]) => `CAST(cardinality(${a}) AS BIGINT)` },
+  ],
+  element_at: [
+    {
+      takes: ['array', 'integer'],
+      returns: element,
+      write: ([a = '', i = ''], { args }) =>
+        once(
+          { a: plainly(args, 0, a), i: plainly(args, 1, i) },
+          ({ a, i }) =>
+            `CASE ${failsWhen(`${i} = 0`, 'SQL array indices start at 1')} ELSE ${a}[${i}] END`,
+        ),
+    },
+    {
+      takes: ['map', 'any'],
+      returns: ([m]) => m?.type?.of?.[1],
+      write: ([m, k]) => `(${m})[${k}]`,
+    },
+  ],
+  contains: [
+    {
+      takes: ['array', 'any'],
+      returns: BOOLEAN,
+      write: ([a = '', x = ''], { args }) =>
+        once(
+          { a: plainly(args, 0, a), x: plainly(args, 1, x) },
+          ({ a = '', x }) =>
+            `CASE WHEN ${x} IS NULL OR ${a} IS NULL THEN NULL WHEN list_contains(${a}, ${x}) THEN true WHEN ${hasNull(a)} THEN NULL ELSE false END`,
+        ),
+    },
+  ],
+  array_position: [
+    {
+      takes: ['array', 'any'],
+      returns: BIGINT,
+      write: ([a = '', x = ''], { args }) =>
+        once(
+          { a: plainly(args, 0, a), x: plainly(args, 1, x) },
+          ({ a, x }) =>
+            `CASE WHEN ${a} IS NOT NULL AND ${x} IS NOT NULL THEN CAST(coalesce(list_position(${a}, ${x}), 0) AS BIGINT) END`,
+        ),
+    },
+  ],
+  array_join: [
+    {
+      takes: ['array', 'word'],
+      returns: VARCHAR,
+      write: ([a, b], { args, refused }) => {
+        const of = element(args)
+        if (!of || !(isText(of) || isInteger(of)))
+          throw refused('array_join is for texts and integers')
+        return `CASE WHEN ${a} IS NOT NULL THEN coalesce(array_to_string(${a}, ${b}), '') END`
+      },
+    },
+  ],
+  array_sort: [
+    {
+      takes: ['array'],
+      returns: firstType,
+      write: ([a]) => `list_sort(${a}, 'ASC', 'NULLS LAST')`,
+    },
+  ],
+  array_max: extreme('list_max'),
+  array_min: extreme('list_min'),
+  reverse: [{ takes: ['array'], returns: firstType, write: call('list_reverse') }],
+  flatten: [{ takes: ['array'], returns: element, write: call('flatten') }],
+  slice: [
+    {
+      takes: ['array', 'count', 'count'],
+      returns: firstType,
+      write: ([a, from, length], { refused }) => {
+        if (Number(from) === 0) throw refused('SQL array indices start at 1')
+        return `list_slice(${a}, ${from}, ${Number(from) + Number(length) - 1})`
+      },
+    },
+  ],
+  sequence: [sequence],
+  filter: [
+    {
+      takes: ['array', 'lambda'],
+      returns: firstType,
+      write: ([a], site) => `list_filter(${a}, ${lambdaAt(site, 1, [element(site.args)]).sql})`,
+    },
+  ],
+  transform: [
+    {
+      takes: ['array', 'lambda'],
+      returns: (args, site) => {
+        const { type } = lambdaAt(site, 1, [element(args)])
+        return type && arrayOf(type)
+      },
+      write: ([a], site) => `list_transform(${a}, ${lambdaAt(site, 1, [element(site.args)]).sql})`,
+    },
+  ],
+  any_match: matching(
+    (m) =>
+      `CASE WHEN ${m} IS NULL THEN NULL WHEN ${has(m, true)} THEN true WHEN ${hasNull(m)} THEN NULL ELSE false END`,
+  ),
+  all_match: matching(
+    (m) =>
+      `CASE WHEN ${m} IS NULL THEN NULL WHEN ${has(m, false)} THEN false WHEN ${hasNull(m)} THEN NULL ELSE true END`,
+  ),
+  none_match: matching(
+    (m) =>
+      `CASE WHEN ${m} IS NULL THEN NULL WHEN ${has(m, true)} THEN false WHEN ${hasNull(m)} THEN NULL ELSE true END`,
+  ),
+  map: [
+    {
+      takes: ['array', 'array'],
+      returns: ([k, v]) => {
+        const of = [k?.type?.of?.[0], v?.type?.of?.[0]]
+        return of[0] && of[1] ? { name: 'map', of: of as TrinoType[] } : undefined
+      },
+      write: call('map'),
+    },
+  ],
+  map_keys: [
+    {
+      takes: ['map'],
+      returns: ([m]) => m?.type?.of && arrayOf(m.type.of[0] as TrinoType),
+      write: call('map_keys'),
+    },
+  ],
+  map_values: [
+    {
+      takes: ['map'],
+      returns: ([m]) => m?.type?.of && arrayOf(m.type.of[1] as TrinoType),
+      write: call('map_values'),
+    },
+  ],
+}

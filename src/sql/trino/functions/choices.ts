@@ -1,0 +1,56 @@
+import { common, isFloat, type TrinoType } from '../types.js'
+import { failsWhen, type Written } from '../write/written.js'
+import { call, type Functions, firstType, type Signature } from './signature.js'
+
+const all = (args: readonly Written[]) =>
+  args
+    .slice(1)
+    .reduce<TrinoType | undefined>((found, one) => common(found, one.type), args[0]?.type)
+
+/** The greatest or least, which is NULL where one is NULL. */
+const extreme = (name: string): Signature[] => [
+  {
+    takes: ['any', 'any'],
+    more: true,
+    least: 1,
+    returns: all,
+    write: (args, site) => {
+      if (!all(site.args)) throw site.refused(`All values of ${name} must be of one type`)
+      const nulls = args.map((one) => `${one} IS NULL`).join(' OR ')
+      // Which side NaN is on, Trino has said in several ways.
+      const nan = site.args.flatMap(({ type }, i) =>
+        type && isFloat(type) ? [`isnan(${args[i]})`] : [],
+      )
+      const fails = nan.length > 0 ? failsWhen(nan.join(' OR '), `${name} of NaN`) : ''
+      return `CASE WHEN ${nulls} THEN NULL ${fails} ELSE ${name}(${args.join(', ')}) END`
+    },
+  },
+]
+
+export const choices: Functions = {
+  coalesce: [
+    {
+      takes: ['any', 'any'],
+      more: true,
+      returns: all,
+      write: (args, site) => {
+        if (site.args.every(({ type }) => type) && !all(site.args))
+          throw site.refused('All values of coalesce must be of one type')
+        return `coalesce(${args.join(', ')})`
+      },
+    },
+  ],
+  nullif: [{ takes: ['any', 'any'], returns: firstType, write: call('nullif') }],
+  if: [
+    {
+      takes: ['boolean', 'any', 'any'],
+      least: 2,
+      returns: ([, a, b]) => (b ? common(a?.type, b.type) : a?.type),
+      write: ([condition, a, b]) =>
+        `CASE WHEN ${condition} THEN ${a}${b === undefined ? '' : ` ELSE ${b}`} END`,
+    },
+  ],
+  try: [{ takes: ['any'], returns: firstType, write: call('try') }],
+  greatest: extreme('greatest'),
+  least: extreme('least'),
+}

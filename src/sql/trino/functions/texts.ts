@@ -1,0 +1,187 @@
+import { arrayOf, BIGINT, BOOLEAN, VARBINARY, VARCHAR } from '../types.js'
+import { text } from '../write/scope.js'
+import { failsWhen, once } from '../write/written.js'
+import { patternIn, replacementIn } from './patterns.js'
+import { call, type Functions, type Signature } from './signature.js'
+
+/** Characters that Trino trims. */
+const SPACES = [
+  ...[9, 10, 11, 12, 13, 28, 29, 30, 31, 32, 0x1680, 0x2000, 0x2001, 0x2002, 0x2003, 0x2004],
+  ...[0x2005, 0x2006, 0x2008, 0x2009, 0x200a, 0x2028, 0x2029, 0x205f, 0x3000],
+]
+const spaces = text(String.fromCodePoint(...SPACES))
+
+const ofText = (name: string, returns = VARCHAR): Signature[] => [
+  { takes: ['text'], returns, write: call(name) },
+]
+
+const trimmed = (name: string): Signature[] => [
+  { takes: ['text'], returns: VARCHAR, write: ([a]) => `${name}(${a}, ${spaces})` },
+]
+
+/** From a place on that counts from 1, or from the end; 0 is no place. */
+const part: Signature[] = [
+  {
+    takes: ['text', 'integer', 'integer'],
+    least: 2,
+    returns: VARCHAR,
+    write: ([s = '', from = '', length], { args }) => {
+      const [a, b, c] = args
+      const values = {
+        s: { sql: s, isPlain: a?.isPlain ?? false },
+        i: { sql: from, isPlain: b?.isPlain ?? false },
+        ...(length === undefined ? {} : { n: { sql: length, isPlain: c?.isPlain ?? false } }),
+      }
+      return once(values, ({ s, i, n }) => {
+        const empty = [
+          `${i} = 0`,
+          `abs(CAST(${i} AS BIGINT)) > length(${s})`,
+          ...(n ? [`${n} <= 0`] : []),
+        ]
+        return `CASE WHEN ${s} IS NULL OR ${i} IS NULL${n ? ` OR ${n} IS NULL` : ''} THEN NULL WHEN ${empty.join(' OR ')} THEN '' ELSE substr(${s}, ${i}${n ? `, ${n}` : ''}) END`
+      })
+    },
+  },
+]
+
+const padded = (name: string): Signature[] => [
+  {
+    takes: ['text', 'count', 'word'],
+    returns: VARCHAR,
+    write: (args, { args: [, , padding], refused }) => {
+      if (padding?.word === '') throw refused(`${name} needs a text to pad with`)
+      return `${name}(${args.join(', ')})`
+    },
+  },
+]
+
+const hash = (name: string): Signature[] => [
+  { takes: ['varbinary'], returns: VARBINARY, write: ([a]) => `unhex(${name}(${a}))` },
+]
+
+export const texts: Functions = {
+  length: ofText('length', BIGINT),
+  lower: ofText('lower'),
+  upper: [
+    {
+      takes: ['text'],
+      returns: VARCHAR,
+      // The engine would make another letter of ß.
+      write: ([a]) =>
+        `array_to_string(list_transform(string_split(${a}, 'ß'), lambda "p": upper("p")), 'ß')`,
+    },
+  ],
+  trim: trimmed('trim'),
+  ltrim: trimmed('ltrim'),
+  rtrim: trimmed('rtrim'),
+  substr: part,
+  substring: part,
+  lpad: padded('lpad'),
+  rpad: padded('rpad'),
+  strpos: [{ takes: ['text', 'text'], returns: BIGINT, write: call('strpos') }],
+  starts_with: [{ takes: ['text', 'text'], returns: BOOLEAN, write: call('starts_with') }],
+  replace: [
+    {
+      takes: ['text', 'word', 'text'],
+      least: 2,
+      returns: VARCHAR,
+      write: ([a, b, c = "''"], { args, refused }) => {
+        if (args[1]?.word === '') throw refused('replace needs a text to search for')
+        return `replace(${a}, ${b}, ${c})`
+      },
+    },
+  ],
+  concat: [
+    {
+      takes: ['text', 'text'],
+      more: true,
+      returns: VARCHAR,
+      write: (args) => `(${args.join(' || ')})`,
+    },
+    {
+      takes: ['array', 'array'],
+      returns: ([a]) => a?.type,
+      write: ([a, b]) =>
+        `CASE WHEN ${a} IS NOT NULL AND ${b} IS NOT NULL THEN list_concat(${a}, ${b}) END`,
+    },
+  ],
+  split: [
+    {
+      takes: ['text', 'word'],
+      returns: arrayOf(VARCHAR),
+      write: ([a, b], { args, refused }) => {
+        if (args[1]?.word === '') throw refused('The delimiter of split is empty')
+        return `string_split(${a}, ${b})`
+      },
+    },
+  ],
+  split_part: [
+    {
+      takes: ['text', 'word', 'integer'],
+      returns: VARCHAR,
+      write: ([a = '', b, n = ''], { args, refused }) => {
+        if (args[1]?.word === '') throw refused('The delimiter of split_part is empty')
+        const index = { sql: n, isPlain: args[2]?.isPlain ?? false }
+        return once(
+          { n: index },
+          ({ n }) =>
+            `CASE ${failsWhen(`${n} < 1`, 'Index must be greater than zero')} ELSE string_split(${a}, ${b})[${n}] END`,
+        )
+      },
+    },
+  ],
+  chr: [{ takes: ['integer'], returns: VARCHAR, write: ([a]) => `chr(CAST(${a} AS INTEGER))` }],
+  regexp_like: [
+    {
+      takes: ['text', 'word'],
+      returns: BOOLEAN,
+      write: ([a], site) => `regexp_matches(${a}, ${patternIn(site)})`,
+    },
+  ],
+  regexp_extract: [
+    {
+      takes: ['text', 'word', 'count'],
+      least: 2,
+      returns: VARCHAR,
+      write: ([a, , n = '0'], site) => {
+        const pattern = patternIn(site, Number(n) > 0)
+        return `CASE WHEN regexp_matches(${a}, ${pattern}) THEN regexp_extract(${a}, ${pattern}, ${n}) END`
+      },
+    },
+  ],
+  regexp_extract_all: [
+    {
+      takes: ['text', 'word'],
+      returns: arrayOf(VARCHAR),
+      write: ([a], site) => `regexp_extract_all(${a}, ${patternIn(site)})`,
+    },
+  ],
+  regexp_replace: [
+    {
+      takes: ['text', 'word', 'word'],
+      least: 2,
+      returns: VARCHAR,
+      write: ([a], site) => `regexp_replace(${a}, ${patternIn(site)}, ${replacementIn(site)}, 'g')`,
+    },
+  ],
+  to_utf8: [{ takes: ['text'], returns: VARBINARY, write: call('encode') }],
+  from_utf8: [{ takes: ['varbinary'], returns: VARCHAR, write: call('decode') }],
+  to_hex: [{ takes: ['varbinary'], returns: VARCHAR, write: call('hex') }],
+  from_hex: [
+    {
+      takes: ['text'],
+      returns: VARBINARY,
+      write: ([a = ''], { args }) =>
+        once(
+          { a: { sql: a, isPlain: args[0]?.isPlain ?? false } },
+          ({ a }) =>
+            `CASE ${failsWhen(`NOT regexp_full_match(${a}, '([0-9a-fA-F]{2})*')`, 'Invalid hex character')} ELSE unhex(${a}) END`,
+        ),
+    },
+  ],
+  to_base64: [{ takes: ['varbinary'], returns: VARCHAR, write: call('to_base64') }],
+  md5: hash('md5'),
+  sha1: hash('sha1'),
+  sha256: hash('sha256'),
+  uuid: [{ takes: [], returns: { name: 'uuid' }, write: () => 'gen_random_uuid()' }],
+}

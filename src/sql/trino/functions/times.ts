@@ -1,0 +1,159 @@
+import { BIGINT, DATE, DOUBLE, type TrinoType, timestamp, VARCHAR } from '../types.js'
+import { writeCast } from '../write/casts.js'
+import { CALENDAR, PARTS, writeNow } from '../write/moments.js'
+import { text } from '../write/scope.js'
+import { fromJoda, fromMysql } from './formats.js'
+import type { Functions, Signature, Site } from './signature.js'
+
+const CLOCK = ['second', 'minute', 'hour']
+const DAYS = ['day', 'week', 'month', 'quarter', 'year']
+
+/** The unit that is named first; those of a clock are not for dates. */
+function unitIn({ args, refused, node }: Site, of = 1): string {
+  const unit = (args[0]?.word ?? '').toLowerCase()
+  const isDate = args[of]?.type?.name === 'date'
+  if (DAYS.includes(unit) || (!isDate && [...CLOCK, 'millisecond'].includes(unit))) return unit
+  throw refused(`${node.name} has no unit '${unit}' for this type`)
+}
+
+/** For each kind of dates and times. */
+const each = (
+  before: readonly string[],
+  after: readonly string[],
+  rest: Pick<Signature, 'returns' | 'write'>,
+  kinds = CALENDAR,
+): Signature[] => kinds.map((kind) => ({ takes: [...before, kind, ...after], ...rest }))
+
+const parts: Functions = Object.fromEntries(
+  Object.entries(PARTS).map(([name, { engine, ofTime }]) => [
+    name,
+    each(
+      [],
+      [],
+      { returns: BIGINT, write: ([a]) => `date_part('${engine}', ${a})` },
+      ofTime ? CALENDAR.slice(1) : CALENDAR,
+    ),
+  ]),
+)
+
+function truncated([, a = '']: readonly string[], site: Site): string {
+  const unit = unitIn(site)
+  const sql = `date_trunc('${unit}', ${a})`
+  return site.args[1]?.type?.name === 'date' ? `CAST(${sql} AS DATE)` : sql
+}
+
+function added([, n, a]: readonly string[], site: Site): string {
+  const unit = unitIn(site, 2)
+  const [size, times] = unit === 'quarter' ? ['month', ' * 3'] : [unit, '']
+  const sql = `(${a} + INTERVAL '1' ${size} * (CAST(${n} AS BIGINT)${times}))`
+  return site.args[2]?.type?.name === 'date' ? `CAST(${sql} AS DATE)` : sql
+}
+
+/** Trino computes some with milliseconds alone, to which it rounds. */
+function millis(sql: string | undefined, type: TrinoType | undefined): string {
+  if (type?.name === 'date' || (type?.precision ?? 3) <= 3) return `CAST(${sql} AS TIMESTAMP)`
+  return `date_trunc('millisecond', CAST(${sql} AS TIMESTAMP) + to_microseconds(500))`
+}
+
+/** Or which it has without the rest. */
+const whole = (sql: string | undefined, type: TrinoType | undefined) =>
+  type?.name === 'date' || (type?.precision ?? 3) <= 3
+    ? `CAST(${sql} AS TIMESTAMP)`
+    : `date_trunc('millisecond', CAST(${sql} AS TIMESTAMP))`
+
+function apart([, a, b]: readonly string[], site: Site): string {
+  const { args, refused } = site
+  const unit = unitIn(site)
+  if (args[1]?.type?.name !== args[2]?.type?.name) throw refused('date_diff takes two of one type')
+  const [x, y] = [a, b].map((one, i) => whole(one, args[i + 1]?.type))
+  return `date_sub('${unit}', ${x}, ${y})`
+}
+
+const now = (name: string): Signature[] => {
+  const { sql, type } = writeNow(name, 0)
+  return [{ takes: [], returns: () => type, write: () => sql }]
+}
+
+const cast = (kind: string, to: TrinoType): Signature => ({
+  takes: [kind],
+  returns: to,
+  write: (_, { args, node, refused }) => {
+    const [of] = args
+    if (!of) throw refused('A value is missing')
+    return writeCast(of, to, false, node.at, {
+      statement: '',
+      table: () => {
+        throw refused('')
+      },
+    }).sql
+  },
+})
+
+export const times: Functions = {
+  ...parts,
+  date: ['text', ...CALENDAR].map((kind) => cast(kind, DATE)),
+  now: now('CURRENT_TIMESTAMP'),
+  date_trunc: each(['word'], [], { returns: ([, a]) => a?.type, write: truncated }),
+  date_add: each(
+    ['word', 'integer'],
+    [],
+    { returns: ([, , a]) => a?.type, write: added },
+    CALENDAR.slice(0, 3),
+  ),
+  date_diff: CALENDAR.slice(0, 3).map((kind) => ({
+    takes: ['word', kind, kind],
+    returns: BIGINT,
+    write: apart,
+  })),
+  last_day_of_month: each([], [], { returns: DATE, write: ([a]) => `last_day(${a})` }),
+  date_format: each([], ['word'], {
+    returns: VARCHAR,
+    write: ([a], site) => `strftime(${millis(a, site.args[0]?.type)}, ${text(fromMysql(site, 1))})`,
+  }),
+  date_parse: [
+    {
+      takes: ['text', 'word'],
+      returns: timestamp(3),
+      write: ([a], site) => `strptime(${a}, ${text(fromMysql(site, 1, true))})`,
+    },
+  ],
+  format_datetime: each(
+    [],
+    ['word'],
+    {
+      returns: VARCHAR,
+      write: ([a], site) =>
+        `strftime(${millis(a, site.args[0]?.type)}, ${text(fromJoda(site, 1))})`,
+    },
+    CALENDAR.slice(1),
+  ),
+  from_unixtime: ['integer', 'double', 'decimal'].map((kind) => ({
+    takes: [kind],
+    returns: { name: 'timestamptz', precision: 3 },
+    write: ([a]: readonly string[]) =>
+      `epoch_ms(CAST(round(CAST(${a} AS DOUBLE) * 1000) AS BIGINT))::TIMESTAMP::TIMESTAMP WITH TIME ZONE`,
+  })),
+  to_unixtime: each([], [], { returns: DOUBLE, write: ([a]) => `epoch(${a})` }, [
+    'timestamp',
+    'timestamptz',
+  ]),
+  from_iso8601_date: [
+    {
+      takes: ['text'],
+      returns: DATE,
+      write: ([a = ''], { args, node, refused }) =>
+        writeCast(
+          { sql: a, type: VARCHAR, at: node.at, isPlain: args[0]?.isPlain ?? false },
+          DATE,
+          false,
+          node.at,
+          {
+            statement: '',
+            table: () => {
+              throw refused('')
+            },
+          },
+        ).sql,
+    },
+  ],
+}

@@ -1,0 +1,42 @@
+import { cursorOver } from './parse/parse.js'
+import type { Query } from './parse/tree.js'
+import { refuse } from './refusal.js'
+import { writeExpression } from './write/expression.js'
+import { writeQuery } from './write/query.js'
+import type { Context, Named, Scope } from './write/scope.js'
+import type { QueryWriter, WrittenQuery } from './write/writer.js'
+
+export interface TranslateOptions extends Pick<Context, 'table'> {
+  /** What stands for each `?`, as it would be written in the statement. */
+  parameters?: readonly string[]
+}
+
+/**
+ * A query in Trino's dialect as DuckDB has it: with the same rows, or refused.
+ *
+ * @throws MoraineError of kind `query` for what is not translated, with its name and its place.
+ */
+export function translateTrino(
+  statement: string,
+  { table, parameters = [] }: TranslateOptions,
+): WrittenQuery {
+  const cursor = cursorOver(statement, parameters)
+  const query = cursor.query()
+  cursor.end()
+  return translateQuery(query, { statement, table })
+}
+
+/** A query that was parsed, as a part of a statement. */
+export function translateQuery(query: Query, context: Context): WrittenQuery {
+  const whole = (query: Query, outer: Scope, named: Named) =>
+    writeQuery(query, outer, named, writer)
+  const writer: QueryWriter = {
+    ...context,
+    whole,
+    write: writeExpression,
+    query: () => {
+      throw refuse(context.statement, 0, 'A query stands where none may')
+    },
+  }
+  return whole(query, { fields: [] }, new Map())
+}

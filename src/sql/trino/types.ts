@@ -1,0 +1,213 @@
+/** A type of Trino. */
+export interface TrinoType {
+  /** `varchar`, `decimal`, `array`, … `unknown` is that of NULL. */
+  name: string
+  /** Of decimals; of timestamps: digits of a second; of varchar and char: characters. */
+  precision?: number
+  scale?: number
+  /** Of an array its elements, of a map its keys and values, of a row its fields. */
+  of?: readonly TrinoType[]
+  /** Of a row. */
+  fields?: readonly (string | undefined)[]
+}
+
+export const type = (name: string): TrinoType => ({ name })
+export const decimal = (precision: number, scale: number): TrinoType => ({
+  name: 'decimal',
+  precision: Math.min(38, precision),
+  scale,
+})
+export const arrayOf = (of: TrinoType): TrinoType => ({ name: 'array', of: [of] })
+export const timestamp = (precision: number): TrinoType => ({ name: 'timestamp', precision })
+
+export const BIGINT = type('bigint')
+export const INTEGER = type('integer')
+export const DOUBLE = type('double')
+export const VARCHAR = type('varchar')
+export const BOOLEAN = type('boolean')
+export const DATE = type('date')
+export const UNKNOWN = type('unknown')
+export const VARBINARY = type('varbinary')
+export const JSON_TYPE = type('json')
+
+const INTEGERS = ['tinyint', 'smallint', 'integer', 'bigint']
+const DIGITS: Readonly<Record<string, number>> = {
+  tinyint: 3,
+  smallint: 5,
+  integer: 10,
+  bigint: 19,
+}
+
+export const isInteger = ({ name }: TrinoType) => INTEGERS.includes(name)
+export const isFloat = ({ name }: TrinoType) => name === 'double' || name === 'real'
+export const isText = ({ name }: TrinoType) => name === 'varchar' || name === 'char'
+export const isNumber = (one: TrinoType) => isInteger(one) || isFloat(one) || one.name === 'decimal'
+
+/** The wider of two types of integers. */
+export const wider = (a: TrinoType, b: TrinoType) =>
+  INTEGERS.indexOf(a.name) >= INTEGERS.indexOf(b.name) ? a : b
+
+/** An integer as Trino sees it beside a decimal. */
+export const asDecimal = (one: TrinoType): TrinoType =>
+  one.name === 'decimal' ? one : decimal(DIGITS[one.name] ?? 19, 0)
+
+/** Either of two types, where a value may be of both; `undefined` where that is not known. */
+export function common(a: TrinoType | undefined, b: TrinoType | undefined): TrinoType | undefined {
+  if (!a || !b) return undefined
+  if (a.name === 'unknown') return b
+  if (b.name === 'unknown') return a
+  if (isInteger(a) && isInteger(b)) return wider(a, b)
+  if (isFloat(a) && isNumber(b)) return a.name === 'double' || b.name === 'double' ? DOUBLE : a
+  if (isFloat(b) && isNumber(a)) return b
+  if (isNumber(a) && isNumber(b)) {
+    const [x, y] = [asDecimal(a), asDecimal(b)] as Required<TrinoType>[]
+    const scale = Math.max(x?.scale ?? 0, y?.scale ?? 0)
+    const whole = Math.max(
+      (x?.precision ?? 38) - (x?.scale ?? 0),
+      (y?.precision ?? 38) - (y?.scale ?? 0),
+    )
+    return decimal(whole + scale, scale)
+  }
+  if (isText(a) && isText(b)) return VARCHAR
+  if (a.name === b.name && a.name === 'timestamp')
+    return timestamp(Math.max(a.precision ?? 3, b.precision ?? 3))
+  if (a.name === 'date' && b.name === 'timestamp') return b
+  if (b.name === 'date' && a.name === 'timestamp') return a
+  if (a.name === b.name && a.of && a.of.length === b.of?.length) {
+    const of = a.of.map((one, i) => common(one, b.of?.[i]))
+    return of.every((one) => one !== undefined) ? { ...a, of } : undefined
+  }
+  return shown(a) === shown(b) ? a : undefined
+}
+
+/** A type as Trino writes it. */
+export function shown({ name, precision, scale, of = [], fields = [] }: TrinoType): string {
+  if (name === 'decimal') return `decimal(${precision ?? 38},${scale ?? 0})`
+  if (name === 'row') {
+    const parts = of.map((one, i) => (fields[i] ? `${fields[i]} ${shown(one)}` : shown(one)))
+    return `row(${parts.join(', ')})`
+  }
+  if (of.length > 0) return `${name}(${of.map(shown).join(', ')})`
+  if (name === 'timestamptz') return `timestamp(${precision ?? 3}) with time zone`
+  return precision === undefined ? name : `${name}(${precision})`
+}
+
+const ENGINE: Readonly<Record<string, string>> = {
+  tinyint: 'TINYINT',
+  smallint: 'SMALLINT',
+  integer: 'INTEGER',
+  bigint: 'BIGINT',
+  double: 'DOUBLE',
+  real: 'FLOAT',
+  boolean: 'BOOLEAN',
+  varchar: 'VARCHAR',
+  varbinary: 'BLOB',
+  date: 'DATE',
+  timestamp: 'TIMESTAMP',
+  timestamptz: 'TIMESTAMP WITH TIME ZONE',
+  time: 'TIME',
+  json: 'JSON',
+  uuid: 'UUID',
+  unknown: 'INTEGER',
+}
+
+/** A type as the engine writes it; `undefined` for one that it does not have. */
+export function engineType({
+  name,
+  precision,
+  scale,
+  of = [],
+  fields = [],
+}: TrinoType): string | undefined {
+  const inner = of.map(engineType)
+  if (inner.includes(undefined)) return undefined
+  if (name === 'decimal') return `DECIMAL(${precision ?? 38}, ${scale ?? 0})`
+  if (name === 'array') return `${inner[0]}[]`
+  if (name === 'map') return `MAP(${inner.join(', ')})`
+  if (name === 'row')
+    return `STRUCT(${inner.map((one, i) => `"${(fields[i] ?? `field${i}`).replaceAll('"', '""')}" ${one}`).join(', ')})`
+  return ENGINE[name]
+}
+
+/** A type of the engine as Trino has it; `undefined` for one that Trino has not. */
+export function typeOfEngine(text: string): TrinoType | undefined {
+  const whole = text.trim()
+  if (whole.endsWith('[]')) {
+    const of = typeOfEngine(whole.slice(0, -2))
+    return of && arrayOf(of)
+  }
+  const [, head = '', inside] = /^([A-Za-z_ ]+?)\s*(?:\((.*)\))?$/s.exec(whole) ?? []
+  const name = head.toUpperCase()
+  if (name === 'DECIMAL' || name === 'NUMERIC') {
+    const [precision = 18, scale = 3] = inside?.split(',').map(Number) ?? []
+    return decimal(precision, scale)
+  }
+  if (name === 'STRUCT' || name === 'ROW') return rowOf(inside ?? '')
+  if (name === 'MAP') {
+    const of = splitTop(inside ?? '').map(typeOfEngine)
+    return of.length === 2 && of.every((one) => one !== undefined) ? { name: 'map', of } : undefined
+  }
+  if (name === 'LIST' || name === 'ARRAY') {
+    const of = typeOfEngine(inside ?? '')
+    return of && arrayOf(of)
+  }
+  return PLAIN[name]
+}
+
+const PLAIN: Readonly<Record<string, TrinoType>> = {
+  TINYINT: type('tinyint'),
+  SMALLINT: type('smallint'),
+  INTEGER,
+  INT: INTEGER,
+  BIGINT,
+  LONG: BIGINT,
+  // Only sums of integers are so wide, and Trino has them as bigint.
+  HUGEINT: BIGINT,
+  DOUBLE,
+  FLOAT: type('real'),
+  REAL: type('real'),
+  BOOLEAN,
+  VARCHAR,
+  STRING: VARCHAR,
+  TEXT: VARCHAR,
+  BLOB: VARBINARY,
+  BINARY: VARBINARY,
+  DATE,
+  TIMESTAMP: timestamp(6),
+  TIMESTAMP_S: timestamp(0),
+  TIMESTAMP_MS: timestamp(3),
+  'TIMESTAMP WITH TIME ZONE': { name: 'timestamptz', precision: 6 },
+  TIMESTAMPTZ: { name: 'timestamptz', precision: 6 },
+  TIME: type('time'),
+  JSON: JSON_TYPE,
+  UUID: type('uuid'),
+}
+
+/** The parts of a list that are divided by commas, whatever stands in brackets and quotes. */
+export function splitTop(text: string): string[] {
+  const parts: string[] = []
+  let depth = 0
+  let isQuoted = false
+  let from = 0
+  for (let i = 0; i < text.length; i++) {
+    const char = text[i]
+    if (char === '"') isQuoted = !isQuoted
+    if (isQuoted) continue
+    if (char === '(' || char === '<') depth++
+    if (char === ')' || char === '>') depth--
+    if (char === ',' && depth === 0) {
+      parts.push(text.slice(from, i))
+      from = i + 1
+    }
+  }
+  parts.push(text.slice(from))
+  return parts.map((part) => part.trim()).filter((part) => part !== '')
+}
+
+function rowOf(inside: string): TrinoType | undefined {
+  const parts = splitTop(inside).map((part) => /^("(?:[^"]|"")*"|\S+)\s+(.*)$/s.exec(part))
+  const of = parts.map((part) => typeOfEngine(part?.[2] ?? ''))
+  if (!of.every((one) => one !== undefined)) return undefined
+  const fields = parts.map((part) => (part?.[1] ?? '').replace(/^"|"$/g, '').replaceAll('""', '"'))
+  return { name: 'row', of, fields }
+}

@@ -1,0 +1,42 @@
+import type { TrinoType } from '../types.js'
+
+/** A value as the engine's SQL has it, with its type in Trino. */
+export interface Written {
+  sql: string
+  /** `undefined` where it is not known: what depends on it is refused. */
+  type: TrinoType | undefined
+  at: number
+  /** The text of a constant. */
+  word?: string
+  /** Whether it is a constant or a column, which may be written twice. */
+  isPlain?: boolean
+  /** Of a lambda: how it is written once its parameters' types are known. */
+  lambda?: (types: readonly (TrinoType | undefined)[]) => Written
+}
+
+/** A value that is needed more than once: computed once, whatever it is. */
+export function once(
+  values: Readonly<Record<string, Pick<Written, 'sql' | 'isPlain'>>>,
+  write: (names: Readonly<Record<string, string>>) => string,
+): string {
+  const entries = Object.entries(values)
+  if (entries.every(([, { isPlain }]) => isPlain))
+    return write(Object.fromEntries(entries.map(([name, { sql }]) => [name, sql])))
+  const fields = entries.map(([name, { sql }]) => `'${name}': ${sql}`).join(', ')
+  // A lambda has its parameter for as long as one row is computed.
+  const names = Object.fromEntries(entries.map(([name]) => [name, `"m o"."${name}"`]))
+  return `list_transform([{${fields}}], lambda "m o": ${write(names)})[1]`
+}
+
+/**
+ * A branch of CASE that fails as Trino does. The engine's `error` can't be caught by TRY; a cast of
+ * a text that is no boolean can, and says the text.
+ */
+export const failsWhen = (condition: string, message: string) =>
+  `WHEN CASE WHEN ${condition} THEN CAST('${FAILED}${message.replaceAll("'", "''")}' AS BOOLEAN) END THEN NULL`
+
+const FAILED = 'Trino: '
+
+/** What a statement failed with, where that was written into it. */
+export const failureIn = (message: string): string | undefined =>
+  /string 'Trino: (.*?)' to BOOL/s.exec(message)?.[1]
