@@ -48,6 +48,8 @@ export interface ServerOptions {
   agents?: Hono
   /** Answers clients of PostgreSQL on the same port. */
   postgres?: Protocol
+  /** Answers requests that are signed as those to AWS are. */
+  aws?: { handles: (c: Context) => boolean; answer: (c: Context) => Promise<Response> }
   /** Counts the bytes of requests that are being received. */
   held?: HeldBytes
 }
@@ -83,6 +85,8 @@ function application(options: Omit<ServerOptions, 'port' | 'host'>): Hono {
     if (isOther) return c.json({ error: 'cross-origin requests are refused' }, 403)
     return next()
   })
+  const { aws } = options
+  if (aws) app.use(async (c, next) => (aws.handles(c) ? aws.answer(c) : next()))
   // The process is up; whether it can do its work is another question.
   app.get('/healthz', (c) => c.json({ status: 'ok' }))
   app.get('/readyz', (c) => {

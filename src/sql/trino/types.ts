@@ -184,7 +184,7 @@ const PLAIN: Readonly<Record<string, TrinoType>> = {
 }
 
 /** The parts of a list that are divided by commas, whatever stands in brackets and quotes. */
-export function splitTop(text: string): string[] {
+function splitTop(text: string): string[] {
   const parts: string[] = []
   let depth = 0
   let isQuoted = false

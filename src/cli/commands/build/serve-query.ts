@@ -6,6 +6,7 @@ import { MoraineError, messageOf } from '../../../errors.js'
 import type { QueryService } from '../../../query/service/service.js'
 import { redact } from '../../../secrets.js'
 import { isLoopback } from '../../../serve/access.js'
+import type { AwsProtocols } from '../../../serve/aws/aws-app.js'
 import { entriesOf } from '../../../serve/mcp/entries.js'
 import type { AgentOptions } from '../../../serve/mcp/tools.js'
 import type { LocalKeys, Principals } from '../../../serve/principals.js'
@@ -17,9 +18,10 @@ import type { Project } from '../../project.js'
 /** The query service of a server, with what protocols need of it. */
 export interface OpenedQuery {
   /** What the server answers, by protocol. */
-  protocols: Required<Pick<ServerOptions, 'queries' | 'agents' | 'postgres'>>
+  protocols: Required<Pick<ServerOptions, 'queries' | 'agents' | 'postgres' | 'aws'>>
   service: QueryService
   principals: Principals
+  aws: AwsProtocols
   /** Where `lake.ts` has no principals: those of this machine, and the file that has them. */
   local: { keys: LocalKeys; file: string } | undefined
 }
@@ -38,6 +40,7 @@ export async function openQuery(
   const { QueryService } = await import('../../../query/service/service.js')
   const { Principals } = await import('../../../serve/principals.js')
   const { queryApp } = await import('../../../serve/query/query-app.js')
+  const { AwsProtocols } = await import('../../../serve/aws/aws-app.js')
   const { localKeys } = await import('../../../serve/query/local-keys.js')
   const token = variable('MORAINE_TOKEN')
   const onError = (error: unknown) => tellFailed(processLog, error)
@@ -61,7 +64,11 @@ export async function openQuery(
     tls: await secureContext(tls),
   })
   const queries = queryApp(service, { principals, onError })
-  return { protocols: { queries, agents, postgres }, service, principals, local }
+  const aws = new AwsProtocols({
+    ...{ service, principals, storage, log, onError },
+    folder: join(folder, '.moraine', 's3'),
+  })
+  return { protocols: { queries, agents, postgres, aws }, service, principals, aws, local }
 }
 
 /** What agents ask of a lake. */
@@ -117,6 +124,9 @@ export function tellQuery(
     ? [
         `    The keys of this machine are in ${local.file}, which only you can read:`,
         `    export MORAINE_TOKEN=$(node -p 'require("${local.file}").token')`,
+        `    export AWS_ENDPOINT_URL=${url} AWS_DEFAULT_REGION=us-east-1`,
+        `    export AWS_ACCESS_KEY_ID=$(node -p 'require("${local.file}").accessKeyId')`,
+        `    export AWS_SECRET_ACCESS_KEY=$(node -p 'require("${local.file}").secretAccessKey')`,
         `    export PGPASSWORD=$(node -p 'require("${local.file}").password')`,
       ]
     : []
@@ -126,6 +136,7 @@ export function tellQuery(
   const lines = [
     `  Queries: POST ${url}/v1/query`,
     `  PostgreSQL: psql "${postgres}"`,
+    `  Athena, Glue, S3 and STS: AWS_ENDPOINT_URL=${url}`,
     `  Agents (MCP): ${url}/mcp`,
   ]
   log.tell({ event: 'query', url, postgres }, [...lines, ...keys].join('\n'))

@@ -207,6 +207,7 @@ async function serveUntil({ project, options, daemon, log, stop, ending }: Servi
     await begun.catch(() => {})
   } finally {
     await server.close()
+    await query?.aws.close()
     await query?.service.close()
   }
   const taken = up && receivers.some(({ buffer }) => buffer) ? await ingestLast(daemon, sent) : up

@@ -100,7 +100,7 @@ function isOf(kind: string, { type, word, lambda, sql }: Written): boolean {
   return (KINDS[kind] ?? [kind]).includes(type.name)
 }
 
-export function sorted(order: readonly Sorted[], scope: Scope, writer: Writer): string {
+function sorted(order: readonly Sorted[], scope: Scope, writer: Writer): string {
   return order.map(({ by, direction }) => `${write(by, scope, writer).sql} ${direction}`).join(', ')
 }
 

@@ -124,7 +124,7 @@ const cut = (sql: string | undefined, length: number | undefined) =>
   sql === undefined || length === undefined ? sql : `substr(${sql}, 1, ${length})`
 
 /** A value as Trino writes it. */
-export function textOf(of: Written, from: TrinoType): string | undefined {
+function textOf(of: Written, from: TrinoType): string | undefined {
   const plain = `CAST(${of.sql} AS VARCHAR)`
   if (isText(from)) return of.sql
   if (isInteger(from) || ['decimal', 'boolean', 'date', 'uuid'].includes(from.name)) return plain

@@ -1,0 +1,102 @@
+import type { Caller } from '../../../query/service/request.js'
+import type { ColumnInfo } from './types.js'
+
+export type State = 'QUEUED' | 'RUNNING' | 'SUCCEEDED' | 'FAILED' | 'CANCELLED'
+
+/** What a client asked to be run, and what became of it. */
+export interface AthenaExecution {
+  id: string
+  caller: Caller
+  query: string
+  parameters: readonly string[]
+  catalog: string
+  database: string | undefined
+  workgroup: string
+  /** Where the result's files go, with the name of the first; `undefined` where results are managed. */
+  output: string | undefined
+  reuse: boolean
+  type: 'DDL' | 'DML' | 'UTILITY'
+  subtype: string
+  state: State
+  submitted: number
+  completed: number | undefined
+  reason: string | undefined
+  /** 1: the system, 2: the user, 3: other. */
+  error: { category: number; type: number; message: string } | undefined
+  statistics: Statistics
+  result: Result | undefined
+  stop: AbortController
+  done: Promise<void>
+}
+
+export interface Statistics {
+  scanned: number
+  runMs: number
+  queuedMs: number
+  rows: number
+  bytesOut: number
+  reused: boolean
+  manifest?: string
+}
+
+/** Rows of a result, which are held elsewhere where there may be many. */
+export interface Result {
+  columns: ColumnInfo[]
+  /** Whether the names of the columns are the first row, as they are of a SELECT. */
+  hasHeader: boolean
+  updateCount?: number
+  page: (from: number, most: number) => Promise<{ rows: (string | null)[][]; hasMore: boolean }>
+}
+
+/** An execution as clients are told of it. */
+export function told(one: AthenaExecution) {
+  const { statistics } = one
+  const total = (one.completed ?? Date.now()) - one.submitted
+  return {
+    QueryExecutionId: one.id,
+    Query: one.query,
+    StatementType: one.type,
+    SubstatementType: one.subtype,
+    ...(one.output === undefined
+      ? { ManagedQueryResultsConfiguration: { Enabled: true } }
+      : { ResultConfiguration: { OutputLocation: one.output } }),
+    ResultReuseConfiguration: {
+      ResultReuseByAgeConfiguration: { Enabled: one.reuse, MaxAgeInMinutes: 60 },
+    },
+    QueryExecutionContext: {
+      ...(one.database === undefined ? {} : { Database: one.database }),
+      Catalog: one.catalog,
+    },
+    Status: {
+      State: one.state,
+      SubmissionDateTime: one.submitted / 1000,
+      ...(one.completed === undefined ? {} : { CompletionDateTime: one.completed / 1000 }),
+      ...(one.reason === undefined ? {} : { StateChangeReason: one.reason }),
+      ...(one.error
+        ? {
+            AthenaError: {
+              ErrorCategory: one.error.category,
+              ErrorType: one.error.type,
+              Retryable: false,
+              ErrorMessage: one.error.message,
+            },
+          }
+        : {}),
+    },
+    Statistics: {
+      EngineExecutionTimeInMillis: Math.max(0, total - statistics.queuedMs),
+      DataScannedInBytes: statistics.scanned,
+      TotalExecutionTimeInMillis: total,
+      QueryQueueTimeInMillis: statistics.queuedMs,
+      ServiceProcessingTimeInMillis: 0,
+      ResultReuseInformation: { ReusedPreviousResult: statistics.reused },
+      ...(statistics.manifest === undefined ? {} : { DataManifestLocation: statistics.manifest }),
+    },
+    WorkGroup: one.workgroup,
+    EngineVersion: {
+      SelectedEngineVersion: 'AUTO',
+      EffectiveEngineVersion: 'Athena engine version 3',
+    },
+    ...(one.parameters.length > 0 ? { ExecutionParameters: one.parameters } : {}),
+  }
+}

@@ -1,0 +1,339 @@
+import type { Caller, VisibleTable } from '../../../query/service/request.js'
+import type { QueryService } from '../../../query/service/service.js'
+import { LONGEST_STATEMENT } from '../../../sql/trino/parse/tokens.js'
+import { AwsError, invalidRequest } from '../protocol/failure.js'
+import { type Fields, pageOf, startOf } from '../protocol/fields.js'
+import { addressIn } from '../s3/store.js'
+import { type AthenaExecution, told } from './execution.js'
+import type { AthenaExecutions } from './executions.js'
+import { type NamedQueries, type Prepared, shownPrepared } from './named.js'
+import { CATALOG, Tables } from './tables.js'
+import { hiveType } from './types.js'
+
+export interface AthenaParts {
+  service: QueryService
+  executions: AthenaExecutions
+  named: NamedQueries
+  prepared: Prepared
+}
+
+type Operation = (sent: Fields, caller: Caller, parts: AthenaParts) => unknown
+
+/** Where results go that name no place. */
+const DEFAULT_OUTPUT = 's3://athena-results/'
+
+const operations: Readonly<Record<string, Operation>> = {
+  StartQueryExecution: start,
+  GetQueryExecution: (sent, caller, { executions }) => ({
+    QueryExecution: told(executions.get(caller, sent.text('QueryExecutionId'))),
+  }),
+  BatchGetQueryExecution: (sent, caller, { executions }) => {
+    const found: unknown[] = []
+    const missing: unknown[] = []
+    for (const id of sent.list('QueryExecutionIds'))
+      try {
+        found.push(told(executions.get(caller, id)))
+      } catch {
+        missing.push({
+          QueryExecutionId: id,
+          ErrorCode: 'INVALID_INPUT',
+          ErrorMessage: `QueryExecution ${id} was not found`,
+        })
+      }
+    return { QueryExecutions: found, UnprocessedQueryExecutionIds: missing }
+  },
+  ListQueryExecutions: (sent, caller, { executions }) => {
+    const all = executions.list(caller, sent.optional('WorkGroup') ?? 'primary').map(({ id }) => id)
+    const { items, next } = pageOf(all, sent, { most: 50 })
+    return { QueryExecutionIds: items, ...next }
+  },
+  StopQueryExecution: (sent, caller, { executions }) => {
+    executions.stop(caller, sent.text('QueryExecutionId'))
+    return {}
+  },
+  GetQueryResults: results,
+  GetQueryRuntimeStatistics: (sent, caller, { executions }) => {
+    const {
+      statistics,
+      submitted,
+      completed = Date.now(),
+    } = executions.get(caller, sent.text('QueryExecutionId'))
+    const total = completed - submitted
+    return {
+      QueryRuntimeStatistics: {
+        Timeline: {
+          QueryQueueTimeInMillis: statistics.queuedMs,
+          EngineExecutionTimeInMillis: Math.max(0, total - statistics.queuedMs),
+          TotalExecutionTimeInMillis: total,
+        },
+        Rows: {
+          InputBytes: statistics.scanned,
+          OutputRows: statistics.rows,
+          OutputBytes: statistics.bytesOut,
+        },
+      },
+    }
+  },
+  GetWorkGroup: (sent) => ({ WorkGroup: workgroup(sent.text('WorkGroup')) }),
+  ListWorkGroups: (sent) => {
+    const { Configuration: _, ...summary } = workgroup('primary')
+    const { items, next } = pageOf([summary], sent, { most: 50 })
+    return { WorkGroups: items, ...next }
+  },
+  ListEngineVersions: () => ({ EngineVersions: [ENGINE] }),
+  ListDataCatalogs: (sent) => {
+    const { items, next } = pageOf([{ CatalogName: CATALOG, Type: 'GLUE' }], sent, { most: 50 })
+    return { DataCatalogsSummary: items, ...next }
+  },
+  GetDataCatalog: (sent) => {
+    checkCatalog(sent, 'Name')
+    return { DataCatalog: { Name: CATALOG, Type: 'GLUE' } }
+  },
+  ListDatabases: async (sent, caller, parts) => {
+    const tables = await tablesFor(sent, caller, parts)
+    const { items, next } = pageOf(tables.schemas(), sent, { most: 50 })
+    return { DatabaseList: items.map((Name) => ({ Name })), ...next }
+  },
+  GetDatabase: async (sent, caller, parts) => {
+    const tables = await tablesFor(sent, caller, parts)
+    return { Database: { Name: schemaIn(tables, sent.text('DatabaseName')) } }
+  },
+  ListTableMetadata: async (sent, caller, parts) => {
+    const tables = await tablesFor(sent, caller, parts)
+    const pattern = sent.optional('Expression', { most: 256 })
+    const all = tables.in(schemaIn(tables, sent.text('DatabaseName')))
+    const matching =
+      pattern === undefined || pattern === ''
+        ? all
+        : all.filter(({ name }) => matches(pattern, name))
+    const { items, next } = pageOf(matching, sent, { most: 50 })
+    return { TableMetadataList: items.map(metadata), ...next }
+  },
+  GetTableMetadata: async (sent, caller, parts) => {
+    const tables = await tablesFor(sent, caller, parts)
+    const [schema, name] = [sent.text('DatabaseName'), sent.text('TableName')]
+    const found = tables.find(schema, name)
+    if (!found)
+      throw new AwsError(
+        'MetadataException',
+        `EntityNotFoundException: Table ${schema}.${name} not found`,
+      )
+    return { TableMetadata: metadata(found) }
+  },
+  CreateNamedQuery: (sent, caller, { named }) => named.create(caller, sent),
+  GetNamedQuery: (sent, caller, { named }) => named.get(caller, sent.text('NamedQueryId')),
+  BatchGetNamedQuery: (sent, caller, { named }) =>
+    named.getMany(caller, sent.list('NamedQueryIds')),
+  ListNamedQueries: (sent, caller, { named }) => named.list(caller, sent),
+  UpdateNamedQuery: (sent, caller, { named }) => named.update(caller, sent),
+  DeleteNamedQuery: (sent, caller, { named }) => named.delete(caller, sent.text('NamedQueryId')),
+  CreatePreparedStatement: putPrepared,
+  UpdatePreparedStatement: putPrepared,
+  GetPreparedStatement: (sent, caller, { prepared }) => {
+    const [name, group] = [sent.text('StatementName', { most: 256 }), sent.text('WorkGroup')]
+    const found = prepared.list(caller, group).find((one) => one.name === name)
+    if (!found)
+      throw new AwsError('ResourceNotFoundException', `PreparedStatement ${name} was not found`)
+    return { PreparedStatement: shownPrepared(found) }
+  },
+  BatchGetPreparedStatement: (sent, caller, { prepared }) => {
+    const all = prepared.list(caller, sent.text('WorkGroup'))
+    const names = sent.list('PreparedStatementNames', { most: 256 })
+    return {
+      PreparedStatements: all.filter(({ name }) => names.includes(name)).map(shownPrepared),
+      UnprocessedPreparedStatementNames: names
+        .filter((name) => !all.some((one) => one.name === name))
+        .map((StatementName) => ({
+          StatementName,
+          ErrorCode: 'STATEMENT_NOT_FOUND',
+          ErrorMessage: 'prepared statement not found',
+        })),
+    }
+  },
+  ListPreparedStatements: (sent, caller, { prepared }) => {
+    const all = prepared.list(caller, sent.text('WorkGroup'))
+    const { items, next } = pageOf(all, sent, { most: 50 })
+    return {
+      PreparedStatements: items.map(({ name: StatementName, modified: LastModifiedTime }) => ({
+        StatementName,
+        LastModifiedTime,
+      })),
+      ...next,
+    }
+  },
+  DeletePreparedStatement: (sent, caller, { prepared }) => {
+    prepared.delete(caller, sent.text('WorkGroup'), sent.text('StatementName', { most: 256 }))
+    return {}
+  },
+  ListTagsForResource: (sent) => {
+    sent.text('ResourceARN')
+    return { Tags: [] }
+  },
+}
+
+const ENGINE = { SelectedEngineVersion: 'AUTO', EffectiveEngineVersion: 'Athena engine version 3' }
+
+/** Answers an operation of Athena. */
+export async function athena(
+  name: string,
+  sent: Fields,
+  caller: Caller,
+  parts: AthenaParts,
+): Promise<unknown> {
+  const operation = Object.hasOwn(operations, name) ? operations[name] : undefined
+  if (!operation)
+    throw new AwsError(
+      'UnknownOperationException',
+      `Athena's ${name.slice(0, 80)} is not served by Moraine`,
+    )
+  return operation(sent, caller, parts)
+}
+
+function start(sent: Fields, caller: Caller, { executions }: AthenaParts) {
+  const query = sent.text('QueryString', { most: LONGEST_STATEMENT })
+  if (Buffer.byteLength(query) > LONGEST_STATEMENT)
+    throw invalidRequest(`QueryString is longer than ${LONGEST_STATEMENT} bytes`)
+  if (query.trim() === '') throw invalidRequest('queryString must not be empty')
+  const context = sent.part('QueryExecutionContext')
+  const configuration = sent.part('ResultConfiguration')
+  const isManaged = sent.part('ManagedQueryResultsConfiguration').flag('Enabled')
+  const output = configuration.optional('OutputLocation')
+  if (isManaged && output !== undefined)
+    throw invalidRequest('Managed results have no OutputLocation')
+  checkCatalog(context, 'Catalog')
+  const { Name: name } = workgroup(sent.optional('WorkGroup') ?? 'primary')
+  const { id } = executions.start(caller, {
+    ...{ query, workgroup: name, catalog: context.optional('Catalog') ?? CATALOG },
+    database: context.optional('Database', { most: 255 }),
+    parameters: sent.list('ExecutionParameters', { most: 1000 }),
+    reuse: sent
+      .part('ResultReuseConfiguration')
+      .part('ResultReuseByAgeConfiguration')
+      .flag('Enabled'),
+    folder: isManaged ? undefined : folderOf(output || DEFAULT_OUTPUT),
+    token: sent.optional('ClientRequestToken', { least: 32, most: 128 }),
+  })
+  return { QueryExecutionId: id }
+}
+
+function folderOf(output: string): string {
+  const at = addressIn(output)
+  if (!at) throw invalidRequest(`outputLocation is not a valid S3 path: ${output.slice(0, 200)}`)
+  return at.key === '' || at.key.endsWith('/') ? `s3://${at.bucket}/${at.key}` : `${output}/`
+}
+
+async function results(sent: Fields, caller: Caller, { executions }: AthenaParts) {
+  const one = executions.get(caller, sent.text('QueryExecutionId'))
+  const most = sent.number('MaxResults', { least: 1, most: 1000, otherwise: 1000 })
+  const { result } = one
+  if (one.state !== 'SUCCEEDED' || !result) throw notDone(one)
+  const from = startOf(sent.optional('NextToken'), 10 ** 12)
+  // The header counts as a row of the first page.
+  const isHeader = result.hasHeader && from === 0
+  const skipped = result.hasHeader && from > 0 ? from - 1 : from
+  const { rows, hasMore } = await result.page(skipped, isHeader ? most - 1 : most)
+  const row = (values: readonly (string | null)[]) => ({
+    Data: values.map((value) => (value === null ? {} : { VarCharValue: value })),
+  })
+  const header = isHeader ? [row(result.columns.map(({ Name }) => Name))] : []
+  const next = from + header.length + rows.length
+  return {
+    UpdateCount: result.updateCount ?? 0,
+    ResultSet: {
+      Rows: [...header, ...rows.map(row)],
+      ResultSetMetadata: { ColumnInfo: result.columns },
+    },
+    ...(hasMore ? { NextToken: `from-${next}` } : {}),
+  }
+}
+
+const notDone = ({ state }: AthenaExecution) =>
+  invalidRequest(
+    state === 'FAILED' || state === 'CANCELLED'
+      ? `Query did not finish successfully. Final query state: ${state}`
+      : `Query has not yet finished. Current state: ${state}`,
+    'INVALID_QUERY_EXECUTION_STATE',
+  )
+
+function workgroup(name: string) {
+  if (name !== 'primary') throw invalidRequest(`WorkGroup ${name} is not found.`)
+  return {
+    ...{
+      Name: name,
+      State: 'ENABLED',
+      Description: 'Of all callers',
+      CreationTime: 0,
+      EngineVersion: ENGINE,
+    },
+    Configuration: {
+      ResultConfiguration: { OutputLocation: DEFAULT_OUTPUT },
+      ...{
+        EnforceWorkGroupConfiguration: false,
+        PublishCloudWatchMetricsEnabled: false,
+        RequesterPaysEnabled: false,
+      },
+      EngineVersion: ENGINE,
+      ManagedQueryResultsConfiguration: { Enabled: false },
+    },
+  }
+}
+
+function checkCatalog(sent: Fields, field: string): void {
+  const name = sent.optional(field, { most: 256 })
+  if (name !== undefined && name.toLowerCase() !== CATALOG.toLowerCase())
+    throw invalidRequest(`Data catalog ${name} was not found: there is ${CATALOG}`)
+}
+
+async function tablesFor(sent: Fields, caller: Caller, { service }: AthenaParts): Promise<Tables> {
+  checkCatalog(sent, 'CatalogName')
+  return new Tables(await service.tables(caller), caller, undefined)
+}
+
+function schemaIn(tables: Tables, name: string): string {
+  const found = tables.schemas().find((one) => one.toLowerCase() === name.toLowerCase())
+  if (found === undefined)
+    throw new AwsError('MetadataException', `EntityNotFoundException: Database ${name} not found.`)
+  return found
+}
+
+/** @throws AwsError for a pattern that is none. */
+function matches(pattern: string, name: string): boolean {
+  if (!/^[\w.*|%?-]*$/.test(pattern))
+    throw invalidRequest('Expression may have letters, digits, _, -, . , * and |')
+  const parts = pattern.split('|').map((part) =>
+    part
+      .split(/\.?\*|%/)
+      .map((one) => one.replace(/[.?]/g, '\\$&'))
+      .join('.*'),
+  )
+  return parts.some((one) => new RegExp(`^${one}$`, 'i').test(name))
+}
+
+function metadata({ name, kind, columns, comment }: VisibleTable) {
+  return {
+    Name: name,
+    CreateTime: 0,
+    TableType: kind === 'view' ? 'VIRTUAL_VIEW' : 'EXTERNAL_TABLE',
+    Columns: columns.map((one) => ({
+      Name: one.name,
+      Type: hiveType(one.type),
+      ...(one.comment === undefined ? {} : { Comment: one.comment }),
+    })),
+    PartitionKeys: [],
+    Parameters: {
+      EXTERNAL: 'TRUE',
+      table_type: 'ICEBERG',
+      ...(comment === undefined ? {} : { comment }),
+    },
+  }
+}
+
+function putPrepared(sent: Fields, caller: Caller, { prepared }: AthenaParts) {
+  prepared.put(caller, {
+    name: sent.text('StatementName', { most: 256 }),
+    workgroup: sent.text('WorkGroup'),
+    text: sent.text('QueryStatement', { most: LONGEST_STATEMENT }),
+    description: sent.optional('Description'),
+  })
+  return {}
+}

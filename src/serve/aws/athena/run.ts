@@ -1,0 +1,230 @@
+import { MoraineError, messageOf } from '../../../errors.js'
+import type { QueryRequest } from '../../../query/service/request.js'
+import type { QueryService } from '../../../query/service/service.js'
+import { redact } from '../../../secrets.js'
+import { type ParsedStatement, parseStatement } from '../../../sql/trino/statement.js'
+import { translateQuery } from '../../../sql/trino/translate.js'
+import { failureIn } from '../../../sql/trino/write/written.js'
+import { RestError } from '../../rest/errors.js'
+import { AwsError, invalidRequest } from '../protocol/failure.js'
+import type { ObjectStores } from '../s3/store.js'
+import { addressIn } from '../s3/store.js'
+import type { AthenaExecution, Result } from './execution.js'
+import type { Prepared } from './named.js'
+import { csvLine, metadataFile, textLine } from './result-files.js'
+import { type Shown, showOf } from './show.js'
+import { Tables } from './tables.js'
+import { columnInfo } from './types.js'
+import { writerOf } from './values.js'
+import type { Writes } from './writes.js'
+
+/** What executions are run with. */
+export interface RunParts {
+  service: QueryService
+  stores: ObjectStores
+  writes: Writes
+  prepared: Prepared
+  /** Hears of what failed inside, of which clients are told nothing more. */
+  onError?: (error: unknown) => void
+}
+
+const kinds: Readonly<Record<string, Pick<AthenaExecution, 'type' | 'subtype'>>> = {
+  query: { type: 'DML', subtype: 'SELECT' },
+  explain: { type: 'UTILITY', subtype: 'EXPLAIN' },
+  insert: { type: 'DML', subtype: 'INSERT' },
+  unload: { type: 'DML', subtype: 'UNLOAD' },
+  execute: { type: 'DML', subtype: 'SELECT' },
+  'create table as': { type: 'DDL', subtype: 'CREATE_TABLE_AS_SELECT' },
+}
+
+/** What is known of a statement before it is run. */
+export function kindOf(text: string): Pick<AthenaExecution, 'type' | 'subtype'> {
+  const word = /^[\s(]*(\w+)/.exec(text)?.[1]?.toUpperCase() ?? ''
+  if (['SELECT', 'WITH', 'VALUES', 'TABLE', 'EXECUTE'].includes(word)) return kinds.query as never
+  if (word === 'EXPLAIN') return kinds.explain as never
+  if (word === 'INSERT' || word === 'UNLOAD') return kinds[word.toLowerCase()] as never
+  if (/^\s*CREATE\s+TABLE\b.*\bAS\b/is.test(text)) return kinds['create table as'] as never
+  if (word === 'SHOW' || word === 'DESCRIBE' || word === 'DESC')
+    return {
+      type: 'UTILITY',
+      subtype: text.trim().split(/\s+/).slice(0, 2).join('_').toUpperCase(),
+    }
+  return { type: 'DDL', subtype: text.trim().split(/\s+/).slice(0, 2).join('_').toUpperCase() }
+}
+
+/** Runs a statement to its end; what it throws is why it failed. */
+export async function run(one: AthenaExecution, parts: RunParts): Promise<void> {
+  const { service, writes } = parts
+  one.state = 'RUNNING'
+  const { statement, text } = parsed(one, parts)
+  const tables = new Tables(await service.tables(one.caller), one.caller, one.database)
+  const shown = showOf(statement, tables)
+  if (shown) return keepShown(one, shown, parts)
+  const ask = (query: Parameters<typeof translateQuery>[0]): QueryRequest => ({
+    principal: one.caller,
+    sql: translateQuery(query, { statement: text, table: (p, at) => tables.table(text, p, at) })
+      .sql,
+    workgroup: one.workgroup,
+    signal: one.stop.signal,
+  })
+  switch (statement.kind) {
+    case 'query':
+      return keepRows(one, ask(statement.query), parts)
+    case 'explain': {
+      const request = ask(statement.query)
+      const { columns } = await service.describe(request)
+      const lines = [
+        `Output: ${columns.map(({ name, type }) => `${name} ${type}`).join(', ')}`,
+        ...request.sql.split('\n'),
+      ]
+      return keepShown(
+        one,
+        { columns: [columnInfo('Query Plan', 'VARCHAR')], rows: lines.map((line) => [line]) },
+        parts,
+      )
+    }
+    case 'prepare':
+      parts.prepared.put(one.caller, {
+        name: statement.name,
+        workgroup: one.workgroup,
+        text: statement.text,
+      })
+      return keepShown(one, { columns: [], rows: [] }, parts)
+    case 'deallocate':
+      parts.prepared.delete(one.caller, one.workgroup, statement.name)
+      return keepShown(one, { columns: [], rows: [] }, parts)
+    case 'execute':
+      throw new MoraineError('query', 'A prepared statement cannot execute another')
+    default: {
+      const done = await writes.run(statement, one, { tables, ask, text })
+      await keepShown(one, { columns: [], rows: [] }, parts)
+      if (one.result && done.rows !== undefined) one.result.updateCount = done.rows
+    }
+  }
+}
+
+/** The statement, with the one that it names in its place where it is EXECUTE. */
+function parsed(one: AthenaExecution, { prepared }: RunParts): ParsedStatement {
+  const isExecute = /^\s*EXECUTE\b/i.test(one.query)
+  const first = parseStatement(one.query, isExecute ? [] : one.parameters)
+  if (first.statement.kind !== 'execute') return first
+  const { name, values } = first.statement
+  const { text } = prepared.get(one.caller, one.workgroup, name)
+  return parseStatement(text, values.length > 0 ? values : one.parameters)
+}
+
+/** Runs a query, writes its result's files, and remembers where its rows are. */
+async function keepRows(
+  one: AthenaExecution,
+  request: QueryRequest,
+  parts: RunParts,
+): Promise<void> {
+  const { service } = parts
+  const { id } = service.start(request)
+  const ended = await service.finished(id, one.caller)
+  const { statistics, state, error, columns = [] } = ended
+  Object.assign(one.statistics, {
+    scanned: statistics.bytesRead || statistics.bytesEstimated,
+    runMs: statistics.runMs,
+    queuedMs: statistics.queuedMs,
+    rows: statistics.rows,
+    reused: statistics.reused,
+  })
+  if (state !== 'succeeded')
+    throw new MoraineError(
+      (error?.kind ?? 'query') as 'query',
+      error?.message ?? 'The query was stopped',
+      error?.hint === undefined ? {} : { hint: error.hint },
+    )
+  const infos = columns.map(({ name, type }) => columnInfo(name, type))
+  const writers = columns.map(({ type }) => writerOf(type))
+  const texts = (row: readonly unknown[]) => writers.map((write, i) => write(row[i] as never))
+  one.result = {
+    columns: infos,
+    hasHeader: true,
+    page: async (from, most) => {
+      const page = await service.results(id, one.caller, { from, most })
+      return { rows: page.rows.map(texts), hasMore: page.next !== undefined }
+    },
+  }
+  if (one.output === undefined) return
+  const lines = async function* () {
+    yield Buffer.from(csvLine(infos.map(({ Name }) => Name)))
+    for await (const batch of service.resultRows(id, one.caller))
+      yield Buffer.from(batch.map((row) => csvLine(texts(row))).join(''))
+  }
+  await keepFiles(one, parts, lines(), infos)
+}
+
+/** Keeps rows of texts, which are few. */
+async function keepShown(
+  one: AthenaExecution,
+  { columns, rows }: Shown,
+  parts: RunParts,
+): Promise<void> {
+  const result: Result = {
+    columns,
+    hasHeader: false,
+    page: async (from, most) => ({
+      rows: rows.slice(from, from + most),
+      hasMore: from + most < rows.length,
+    }),
+  }
+  one.result = result
+  one.statistics.rows = rows.length
+  if (one.output === undefined) return
+  const lines = (async function* () {
+    yield Buffer.from(rows.map(textLine).join(''))
+  })()
+  await keepFiles(one, parts, lines, columns)
+}
+
+async function keepFiles(
+  one: AthenaExecution,
+  { stores }: RunParts,
+  lines: AsyncIterable<Buffer>,
+  columns: Result['columns'],
+): Promise<void> {
+  const at = addressIn(one.output ?? '')
+  if (!at) throw invalidRequest('The output location is not an address of S3')
+  const store = stores.of(one.caller)
+  const { size } = await store.put(at.bucket, at.key, lines, {
+    contentType: 'application/octet-stream',
+  })
+  one.statistics.bytesOut = size
+  const metadata = (async function* () {
+    yield metadataFile(columns)
+  })()
+  await store.put(at.bucket, `${at.key}.metadata`, metadata, {})
+}
+
+/** Why a statement failed, in words that clients know, and whose fault it was. */
+export function failureOf(error: unknown): { reason: string; category: number; type: number } {
+  if (error instanceof RestError && error.status < 500)
+    return { reason: `NOT_SUPPORTED: ${redact(error.message)}`, category: 2, type: 1 }
+  if (error instanceof AwsError) return { reason: error.message, category: 2, type: 1 }
+  const told = failureIn(messageOf(error))
+  const { kind = 'internal', hint } = error instanceof MoraineError ? error : {}
+  const message = told ?? messageOf(error)
+  const whole = redact(hint === undefined || told !== undefined ? message : `${message}\n${hint}`)
+  const isUsers = ['query', 'usage', 'limit', 'definition'].includes(kind)
+  if (!isUsers)
+    return {
+      reason: 'INTERNAL_ERROR: The server failed to run the statement',
+      category: 1,
+      type: 0,
+    }
+  const code = codeOf(message, kind)
+  return { reason: `${code}: ${whole}`, category: 2, type: code === 'SYNTAX_ERROR' ? 1006 : 1 }
+}
+
+function codeOf(message: string, kind: string): string {
+  if (kind === 'limit') return 'EXCEEDED_LIMIT'
+  if (/cannot be resolved/.test(message)) return 'COLUMN_NOT_FOUND'
+  if (/Table .* does not exist/.test(message)) return 'TABLE_NOT_FOUND'
+  if (/Schema .* does not exist/.test(message)) return 'SCHEMA_NOT_FOUND'
+  if (/Division by zero/.test(message)) return 'DIVISION_BY_ZERO'
+  if (/is not translated|is not served/.test(message)) return 'NOT_SUPPORTED'
+  if (/^line \d+:\d+/.test(message)) return 'SYNTAX_ERROR'
+  return 'GENERIC_USER_ERROR'
+}

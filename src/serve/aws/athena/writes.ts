@@ -1,0 +1,213 @@
+import { createReadStream } from 'node:fs'
+import { MoraineError } from '../../../errors.js'
+import type { QueryRequest } from '../../../query/service/request.js'
+import type { QueryService } from '../../../query/service/service.js'
+import type { Query } from '../../../sql/trino/parse/tree.js'
+import type { Property, Statement } from '../../../sql/trino/statement.js'
+import { LAKE_BUCKET } from '../s3/lake-files.js'
+import { addressIn, type ObjectStores } from '../s3/store.js'
+import type { AthenaExecution } from './execution.js'
+import type { LakeTables } from './lake-tables.js'
+import type { Tables } from './tables.js'
+
+interface Site {
+  tables: Tables
+  ask: (query: Query) => QueryRequest
+  text: string
+}
+
+/** What became of a statement that writes. */
+interface Done {
+  rows?: number
+}
+
+type Of<K extends Statement['kind']> = Extract<Statement, { kind: K }>
+
+/** Statements that write: into namespaces that `lake.ts` does not define, or beside results. */
+export class Writes {
+  constructor(
+    private readonly service: QueryService,
+    private readonly lake: LakeTables,
+    private readonly stores: ObjectStores,
+  ) {}
+
+  async run(statement: Statement, one: AthenaExecution, site: Site): Promise<Done> {
+    const named = (parts: readonly string[]) =>
+      site.tables.split(
+        parts,
+        (why, hint) => new MoraineError('query', why, hint === undefined ? {} : { hint }),
+      )
+    switch (statement.kind) {
+      case 'create table as':
+        return this.createAs(statement, one, site, named(statement.table))
+      case 'insert': {
+        await using answer = await this.service.query(site.ask(statement.query))
+        const done = await this.lake.insert(
+          one.caller,
+          { ...named(statement.table), columns: statement.columns },
+          answer,
+        )
+        one.statistics.scanned = answer.statistics.bytesRead
+        return { rows: done.rows }
+      }
+      case 'unload':
+        return this.unload(statement, one, site)
+      case 'drop table': {
+        const { schema, name } = named(statement.name)
+        const isGone = statement.ifExists && !site.tables.find(schema, name)
+        if (!isGone) await this.lake.drop(one.caller, schema, name)
+        return {}
+      }
+      case 'create schema': {
+        const name = schemaOf(statement.name)
+        const isThere = (await this.lake.schemas(one.caller)).includes(name)
+        if (!(isThere && statement.ifNotExists)) await this.lake.createSchema(one.caller, name)
+        return {}
+      }
+      case 'drop schema': {
+        const name = schemaOf(statement.name)
+        const isThere = (await this.lake.schemas(one.caller)).includes(name)
+        if (isThere || !statement.ifExists) await this.lake.dropSchema(one.caller, name)
+        return {}
+      }
+      default:
+        throw new MoraineError('query', `${statement.kind.toUpperCase()} is not served`, {
+          hint: 'Views of the lake are defined in lake.ts.',
+        })
+    }
+  }
+
+  private async createAs(
+    { ifNotExists, properties, query, noData }: Of<'create table as'>,
+    one: AthenaExecution,
+    { ask }: Site,
+    { schema, name }: { schema: string; name: string },
+  ): Promise<Done> {
+    const { partitions, compression } = storageOf(properties)
+    if (ifNotExists && (await this.lake.exists(schema, name))) return { rows: 0 }
+    await this.lake.refuseCreating(one.caller, schema, name)
+    await using answer = await this.service.query(ask(query))
+    const done = await this.lake.create(
+      one.caller,
+      { schema, name, partitions, compression, noData },
+      answer,
+    )
+    one.statistics.scanned = answer.statistics.bytesRead
+    await this.manifest(
+      one,
+      done.files.map((path) => `s3://${LAKE_BUCKET}/${path}`),
+      'tables/',
+    )
+    return { rows: done.rows }
+  }
+
+  /** Lists the files that a statement wrote, as clients look for them. */
+  private async manifest(
+    one: AthenaExecution,
+    urls: readonly string[],
+    folder: string,
+  ): Promise<void> {
+    const at = addressIn(one.output ?? '')
+    if (!at) return
+    const key = `${at.key.replace(/[^/]*$/, '')}${folder}${one.id}-manifest.csv`
+    const bytes = (async function* () {
+      yield Buffer.from(urls.map((url) => `${url}\n`).join(''))
+    })()
+    await this.stores.of(one.caller).put(at.bucket, key, bytes, { contentType: 'text/csv' })
+    one.statistics.manifest = `s3://${at.bucket}/${key}`
+  }
+
+  private async unload(
+    { query, to, properties }: Of<'unload'>,
+    one: AthenaExecution,
+    { ask }: Site,
+  ): Promise<Done> {
+    const format = String(properties.get('format') ?? '').toUpperCase()
+    if (format !== 'PARQUET')
+      throw new MoraineError(
+        'query',
+        `UNLOAD writes PARQUET, and not ${format || 'a format that is not named'}`,
+        {
+          hint: "Write WITH (format = 'PARQUET').",
+        },
+      )
+    if (properties.has('partitioned_by'))
+      throw new MoraineError('query', 'UNLOAD with partitioned_by is not served', {
+        hint: 'Create a table from the query.',
+      })
+    const at = addressIn(to)
+    if (!at || at.bucket === LAKE_BUCKET)
+      throw new MoraineError('query', `'${to}' is not an address to write to: s3://bucket/folder/`)
+    const store = this.stores.of(one.caller)
+    const folder = at.key === '' || at.key.endsWith('/') ? at.key : `${at.key}/`
+    if ((await store.list(at.bucket, folder)).length > 0)
+      throw new MoraineError(
+        'query',
+        `HIVE_PATH_ALREADY_EXISTS: Target directory for table '${to}' already exists`,
+        { hint: 'Unload into an empty folder.' },
+      )
+    await using answer = await this.service.query(ask(query))
+    const done = await this.lake.parquet(answer, async (paths, rows) => {
+      const urls: string[] = []
+      for (const [i, path] of paths.entries()) {
+        const key = `${folder}${one.id}_${i}.parquet`
+        await store.put(at.bucket, key, createReadStream(path), {
+          contentType: 'application/octet-stream',
+        })
+        urls.push(`s3://${at.bucket}/${key}`)
+      }
+      return { rows, urls }
+    })
+    one.statistics.scanned = answer.statistics.bytesRead
+    await this.manifest(one, done.urls, '')
+    return { rows: done.rows }
+  }
+}
+
+function schemaOf(parts: readonly string[]): string {
+  if (parts.length > 2) throw new MoraineError('query', `'${parts.join('.')}' has too many parts`)
+  return (parts.at(-1) as string).toLowerCase()
+}
+
+/** Properties that mean the same, or nothing, for a table that is one of Iceberg. */
+const IGNORED = [
+  'external_location',
+  'location',
+  'is_external',
+  'table_type',
+  'write_target_data_file_size_bytes',
+]
+
+function storageOf(properties: ReadonlyMap<string, Property>): {
+  partitions: string[]
+  compression: 'zstd' | 'snappy'
+} {
+  const of = (name: string) => properties.get(name)
+  const format = String(of('format') ?? 'PARQUET').toUpperCase()
+  if (format !== 'PARQUET')
+    throw new MoraineError('query', `Tables are written as PARQUET, and not as ${format}`, {
+      hint: "Write WITH (format = 'PARQUET').",
+    })
+  const codec = String(of('parquet_compression') ?? of('write_compression') ?? 'ZSTD').toLowerCase()
+  if (codec !== 'zstd' && codec !== 'snappy' && codec !== 'gzip')
+    throw new MoraineError('query', `Parquet is not compressed by ${codec} here`, {
+      hint: 'Choose ZSTD or SNAPPY.',
+    })
+  const known = [
+    'format',
+    'parquet_compression',
+    'write_compression',
+    'partitioned_by',
+    'partitioning',
+    ...IGNORED,
+  ]
+  const strange = [...properties.keys()].find((name) => !known.includes(name))
+  if (strange !== undefined)
+    throw new MoraineError('query', `The table property '${strange}' is not served`, {
+      hint: `Known are ${known.join(', ')}.`,
+    })
+  const partitions = of('partitioned_by') ?? of('partitioning') ?? []
+  if (!Array.isArray(partitions))
+    throw new MoraineError('query', "Partitions are a list: ARRAY['day']")
+  return { partitions: [...partitions], compression: codec === 'snappy' ? 'snappy' : 'zstd' }
+}

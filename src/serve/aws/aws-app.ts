@@ -1,0 +1,199 @@
+import { randomUUID } from 'node:crypto'
+import type { IncomingMessage } from 'node:http'
+import { Readable } from 'node:stream'
+import type { Context } from 'hono'
+import type { CommitLog } from '../../log/log.js'
+import type { Caller } from '../../query/service/request.js'
+import type { QueryService } from '../../query/service/service.js'
+import type { Storage } from '../../storage/storage.js'
+import { readBody } from '../body.js'
+import { HeldBytes } from '../held-bytes.js'
+import { isDeeper } from '../json-depth.js'
+import type { Principals } from '../principals.js'
+import { AthenaExecutions } from './athena/executions.js'
+import { LakeTables } from './athena/lake-tables.js'
+import { NamedQueries, Prepared } from './athena/named.js'
+import { athena } from './athena/operations.js'
+import { Writes } from './athena/writes.js'
+import { glue } from './glue/glue.js'
+import { keysOf } from './keys.js'
+import { AwsError } from './protocol/failure.js'
+import { Fields } from './protocol/fields.js'
+import { errorBody, isOurs, type Service, toldOf } from './protocol/told.js'
+import { LakeFiles } from './s3/lake-files.js'
+import { s3 } from './s3/s3.js'
+import { ObjectStores } from './s3/store.js'
+import { Uploads } from './s3/uploads.js'
+import { provedBody } from './signature/body.js'
+import { sha256 } from './signature/canonical.js'
+import { type Asking, EMPTY, verify } from './signature/verify.js'
+import { sts } from './sts/sts.js'
+
+export interface AwsOptions {
+  service: QueryService
+  principals: Principals
+  storage: Storage
+  log: CommitLog
+  /** The folder on this machine for results, and what callers put beside them. */
+  folder: string
+  /** Hears of what failed inside; whoever asked is told only that something did. */
+  onError?: (error: unknown) => void
+  now?: () => number
+}
+
+/** Bytes of a request to Athena, Glue or STS, and of all that are being read. */
+const LARGEST = 2 ** 20
+const HELD = 64 * LARGEST
+const DEEPEST = 20
+/** Bytes of an object that is put at once. */
+const LARGEST_OBJECT = 5 * 2 ** 30
+
+/** Athena, Glue, S3 and STS on one port: told apart by what a request's signature is for. */
+export class AwsProtocols {
+  private readonly executions: AthenaExecutions
+  private readonly parts
+  private readonly held = new HeldBytes(HELD)
+
+  constructor(private readonly options: AwsOptions) {
+    const { service, storage, log, folder, onError } = options
+    const lake = new LakeTables(storage)
+    const stores = new ObjectStores(folder)
+    const prepared = new Prepared()
+    const writes = new Writes(service, lake, stores)
+    this.executions = new AthenaExecutions({
+      ...{ service, stores, writes, prepared },
+      ...(onError ? { onError } : {}),
+    })
+    this.parts = {
+      athena: { service, executions: this.executions, named: new NamedQueries(), prepared },
+      glue: { service, lake },
+      s3: { stores, lake: new LakeFiles(storage, log), uploads: new Uploads() },
+    }
+  }
+
+  /** Whether a request is signed as those to AWS are. */
+  handles(c: Context): boolean {
+    return serviceIn(c) !== undefined
+  }
+
+  async answer(c: Context): Promise<Response> {
+    const service = serviceIn(c) ?? 's3'
+    const requestId = randomUUID()
+    try {
+      const found = service === 's3' ? await this.s3(c) : await this.call(c, service)
+      found.headers.set('x-amzn-requestid', requestId)
+      return found
+    } catch (error) {
+      const told = toldOf(error, service)
+      if (isOurs(told)) this.options.onError?.(error)
+      const { type, body } = errorBody(told, service, requestId)
+      const headers = {
+        ...{ 'content-type': type, 'x-amzn-requestid': requestId, 'x-amzn-errortype': told.code },
+        // What is not read of the body would be taken for the next request.
+        ...(service === 's3' ? { connection: 'close' } : {}),
+      }
+      return new Response(c.req.method === 'HEAD' ? null : body, { status: told.status, headers })
+    }
+  }
+
+  async close(): Promise<void> {
+    await this.executions.close()
+  }
+
+  private verified(asking: Asking) {
+    return verify<Caller>(asking, keysOf(this.options.principals), this.options.now?.())
+  }
+
+  /** A call of Athena, Glue or STS, whose body is small. */
+  private async call(c: Context, service: Exclude<Service, 's3'>): Promise<Response> {
+    const counted = { bytes: 0 }
+    try {
+      const body = await readBody(c.req.raw.body, { most: LARGEST, held: this.held }, counted)
+      const { who } = await this.verified(askingOf(c, sha256(body)))
+      if (service === 'sts') {
+        const form = new URLSearchParams(
+          c.req.method === 'GET' ? (targetOf(c).split('?')[1] ?? '') : body.toString(),
+        )
+        const answer = await sts(form, who, this.options.principals)
+        return new Response(answer, { headers: { 'content-type': 'text/xml' } })
+      }
+      const [prefix, operation = ''] = (c.req.header('x-amz-target') ?? '').split('.')
+      if (prefix !== TARGETS[service])
+        throw new AwsError(
+          'UnknownOperationException',
+          `X-Amz-Target does not begin with ${TARGETS[service]}`,
+        )
+      const sent = fieldsIn(body)
+      const answer =
+        service === 'athena'
+          ? await athena(operation, sent, who, this.parts.athena)
+          : await glue(operation, sent, who, this.parts.glue)
+      return new Response(JSON.stringify(answer), {
+        headers: { 'content-type': 'application/x-amz-json-1.1' },
+      })
+    } finally {
+      this.held.give(counted.bytes)
+    }
+  }
+
+  private async s3(c: Context): Promise<Response> {
+    const { who, payload } = await this.verified(askingOf(c, EMPTY))
+    const header = (name: string) => c.req.header(name)
+    const source = c.req.raw.body ? Readable.fromWeb(c.req.raw.body as never) : Readable.from([])
+    const body = provedBody(source as AsyncIterable<Uint8Array>, payload, header, LARGEST_OBJECT)
+    const request = { method: c.req.method, target: targetOf(c), header, body, caller: who }
+    const { status, headers = {}, body: answer } = await s3(request, this.parts.s3)
+    const isStream =
+      answer !== undefined && typeof answer === 'object' && Symbol.asyncIterator in answer
+    const sent = isStream
+      ? (Readable.toWeb(Readable.from(answer as AsyncIterable<Uint8Array>)) as never)
+      : ((answer ?? null) as never)
+    return new Response(sent, { status, headers })
+  }
+}
+
+const TARGETS = { athena: 'AmazonAthena', glue: 'AWSGlue' }
+
+/** The service that a signature is for, by what it says itself. */
+function serviceIn(c: Context): Service | undefined {
+  const authorization = c.req.header('authorization')
+  const inLink = /[?&]X-Amz-Credential=([^&]*)/.exec(c.req.url)?.[1] ?? ''
+  const credential = authorization?.startsWith('AWS4-HMAC-SHA256')
+    ? (/Credential=([^,\s]*)/.exec(authorization)?.[1] ?? '')
+    : inLink.replaceAll('%2F', '/')
+  if (credential === '') return undefined
+  const [, , , service] = credential.split('/')
+  return service === 'athena' || service === 'glue' || service === 'sts' ? service : 's3'
+}
+
+/** A request's address as it came: a parsed one may have lost what was signed. */
+const targetOf = (c: Context): string => {
+  const { incoming } = (c.env ?? {}) as { incoming?: IncomingMessage }
+  const { pathname, search } = new URL(c.req.url)
+  return incoming?.url?.startsWith('/') ? incoming.url : pathname + search
+}
+
+function askingOf(c: Context, bodySha256: string): Asking {
+  return {
+    method: c.req.method,
+    target: targetOf(c),
+    header: (name) => c.req.header(name),
+    present: [...c.req.raw.headers.keys()],
+    bodySha256,
+  }
+}
+
+/** @throws AwsError for a body that is no object of JSON. */
+function fieldsIn(body: Buffer): Fields {
+  if (isDeeper(body, DEEPEST))
+    throw new AwsError('SerializationException', `The body has more than ${DEEPEST} levels`)
+  let value: unknown
+  try {
+    value = body.length === 0 ? {} : JSON.parse(body.toString())
+  } catch {
+    throw new AwsError('SerializationException', 'The body is not JSON')
+  }
+  if (typeof value !== 'object' || value === null || Array.isArray(value))
+    throw new AwsError('SerializationException', 'The body is not an object of JSON')
+  return new Fields(value as Record<string, unknown>)
+}

@@ -1,0 +1,44 @@
+import { tableFolder } from '../../../iceberg/table-folder.js'
+import type { LakeState } from '../../../log/commit.js'
+import { externalRelations } from '../../../log/external.js'
+import type { CommitLog } from '../../../log/log.js'
+import type { Caller } from '../../../query/service/request.js'
+import type { Storage } from '../../../storage/storage.js'
+
+/** The bucket under which files of the lake's tables are shown, for reading alone. */
+export const LAKE_BUCKET = 'moraine-lake'
+
+/** Files of tables that a caller may read: all others are not there. */
+export class LakeFiles {
+  constructor(
+    private readonly storage: Storage,
+    private readonly log: CommitLog,
+  ) {}
+
+  /** The bytes of a file of a table that is in the lake now; `undefined` for all others. */
+  async read(caller: Caller, path: string): Promise<Uint8Array | undefined> {
+    return (await this.isShown(caller, path)) ? this.storage.readIfPresent(path) : undefined
+  }
+
+  async isShown({ rights }: Caller, path: string): Promise<boolean> {
+    if (/(^|\/)\.{0,2}(\/|$)|\\/.test(path)) return false
+    const state = await this.log.head()
+    return foldersIn(state).some(
+      ({ folder, levels }) => path.startsWith(`${folder}/data/`) && rights.may('read', levels),
+    )
+  }
+}
+
+function foldersIn(state: LakeState): { folder: string; levels: string[] }[] {
+  const own = Object.entries(state.tables).map(([name, { metadata }]) => ({
+    folder: tableFolder(metadata),
+    levels: [name.slice(0, name.indexOf('.')), name.slice(name.indexOf('.') + 1)],
+  }))
+  const external = externalRelations(state)
+    .filter(({ kind }) => kind === 'table')
+    .map(({ namespace, name, metadata }) => ({
+      folder: tableFolder(metadata),
+      levels: [...namespace, name],
+    }))
+  return [...own, ...external]
+}

@@ -1,0 +1,146 @@
+import { mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { DuckDB } from '../../../src/engine/duckdb/duckdb.js'
+import { loadLake } from '../../../src/load/load.js'
+import { CommitLog } from '../../../src/log/log.js'
+import { QueryService } from '../../../src/query/service/service.js'
+import { runLake } from '../../../src/run/execute.js'
+import { AwsProtocols } from '../../../src/serve/aws/aws-app.js'
+import { Principals } from '../../../src/serve/principals.js'
+import { queryApp } from '../../../src/serve/query/query-app.js'
+import { listen } from '../../../src/serve/server.js'
+import { LocalStorage } from '../../../src/storage/local.js'
+
+/** Events and their sales, as a ticket shop has them; a column of people that some must not see. */
+const definition = `
+import { bronze, defineLake, gold, principal, silver, sql, t, z } from 'moraine'
+import { files } from 'moraine/sources'
+export const events = silver('events', {
+  from: bronze('events_raw', { from: files('events.csv') }),
+  schema: z.object({ eventid: t.int(), name: z.string(), category: z.string().nullable(), starts: t.timestamp() }),
+  key: 'eventid',
+})
+export const sales = silver('sales', {
+  from: bronze('sales_raw', { from: files('sales.csv') }),
+  schema: z.object({
+    salesid: t.bigint(), eventid: t.int(), buyer: z.string(), qty: t.int(), price: t.decimal(8, 2), day: t.date(),
+  }),
+  key: 'salesid',
+})
+export const daily = gold('daily', { query: sql\`select day, sum(price) as revenue from \${sales} group by 1\` })
+export default defineLake({
+  name: 'tickets',
+  datasets: [events, daily],
+  access: [
+    principal('boss', { accessKeyId: 'AKIABOSS', secretAccessKey: 'boss-secret-0001', read: ['*', 'bronze.*'], write: ['scratch.*', 'other.*'] }),
+    principal('analyst', {
+      accessKeyId: 'AKIAANALYST',
+      secretAccessKey: 'analyst-secret-01',
+      read: ['silver.*', 'gold.*'],
+      masks: { 'silver.sales': { buyer: sql\`'hidden'\` } },
+      rows: { 'silver.sales': sql\`eventid < 5\` },
+    }),
+    principal('clerk', { accessKeyId: 'AKIACLERK', secretAccessKey: 'clerk-secret-0001', read: ['gold.daily'] }),
+  ],
+})
+`
+
+export interface ServedLake {
+  folder: string
+  url: string
+  storage: LocalStorage
+  log: CommitLog
+  /** What a client's environment is to be, for a principal. */
+  env: (name: 'boss' | 'analyst' | 'clerk') => Record<string, string>
+  errors: unknown[]
+  close: () => Promise<void>
+}
+
+/** A lake that has run once, behind the protocols of AWS on a port of this machine. */
+export async function servedLake(): Promise<ServedLake> {
+  const folder = await mkdtemp(join(tmpdir(), 'moraine-athena-'))
+  await mkdir(join(folder, 'lake'), { recursive: true })
+  await writeFile(join(folder, 'lake.ts'), definition)
+  await writeFile(join(folder, 'events.csv'), eventsCsv())
+  await writeFile(join(folder, 'sales.csv'), salesCsv())
+  const lake = await loadLake(join(folder, 'lake.ts'))
+  const storage = new LocalStorage(join(folder, 'lake'))
+  const engine = await DuckDB.start({ threads: 2 })
+  const { steps, error } = await runLake(lake, { storage, engine })
+  await engine.close()
+  const failed = [error, ...steps.map((step) => step.error)].filter(Boolean)
+  if (failed.length > 0) throw failed[0]
+  const log = new CommitLog(storage)
+  const principals = new Principals(undefined, lake.access)
+  const service = new QueryService({ storage, log, lake })
+  const errors: unknown[] = []
+  const onError = (problem: unknown) => errors.push(problem)
+  const aws = new AwsProtocols({
+    service,
+    principals,
+    storage,
+    log,
+    folder: join(folder, 's3'),
+    onError,
+  })
+  const queries = queryApp(service, { principals, onError })
+  const server = await listen({
+    port: 0,
+    host: '127.0.0.1',
+    names: [],
+    receivers: [],
+    queries,
+    aws,
+  })
+  const url = `http://127.0.0.1:${server.port}`
+  const keys = {
+    boss: 'boss-secret-0001',
+    analyst: 'analyst-secret-01',
+    clerk: 'clerk-secret-0001',
+  }
+  return {
+    ...{ folder, url, storage, log, errors },
+    env: (name) => ({
+      ...(process.env.PATH === undefined ? {} : { PATH: process.env.PATH }),
+      HOME: folder,
+      AWS_ENDPOINT_URL: url,
+      AWS_DEFAULT_REGION: 'us-east-1',
+      AWS_ACCESS_KEY_ID: `AKIA${name.toUpperCase()}`,
+      AWS_SECRET_ACCESS_KEY: keys[name],
+      AWS_EC2_METADATA_DISABLED: 'true',
+    }),
+    close: async () => {
+      await server.close()
+      await aws.close()
+      await service.close()
+      await rm(folder, { recursive: true, force: true })
+    },
+  }
+}
+
+function eventsCsv(): string {
+  const rows = Array.from({ length: 20 }, (_, i) =>
+    [
+      i,
+      `"Event ${i}, ""live"""`,
+      i % 4 === 0 ? '' : ['Opera', 'Rock', 'Plays'][i % 3],
+      `2026-0${(i % 9) + 1}-15T19:30:00`,
+    ].join(','),
+  )
+  return `eventid,name,category,starts\n${rows.join('\n')}\n`
+}
+
+function salesCsv(): string {
+  const rows = Array.from({ length: 2500 }, (_, i) =>
+    [
+      i,
+      i % 20,
+      `buyer${i % 97}@example.com`,
+      (i % 8) + 1,
+      `${(i * 7) % 500}.${String(i % 100).padStart(2, '0')}`,
+      `2026-0${(i % 9) + 1}-${String((i % 28) + 1).padStart(2, '0')}`,
+    ].join(','),
+  )
+  return `salesid,eventid,buyer,qty,price,day\n${rows.join('\n')}\n`
+}
