@@ -34,7 +34,7 @@ const floors: Readonly<Record<string, string>>[] = [
   },
   {
     serve:
-      'the daemon: notifications, alerts, metrics; HTTP that takes rows in; `rest/`, the Iceberg REST catalog; `postgres/` and `mcp/`, for BI tools and agents',
+      'the daemon: notifications, alerts, metrics; HTTP that takes rows in; `rest/`, the Iceberg REST catalog; `postgres/` and `mcp/`, for BI tools and agents; `aws/`, Athena, Glue, S3 and STS',
   },
   { query: 'proves a SELECT, prunes files, runs it in a process of its own; `openLake`' },
   { load: 'loads `lake.ts`, also in the threads that run its JavaScript; where the lake lies' },
@@ -61,7 +61,7 @@ const floors: Readonly<Record<string, string>>[] = [
   { iceberg: 'a version of a table: scan, deletes, manifests, snapshots; `spec/` is pure' },
   {
     plan: 'graph and state → what is to be done and why; what a new definition costs; proofs',
-    sql: 'what SQL of people and programs may read and call; `guard` proves it on the tree',
+    sql: 'what SQL of people and programs may read and call; `guard` proves it on the tree; `trino/`, from its dialect',
   },
   {
     quality: 'Zod and rules → SQL checks; the grammar of types; JavaScript where SQL is not exact',
@@ -377,7 +377,7 @@ const inDuckDB = [
 ]
 
 /** Rooms that write for DuckDB what clients have written for another engine. */
-const translating = ['serve/postgres/']
+const translating = ['serve/postgres/', 'serve/aws/', 'sql/trino/']
 
 /**
  * Files that name types as DuckDB does: in fingerprints and the metadata of bronze, where they are

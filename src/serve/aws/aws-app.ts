@@ -2,42 +2,26 @@ import { randomUUID } from 'node:crypto'
 import type { IncomingMessage } from 'node:http'
 import { Readable } from 'node:stream'
 import type { Context } from 'hono'
-import type { CommitLog } from '../../log/log.js'
 import type { Caller } from '../../query/service/request.js'
-import type { QueryService } from '../../query/service/service.js'
-import type { Storage } from '../../storage/storage.js'
 import { readBody } from '../body.js'
 import { HeldBytes } from '../held-bytes.js'
 import { isDeeper } from '../json-depth.js'
 import type { Principals } from '../principals.js'
-import { AthenaExecutions } from './athena/executions.js'
-import { LakeTables } from './athena/lake-tables.js'
-import { NamedQueries, Prepared } from './athena/named.js'
 import { athena } from './athena/operations.js'
-import { Writes } from './athena/writes.js'
 import { glue } from './glue/glue.js'
 import { keysOf } from './keys.js'
+import { type PartOptions, partsOf } from './parts.js'
 import { AwsError } from './protocol/failure.js'
 import { Fields } from './protocol/fields.js'
 import { errorBody, isOurs, type Service, toldOf } from './protocol/told.js'
-import { LakeFiles } from './s3/lake-files.js'
 import { s3 } from './s3/s3.js'
-import { ObjectStores } from './s3/store.js'
-import { Uploads } from './s3/uploads.js'
 import { provedBody } from './signature/body.js'
 import { sha256 } from './signature/canonical.js'
 import { type Asking, EMPTY, verify } from './signature/verify.js'
 import { sts } from './sts/sts.js'
 
-export interface AwsOptions {
-  service: QueryService
+export interface AwsOptions extends PartOptions {
   principals: Principals
-  storage: Storage
-  log: CommitLog
-  /** The folder on this machine for results, and what callers put beside them. */
-  folder: string
-  /** Hears of what failed inside; whoever asked is told only that something did. */
-  onError?: (error: unknown) => void
   now?: () => number
 }
 
@@ -50,25 +34,11 @@ const LARGEST_OBJECT = 5 * 2 ** 30
 
 /** Athena, Glue, S3 and STS on one port: told apart by what a request's signature is for. */
 export class AwsProtocols {
-  private readonly executions: AthenaExecutions
-  private readonly parts
+  private readonly parts: ReturnType<typeof partsOf>
   private readonly held = new HeldBytes(HELD)
 
   constructor(private readonly options: AwsOptions) {
-    const { service, storage, log, folder, onError } = options
-    const lake = new LakeTables(storage)
-    const stores = new ObjectStores(folder)
-    const prepared = new Prepared()
-    const writes = new Writes(service, lake, stores)
-    this.executions = new AthenaExecutions({
-      ...{ service, stores, writes, prepared },
-      ...(onError ? { onError } : {}),
-    })
-    this.parts = {
-      athena: { service, executions: this.executions, named: new NamedQueries(), prepared },
-      glue: { service, lake },
-      s3: { stores, lake: new LakeFiles(storage, log), uploads: new Uploads() },
-    }
+    this.parts = partsOf(options)
   }
 
   /** Whether a request is signed as those to AWS are. */
@@ -97,7 +67,7 @@ export class AwsProtocols {
   }
 
   async close(): Promise<void> {
-    await this.executions.close()
+    await this.parts.athena.executions.close()
   }
 
   private verified(asking: Asking) {

@@ -12,7 +12,9 @@ export interface AthenaExecution {
   catalog: string
   database: string | undefined
   workgroup: string
-  /** Where the result's files go, with the name of the first; `undefined` where results are managed. */
+  /**
+   * Where the result's files go, with the name of the first; `undefined` where results are managed.
+   */
   output: string | undefined
   reuse: boolean
   type: 'DDL' | 'DML' | 'UTILITY'

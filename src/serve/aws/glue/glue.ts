@@ -95,7 +95,7 @@ const refused: Readonly<Record<string, string>> = {
   BatchCreatePartition: 'Tables are Iceberg tables, whose partitions are hidden',
   UpdatePartition: 'Tables are Iceberg tables, whose partitions are hidden',
   BatchDeletePartition: 'Tables are Iceberg tables, whose partitions are hidden',
-  DeleteTableVersion: 'Versions of tables are commits of the lake, which its vacuum lets go',
+  DeleteTableVersion: 'Versions of tables are commits of the lake, which expire with its history',
 }
 
 /** Answers an operation of Glue's catalog. */

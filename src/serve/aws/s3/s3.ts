@@ -89,7 +89,9 @@ export async function s3(request: S3Request, parts: S3Parts): Promise<S3Answer> 
   return objectRequest(site)
 }
 
-/** Files of the lake's tables can be read; those of no table are not there, so they can be deleted. */
+/**
+ * Files of the lake's tables can be read; those of no table are not there, so they can be deleted.
+ */
 async function lakeObject(site: Site): Promise<S3Answer> {
   const { method, caller, key, parts } = site
   if (method === 'POST' && site.query.has('delete'))
@@ -219,7 +221,10 @@ async function copied(
   }
   const found = await store.get(bucket, key)
   if (!found) throw noSuchKey()
-  return { bytes: store.read(found, 0, found.size - 1), head: own ?? found }
+  return {
+    bytes: store.read(found, 0, found.size - 1),
+    head: own ?? { contentType: found.contentType, metadata: found.metadata },
+  }
 }
 
 async function uploadRequest(site: Site): Promise<S3Answer> {

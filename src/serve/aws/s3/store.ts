@@ -21,6 +21,8 @@ export interface StoredObject {
 export interface ObjectHead {
   contentType?: string | undefined
   metadata?: Readonly<Record<string, string>>
+  /** Where it is not the MD5 of its bytes. */
+  etag?: string
 }
 
 /** Bytes of all objects of a principal, and how many there may be. */
@@ -86,7 +88,6 @@ export class ObjectStore {
     key: string,
     bytes: AsyncIterable<Uint8Array>,
     head: ObjectHead = {},
-    etag?: string,
   ): Promise<StoredObject> {
     const all = await this.all()
     const used = [...all.values()].reduce((sum, { size }) => sum + size, 0)
@@ -97,7 +98,7 @@ export class ObjectStore {
     const { blob, size, md5 } = await this.write(bytes, MOST_BYTES - used)
     const object: StoredObject = {
       ...{ bucket, key, size, blob },
-      etag: etag ?? md5,
+      etag: head.etag ?? md5,
       modified: new Date().toISOString(),
       contentType: head.contentType ?? 'binary/octet-stream',
       metadata: head.metadata ?? {},

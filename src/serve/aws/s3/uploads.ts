@@ -103,7 +103,7 @@ export class Uploads {
     })()
     const sums = Buffer.concat(found.map(({ md5 }) => Buffer.from(md5, 'hex')))
     const etag = `${createHash('md5').update(sums).digest('hex')}-${found.length}`
-    const object = await store.put(bucket, key, bytes, head, etag)
+    const object = await store.put(bucket, key, bytes, { ...head, etag })
     await this.abort(upload, store)
     return object
   }

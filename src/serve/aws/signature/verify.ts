@@ -91,7 +91,7 @@ export async function verify<Who>(
   if (open !== undefined) throw incomplete(`the header ${open} is not signed`)
   const stated = payloadWord(request, claimed)
   const holder = await keyFor({ id, token })
-  const key = signingKey(holder?.secret ?? 'nobody has this key', scope)
+  const key = signingKey(holder?.secret ?? '-', scope)
   const canonical = canonicalRequest(request, { service: scope.service, names, payload: stated })
   const right = hmac(key, stringToSign(time, scope, canonical))
   const given = Buffer.from(signature, 'hex')
@@ -141,7 +141,7 @@ function claimsOfLink(pairs: readonly (readonly [string, string])[]): Claimed {
   if (!Number.isInteger(expires) || expires < 1 || expires > LONGEST_PRESIGNED)
     throw incomplete(`X-Amz-Expires is not a number of seconds from 1 to ${LONGEST_PRESIGNED}`)
   const signature = one('X-Amz-Signature') ?? ''
-  if (!/^[0-9a-f]{64}$/.test(signature)) throw incomplete('X-Amz-Signature is no signature')
+  if (!/^[0-9a-f]{64}$/.test(signature)) throw incomplete('X-Amz-Signature is not a signature')
   return {
     ...keyAndScope(one('X-Amz-Credential') ?? ''),
     names: (one('X-Amz-SignedHeaders') ?? '').split(';'),
@@ -168,7 +168,7 @@ function keyAndScope(credential: string): { id: string; scope: Scope } {
 function checkTime({ time, scope, expires }: Claimed, now: number): void {
   const [, y, m, d, h, min, s] = /^(\d{4})(\d\d)(\d\d)T(\d\d)(\d\d)(\d\d)Z$/.exec(time) ?? []
   const at = Date.parse(`${y}-${m}-${d}T${h}:${min}:${s}Z`)
-  if (Number.isNaN(at)) throw incomplete('the time of the signature is missing or is no time')
+  if (Number.isNaN(at)) throw incomplete('the time of the signature is missing or not a time')
   if (!time.startsWith(scope.day)) throw incomplete('the time is not of the day of the credential')
   const isOver = expires === undefined ? at < now - SKEW : at + expires * 1000 < now
   if (isOver && expires !== undefined)
@@ -198,7 +198,7 @@ function payloadOf(word: string, signed: ChunkSigning): Payload {
     return { kind: 'chunks', signed, trailer: false }
   if (word === 'STREAMING-AWS4-HMAC-SHA256-PAYLOAD-TRAILER')
     return { kind: 'chunks', signed, trailer: true }
-  throw incomplete(`x-amz-content-sha256 is '${word.slice(0, 80)}', which is no hash`)
+  throw incomplete(`x-amz-content-sha256 is '${word.slice(0, 80)}', which is not a hash`)
 }
 
 /** The SHA-256 of nothing. */

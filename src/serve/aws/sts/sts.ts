@@ -55,7 +55,7 @@ async function assumeRole(
       { status: 403 },
     )
   const id = `ASIA${randomBytes(8).toString('hex').toUpperCase()}`
-  const keys = temporaryKeys(role, known.secret, id, seconds)
+  const keys = temporaryKeys({ key: role, secret: known.secret, id }, seconds)
   return result('AssumeRole', {
     Credentials: {
       AccessKeyId: keys.accessKeyId,

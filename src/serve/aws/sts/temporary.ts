@@ -1,7 +1,9 @@
 import { createHmac } from 'node:crypto'
 import { isSameSecret } from '../../access.js'
 
-/** Keys that hold for a while; all that they are stands in the token, signed by the key behind it. */
+/**
+ * Keys that hold for a while; all that they are stands in the token, signed by the key behind it.
+ */
 export interface TemporaryKeys {
   accessKeyId: string
   secretAccessKey: string
@@ -21,9 +23,7 @@ const sign = (secret: string, text: string) =>
 
 /** @param secret of the principal's own key: once it changes, no token is worth anything. */
 export function temporaryKeys(
-  key: string,
-  secret: string,
-  id: string,
+  { key, secret, id }: { key: string; secret: string; id: string },
   seconds: number,
   now = Date.now(),
 ): TemporaryKeys {

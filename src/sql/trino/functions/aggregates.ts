@@ -42,7 +42,7 @@ function average([a = '']: readonly string[], { args, distinct, around }: Site):
   const { precision = 38, scale = 0 } = type
   const [total, count] = ['sum', 'count'].map((name) => around(`${name}(${distinct}${a})`))
   const values = [{ sql: total as string }, { sql: `nullif(${count}, 0)` }] as const
-  return quotient(values[0], values[1], scale, 0, { name: 'decimal', precision, scale })
+  return quotient(values, [scale, 0], { name: 'decimal', precision, scale })
 }
 
 const numeric = (name: string, engine = name) => ({

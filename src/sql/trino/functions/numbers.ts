@@ -1,7 +1,7 @@
 import { BIGINT, BOOLEAN, DOUBLE, decimal, isInteger, type TrinoType } from '../types.js'
 import { writeArithmetic } from '../write/arithmetic.js'
-import { once } from '../write/written.js'
-import { call, type Functions, firstType, type Signature } from './signature.js'
+import { once, type Written } from '../write/written.js'
+import { call, type Functions, firstType, type Signature, type Site } from './signature.js'
 
 const asDouble = (name: string): Signature[] => [
   {
@@ -96,18 +96,8 @@ export const numbers: Functions = {
   mod: [
     {
       takes: ['number', 'number'],
-      returns: ([a, b], { node, args }) =>
-        a && b
-          ? writeArithmetic('%', args[0] as never, args[1] as never, node.at, {
-              statement: '',
-              table: never,
-            }).type
-          : undefined,
-      write: (_, { args, node }) =>
-        writeArithmetic('%', args[0] as never, args[1] as never, node.at, {
-          statement: '',
-          table: never,
-        }).sql,
+      returns: (_, site) => remainder(site).type,
+      write: (_, site) => remainder(site).sql,
     },
   ],
   sign: [
@@ -158,6 +148,6 @@ export const numbers: Functions = {
   bitwise_xor: bitwise('xor'),
 }
 
-function never(): never {
-  throw new Error('no table is looked up')
+function remainder({ args, node }: Site) {
+  return writeArithmetic('%', args as readonly [Written, Written], node.at, { statement: '' })
 }

@@ -80,12 +80,7 @@ const cast = (kind: string, to: TrinoType): Signature => ({
   write: (_, { args, node, refused }) => {
     const [of] = args
     if (!of) throw refused('A value is missing')
-    return writeCast(of, to, false, node.at, {
-      statement: '',
-      table: () => {
-        throw refused('')
-      },
-    }).sql
+    return writeCast(of, { to, isTry: false, at: node.at }, { statement: '' }).sql
   },
 })
 
@@ -137,23 +132,5 @@ export const times: Functions = {
     'timestamp',
     'timestamptz',
   ]),
-  from_iso8601_date: [
-    {
-      takes: ['text'],
-      returns: DATE,
-      write: ([a = ''], { args, node, refused }) =>
-        writeCast(
-          { sql: a, type: VARCHAR, at: node.at, isPlain: args[0]?.isPlain ?? false },
-          DATE,
-          false,
-          node.at,
-          {
-            statement: '',
-            table: () => {
-              throw refused('')
-            },
-          },
-        ).sql,
-    },
-  ],
+  from_iso8601_date: [cast('text', DATE)],
 }

@@ -140,7 +140,7 @@ function special(cursor: Cursor): Expression | undefined {
         to,
         isTry: false,
       }
-    if (!/^[+-]?(\d+\.?\d*|\.\d+)$/.test(value)) throw cursor.refuse(`'${value}' is no decimal`)
+    if (!/^[+-]?(\d+\.?\d*|\.\d+)$/.test(value)) throw cursor.refuse(`'${value}' is not a decimal`)
     return cursor.over(value).isSymbol('-')
       ? cursor.over(value).expression()
       : {

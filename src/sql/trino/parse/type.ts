@@ -43,7 +43,7 @@ function baseType(cursor: Cursor): TrinoType {
   if (word === 'DECIMAL' || word === 'NUMERIC') {
     const [precision = 38, scale = 0] = numbers(cursor)
     if (precision < 1 || precision > 38 || scale > precision)
-      throw cursor.refuse(`DECIMAL(${precision}, ${scale}) is no type`, undefined, token.at)
+      throw cursor.refuse(`DECIMAL(${precision}, ${scale}) is not a type`, undefined, token.at)
     return decimal(precision, scale)
   }
   if (word === 'TIMESTAMP' || word === 'TIME') {

@@ -20,10 +20,9 @@ import { failsWhen, once, type Written } from './written.js'
 /** `+`, `-`, `*`, `/`, `%` and `||`, by the types of both sides. */
 export function writeArithmetic(
   operator: string,
-  left: Written,
-  right: Written,
+  [left, right]: readonly [Written, Written],
   at: number,
-  { statement }: Context,
+  { statement }: Pick<Context, 'statement'>,
 ): Written {
   const { type: a } = left
   const { type: b } = right
@@ -134,7 +133,7 @@ function decimals(operator: string, left: Written, right: Written): Omit<Written
     return { sql: divided(x, y, (p, q) => `(${p} % ${q})`), type }
   }
   const type = decimal(a.precision + b.scale + Math.max(0, b.scale - a.scale), scale)
-  return { sql: quotient(x, y, a.scale, b.scale, type as Sized), type }
+  return { sql: quotient([x, y], [a.scale, b.scale], type as Sized), type }
 }
 
 type Sized = TrinoType & { precision: number; scale: number }
@@ -150,10 +149,8 @@ const digits = (sql: string, scale: number) =>
  * would make a double of it.
  */
 export function quotient(
-  a: Pick<Written, 'sql' | 'isPlain'>,
-  b: Pick<Written, 'sql' | 'isPlain'>,
-  scaleA: number,
-  scaleB: number,
+  [a, b]: readonly [Pick<Written, 'sql' | 'isPlain'>, Pick<Written, 'sql' | 'isPlain'>],
+  [scaleA, scaleB]: readonly [number, number],
   { precision, scale }: Sized,
 ): string {
   const shift = scale + scaleB - scaleA

@@ -22,10 +22,8 @@ const TEXTS: Readonly<Record<string, string>> = {
 /** A cast, as exact as Trino's: what the engine does otherwise is written out, or refused. */
 export function writeCast(
   of: Written,
-  to: TrinoType,
-  isTry: boolean,
-  at: number,
-  { statement }: Context,
+  { to, isTry, at }: { to: TrinoType; isTry: boolean; at: number },
+  { statement }: Pick<Context, 'statement'>,
 ): Written {
   const from = of.type
   const engine = engineType(to)

@@ -41,8 +41,7 @@ const writers: { [K in Expression['kind']]: Write<K> } = {
     fieldOf(write(node.of, scope, writer), node.name, node.at, writer),
   call: writeCall,
   lambda: writeLambda,
-  cast: (node, scope, writer) =>
-    writeCast(write(node.of, scope, writer), node.to, node.isTry, node.at, writer),
+  cast: (node, scope, writer) => writeCast(write(node.of, scope, writer), node, writer),
   case: writeCase,
   negative: writeNegative,
   not: (node, scope, writer) => bool(`(NOT ${condition(node.of, scope, writer)})`, node.at),
@@ -235,12 +234,14 @@ function writeBinary(
     )
   const [a, b] = [write(left, scope, writer), write(right, scope, writer)]
   if (['+', '-', '*', '/', '%', '||'].includes(operator))
-    return writeArithmetic(operator, a, b, at, writer)
+    return writeArithmetic(operator, [a, b], at, writer)
   comparable(a, b, at, writer)
   return bool(compared(a, operator, b), at)
 }
 
-/** A comparison. To Trino, NaN is neither greater nor less than anything, nor the same as itself. */
+/**
+ * A comparison. To Trino, NaN is neither greater nor less than anything, nor the same as itself.
+ */
 function compared(a: Written, operator: string, b: Written): string {
   const plain = `(${a.sql} ${operator} ${b.sql})`
   const floats = [a, b].filter((one) => one.type && isFloat(one.type) && one.word === undefined)

@@ -125,7 +125,7 @@ function writeBody(body: Body, outer: Scope, named: Named, writer: QueryWriter):
         )
       const fields = a.fields.map((one, i) => ({
         name: one.name,
-        type: agreed(one.type, b.fields[i]?.type, body, i, writer),
+        type: agreed([one.type, b.fields[i]?.type], body, i, writer),
       }))
       return { sql: `${a.sql} ${body.operator}${body.all ? ' ALL' : ''} ${b.sql}`, fields }
     }
@@ -133,8 +133,7 @@ function writeBody(body: Body, outer: Scope, named: Named, writer: QueryWriter):
 }
 
 function agreed(
-  a: TrinoType | undefined,
-  b: TrinoType | undefined,
+  [a, b]: readonly (TrinoType | undefined)[],
   body: { operator: string; at: number },
   i: number,
   { statement }: Writer,
@@ -164,7 +163,8 @@ function writeValues(
     rows
       .slice(1)
       .reduce(
-        (found, row) => agreed(found, row[i]?.type, { operator: 'VALUES', at: body.at }, i, writer),
+        (found, row) =>
+          agreed([found, row[i]?.type], { operator: 'VALUES', at: body.at }, i, writer),
         first[i]?.type,
       ),
   )
