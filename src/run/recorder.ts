@@ -5,6 +5,7 @@ import type { TableState } from '../log/commit.js'
 import { Heartbeat } from '../log/live.js'
 import type { RunEvent, RunRecord } from '../step/events.js'
 import { Journal } from '../step/journal.js'
+import { requestsSoFar } from '../storage/s3/requests.js'
 import type { Shared } from './run-context.js'
 import type { Steps } from './steps.js'
 
@@ -21,6 +22,7 @@ export class RunRecorder {
   private begun: Promise<void> | undefined
   private heartbeat: Heartbeat | undefined
   private base = 0
+  private readonly before = requestsSoFar()
 
   constructor(
     private readonly shared: Shared,
@@ -82,9 +84,18 @@ export class RunRecorder {
       ...(branch === undefined ? {} : { branch }),
       steps: steps.results,
       commits: this.commits,
+      ...this.requests(),
       ...(Object.keys(this.rejected).length > 0 ? { rejected: Object.keys(this.rejected) } : {}),
       ...(failure ? { error: failure } : {}),
     }
+  }
+
+  /** What was asked of buckets since the run began. */
+  private requests(): Pick<RunRecord, 'requests'> {
+    const now = requestsSoFar()
+    const puts = now.puts - this.before.puts
+    const gets = now.gets - this.before.gets
+    return puts + gets === 0 ? {} : { requests: { puts, gets } }
   }
 
   committed(commit: number, datasets: string[]): void {

@@ -110,6 +110,11 @@ export interface RunRecord {
   commits: number[]
   /** Tables that were built but not published; `moraine query --run ID` reads them. */
   rejected?: string[]
+  /**
+   * Requests to S3 that the process made meanwhile: those that are paid as PUT (LIST, too), and
+   * those as GET. Absent where there were none. What DuckDB reads in place is not counted.
+   */
+  requests?: { puts: number; gets: number }
   /** What became of exports after the run; the record that is kept in storage has none. */
   exports?: ExportResult[]
   error?: {

@@ -1,5 +1,11 @@
 import { join } from 'node:path'
-import { PutBucketVersioningCommand, PutObjectCommand, type S3Client } from '@aws-sdk/client-s3'
+import {
+  GetObjectCommand,
+  ListObjectsV2Command,
+  PutBucketVersioningCommand,
+  PutObjectCommand,
+  type S3Client,
+} from '@aws-sdk/client-s3'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { startBuckets } from '../support/buckets.js'
 import { CountingProxy } from '../support/counting-proxy.js'
@@ -232,6 +238,18 @@ withService('MinIO', [minioProgram], () => {
       expect(error).toBeUndefined()
       counted.push(proxy.take())
     }
+    // A run's record says what it asked for, but for its own end, and what is put together after.
+    const last = await client.send(
+      new ListObjectsV2Command({ Bucket: 'lakes', Prefix: 'paid/_moraine/runs/' }),
+    )
+    const [end] = (last.Contents ?? []).filter(({ Key }) => Key?.endsWith('/end.json'))
+    const first = await client.send(new GetObjectCommand({ Bucket: 'lakes', Key: end?.Key }))
+    const { requests } = JSON.parse((await first.Body?.transformToString()) ?? '')
+    const { PUT, LIST, POST, GET, HEAD } = counted[0] as (typeof counted)[0]
+    expect(requests.puts).toBeGreaterThan((PUT + LIST + POST) * 0.7)
+    expect(requests.puts).toBeLessThanOrEqual(PUT + LIST + POST)
+    expect(requests.gets).toBeGreaterThan((GET + HEAD) * 0.7)
+    expect(requests.gets).toBeLessThanOrEqual(GET + HEAD)
     // The first one makes the tables.
     const [, ...later] = counted
     const gets = later.map(({ GET }) => GET)

@@ -154,6 +154,18 @@ withService('MiniStack', [ministackProgram], () => {
     expect((await tables('shown_silver')).orders?.StorageDescriptor).toEqual(StorageDescriptor)
   })
 
+  it('what a run costs is told by what was measured', async () => {
+    const project = await Project.create({ 'lake.ts': lake })
+    const { stdout, code } = await deploy(project, cloud, ['--diff', '--no-drift'])
+    expect({ code, stdout }).toMatchObject({ code: 0 })
+    const lines = stdout.slice(stdout.indexOf('Cost')).split('\n')
+    expect(lines[1]).toMatch(/\$0\.000\d+ a run of bronze\.orders \(2 a day; measured\)/)
+    expect(lines[2]).toMatch(/\$0\.\d+ a day; \$1\.\d\d a month, with \S+ \S+ of tables/)
+    expect(lines[3]).toMatch(
+      /prices of us-east-1 of 20\d\d\S* to 20\d\d-\d\d-\d\d, some from memory/,
+    )
+  })
+
   const catalogUrl = async () => {
     const FunctionName = 'shown-catalog'
     const { FunctionUrl = '', InvokeMode } = await lambda.send(

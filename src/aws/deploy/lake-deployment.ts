@@ -1,13 +1,14 @@
 import type { Lake } from '../../define/lake.js'
 import type { AwsDeploy } from '../options/aws.js'
+import { type KnownOfLake, lakeCost } from '../prices/lake-cost.js'
 import { deployedJobs } from '../template/jobs.js'
-import { jobId, ownFunctions, prefixOf } from '../template/names.js'
+import { bucketNames, jobId, ownFunctions, prefixOf } from '../template/names.js'
 import { template } from '../template/template.js'
 import { type Cloud, connect } from './cloud/cloud.js'
 import type { Drift } from './cloud/drift.js'
 import { codeKey } from './cloud/shelf.js'
 import { lookAt } from './cloud/status.js'
-import { lakeCost } from './plan/cost.js'
+import { knownOfBucket } from './known-of-lake.js'
 import { deployedLake } from './plan/definitions.js'
 import { ownersIn } from './plan/owners.js'
 import { type DeployPlan, planDeployment } from './plan/plan.js'
@@ -32,6 +33,8 @@ export interface LakeDeployment {
   comparedWith: string
   /** The account that it is in, or was. */
   account: string | undefined
+  /** What its runs took. */
+  known: KnownOfLake
 }
 
 export type Opening = Pick<LakeDeployment, 'lake' | 'deploy' | 'folder'>
@@ -52,7 +55,11 @@ export async function openDeployment(
     ? `what account ${cloud.account} has in ${cloud.region}`
     : `account ${cloud.account} in ${cloud.region}, where the lake is not deployed`
   const { account } = cloud
-  return { ...opening, cloud, account, prefix, ownerOf, before, drift, comparedWith }
+  const bucket = bucketNames(lake, deploy)
+    .lake.replace('{account}', account)
+    .replace('{region}', deploy.region)
+  const known = isThere ? await knownOfBucket(bucket) : {}
+  return { ...opening, known, cloud, account, prefix, ownerOf, before, drift, comparedWith }
 }
 
 /** What was deployed last from the project's folder; nobody is asked. */
@@ -63,6 +70,7 @@ export async function openRemembered(opening: Opening): Promise<LakeDeployment> 
   return {
     ...opening,
     cloud: undefined,
+    known: {},
     account: last?.account,
     prefix,
     ownerOf: ownersIn(lake),
@@ -110,7 +118,7 @@ export function planFor(
     {
       lake: of.lake.name,
       definition: deployedLake(of.lake, of.deploy),
-      cost: lakeCost(of.lake, of.deploy),
+      cost: lakeCost(of.lake, of.deploy, of.known),
       region: of.deploy.region,
       stacks,
       parameters: content === undefined ? (there ?? {}) : { CodeKey: codeKey(content) },

@@ -17,6 +17,8 @@ export interface JobToEstimate {
   schedule: Schedule | undefined
   /** How many datasets it builds. */
   datasets: number
+  /** Memory of its function, in MB. */
+  memory: number
   /** Its last runs, of which the mean is taken. */
   runs: readonly MeasuredRun[]
   /** How many of them a day there were, for a job that events start. */
@@ -34,8 +36,6 @@ export interface HeldToEstimate {
 }
 
 export interface EstimateOptions {
-  /** Memory of the functions, in MB. */
-  memory: number
   /** Objects are encrypted with a key of KMS; with bucket keys few requests reach it. */
   kms?: boolean
 }
@@ -58,6 +58,8 @@ export interface LakeCost {
   month: Cost
   /** Prices among them that have no date. */
   undated: boolean
+  /** From when to when the others are: `2024` to `2026-10-07`. */
+  dates: readonly [from: string, to: string]
 }
 
 /**
@@ -102,10 +104,16 @@ export function estimate(
     day,
     month,
     undated: month.lines.some(({ price }) => price.date === null),
+    dates: datesOf(month),
   }
 }
 
-function usageOf({ datasets, runs, schedule }: JobToEstimate, { memory, kms }: EstimateOptions) {
+function datesOf({ lines }: Cost): readonly [string, string] {
+  const dates = lines.flatMap(({ price }) => price.date ?? []).sort()
+  return [dates[0] ?? '', dates.at(-1) ?? '']
+}
+
+function usageOf({ datasets, memory, runs, schedule }: JobToEstimate, { kms }: EstimateOptions) {
   const counted = runs.filter(({ puts, gets }) => puts !== undefined && gets !== undefined)
   const seconds = meanOf(runs.map((run) => run.seconds)) ?? UNMEASURED.seconds * datasets
   const puts = meanOf(counted.map((run) => run.puts ?? 0)) ?? UNMEASURED.puts * datasets + LISTS

@@ -1,6 +1,11 @@
 import { describe, expect, it } from 'vitest'
 import { cron, every } from '../../define/schedule.js'
+import { bronze, defineLake, silver, t, z } from '../../index.js'
+import { inbox } from '../../source/index.js'
+import type { RunRecord } from '../../step/events.js'
+import { aws } from '../options/aws.js'
 import { estimate, scheduledADay } from './estimate.js'
+import { lakeCost } from './lake-cost.js'
 import { costOf, prices } from './prices.js'
 
 describe('prices', () => {
@@ -24,13 +29,13 @@ describe('prices', () => {
 })
 
 describe('an estimate', () => {
-  const job = { name: 'bronze.orders', datasets: 7, schedule: every('5m') }
+  const job = { name: 'bronze.orders', datasets: 7, memory: 1024, schedule: every('5m') }
 
   it('of the run that was measured on a laptop is what was worked out there by hand', () => {
     // 97 PUT, 170 GET, 4 LIST, 2.5 s of 1 GB: $0.0005 for S3 alone, $4.5 a month at every 5
     // minutes.
     const runs = [{ seconds: 2.5, puts: 101, gets: 170 }]
-    const { jobs, month } = estimate([{ ...job, runs }], { bytes: 0 }, { memory: 1024 })
+    const { jobs, month } = estimate([{ ...job, runs }], { bytes: 0 }, {})
     expect(jobs[0]?.measured).toEqual({ seconds: true, requests: true })
     expect(jobs[0]?.run.usd).toBeCloseTo(0.00062, 4)
     expect(month.usd).toBeGreaterThan(4.5)
@@ -39,11 +44,7 @@ describe('an estimate', () => {
   })
 
   it('says what was not measured, and which job runs nobody knows how often', () => {
-    const { jobs, day } = estimate(
-      [{ ...job, schedule: undefined, runs: [] }],
-      { bytes: 0 },
-      { memory: 512 },
-    )
+    const { jobs, day } = estimate([{ ...job, schedule: undefined, runs: [] }], { bytes: 0 }, {})
     expect(jobs[0]).toMatchObject({
       measured: { seconds: false, requests: false },
       runsADay: undefined,
@@ -54,9 +55,42 @@ describe('an estimate', () => {
   })
 
   it('takes what is held into the month, and not into the day', () => {
-    const { day, month } = estimate([], { bytes: 2 ** 30, keys: 1 }, { memory: 512 })
+    const { day, month } = estimate([], { bytes: 2 ** 30, keys: 1 }, {})
     expect(day.usd).toBe(0)
     expect(month.usd).toBeCloseTo(1.023, 6)
+  })
+
+  it('takes what records of a job’s runs say, and how many of them there were a day', () => {
+    const deploy = aws({ region: 'eu-central-1', encryption: 's3' })
+    const raw = bronze('orders', { from: inbox() })
+    const orders = silver('orders', { from: raw, key: 'id', schema: z.object({ id: t.int() }) })
+    const lake = defineLake({ name: 'shop', datasets: [orders], deploy })
+    const record = (hour: number, more: object = {}) => ({
+      ...{ format: 1, run: `${hour}`, outcome: 'done', author: 'aws-lambda', commits: [] },
+      started: `2026-06-01T${String(hour).padStart(2, '0')}:00:00Z`,
+      finished: `2026-06-01T${String(hour).padStart(2, '0')}:00:04Z`,
+      steps: [{ dataset: 'bronze.orders' }, { dataset: 'silver.orders' }],
+      requests: { puts: 60, gets: 40 },
+      ...more,
+    })
+    const records = [
+      ...Array.from({ length: 20 }, (_, hour) => record(hour)),
+      // Neither what failed nor what was on a branch tells what a run costs.
+      record(21, { outcome: 'failed', requests: { puts: 9000, gets: 9000 } }),
+      record(22, { branch: 'dev', requests: { puts: 9000, gets: 9000 } }),
+    ] as unknown as RunRecord[]
+    const now = new Date('2026-06-03T00:00:00Z')
+    const { jobs, day, month, dates } = lakeCost(lake, deploy, { records, now })
+    expect(jobs[0]).toMatchObject({
+      measured: { seconds: true, requests: true },
+      runsADay: 10,
+    })
+    const usages = Object.fromEntries(jobs[0]?.run.lines.map((one) => [one.name, one.amount]) ?? [])
+    // Four seconds of two GB.
+    expect(usages).toMatchObject({ 's3.puts': 60, 's3.gets': 40, 'lambda.seconds': 8 })
+    expect(day.usd).toBeCloseTo((jobs[0]?.run.usd ?? 0) * 10, 10)
+    expect(month.usd).toBeCloseTo(day.usd * 30, 10)
+    expect(dates[1] >= dates[0]).toBe(true)
   })
 
   it('counts how often schedules are due', () => {

@@ -6,6 +6,7 @@ import { shown } from '../../aws/deploy/plan/rights.js'
 import { nounOf } from '../../aws/deploy/plan/risk.js'
 import { sizeText } from '../../define/size.js'
 import colors from './colors.js'
+import { costLines } from './cost.js'
 import { plural } from './format.js'
 import { cellsOf } from './table.js'
 import { printable } from './terminal.js'
@@ -20,7 +21,11 @@ export function deploymentLines(plan: DeployPlan): string[] {
   const { lake, region, comparedWith } = plan
   const head = `${colors.bold(lake)} in ${region}, compared with`
   if (isIdle(plan) && plan.drift.length === 0)
-    return [...wrapped(`${head} ${comparedWith}: no changes`), ...section('Paused', plan.paused)]
+    return [
+      ...wrapped(`${head} ${comparedWith}: no changes`),
+      ...section('Paused', plan.paused),
+      ...section('Cost', costOf(plan)),
+    ]
   return [
     ...wrapped(`${head} ${comparedWith}`),
     ...section('Stacks', stackLines(plan)),
@@ -30,7 +35,7 @@ export function deploymentLines(plan: DeployPlan): string[] {
     ...section('Access', rightLines(plan)),
     ...section('Resources', resourceLines(plan)),
     ...section('Drift', plan.drift.flatMap(driftLines)),
-    ...section('Cost', [costLine(plan)]),
+    ...section('Cost', costOf(plan)),
     ...section(
       'Refused',
       plan.dangers.map(({ message, hint }) => `${colors.red('✖')} ${message}. ${hint}`),
@@ -180,21 +185,11 @@ function driftLines({ id, type, is, properties }: Drift): string[] {
   return [`${what}: ${texts.join(', ')}`]
 }
 
-function costLine({ cost: { before, after } }: DeployPlan): string {
-  const dollars = (month: number) => `$${month.toFixed(2)}`
-  const now = dollars(after.month.usd)
-  const was = before === undefined ? now : dollars(before)
-  const others = after.jobs.filter(({ runsADay }) => runsADay === undefined)
-  const each = others.length > 0 ? `; ${dollarsOf(others)} for each run of ${names(others)}` : ''
-  return `${was === now ? now : `${was} → ${now}`} a month for the key and scheduled runs${each}; storage comes on top (docs/guide/aws.md)`
+function costOf({ cost: { before, defined, after } }: DeployPlan): string[] {
+  const more = before === undefined ? 0 : defined - before
+  const change = `${more > 0 ? '+' : '-'}$${Math.abs(more).toFixed(2)} a month by this change`
+  return [...(Math.abs(more) >= 0.005 ? [change] : []), ...costLines(after)]
 }
-
-const names = (jobs: readonly { name: string }[]) =>
-  jobs.length > 3 ? `${jobs.length} other jobs` : jobs.map(({ name }) => name).join(', ')
-
-/** What a run costs, the dearest of some jobs. */
-const dollarsOf = (jobs: readonly { run: { usd: number } }[]) =>
-  `$${Math.max(...jobs.map(({ run }) => run.usd)).toPrecision(2)}`
 
 /** A text as lines that fit, the second and later set in. */
 function wrapped(text: string, indent = 2): string[] {

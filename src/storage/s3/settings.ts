@@ -5,6 +5,7 @@ import { importPeer } from '../../peers.js'
 import { shownUrl } from '../../secrets.js'
 import { variable } from '../../settings.js'
 import type { ObjectAccess } from '../staging.js'
+import { counting } from './requests.js'
 
 /** Where a lake lies in S3, and how its objects are reached. */
 export interface S3Place {
@@ -150,8 +151,8 @@ export async function clientsFor(
   }
   return {
     s3,
-    client: new s3.S3Client({ ...config, maxAttempts: 3, retryMode: 'standard' }),
-    once: new s3.S3Client({ ...config, maxAttempts: 1 }),
+    client: counting(new s3.S3Client({ ...config, maxAttempts: 3, retryMode: 'standard' })),
+    once: counting(new s3.S3Client({ ...config, maxAttempts: 1 })),
   }
 }
 

@@ -5,7 +5,7 @@ import type { Definition } from '../../../log/commit.js'
 import { compareDefinitions } from '../../../plan/changes.js'
 import { definitionOf } from '../../../plan/fingerprint.js'
 import type { AwsDeploy } from '../../options/aws.js'
-import { lakeCost } from './cost.js'
+import { lakeCost } from '../../prices/lake-cost.js'
 import type { Template } from './stack.js'
 
 /** What a deployed template says of the lake that it was made from. */

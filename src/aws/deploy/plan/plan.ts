@@ -25,8 +25,11 @@ export interface DeployPlan {
   resources: ResourceChange[]
   drift: Drift[]
   dangers: Danger[]
-  /** Dollars a month, without what it stores: as it was said when it was deployed, and now. */
-  cost: { before: number | undefined; after: LakeCost }
+  /**
+   * Dollars a month by definition, as if no run had been measured: when it was deployed, and now;
+   * and what it costs by what was measured.
+   */
+  cost: { before: number | undefined; defined: number; after: LakeCost }
 }
 
 export interface StackPlan {
@@ -88,7 +91,7 @@ export function planDeployment(target: Target, found: Found): DeployPlan {
     resources,
     drift: [...found.drift],
     dangers: dangersOf(resources),
-    cost: { before: old?.month, after: target.cost },
+    cost: { before: old?.month, defined: target.definition.month, after: target.cost },
   }
 }
 

@@ -13,7 +13,7 @@ const MIB = 2 ** 20
 const LONGEST = 900
 
 /** Memory and disk in MiB, and seconds, that a job's function has. */
-export function sizesOf({ deploy }: Context, job: Job) {
+export function sizesOf({ deploy }: Pick<Context, 'deploy'>, job: Job) {
   const { memory, disk, timeout } = { ...deploy.functions, ...deploy.jobs?.[job.name] }
   const own = secondsOf(timeout ?? job.schedule?.policy.timeout ?? '15m') ?? LONGEST
   return {

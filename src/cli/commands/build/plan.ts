@@ -1,9 +1,12 @@
 import type { Command } from 'commander'
+import type { AwsDeploy } from '../../../aws/options/aws.js'
+import type { LakeCost } from '../../../aws/prices/estimate.js'
 import { examples } from '../../examples.js'
+import { costLines } from '../../output/cost.js'
 import { toJson } from '../../output/format.js'
 import { planJson, printPlan } from '../../output/plan.js'
 import { makePlan } from '../../planned.js'
-import { openProject, print } from '../../project.js'
+import { openProject, type Project, print } from '../../project.js'
 import { exportsBehind } from './exporting.js'
 import { placing, withEngine } from './step-engines.js'
 
@@ -38,13 +41,26 @@ export async function run(command: Command): Promise<number> {
   const { problems, changes, left, older } = planned
   const names = new Set(planned.stages.map(({ name }) => name))
   const behind = await exportsBehind(project, names)
-  if (project.json) print(toJson({ ...planJson(planned), ...behind.json }, 2))
+  const cost = await costOf(project)
+  if (project.json) print(toJson({ ...planJson(planned), ...behind.json, ...cost }, 2))
   else {
     printPlan(planned)
     for (const line of behind.lines) print(line)
+    if (cost.cost)
+      print(['', 'Cost on AWS', ...costLines(cost.cost).map((one) => `  ${one}`)].join('\n'))
   }
   const breaking = [...changes.values()].flat().some((change) => change.breaking)
   const unsure = [problems, older].some((of) => Object.keys(of).length > 0)
   if (unsure || left.problems.length > 0 || breaking) return 1
   return exitCode && planned.stages.some(({ decision }) => decision.action !== 'none') ? 2 : 0
+}
+
+/** What runs cost of a lake that is deployed to AWS, as far as they were measured here. */
+async function costOf({ lake, storage, log }: Project): Promise<{ cost?: LakeCost }> {
+  const { deploy } = lake
+  if (deploy?.kind !== 'aws') return {}
+  const { knownOfLake } = await import('../../../aws/deploy/known-of-lake.js')
+  const { lakeCost } = await import('../../../aws/prices/lake-cost.js')
+  const known = await knownOfLake({ storage, log })
+  return { cost: lakeCost(lake, deploy as AwsDeploy, known) }
 }
