@@ -2,7 +2,7 @@ import { quoteText } from '../../../define/sql/sql.js'
 import { SERVER_VERSION } from '../sql/settings.js'
 import type { Token } from '../sql/tokens.js'
 import { pgTypes } from '../types/pg-type.js'
-import { numberOf, tableNumber } from './names.js'
+import { numberOf, partsOf, tableNumber } from './names.js'
 import { DATABASE, type Visible } from './visible.js'
 
 /** What functions are rewritten with. */
@@ -142,6 +142,10 @@ const functions: Readonly<Record<string, Rewrite>> = {
       ? String(tableNumber(name.slice(1, -1), visible) ?? 'CAST(NULL AS BIGINT)')
       : 'CAST(NULL AS BIGINT)',
   to_regtype: ([name = ''], { visible }) => String(numberOf('regtype', name.slice(1, -1), visible)),
+  parse_ident: ([name = 'NULL']) =>
+    name.startsWith("'")
+      ? `CAST([${partsOf(unquoted(name)).map(quoteText).join(', ')}] AS VARCHAR[])`
+      : `string_split(${name}, '.')`,
   quote_ident: quoted,
   quote_literal: ([text = 'NULL']) => `('''' || replace(${text}, '''', '''''') || '''')`,
   array_upper: ([list = 'NULL']) => `nullif(len(${list}), 0)`,
@@ -182,6 +186,8 @@ export function rewrittenWord(
   const of = Object.hasOwn(words, name) ? words[name] : undefined
   return of && quoteText(of === 'user' ? visible.user : visible.database)
 }
+
+const unquoted = (constant: string) => constant.slice(1, -1).replaceAll("''", "'")
 
 const quoteTextOrNull = (text: string | undefined) =>
   text === undefined ? 'CAST(NULL AS VARCHAR)' : quoteText(text)

@@ -16,7 +16,7 @@ const own: Readonly<Record<string, number>> = {
 }
 
 /** The parts of a name as SQL writes it: `gold.daily`, `"Gold"."a b"`. */
-function partsOf(text: string): string[] {
+export function partsOf(text: string): string[] {
   const parts = text.match(/"(?:[^"]|"")*"|[^."]+/g) ?? []
   return parts.map((part) =>
     part.startsWith('"') ? part.slice(1, -1).replaceAll('""', '"') : part.trim().toLowerCase(),

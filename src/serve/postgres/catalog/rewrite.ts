@@ -35,6 +35,9 @@ const BEFORE_TABLE = /^(from|join|,)$/
 const NO_ALIAS =
   /^(where|on|using|join|inner|left|right|full|cross|natural|group|order|having|limit|offset|union|except|intersect|window|fetch|for|lateral|tablesample|as)$/
 
+/** Functions that stand in FROM; an array is a row of one. */
+const SETS = /^(generate_series|string_to_array)$/
+
 /** The name of a relation of a catalog within the statement. */
 export const relationName = (schema: string, name: string) => quoteName(`${schema}.${name}`)
 
@@ -219,6 +222,7 @@ class Rewriter {
     )
       if (catalogRelation('pg_catalog', name))
         return { sql: this.use('pg_catalog', name), next: end + 1 }
+    if (BEFORE_TABLE.test(before) && SETS.test(name)) return this.setCall(at, name)
     const args = this.arguments(at + 2, end)
     const sql = rewrittenCall(name, args, this.context)
     if (sql !== undefined) return { sql, next: end + 1, title: name }
@@ -227,6 +231,19 @@ class Rewriter {
       sql: `${text}${this.tokens[at + 1]?.space}(${this.range(at + 2, end)})`,
       next: end + 1,
     }
+  }
+
+  /** A function in FROM whose alias names its rows and its one column. */
+  private setCall(at: number, name: string): Piece {
+    const end = this.closing(at + 1)
+    const as = this.tokens[end + 1]?.text.toLowerCase() === 'as' ? end + 2 : end + 1
+    const alias = nameIn(this.tokens[as])
+    const isAlias =
+      alias !== undefined && !NO_ALIAS.test(alias) && this.tokens[as + 1]?.text !== '('
+    const call = `${name}(${this.arguments(at + 2, end).join(', ')})`
+    const sql = name === 'string_to_array' ? `(SELECT ${call})` : call
+    if (!isAlias) return { sql, next: end + 1 }
+    return { sql: `${sql} AS ${quoteName(alias)}(${quoteName(alias)})`, next: as + 1 }
   }
 
   private arguments(from: number, to: number): string[] {
@@ -257,9 +274,7 @@ class Rewriter {
     const token = this.tokens[at + length]
     const pattern = token && constantIn(token)
     if (pattern === undefined || !token) return { sql: operator, next: at + length }
-    const start = pattern.startsWith('^') ? '' : '.*'
-    const end = pattern.endsWith('$') ? '' : '.*'
-    const whole = `${start}(?:${pattern.replace(/^\^|\$$/g, '')})${end}`
+    const whole = `(?s:.*)(?:${pattern})(?s:.*)`
     return {
       sql: `${operator}${token.space || ' '}'${whole.replaceAll("'", "''")}'`,
       next: at + length + 1,
