@@ -31,7 +31,7 @@ describe('the package', () => {
     )
     expect(Object.fromEntries(names.map((name, i) => [name, listed[i]]))).toMatchInlineSnapshot(`
       {
-        ".": "DefinitionError MoraineError after alert bronze bucket byHand check cron day defineLake divide duckdb duckdbFile every external gold history hour identity lookup manual month openLake principal rule silver spark sql sqlFile t trino truncate warehouse workers year z",
+        ".": "DefinitionError MoraineError after alert bronze bucket byHand check cron day defineLake divide duckdb duckdbFile every external folder gold history hour identity lookup manual month openLake principal rule silver spark sql sqlFile t trino truncate warehouse workers workgroup year z",
         "./aws": "aws deployedJobs rightsOf template",
         "./serve": "AuditTrail catalog openRunRoom openStorage",
         "./sources": "files http inbox ingest logs mysql postgres secret sqlserver",

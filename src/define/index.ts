@@ -3,7 +3,10 @@ export {
   type Principal,
   type PrincipalOptions,
   principal,
-} from './access/principal.js'
+  type Workgroup,
+  type WorkgroupOptions,
+  workgroup,
+} from './access/index.js'
 export { type Alert, type AlertOn, alert } from './alert.js'
 export { check } from './check.js'
 export { bronze, external, gold, history, silver } from './dataset.js'

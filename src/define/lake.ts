@@ -1,6 +1,12 @@
 import { DefinitionError, type Problem, type SourceLocation } from '../errors.js'
-import { accessProblems } from './access/access-problems.js'
-import { isPrincipal, type Principal } from './access/principal.js'
+import {
+  accessProblems,
+  isPrincipal,
+  isWorkgroup,
+  type Principal,
+  type Workgroup,
+  workgroupProblems,
+} from './access/index.js'
 import type { Alert } from './alert.js'
 import { callSite } from './call-site.js'
 import { fullName } from './dataset.js'
@@ -49,6 +55,8 @@ export interface LakeOptions {
    * granted is refused; it changes no table.
    */
   access?: readonly Principal[]
+  /** Limits of the queries of `moraine serve --query`, by who asks. It changes no table. */
+  workgroups?: readonly Workgroup[]
   /**
    * What runs the steps that build silver and gold: `workers(4)` for four processes of this
    * machine. Default: the run's own process. It changes no table.
@@ -82,6 +90,11 @@ const lakeOptions: OptionList<LakeOptions> = {
     fits: (value) => Array.isArray(value) && value.every(isPrincipal),
     advise: () => "Write [principal('analysts', { token: secret('env:TOKEN'), read: ['gold.*'] })]",
   },
+  workgroups: {
+    is: 'a list of workgroups',
+    fits: (value) => Array.isArray(value) && value.every(isWorkgroup),
+    advise: () => "Write [workgroup('bi', { maxScan: '10GB' })]",
+  },
   engine,
   exports: warehouses,
   deploy,
@@ -103,6 +116,7 @@ export interface Lake {
   readonly quarantineAfter: number
   /** `undefined`: nothing was said of it. */
   readonly access: readonly Principal[] | undefined
+  readonly workgroups: readonly Workgroup[]
   /** What runs steps of datasets that say nothing else. */
   readonly engine: StepEngine | undefined
   readonly exports: readonly Warehouse[]
@@ -139,6 +153,7 @@ export function defineLake(options: LakeOptions): Lake {
     ...duplicates(ordered),
     ...ordered.flatMap((one) => (isBuilt(one) ? problemsOf(one) : externalProblems(one))),
     ...accessProblems(access ?? [], ordered.filter(isBuilt)),
+    ...workgroupProblems(good.workgroups ?? [], access),
     ...warehouseProblems(good.exports ?? [], ordered),
     ...takeMistakes(),
   )
@@ -156,6 +171,7 @@ export function defineLake(options: LakeOptions): Lake {
     externals: ordered.filter((input) => input.tier === 'external'),
     quarantineAfter,
     access,
+    workgroups: good.workgroups ?? [],
     engine: good.engine,
     exports: good.exports ?? [],
     deploy: good.deploy,

@@ -69,6 +69,11 @@ export function whyUnrepeatable(root: unknown): Unrepeatable | undefined {
   return undefined
 }
 
+/** Whether nodes of a query, parents and all below them, give the same rows each time. */
+export function areRepeatable(nodes: readonly AstNode[]): boolean {
+  return nodes.every((node) => whyNode(node) === undefined)
+}
+
 function whyNode(node: AstNode): Unrepeatable | undefined {
   const { type = '', class: kind } = node
   if (kind !== undefined) return whyExpression(node, kind)

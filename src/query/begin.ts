@@ -13,6 +13,7 @@ import type { Readable } from '../storage/staging.js'
 import { type Storage, stagingOf } from '../storage/storage.js'
 import { type Estimate, estimateOf } from './estimate.js'
 import type { Limits } from './limits.js'
+import type { Reply } from './protocol.js'
 import type { Worker } from './query-process.js'
 import { type Found, ruled, throughViews, withViewRules } from './reads.js'
 import { atHand, isWorthIt, type Scan, scan } from './scan.js'
@@ -68,18 +69,9 @@ export async function begin(
   const [parsed, read] = await Promise.all([worker.ask(parse, 'parsed'), state])
   const heartbeat = Heartbeat.ofReader(storage, currentUser(), read.number)
   begun(heartbeat, [])
-  for (const { table } of parsed.tables) levelsOf(read, table, asked.rights)
-  const proved = await throughViews(worker, read, parsed)
-  const { tables, named } = await ruled(worker, read, proved, asked.rights)
-  const names = tables.map(({ table: { tier, name } }) => `${tier}.${name}`)
-  begun(heartbeat, names)
-  for (const { table } of tables)
-    if (tiers.includes(table.tier))
-      refuseReading(read, findName(read, `${table.tier}.${table.name}`))
-  const scans = await scansOf(asked, read, tables)
-  const estimate = estimateOf(scans, tables, named)
+  const looked = await look(asked, read, parsed, (names) => begun(heartbeat, names))
+  const { scans, named, estimate, views } = looked
   asked.judge?.(estimate)
-  const views = withViewRules(proved.views, read, asked.rights)
   if (isDescribed) {
     const relations = [...scans.map(({ relation }) => relation), ...views]
     const { columns, parameters = [] } = await worker.ask(
@@ -107,6 +99,34 @@ export async function begin(
   return { columns, parameters: [], files, estimate }
 }
 
+/** What a query reads, by the log and the manifests alone. */
+async function look(
+  asked: Asked,
+  read: LakeState,
+  parsed: Extract<Reply, { type: 'parsed' }>,
+  told: (names: readonly string[]) => void,
+) {
+  const { worker } = asked
+  for (const { table } of parsed.tables) levelsOf(read, table, asked.rights)
+  const proved = await throughViews(worker, read, parsed)
+  const { tables, named } = await ruled(worker, read, proved, asked.rights)
+  const names = tables.map(({ table: { tier, name } }) => `${tier}.${name}`)
+  told(names)
+  for (const { table } of tables)
+    if (tiers.includes(table.tier))
+      refuseReading(read, findName(read, `${table.tier}.${table.name}`))
+  const scans = await scansOf(asked, read, tables)
+  const estimate = {
+    ...estimateOf(scans, tables, named),
+    state: read,
+    isRepeatable: proved.isRepeatable,
+    // Of a view, what it reads as well.
+    refs: [...parsed.tables, ...tables].map(({ table }) => table),
+  }
+  const views = withViewRules(proved.views, read, asked.rights)
+  return { scans, named, estimate, views }
+}
+
 /** The files of each table that have to be opened. */
 function scansOf(
   { storage, declared }: Asked,
@@ -114,8 +134,9 @@ function scansOf(
   tables: readonly Found[],
 ): Promise<Scan[]> {
   return Promise.all(
-    tables.map(async ({ table, predicates, rules }) => {
-      const found = await scan(storage, state, { table, declared }, predicates)
+    tables.map(async ({ table, predicates, rules, ofPartitions }) => {
+      const asked = { table, declared, ofPartitions }
+      const found = await scan(storage, state, asked, predicates)
       return rules ? { ...found, relation: { ...found.relation, rules } } : found
     }),
   )

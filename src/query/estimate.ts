@@ -1,4 +1,7 @@
-import type { Reads } from './protocol.js'
+import type { Levels, TableRules } from '../define/access/rights.js'
+import type { LakeState } from '../log/commit.js'
+import type { TableRef } from '../sql/guard.js'
+import type { Found } from './reads.js'
 import type { Scan } from './scan.js'
 
 /** What a query will read, as manifests tell it before anything is read. */
@@ -6,10 +9,20 @@ export interface Estimate {
   /** Bytes of the columns that are asked for, in the files that may have rows. */
   bytes: number
   tables: readonly TableEstimate[]
+  /** Tables and views that it reads, directly or through views. */
+  refs: readonly TableRef[]
+  /** The state that they are read of. */
+  state: LakeState
+  /** Whether it gives the same rows again, as long as its tables are the same. */
+  isRepeatable: boolean
 }
 
 export interface TableEstimate {
   name: string
+  levels: Levels
+  /** Whether the query names it, rather than a view that it reads. */
+  isNamed: boolean
+  rules: TableRules | undefined
   bytes: number
   files: number
   /** Files that the table has. */
@@ -27,20 +40,21 @@ export interface TableEstimate {
  */
 export function estimateOf(
   scans: readonly Scan[],
-  reads: readonly Reads[],
+  found: readonly Found[],
   named: readonly string[] | undefined,
-): Estimate {
+): Pick<Estimate, 'bytes' | 'tables'> {
   const tables = scans.map((scan, i) => {
     const { relation, total } = scan
-    const { times = 1, predicates = [] } = reads[i] ?? {}
+    const { times, predicates, ofPartitions = [], levels, isNamed, rules } = found[i] as Found
     return {
+      ...{ levels, isNamed, rules },
       name: `${relation.tier}.${relation.name}`,
       bytes: bytesOf(scan, named) * times,
       files: relation.files.length,
       total,
       version: scan.version,
       partitions: scan.partitions,
-      chosenBy: predicates.map(({ column }) => column.toLowerCase()),
+      chosenBy: [...predicates, ...ofPartitions].map(({ column }) => column.toLowerCase()),
     }
   })
   return { bytes: tables.reduce((sum, { bytes }) => sum + bytes, 0), tables }

@@ -13,7 +13,7 @@ import { described } from '../define/problems/described.js'
 import { takeMistakes } from '../define/problems/mistakes.js'
 import { quoteName, reference, renderSql } from '../define/sql/sql.js'
 import { defOf, fieldsOfShape } from '../define/types/schema.js'
-import type { ResultRow, RowValue } from '../engine/engine.js'
+import type { ParameterValues, ResultRow, RowValue } from '../engine/engine.js'
 import { DefinitionError, MoraineError } from '../errors.js'
 import { Lakehouse } from '../load/lakehouse.js'
 import { folderOf, rootOf } from '../load/root.js'
@@ -22,6 +22,7 @@ import { parsePoint } from '../log/point.js'
 import { asList, limitsOf } from './limits.js'
 import { stateToRead } from './point.js'
 import { type QueryOptions, queryLake, queryRows } from './query.js'
+import { withNamed } from './service/named.js'
 
 /** A point in the lake's history: a commit number or a time. */
 export type At = number | Date | string
@@ -57,9 +58,9 @@ export interface OpenLake {
   ): AsyncIterable<Pick<Row<D>, C>[]>
   /**
    * One SELECT over `bronze.x`, `silver.x`, `gold.x` and `discarded.x`, and tables of other
-   * engines.
+   * engines. Values of `?` and `$1` are a list of parameters, those of `:name` an object.
    */
-  query(sql: string | Sql, options?: AskOptions & { at?: At }): Promise<ResultRow[]>
+  query(sql: string | Sql, options?: QueryAskOptions): Promise<ResultRow[]>
   /** The state of the lake from the commit log, now or at a point in time. */
   state(at?: At): Promise<LakeState>
 }
@@ -72,6 +73,11 @@ export interface OpenOptions extends QueryLimits {
 
 const openOptions: OptionList<OpenOptions> = { root: text, ...queryLimits }
 
+const parameterValues: Expected = {
+  is: 'a list of values, or an object of them',
+  fits: (value) => typeof value === 'object' && value !== null,
+}
+
 const askOptions: OptionList<AskOptions & { at?: At }> = {
   ...queryLimits,
   signal: { is: 'an AbortSignal', fits: (value) => value instanceof AbortSignal },
@@ -81,6 +87,10 @@ const askOptions: OptionList<AskOptions & { at?: At }> = {
       typeof value === 'number' || typeof value === 'string' || value instanceof Date,
   },
 }
+
+type QueryAskOptions = AskOptions & { at?: At; parameters?: ParameterValues }
+
+const queryAskOptions: OptionList<QueryAskOptions> = { ...askOptions, parameters: parameterValues }
 
 const readOptions: OptionList<ReadOptions<string>> = {
   ...askOptions,
@@ -164,9 +174,13 @@ export function openLake(given: Lake, options: OpenOptions = {}): OpenLake {
       return rows
     }) as OpenLake['read'],
     query: async (sql, options = {}) => {
-      const { at, ...rest } = sound(() => checked('query(…)', options, askOptions))
+      const { at, parameters, ...rest } = sound(() =>
+        checked<QueryAskOptions>('query(…)', options, queryAskOptions),
+      )
       const written = typeof sql === 'string' ? sql : renderSql(sql)
-      return queryRows(storage, await state(at), written, asked(rest))
+      const named = withNamed(written, parameters)
+      const values = named.parameters ? { parameters: named.parameters } : {}
+      return queryRows(storage, await state(at), named.sql, { ...asked(rest), ...values })
     },
   }
 }

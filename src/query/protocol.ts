@@ -65,12 +65,20 @@ export type Reply =
       tables: Reads[]
       /** Functions that it calls, in lower case. */
       functions: string[]
+      /** Whether it gives the same rows again, as long as its tables are the same. */
+      isRepeatable: boolean
       /** Columns that it names, in lower case; `undefined` when it takes all of something. */
       named: string[] | undefined
       /** Whether the engine can read objects of buckets where they lie. */
       reaches: boolean
     }
-  | { type: 'tables'; tables: Reads[]; functions: string[]; named: string[] | undefined }
+  | {
+      type: 'tables'
+      tables: Reads[]
+      functions: string[]
+      named: string[] | undefined
+      isRepeatable: boolean
+    }
   | { type: 'columns'; columns: ResultColumn[]; parameters?: QueryParameter[] }
   /**
    * No rows at the end; `isLarge` where the process holds so much that the next query is better off

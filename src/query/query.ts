@@ -31,7 +31,13 @@ export interface QueryOptions {
   /** The namespace of tables that are named without one. */
   schema?: string
   /** Judges what is about to be read, before anything is: it throws what refuses the query. */
-  judge?: (estimate: Estimate) => void
+  judge?: (estimate: Estimate, process: QueryProcess) => void
+}
+
+/** The process of a query: its number, and what ends it at once with an error. */
+export interface QueryProcess {
+  pid: number | undefined
+  stop: (reason: unknown) => void
 }
 
 /** A query's result while it is read; `close` ends the query's process. */
@@ -43,8 +49,6 @@ export interface QueryResult extends AsyncDisposable {
   files: { opened: number; total: number; bytes: number }
   /** What was expected to be read. */
   estimate: Estimate
-  /** The number of its process, and what ends it at once with an error. */
-  process: { pid: number | undefined; stop: (reason: unknown) => void }
   close(): Promise<void>
 }
 
@@ -89,14 +93,15 @@ export async function queryLake(
     names.push(...tables)
   }
   try {
-    const given = { declared, rights, parameters, schema, judge }
+    const process = { pid: worker.pid, stop: (reason: unknown) => worker.stop(reason) }
+    const judged = judge && ((estimate: Estimate) => judge(estimate, process))
+    const given = { declared, rights, parameters, schema, judge: judged }
     const question = { worker, storage, state, sql, limits, ...given }
     const { columns, files, estimate } = await begin(question, begun)
     return {
       columns,
       files,
       estimate,
-      process: { pid: worker.pid, stop: (reason) => worker.stop(reason) },
       close,
       batches: batchesOf(worker, storage, names, close),
       [Symbol.asyncDispose]: close,

@@ -1,8 +1,8 @@
-import type { Rights, TableRules } from '../define/access/rights.js'
+import type { Levels, Rights, TableRules } from '../define/access/rights.js'
 import { quoteName } from '../define/sql/sql.js'
 import { MoraineError } from '../errors.js'
 import type { LakeState } from '../log/commit.js'
-import type { Reads, RelationFiles } from './protocol.js'
+import type { Reads, RelationFiles, Reply } from './protocol.js'
 import type { Pushed } from './pushdown.js'
 import type { Worker } from './query-process.js'
 import { levelsOf } from './tables.js'
@@ -11,13 +11,25 @@ interface Proved {
   tables: Reads[]
   views: RelationFiles[]
   functions: readonly string[]
+  /** Whether it gives the same rows again, as long as its tables are the same. */
+  isRepeatable: boolean
+  /** Full names that the query has itself. */
+  direct: ReadonlySet<string>
   /** Columns that are named; `undefined` when all of something are taken. */
   named: string[] | undefined
 }
 
 /** A table that is read, with what is kept of it. */
 export interface Found extends Reads {
+  levels: Levels
+  /** Whether the query names it, rather than a view that it reads. */
+  isNamed: boolean
   rules: TableRules | undefined
+  /**
+   * Conditions that choose partitions alone: which files have rows with other values tells of rows
+   * that are not shown.
+   */
+  ofPartitions?: readonly Pushed[]
 }
 
 const nameOf = ({ table: { tier, name } }: Reads) => `${tier}.${name}`.toLowerCase()
@@ -26,7 +38,10 @@ const nameOf = ({ table: { tier, name } }: Reads) => `${tier}.${name}`.toLowerCa
 export async function throughViews(
   worker: Worker,
   state: LakeState,
-  asked: { tables: readonly Reads[]; functions: readonly string[]; named: string[] | undefined },
+  asked: Pick<
+    Extract<Reply, { type: 'parsed' }>,
+    'tables' | 'functions' | 'named' | 'isRepeatable'
+  >,
 ): Promise<Proved> {
   const known = new Map(
     Object.entries(state.views ?? {}).map(([name, view]) => [name.toLowerCase(), view]),
@@ -34,6 +49,7 @@ export async function throughViews(
   const tables = new Map<string, Reads>()
   const views: { read: Reads; relation: RelationFiles }[] = []
   const functions = [...asked.functions]
+  let { isRepeatable } = asked
   for (const read of asked.tables) {
     const view = known.get(nameOf(read))
     if (!view) tables.set(nameOf(read), read)
@@ -46,6 +62,7 @@ export async function throughViews(
   for (const { read, relation } of views) {
     const inside = await worker.ask({ type: 'tables', sql: relation.query ?? '' }, 'tables')
     functions.push(...inside.functions)
+    isRepeatable &&= inside.isRepeatable
     for (const one of inside.tables) {
       const before = tables.get(nameOf(one))?.times ?? 0
       // Conditions of the question are not those of the view.
@@ -60,6 +77,8 @@ export async function throughViews(
     tables: [...tables.values()],
     views: views.map(({ relation }) => relation),
     functions,
+    isRepeatable,
+    direct: new Set(asked.tables.map(nameOf)),
     // What a view takes of a table is not looked into.
     named: views.length > 0 ? undefined : asked.named,
   }
@@ -72,15 +91,17 @@ export async function throughViews(
 export async function ruled(
   worker: Worker,
   state: LakeState,
-  { tables, functions, named }: Proved,
+  { tables, functions, named, direct }: Proved,
   rights: Rights | undefined,
 ): Promise<{ tables: Found[]; named: string[] | undefined }> {
   const found: Found[] = []
   let columns = named
   for (const read of tables) {
-    const rules = rights?.rules(levelsOf(state, read.table))
+    const levels = levelsOf(state, read.table)
+    const rules = rights?.rules(levels)
+    const isNamed = direct.has(nameOf(read))
     if (!rules) {
-      found.push({ ...read, rules })
+      found.push({ ...read, levels, isNamed, rules })
       continue
     }
     if (functions.includes('stats')) throw noStatistics()
@@ -88,9 +109,13 @@ export async function ruled(
     if (inside.tables.length !== 1) throw badRules(read)
     if (columns && inside.named) columns = [...new Set([...columns, ...inside.named])]
     else columns = undefined
-    const own = rules.rows === undefined ? unmasked(read.predicates, rules) : []
+    const own = unmasked(read.predicates, rules)
     const kept = inside.tables.flatMap(({ predicates }) => predicates)
-    found.push({ ...read, predicates: [...own, ...kept], rules })
+    const chosen =
+      rules.rows === undefined
+        ? { predicates: [...own, ...kept] }
+        : { predicates: kept, ofPartitions: own }
+    found.push({ ...read, ...chosen, levels, isNamed, rules })
   }
   return { tables: found, named: columns }
 }

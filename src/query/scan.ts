@@ -75,10 +75,17 @@ export interface Scan {
   partitions: readonly string[]
 }
 
+interface AskedScan {
+  table: TableRef
+  declared: readonly Field[] | undefined
+  /** Conditions of which those on columns of partitions count. */
+  ofPartitions?: readonly Pushed[] | undefined
+}
+
 export async function scan(
   storage: Storage,
   state: LakeState,
-  { table: asked, declared }: { table: TableRef; declared: readonly Field[] | undefined },
+  { table: asked, declared, ofPartitions = [] }: AskedScan,
   predicates: readonly Pushed[],
 ): Promise<Scan> {
   const { tier, name } = asked
@@ -86,7 +93,10 @@ export async function scan(
   const table = tiers.includes(tier)
     ? await ownTable(storage, state, asked)
     : await externalTable(storage, state, asked, declared)
-  const tasks = await table.plan(predicates.filter((p) => isCertain(p, table)))
+  const sources = partitionSources(table)
+  const chosen = ofPartitions.filter(({ column }) => sources.includes(column.toLowerCase()))
+  const certain = [...predicates, ...chosen].filter((one) => isCertain(one, table))
+  const tasks = await table.plan(certain)
   if (table instanceof ForeignTable) await table.checkFiles(tasks)
   const files = tableFiles(storage, table, tasks)
   return {
@@ -95,7 +105,7 @@ export async function scan(
     total: (await table.totals).files,
     bytes: tasks.reduce((sum, { file }) => sum + file.bytes, 0),
     version: versionOf(pointerOf(state, asked)),
-    partitions: partitionSources(table),
+    partitions: sources,
   }
 }
 

@@ -40,6 +40,23 @@ export function pointerOf(state: LakeState, asked: TableRef): unknown {
     : findExternal(state, asked).at
 }
 
+/**
+ * The levels of a table or view, and what the log says of it; `undefined` for what is not there.
+ */
+export function pointersOf(
+  state: LakeState,
+  asked: TableRef,
+): { levels: Levels; pointer: unknown } | undefined {
+  if (!tiers.includes(asked.tier)) {
+    const found = sameExternal(state, asked)
+    return found && { levels: [...found.namespace, found.name], pointer: found }
+  }
+  const shown = `${asked.tier}.${asked.name}`.toLowerCase()
+  const found = ownNames(state).find((name) => name.toLowerCase() === shown)
+  if (!found) return undefined
+  return { levels: ownLevels(found), pointer: state.tables[found] ?? state.batches[found] ?? null }
+}
+
 /** A table of the lake itself. */
 export async function ownTable(
   storage: Storage,

@@ -13,6 +13,7 @@ import { isEngineLost, SqlError, shortOf } from '../engine/sql-error.js'
 import { DiskFull } from '../engine/stopped.js'
 import { MoraineError, messageOf } from '../errors.js'
 import type { AstNode } from '../plan/ast.js'
+import { areRepeatable } from '../plan/repeatable.js'
 import { watchParent } from '../process/watchdog.js'
 import { proveSelect, type TableRef } from '../sql/guard.js'
 import { folded } from '../sql/relations.js'
@@ -246,7 +247,7 @@ function readsOf(tables: readonly TableRef[], nodes: readonly AstNode[]) {
     predicates: predicatesFor(table, nodes),
     times: timesNamed(table, nodes),
   }))
-  return { tables: reads, functions: [...new Set(named)] }
+  return { tables: reads, functions: [...new Set(named)], isRepeatable: areRepeatable(nodes) }
 }
 
 function pathsOf(relations: readonly RelationFiles[]): string[] {

@@ -5,6 +5,7 @@ import { nearest } from '../nearest.js'
 import type { Principal, WrittenGrant } from './principal.js'
 import { rightsOf } from './rights.js'
 import type { WrittenRules } from './rules.js'
+import type { Workgroup } from './workgroup.js'
 
 /** Namespaces of the lake's own tables. */
 const TIERS = ['bronze', 'silver', 'gold', 'discarded', 'history']
@@ -22,6 +23,36 @@ export function accessProblems(
       [...one.read, ...one.write].flatMap((grant) => unmatched(one, grant, known)),
     ),
   ]
+}
+
+/** Workgroups of one name, and members that nobody is. */
+export function workgroupProblems(
+  workgroups: readonly Workgroup[],
+  principals: readonly Principal[] | undefined,
+): Problem[] {
+  return workgroups.flatMap((one, i) => {
+    const { name, place, members = [] } = one
+    const say = (message: string, near: string, hint: string) => ({
+      message,
+      hint,
+      place: place && { ...place, near },
+    })
+    const strangers = members.filter(
+      (member) => principals && !principals.some((known) => known.name === member),
+    )
+    return [
+      ...(workgroups.slice(0, i).some((other) => other.name === name)
+        ? [say(`Two workgroups are named '${name}'`, name, 'Rename one of them.')]
+        : []),
+      ...strangers.map((member) =>
+        say(
+          `workgroup '${name}': '${member}' is not a principal`,
+          `'${member}'`,
+          `The principals of access are: ${principals?.map((known) => known.name).join(', ')}`,
+        ),
+      ),
+    ]
+  })
 }
 
 /** Names of tables that these datasets have. */

@@ -78,7 +78,7 @@ export interface Principal {
   readonly place: SourceLocation | undefined
 }
 
-const grants: Expected = {
+export const grantsList: Expected = {
   is: "a list of datasets and names such as 'gold.daily_revenue', 'ml.*' or '*'",
   fits: (value) =>
     Array.isArray(value) && value.every((item) => typeof item === 'string' || isDataset(item)),
@@ -113,8 +113,8 @@ const principalOptions: OptionList<PrincipalOptions> = {
     is: "an object of tables, each with a condition: { 'silver.orders': sql`region = 'EU'` }",
     fits: (value) => object.fits(value) && Object.values(value as object).every(sqlTag.fits),
   },
-  read: grants,
-  write: grants,
+  read: grantsList,
+  write: grantsList,
 }
 
 /** Names of principals that `lake.ts` does not define. */
@@ -168,7 +168,8 @@ const principalName: Expected = {
   fits: (value) => typeof value === 'string' && /^[A-Za-z0-9][A-Za-z0-9._@-]{0,63}$/.test(value),
 }
 
-function grantsIn(of: string, granted: readonly Granted[]): WrittenGrant[] {
+/** Grants with their texts. */
+export function grantsIn(of: string, granted: readonly Granted[]): WrittenGrant[] {
   return granted.flatMap((one) => {
     const text = typeof one === 'string' ? one : fullName(one)
     const grant = parseGrant(text)

@@ -104,3 +104,15 @@ export interface VisibleColumn extends AnswerColumn {
   nullable: boolean
   comment: string | undefined
 }
+
+/** A query that is over, for its history. */
+export interface QueryRecord {
+  id: string
+  /** When it was over. */
+  time: Date
+  principal: string
+  workgroup: string
+  sql: string
+  error: unknown
+  statistics: QueryStatistics
+}

@@ -1,26 +1,33 @@
 import { randomUUID } from 'node:crypto'
+import type { Workgroup } from '../../define/access/workgroup.js'
 import type { Lake } from '../../define/lake.js'
 import type { ResultRow, RowValue } from '../../engine/engine.js'
 import { MoraineError } from '../../errors.js'
+import type { LakeState } from '../../log/commit.js'
 import type { CommitLog } from '../../log/log.js'
 import type { Storage } from '../../storage/storage.js'
-import { limitsOf } from '../limits.js'
+import type { Estimate } from '../estimate.js'
 import { describeQuery, type QueryResult, queryLake } from '../query.js'
 import { keepWarm } from '../spawn.js'
 import { Executions } from './executions.js'
 import { withNamed } from './named.js'
 import type {
+  AnswerColumn,
   Caller,
   Description,
   Execution,
   QueryAnswer,
+  QueryRecord,
   QueryRequest,
   QueryStatistics,
   ResultPage,
   VisibleTable,
 } from './request.js'
-import { bytesReadBy, noStatistics } from './statistics.js'
+import { type Kept, Reuse } from './reuse.js'
+import { Spool } from './spool.js'
+import { noStatistics, watchReading } from './statistics.js'
 import { visibleTables } from './visible.js'
+import { tooMuch, Workgroups } from './workgroups.js'
 
 /** Bytes of the longest statement, as Athena has it. */
 const LONGEST = 262_144
@@ -31,9 +38,11 @@ const WARM = 4
 export interface ServiceOptions {
   storage: Storage
   log: CommitLog
-  lake?: Pick<Lake, 'datasets' | 'queries'>
+  lake?: Pick<Lake, 'datasets' | 'queries' | 'workgroups'>
   /** US dollars for bytes that a query reads. */
   priceOf?: (bytes: number) => number
+  /** Hears of each query once it is over. */
+  onQuery?: (query: QueryRecord) => void
   now?: () => Date
   newId?: () => string
 }
@@ -43,13 +52,17 @@ export interface ServiceOptions {
  * ask here, and none reaches an engine in another way.
  */
 export class QueryService {
+  readonly workgroups: Workgroups
   private readonly executions: Executions
+  private readonly reuse = new Reuse()
   private readonly now: () => Date
   private readonly newId: () => string
 
   constructor(private readonly options: ServiceOptions) {
     this.now = options.now ?? (() => new Date())
     this.newId = options.newId ?? randomUUID
+    const { workgroups = [], queries } = options.lake ?? {}
+    this.workgroups = new Workgroups(workgroups, queries, this.now)
     this.executions = new Executions((id, request) => this.ask(id, request), this.now, this.newId)
     keepWarm(WARM)
   }
@@ -62,7 +75,7 @@ export class QueryService {
   async describe(request: QueryRequest): Promise<Description> {
     const { storage, log } = this.options
     const { principal, signal, schema } = request
-    const { sql } = checked(request)
+    const { sql } = checkedQuery(request)
     const { columns, parameters } = await describeQuery(storage, log.head(), sql, {
       limits: this.limitsFor(request),
       rights: principal.rights,
@@ -85,7 +98,7 @@ export class QueryService {
 
   /** Starts a query whose result is kept; the same client token starts it once. */
   start(request: QueryRequest, { clientToken }: { clientToken?: string } = {}): Execution {
-    checked(request)
+    checkedQuery(request)
     return this.executions.start(request, clientToken)
   }
 
@@ -131,73 +144,199 @@ export class QueryService {
 
   async close(): Promise<void> {
     await this.executions.close()
+    this.reuse.close()
   }
 
-  private async ask(id: string, request: QueryRequest): Promise<QueryAnswer> {
-    const { storage, log } = this.options
-    const { principal, signal, maxRows, schema } = request
-    const { sql, parameters } = checked(request)
+  private async ask(id: string, asked: QueryRequest): Promise<QueryAnswer> {
+    const { workgroups, reuse } = this
+    const group = workgroups.find(asked.principal, asked.workgroup)
+    const request = { ...asked, ...checkedQuery(asked), workgroup: group.name }
     const began = performance.now()
     const statistics = noStatistics()
-    const result = await queryLake(storage, log.head(), sql, {
-      limits: this.limitsFor(request),
-      rights: principal.rights,
-      owner: principal.name,
-      ...(parameters ? { parameters } : {}),
-      ...(schema ? { schema } : {}),
-      ...(signal ? { signal } : {}),
-      judge: ({ bytes }) => {
-        statistics.bytesEstimated = bytes
-      },
-    })
-    const columns = result.columns.map(({ name, sqlType: type }) => ({ name, type }))
-    const names = columns.map(({ name }) => name)
-    const { close } = result
-    const read = this.rowsOf(result, names, { statistics, began, maxRows })
-    return { id, columns, statistics, close, rows: read, [Symbol.asyncDispose]: close }
-  }
-
-  private async *rowsOf(
-    { batches, process, close }: QueryResult,
-    names: readonly string[],
-    {
-      statistics,
-      began,
-      maxRows = Number.POSITIVE_INFINITY,
-    }: { statistics: QueryStatistics; began: number; maxRows: number | undefined },
-  ): AsyncGenerator<RowValue[][]> {
-    const before = await bytesReadBy(process.pid)
+    const leave = await workgroups.enter(group, request.principal, request.signal)
+    statistics.queuedMs = Math.round(performance.now() - began)
+    const ended = (error?: unknown) => {
+      leave()
+      statistics.runMs = Math.round(performance.now() - began) - statistics.queuedMs
+      this.note({ id, request, statistics, error })
+    }
     try {
-      for await (const batch of batches) {
-        const left = maxRows - statistics.rows
-        const rows = batch.slice(0, left).map((row) => valuesOf(row, names))
-        statistics.rows += rows.length
-        yield rows
-        if (statistics.rows >= maxRows) return
-      }
-    } finally {
-      const after = await bytesReadBy(process.pid)
-      const isKnown = before !== undefined && after !== undefined
-      statistics.bytesRead = isKnown ? after - before : statistics.bytesEstimated
-      statistics.runMs = Math.round(performance.now() - began)
-      statistics.price = this.options.priceOf?.(statistics.bytesEstimated) ?? 0
-      await close()
+      const state = await this.options.log.head()
+      const kept = reuse.find(request, state)
+      if (!kept) return await this.run({ id, request, group, statistics, state, ended })
+      Object.assign(statistics, { reused: true, rows: kept.spool.rows })
+      statistics.bytesEstimated = kept.bytesEstimated
+      return answerOf({ id, statistics, columns: kept.columns, rows: reuse.rows(kept) }, ended)
+    } catch (error) {
+      ended(error)
+      throw error
     }
   }
 
-  private limitsFor(_request: QueryRequest) {
-    return limitsOf(this.options.lake?.queries)
+  /** Runs what no kept result answers. */
+  private async run(one: Run): Promise<QueryAnswer> {
+    const { id, request, group, statistics, state } = one
+    const { principal, sql, signal, schema, parameters } = request
+    let estimate: Estimate | undefined
+    let takeBack = () => {}
+    let watch: ReturnType<typeof watchReading> | undefined
+    try {
+      const result = await queryLake(this.options.storage, state, sql, {
+        limits: this.workgroups.limits(group),
+        rights: principal.rights,
+        owner: principal.name,
+        ...(parameters ? { parameters } : {}),
+        ...(schema ? { schema } : {}),
+        ...(signal ? { signal } : {}),
+        judge: (found, process) => {
+          estimate = found
+          statistics.bytesEstimated = found.bytes
+          takeBack = this.workgroups.admit(group, found)
+          watch = watchReading(process, this.workgroups.most(group, found), (bytes) =>
+            tooMuch(group.name, bytes, group.maxScan ?? 0, true),
+          )
+        },
+      })
+      const columns = result.columns.map(({ name, sqlType: type }) => ({ name, type }))
+      const rows = this.rowsOf(result, {
+        ...one,
+        columns,
+        watch,
+        estimate: estimate as Estimate | undefined as Estimate,
+      })
+      return answerOf({ id, statistics, columns, rows }, async (error) => {
+        await result.close()
+        one.ended(error)
+      })
+    } catch (error) {
+      takeBack()
+      statistics.bytesRead = watch?.end() ?? 0
+      throw error
+    }
   }
+
+  private async *rowsOf(
+    { batches }: QueryResult,
+    { request, statistics, columns, estimate, watch }: Reading,
+  ): AsyncGenerator<RowValue[][]> {
+    const names = columns.map(({ name }) => name)
+    const { maxRows = Number.POSITIVE_INFINITY } = request
+    const keeper = this.keeperOf(request, estimate)
+    try {
+      for await (const batch of batches) {
+        const rows = batch.slice(0, maxRows - statistics.rows).map((row) => valuesOf(row, names))
+        statistics.rows += rows.length
+        await keeper?.add(rows)
+        yield rows
+        if (statistics.rows >= maxRows) break
+      }
+      keeper?.keep(columns)
+    } finally {
+      statistics.bytesRead = watch?.end() ?? statistics.bytesEstimated
+      statistics.price = this.options.priceOf?.(statistics.bytesEstimated) ?? 0
+      await keeper?.close()
+    }
+  }
+
+  /** Keeps rows while they are read, as long as they are few. */
+  private keeperOf(request: QueryRequest, { isRepeatable, refs, state, bytes }: Estimate) {
+    const madeOf = isRepeatable ? this.reuse.madeOf(refs, request, state) : undefined
+    if (madeOf === undefined) return undefined
+    let spool: Spool | undefined = new Spool()
+    const close = async () => {
+      await spool?.close().catch(() => {})
+      spool = undefined
+    }
+    return {
+      close,
+      add: async (rows: RowValue[][]) => {
+        await spool?.add(rows)
+        if (spool && !this.reuse.fits(spool)) await close()
+      },
+      keep: (columns: AnswerColumn[]) => {
+        if (spool)
+          this.reuse.keep(request, { columns, spool, tables: refs, madeOf, bytesEstimated: bytes })
+        spool = undefined
+      },
+    }
+  }
+
+  private note({ id, request, statistics, error }: Ended): void {
+    this.options.onQuery?.({
+      id,
+      time: this.now(),
+      principal: request.principal.name,
+      workgroup: request.workgroup ?? '',
+      sql: request.sql,
+      error,
+      statistics,
+    })
+  }
+
+  private limitsFor(request: QueryRequest) {
+    return this.workgroups.limits(this.workgroups.find(request.principal, request.workgroup))
+  }
+}
+
+/** A query that runs. */
+interface Run {
+  id: string
+  request: QueryRequest
+  group: Workgroup
+  statistics: QueryStatistics
+  state: LakeState
+  /** Is told once that it is over. */
+  ended: (error?: unknown) => void
+}
+
+/** A query whose rows are read. */
+interface Reading extends Run, Pick<Kept, 'columns'> {
+  estimate: Estimate
+  watch: ReturnType<typeof watchReading> | undefined
+}
+
+interface Ended {
+  id: string
+  request: QueryRequest
+  statistics: QueryStatistics
+  error: unknown
+}
+
+/** An answer whose end is told once, however it comes. */
+function answerOf(
+  answer: Pick<QueryAnswer, 'id' | 'columns' | 'rows' | 'statistics'>,
+  ended: (error?: unknown) => unknown,
+): QueryAnswer {
+  let end: Promise<void> | undefined
+  const over = (error?: unknown) => {
+    end ??= (async () => {
+      await ended(error)
+    })()
+    return end
+  }
+  const close = () => over()
+  async function* rows() {
+    try {
+      yield* answer.rows
+    } catch (error) {
+      await over(error)
+      throw error
+    } finally {
+      await over()
+    }
+  }
+  return { ...answer, rows: rows(), close, [Symbol.asyncDispose]: close }
 }
 
 const valuesOf = (row: ResultRow, names: readonly string[]) =>
   names.map((name) => row[name] as RowValue)
 
 /** @throws MoraineError of kind `usage` for what is no question. */
-function checked({ sql, parameters }: QueryRequest) {
+function checkedQuery({ sql, parameters }: QueryRequest): Pick<QueryRequest, 'sql' | 'parameters'> {
   if (Buffer.byteLength(sql) > LONGEST)
     throw new MoraineError('usage', `The statement is longer than ${LONGEST} bytes`, {
       hint: 'Pass values as parameters, or put them into a table.',
     })
-  return withNamed(sql, parameters)
+  const named = withNamed(sql, parameters)
+  return named.parameters ? { sql: named.sql, parameters: named.parameters } : { sql: named.sql }
 }

@@ -42,7 +42,9 @@ export function queryApp(
   })
   app.onError((error, c) => {
     const { kind = 'internal', hint } = error instanceof MoraineError ? error : {}
-    const status = statuses[kind] ?? 500
+    const isBusy = kind === 'limit' && error instanceof MoraineError && error.retryable
+    if (isBusy) c.header('retry-after', '2')
+    const status = isBusy ? 429 : (statuses[kind] ?? 500)
     if (status >= 500) onError(error)
     const message = status === 500 ? 'The server failed to answer' : redact(messageOf(error))
     return c.json({ error: { kind, message, ...(hint ? { hint: redact(hint) } : {}) } }, status)

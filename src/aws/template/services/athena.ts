@@ -7,6 +7,7 @@ import { idFor, LIMITS, nameFor } from '../names.js'
 
 /** Bytes that a query may read where a team says nothing else. */
 const CUTOFF = 100e9
+const LEAST_CUTOFF = 10e6
 
 /**
  * A workgroup for each team, whose settings nobody passes over: how much a query reads at most,
@@ -40,7 +41,7 @@ function workgroup(context: Context, name: string, team: Team): Resource {
       WorkGroupConfiguration: {
         EnforceWorkGroupConfiguration: true,
         PublishCloudWatchMetricsEnabled: true,
-        BytesScannedCutoffPerQuery: bytesOf(team.cutoff ?? '') ?? CUTOFF,
+        BytesScannedCutoffPerQuery: bytesOf(team.cutoff ?? '') ?? cutoffIn(context, name) ?? CUTOFF,
         EngineVersion: { SelectedEngineVersion: 'Athena engine version 3' },
         ResultConfiguration: {
           OutputLocation: join('s3://', ref(IDS.results), `/${name}/`),
@@ -53,6 +54,13 @@ function workgroup(context: Context, name: string, team: Team): Resource {
       Tags: tagsOf(context),
     },
   }
+}
+
+/** What the workgroup of this name lets a query read on `moraine serve --query`. */
+function cutoffIn({ lake }: Context, team: string): number | undefined {
+  const { maxScan } = lake.workgroups.find(({ name }) => name === team) ?? {}
+  // Athena takes no less.
+  return maxScan === undefined ? undefined : Math.max(maxScan, LEAST_CUTOFF)
 }
 
 /** Questions that people find in the console: the lake's own, of `queries`. */

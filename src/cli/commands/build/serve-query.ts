@@ -1,7 +1,7 @@
 import { readFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { createSecureContext, type SecureContext } from 'node:tls'
-import { costOf } from '../../../aws/prices/prices.js'
+import { athenaPrice } from '../../../aws/prices/athena-price.js'
 import { MoraineError, messageOf } from '../../../errors.js'
 import type { QueryService } from '../../../query/service/service.js'
 import { redact } from '../../../secrets.js'
@@ -54,7 +54,7 @@ export async function openQuery(
   await principals.check()
   const service = new QueryService({
     ...{ storage, log, lake },
-    priceOf: (bytes) => costOf({ 'athena.bytes': bytes }).usd,
+    priceOf: athenaPrice,
   })
   const { agentApp } = await import('../../../serve/mcp/agent-app.js')
   const { PostgresServer } = await import('../../../serve/postgres/server.js')

@@ -8,6 +8,7 @@ import { MoraineError, messageOf } from '../../../errors.js'
 import type { CommitLog } from '../../../log/log.js'
 import { stateToRead } from '../../../query/point.js'
 import { type QueryResult, queryLake } from '../../../query/query.js'
+import { withNamed } from '../../../query/service/named.js'
 import { branchOf } from '../../../step/journal.js'
 import { type AthenaCliOptions, athenaOptions } from '../../athena/athena-options.js'
 import { branchFor } from '../../branch/branch-for.js'
@@ -19,6 +20,7 @@ import { MAX_CELL, textTable } from '../../output/table.js'
 import { show, writeData } from '../../output/terminal.js'
 import { type GlobalOptions, openLog, pointOf } from '../../project.js'
 import { limitsFor, withLimits } from '../../query-limits.js'
+import { explainCost, parametersOf, scanLimit } from '../../query-options.js'
 
 export function define(command: Command): Command {
   return athenaOptions(withLimits(command))
@@ -28,6 +30,16 @@ export function define(command: Command): Command {
     .option('--run <id>', 'what a run built but did not publish because its checks failed')
     .option('--format <format>', 'table, csv or json', 'table')
     .option('-n, --limit <rows>', 'maximum number of rows in a table', '100')
+    .option(
+      '--param <name=value>',
+      'value of :name in the query, or of the next ? where there is no name; may be given several times',
+      (value: string, others?: string[]) => [...(others ?? []), value],
+    )
+    .option(
+      '--explain-cost',
+      'show what the query would read, and what Athena would charge; run nothing',
+    )
+    .option('--max-scan <size>', 'refuse the query if it would read more, by what manifests say')
     .option('--stats', 'show how many files were opened')
     .option(
       '--save-as <name>',
@@ -56,6 +68,14 @@ export function define(command: Command): Command {
           'write all rows to a file',
           'moraine query --format csv "from silver.orders" > orders.csv',
         ],
+        [
+          'a question with a value',
+          "moraine query --param status=paid 'select count(*) from silver.orders where status = :status'",
+        ],
+        [
+          'what would it cost on Athena?',
+          'moraine query --explain-cost "select status from silver.orders"',
+        ],
         ['run queries from files', 'moraine query --file questions/*.sql'],
         [
           'does Athena say the same?',
@@ -72,6 +92,9 @@ interface Options extends AthenaCliOptions {
   format: string
   limit: number
   stats?: boolean
+  param?: string[]
+  explainCost?: boolean
+  maxScan?: string
   saveAs?: string
   partitionBy?: string[]
 }
@@ -101,7 +124,16 @@ export async function run(command: Command): Promise<number> {
     if (i > 0 && format !== 'json') show('\n')
     if (others.length > 0 && format === 'table') show(`${colors.bold(file)}\n`)
     try {
-      await using result = await queryLake(storage, state, sql, { limits })
+      const given = withNamed(sql, parametersOf(options.param))
+      if (options.explainCost) {
+        await explainCost(given.sql, { storage, state, limits, json })
+        continue
+      }
+      await using result = await queryLake(storage, state, given.sql, {
+        limits,
+        ...(given.parameters ? { parameters: given.parameters } : {}),
+        ...(options.maxScan ? { judge: scanLimit(options.maxScan) } : {}),
+      })
       await writer(result, options.limit)
       if (options.stats)
         show(

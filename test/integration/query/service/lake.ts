@@ -12,7 +12,7 @@ import { LocalStorage } from '../../../../src/storage/local.js'
 
 /** Customers with what others must not see, and their orders, in two regions. */
 const definition = `
-import { bronze, defineLake, gold, month, principal, silver, sql, t, z } from 'moraine'
+import { bronze, defineLake, gold, month, principal, silver, sql, t, workgroup, z } from 'moraine'
 import { files } from 'moraine/sources'
 export const customers = silver('customers', {
   from: bronze('people', { from: files('people.csv') }),
@@ -22,16 +22,23 @@ export const customers = silver('customers', {
   history: true,
 })
 export const orders = silver('orders', {
-  from: bronze('orders', { from: files('orders.csv') }),
+  from: bronze('orders', { from: files('orders*.csv') }),
   schema: z.object({ id: t.int(), customer: t.int(), amount: t.decimal(9, 2), day: t.date(), note: z.string() }),
   key: 'id',
   partitionBy: [month('day')],
 })
+export const days = gold('days', { query: sql\`select day, count(*) as n from \${orders} group by 1\` })
 export const totals = gold('totals', { query: sql\`select customer, sum(amount) as total from \${orders} group by 1\` })
 export const contacts = gold('contacts', { view: true, query: sql\`select id, email, salary from \${customers}\` })
 export default defineLake({
   name: 'service',
-  datasets: [totals, contacts],
+  datasets: [totals, contacts, days],
+  workgroups: [
+    workgroup('bi', { members: ['boss'], maxScanPerDay: '1GB' }),
+    workgroup('tiny', { members: ['boss'], maxScan: '2kB' }),
+    workgroup('partitions', { members: ['boss'], partitionFilters: ['silver.*'], tables: ['silver.orders', 'gold.*'] }),
+    workgroup('one', { members: ['boss'], concurrency: 1, waiting: 2, timeout: '20s' }),
+  ],
   access: [
     principal('boss', { token: 'boss-token-0001', secretAccessKey: 'boss-secret-0001', read: ['*', 'bronze.*', 'history.*'] }),
     principal('analyst', {
@@ -47,6 +54,8 @@ export default defineLake({
 `
 
 export interface ServiceLake {
+  /** Runs the lake once more, with these lines in a file of orders beside the first. */
+  run: (orders?: string) => Promise<void>
   folder: string
   lake: Lake
   storage: LocalStorage
@@ -77,13 +86,19 @@ export async function serviceLake(): Promise<ServiceLake> {
   await writeFile(join(folder, 'orders.csv'), `id,customer,amount,day,note\n${orders.join('\n')}\n`)
   const lake = await loadLake(join(folder, 'lake.ts'))
   const storage = new LocalStorage(join(folder, 'lake'))
-  const engine = await DuckDB.start({ threads: 2 })
-  const { steps, error } = await runLake(lake, { storage, engine })
-  const failed = [error, ...steps.map((step) => step.error)].filter(Boolean)
-  if (failed.length > 0) throw failed[0]
-  await engine.close()
+  let times = 0
+  const run = async (lines?: string) => {
+    const header = 'id,customer,amount,day,note\n'
+    if (lines) await writeFile(join(folder, `orders-${++times}.csv`), header + lines)
+    const engine = await DuckDB.start({ threads: 2 })
+    const { steps, error } = await runLake(lake, { storage, engine })
+    const failed = [error, ...steps.map((step) => step.error)].filter(Boolean)
+    if (failed.length > 0) throw failed[0]
+    await engine.close()
+  }
+  await run()
   const principals = new Principals(undefined, lake.access)
   const as = async (token: string) => (await principals.ofBearer(token))?.principal as Caller
   const close = () => rm(folder, { recursive: true, force: true })
-  return { folder, lake, storage, log: new CommitLog(storage), as, close }
+  return { run, folder, lake, storage, log: new CommitLog(storage), as, close }
 }

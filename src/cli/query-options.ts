@@ -1,0 +1,82 @@
+import { athenaPrice } from '../aws/prices/athena-price.js'
+import { prices } from '../aws/prices/prices.js'
+import { bytesOf } from '../define/size.js'
+import type { ParameterValues } from '../engine/engine.js'
+import { MoraineError } from '../errors.js'
+import type { LakeState } from '../log/commit.js'
+import type { Estimate } from '../query/estimate.js'
+import type { Limits } from '../query/limits.js'
+import { describeQuery } from '../query/query.js'
+import type { Storage } from '../storage/storage.js'
+import { plural, size, toJson } from './output/format.js'
+import { show } from './output/terminal.js'
+
+/**
+ * Values that `--param` gives: of names, or in their order. They are texts, which the query compares
+ * with what it has, as it does those in quotes.
+ */
+export function parametersOf(given: readonly string[] | undefined): ParameterValues | undefined {
+  if (!given) return undefined
+  const named = given.map((one) => /^([A-Za-z_]\w*)=(.*)$/s.exec(one))
+  if (named.every((one) => one === null)) return given
+  return Object.fromEntries(
+    named.map((one, i) => {
+      if (one) return [one[1], one[2]]
+      throw new MoraineError('usage', `--param ${given[i]} has no name, and others have one`, {
+        hint: 'Write all with a name (--param status=paid), or none.',
+      })
+    }),
+  )
+}
+
+/** Refuses a query that would read more than `--max-scan`. */
+export function scanLimit(text: string): (estimate: Estimate) => void {
+  const most = bytesOf(text)
+  if (most === undefined)
+    throw new MoraineError('usage', `--max-scan ${text} is not a size`, {
+      hint: 'Give a number and a unit: --max-scan 10GB',
+    })
+  return ({ bytes }) => {
+    if (bytes <= most) return
+    throw new MoraineError(
+      'limit',
+      `The query would read ${size(bytes)}, and --max-scan allows ${size(most)}: nothing was read`,
+      {
+        hint: 'Select fewer columns, or add a condition on the column that the table is partitioned by.',
+      },
+    )
+  }
+}
+
+interface Costed {
+  storage: Storage
+  state: LakeState | Promise<LakeState>
+  limits: Limits
+  json: boolean
+}
+
+/** Shows what a query would read, by what manifests say, and the price of that. */
+export async function explainCost(
+  sql: string,
+  { storage, state, limits, json }: Costed,
+): Promise<void> {
+  const { estimate } = await describeQuery(storage, state, sql, { limits })
+  const { bytes, tables } = estimate
+  const usd = athenaPrice(bytes)
+  if (json) {
+    const shown = tables.map(({ name, bytes: of, files, total }) => ({
+      name,
+      bytes: of,
+      files,
+      total,
+    }))
+    show(`${toJson({ bytes, usd, tables: shown })}\n`)
+    return
+  }
+  for (const { name, bytes: of, files, total } of tables)
+    show(`${name}: ${size(of)} in ${files} of ${plural(total, 'file')}\n`)
+  const { date } = prices['athena.bytes']
+  show(
+    `The query reads about ${size(bytes)}. Athena would charge ${usd.toFixed(6)} US dollars for it (price of ${date ?? 'an unknown date'}, at least 10 MB a query). Here it is free.\n`,
+  )
+}

@@ -1,0 +1,10 @@
+/** Who may do what with a lake, and how much of it: what `lake.ts` says, checked. */
+export { accessProblems, workgroupProblems } from './access-problems.js'
+export {
+  type Granted,
+  isPrincipal,
+  type Principal,
+  type PrincipalOptions,
+  principal,
+} from './principal.js'
+export { isWorkgroup, type Workgroup, type WorkgroupOptions, workgroup } from './workgroup.js'

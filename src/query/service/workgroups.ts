@@ -1,0 +1,143 @@
+import { rightsOf } from '../../define/access/rights.js'
+import { USUAL, type Workgroup } from '../../define/access/workgroup.js'
+import type { QueryLimits } from '../../define/limits.js'
+import { sizeText } from '../../define/size.js'
+import { MoraineError } from '../../errors.js'
+import type { Estimate, TableEstimate } from '../estimate.js'
+import { type Limits, limitsOf } from '../limits.js'
+import { FairQueue } from './fair-queue.js'
+import type { Caller } from './request.js'
+
+/** What metadata and footers of files may add to what manifests say, in bytes. */
+const BESIDE = 4 * 2 ** 20
+
+/** The workgroup of those for whom none is defined. */
+const PRIMARY = 'primary'
+
+const primary: Workgroup = {
+  ...{ kind: 'workgroup', name: PRIMARY, members: undefined, tables: undefined, limits: {} },
+  ...{ maxScan: undefined, maxScanPerDay: undefined, ...USUAL, partitionFilters: [] },
+  ...{ output: undefined, enforced: true, place: undefined },
+}
+
+/** A workgroup while the service runs. */
+interface Room {
+  group: Workgroup
+  queue: FairQueue
+  /** Bytes of its queries of a day. */
+  day: string
+  bytes: number
+}
+
+/** Who may use what: each query is of one workgroup, and within its limits. */
+export class Workgroups {
+  private readonly rooms = new Map<string, Room>()
+
+  constructor(
+    private readonly defined: readonly Workgroup[],
+    private readonly usual: QueryLimits | undefined,
+    private readonly now: () => Date,
+  ) {}
+
+  /** The workgroups that somebody may use, the one of queries that name none first. */
+  of({ name }: Caller): Workgroup[] {
+    const own = this.defined.filter(({ members }) => !members || members.includes(name))
+    return own.length > 0 ? own : [primary]
+  }
+
+  /** @throws MoraineError of kind `usage` for one that there is not for this principal. */
+  find(caller: Caller, named: string | undefined): Workgroup {
+    const own = this.of(caller)
+    const found = named === undefined ? own[0] : own.find(({ name }) => name === named)
+    if (found) return found
+    throw new MoraineError('usage', `There is no workgroup ${named}`, {
+      hint: `Use one of: ${own.map(({ name }) => name).join(', ')}`,
+    })
+  }
+
+  limits({ limits }: Workgroup): Limits {
+    return limitsOf(limits, this.usual)
+  }
+
+  /** Waits for a place; returns what gives it back. */
+  enter(group: Workgroup, { name }: Caller, signal: AbortSignal | undefined) {
+    return this.room(group).queue.enter(name, signal)
+  }
+
+  /**
+   * Whether a query may read what it would.
+   *
+   * @returns what takes its bytes off the day's again, where it did not run.
+   * @throws MoraineError of kind `limit`, or `query` for a table that is not of the workgroup.
+   */
+  admit(group: Workgroup, { bytes, tables }: Estimate): () => void {
+    const { name, maxScan, maxScanPerDay } = group
+    for (const table of tables) refuseTable(group, table)
+    if (maxScan !== undefined && bytes > maxScan) throw tooMuch(name, bytes, maxScan)
+    const room = this.room(group)
+    if (maxScanPerDay !== undefined && room.bytes + bytes > maxScanPerDay)
+      throw new MoraineError(
+        'limit',
+        `The queries of workgroup ${name} have read ${sizeText(room.bytes)} today; this one would read ${sizeText(bytes)}, and ${sizeText(maxScanPerDay)} are allowed in a day`,
+        { hint: 'Select less, or run it tomorrow (days are those of UTC).' },
+      )
+    // Those that run at the same time count already.
+    room.bytes += bytes
+    const { day } = room
+    return () => {
+      if (room.day === day) room.bytes -= bytes
+    }
+  }
+
+  /** Counts bytes of queries that ran before. */
+  count(group: string, day: string, bytes: number): void {
+    const known = this.defined.find(({ name }) => name === group)
+    const room = known && this.room(known)
+    if (room?.day === day) room.bytes += bytes
+  }
+
+  /** What a query may read, whatever was estimated; more stops it. */
+  most({ maxScan }: Workgroup, { bytes }: Pick<Estimate, 'bytes'>): number {
+    if (maxScan === undefined) return Number.POSITIVE_INFINITY
+    return Math.max(bytes, maxScan) + BESIDE
+  }
+
+  private room(group: Workgroup): Room {
+    const day = this.now().toISOString().slice(0, 10)
+    const known = this.rooms.get(group.name)
+    if (known) {
+      if (known.day !== day) Object.assign(known, { day, bytes: 0 })
+      return known
+    }
+    const queue = new FairQueue(group.concurrency, group.waiting)
+    const room = { group, queue, day, bytes: 0 }
+    this.rooms.set(group.name, room)
+    return room
+  }
+}
+
+function refuseTable({ name, tables, partitionFilters }: Workgroup, table: TableEstimate): void {
+  if (tables && table.isNamed && !rightsOf(tables, []).may('read', table.levels))
+    throw new MoraineError('query', `Workgroup ${name} is not for ${table.name}`, {
+      hint: `It is for: ${tables.map(({ text }) => text).join(', ')}`,
+    })
+  const needs = rightsOf(partitionFilters, []).may('read', table.levels)
+  const has = table.partitions.some((column) => table.chosenBy.includes(column))
+  if (needs && table.partitions.length > 0 && !has)
+    throw new MoraineError(
+      'limit',
+      `Workgroup ${name} needs a condition on ${table.partitions.join(' or ')}, by which ${table.name} is partitioned`,
+      { hint: `Add it: WHERE ${table.partitions[0]} >= …` },
+    )
+}
+
+/** What is told of a query that would read too much, before it does, or that did. */
+export function tooMuch(group: string, bytes: number, most: number, isRead = false): MoraineError {
+  return new MoraineError(
+    'limit',
+    isRead
+      ? `The query was stopped: it has read ${sizeText(bytes)}, and workgroup ${group} lets it read ${sizeText(most)}`
+      : `The query would read ${sizeText(bytes)}, and workgroup ${group} lets it read ${sizeText(most)}: nothing was read`,
+    { hint: 'Select fewer columns, or add a condition on the column of the partitions.' },
+  )
+}

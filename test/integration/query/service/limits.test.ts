@@ -1,0 +1,187 @@
+import fc from 'fast-check'
+import { afterAll, beforeAll, describe, expect, it } from 'vitest'
+import type { RowValue } from '../../../../src/engine/engine.js'
+import type { Caller, QueryRequest } from '../../../../src/query/service/request.js'
+import { QueryService } from '../../../../src/query/service/service.js'
+import { type ServiceLake, serviceLake } from './lake.js'
+
+let made: ServiceLake
+let service: QueryService
+let boss: Caller
+let analyst: Caller
+beforeAll(async () => {
+  made = await serviceLake()
+  service = new QueryService(made)
+  boss = await made.as('boss-token-0001')
+  analyst = await made.as('analyst-token-01')
+})
+afterAll(async () => {
+  await service.close()
+  await made.close()
+})
+
+async function ask(request: Partial<QueryRequest> & { sql: string }, of = service) {
+  await using answer = await of.query({ principal: boss, ...request })
+  const rows: RowValue[][] = []
+  for await (const batch of answer.rows) rows.push(...batch)
+  return { ...answer.statistics, rows }
+}
+
+describe('a workgroup', () => {
+  it('refuses what would read more than it may, by what manifests say, and reads nothing', async () => {
+    const whole = 'select * from silver.orders'
+    await expect(ask({ sql: whole, workgroup: 'tiny' })).rejects.toMatchObject({
+      kind: 'limit',
+      message: expect.stringMatching(/^The query would read .* nothing was read$/),
+    })
+    const day = "select note from silver.orders where day = date '2025-03-15'"
+    const { rows, bytesEstimated } = await ask({ sql: day, workgroup: 'tiny' })
+    expect(rows).toHaveLength(20)
+    expect(bytesEstimated).toBeLessThan((await ask({ sql: whole })).bytesEstimated / 10)
+  })
+
+  it('needs a condition on the partitions, where it says so, and names its tables', async () => {
+    const workgroup = 'partitions'
+    await expect(ask({ sql: 'select note from silver.orders', workgroup })).rejects.toThrow(
+      'Workgroup partitions needs a condition on day, by which silver.orders is partitioned',
+    )
+    const sql = "select count(*) from silver.orders where day < date '2025-02-01'"
+    expect((await ask({ sql, workgroup })).rows).toEqual([[20n]])
+    await expect(ask({ sql: 'from silver.customers', workgroup })).rejects.toThrow(
+      'Workgroup partitions is not for silver.customers',
+    )
+    expect((await ask({ sql: 'select count(*) from gold.contacts', workgroup })).rows).toEqual([
+      [60n],
+    ])
+  })
+
+  it('is not there for those who are no members of it', async () => {
+    await expect(ask({ principal: analyst, sql: 'select 1', workgroup: 'tiny' })).rejects.toThrow(
+      'There is no workgroup tiny',
+    )
+    await expect(ask({ principal: analyst, sql: 'select 1', workgroup: 'none' })).rejects.toThrow(
+      'There is no workgroup none',
+    )
+  })
+
+  it('counts what its queries read in a day, also of those that run side by side', async () => {
+    const now = { time: new Date('2026-01-01T23:00:00Z') }
+    const [bi] = made.lake.workgroups
+    const { bytesEstimated } = await ask({ sql: 'select note from silver.orders' })
+    const workgroups = [
+      { ...bi, maxScanPerDay: bytesEstimated * 2 + 1 },
+    ] as typeof made.lake.workgroups
+    const lake = { ...made.lake, workgroups }
+    const limited = new QueryService({ ...made, lake, now: () => now.time })
+    const sql = (i: number) => `select note as n${i} from silver.orders`
+    const all = await Promise.allSettled([1, 2, 3].map((i) => ask({ sql: sql(i) }, limited)))
+    expect(all.map(({ status }) => status).sort()).toEqual(['fulfilled', 'fulfilled', 'rejected'])
+    await expect(ask({ sql: sql(4) }, limited)).rejects.toThrow('are allowed in a day')
+    now.time = new Date('2026-01-02T00:00:01Z')
+    expect((await ask({ sql: sql(5) }, limited)).rows).toHaveLength(240)
+    await limited.close()
+  })
+
+  it('lets so many queries run, has others wait in turn, and refuses more politely', async () => {
+    const workgroup = 'one'
+    const slow = () =>
+      ask({
+        sql: `select count(*), ${Math.random()} from range(3000000) where hash(range) % 7 = 0`,
+        workgroup,
+      })
+    const all = await Promise.allSettled(Array.from({ length: 6 }, slow))
+    const refused = all.filter(({ status }) => status === 'rejected') as PromiseRejectedResult[]
+    expect(refused).toHaveLength(3)
+    for (const { reason } of refused)
+      expect(reason).toMatchObject({ kind: 'limit', retryable: true })
+    expect((await ask({ sql: 'select 1', workgroup })).rows).toEqual([[1]])
+  })
+
+  it('stops one that takes too long, and the next one runs', async () => {
+    const lake = { ...made.lake, workgroups: [], queries: { timeout: '1s' } }
+    const limited = new QueryService({ ...made, lake })
+    await expect(
+      ask({ sql: 'select count(*) from range(100000000000) where hash(range) = 1' }, limited),
+    ).rejects.toMatchObject({ kind: 'limit' })
+    expect((await ask({ sql: 'select 2' }, limited)).rows).toEqual([[2]])
+    await limited.close()
+  })
+})
+
+describe('a result that is used again', () => {
+  it('is given where nothing has changed, to whoever asked, and costs nothing', async () => {
+    const sql = 'select count(*), sum(amount) from silver.orders'
+    const first = await ask({ sql })
+    expect(first.reused).toBe(false)
+    expect(await ask({ sql })).toMatchObject({
+      reused: true,
+      rows: first.rows,
+      price: 0,
+      bytesRead: 0,
+    })
+    expect((await ask({ sql, principal: analyst })).reused).toBe(false)
+    expect((await ask({ sql: 'select ?', parameters: [1] })).rows).toEqual([[1n]])
+    expect((await ask({ sql: 'select ?', parameters: ['1'] })).rows).toEqual([['1']])
+  })
+
+  it('is none where a query reads the clock or chance', async () => {
+    for (const call of [
+      'now()',
+      'current_timestamp',
+      'random()',
+      'uuid()',
+      "age(date '2020-01-01')",
+    ]) {
+      const sql = `select ${call}`
+      await ask({ sql }).catch(() => {})
+      const again = await ask({ sql }).catch(() => ({ reused: false }))
+      expect([call, again.reused]).toEqual([call, false])
+    }
+    const sampled = { sql: 'select id from silver.orders using sample 5' }
+    await ask(sampled)
+    expect((await ask(sampled)).reused).toBe(false)
+  })
+
+  it('is never one that a fresh run would not give, whatever happens to the lake', async () => {
+    const queries = [
+      'select count(*), max(id), sum(amount) from silver.orders',
+      "select note from silver.orders where day >= date '2025-12-01' order by id",
+      'select count(*) from gold.contacts',
+      'select sum(n) from gold.days',
+      'select count(*), min(email) from silver.customers',
+      'select c.region, count(*) from silver.orders o join silver.customers c on c.id = o.customer group by 1 order by 1',
+      'with orders as (select 1 as x) select x, (select count(*) from silver.orders) from orders',
+    ]
+    let id = 1000
+    const step = fc.oneof(
+      { weight: 6, arbitrary: fc.tuple(fc.constantFrom(...queries), fc.boolean()) },
+      { weight: 1, arbitrary: fc.constant('run' as const) },
+    )
+    let reused = 0
+    await fc.assert(
+      fc.asyncProperty(fc.array(step, { minLength: 8, maxLength: 16 }), async (steps) => {
+        for (const one of steps) {
+          if (one === 'run') {
+            await made.run(
+              `${++id},${id % 60},${id}.25,2025-12-${String((id % 28) + 1).padStart(2, '0')},more\n`,
+            )
+            continue
+          }
+          const [sql, isBoss] = one
+          const principal = isBoss ? boss : analyst
+          const fresh = new QueryService(made)
+          const [given, right] = [
+            await ask({ sql, principal }),
+            await ask({ sql, principal }, fresh),
+          ]
+          await fresh.close()
+          expect(given.rows).toEqual(right.rows)
+          expect(right.reused).toBe(false)
+          if (given.reused) reused++
+        }
+      }),
+      { numRuns: 4 },
+    )
+    expect(reused).toBeGreaterThan(0)
+  })
+})
