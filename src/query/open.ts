@@ -22,7 +22,6 @@ import { parsePoint } from '../log/point.js'
 import { asList, limitsOf } from './limits.js'
 import { stateToRead } from './point.js'
 import { type QueryOptions, queryLake, queryRows } from './query.js'
-import { withNamed } from './service/named.js'
 
 /** A point in the lake's history: a commit number or a time. */
 export type At = number | Date | string
@@ -178,9 +177,8 @@ export function openLake(given: Lake, options: OpenOptions = {}): OpenLake {
         checked<QueryAskOptions>('query(…)', options, queryAskOptions),
       )
       const written = typeof sql === 'string' ? sql : renderSql(sql)
-      const named = withNamed(written, parameters)
-      const values = named.parameters ? { parameters: named.parameters } : {}
-      return queryRows(storage, await state(at), named.sql, { ...asked(rest), ...values })
+      const values = parameters ? { parameters } : {}
+      return queryRows(storage, await state(at), written, { ...asked(rest), ...values })
     },
   }
 }

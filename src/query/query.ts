@@ -9,6 +9,7 @@ import { type Asked, begin } from './begin.js'
 import { type Grant, MemoryBudget } from './budget.js'
 import type { Estimate } from './estimate.js'
 import { asList, type Limits } from './limits.js'
+import { withNamed } from './named.js'
 import { Worker } from './query-process.js'
 
 /** What the queries of this process may have together. */
@@ -26,7 +27,7 @@ export interface QueryOptions {
   rights?: Rights
   /** Who asks, where several do: no process serves two of them. */
   owner?: string
-  /** Values of `?` and `$1` in their order, or of `$name` by names. */
+  /** Values of `?` and `$1` in their order, or of `:name` and `$name` by names. */
   parameters?: ParameterValues
   /** The namespace of tables that are named without one. */
   schema?: string
@@ -95,8 +96,8 @@ export async function queryLake(
   try {
     const process = { pid: worker.pid, stop: (reason: unknown) => worker.stop(reason) }
     const judged = judge && ((estimate: Estimate) => judge(estimate, process))
-    const given = { declared, rights, parameters, schema, judge: judged }
-    const question = { worker, storage, state, sql, limits, ...given }
+    const given = { declared, rights, schema, judge: judged }
+    const question = { worker, storage, state, limits, ...given, ...withNamed(sql, parameters) }
     const { columns, files, estimate } = await begin(question, begun)
     return {
       columns,

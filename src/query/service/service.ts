@@ -10,7 +10,6 @@ import type { Estimate } from '../estimate.js'
 import { describeQuery, type QueryResult, queryLake } from '../query.js'
 import { keepWarm } from '../spawn.js'
 import { Executions } from './executions.js'
-import { withNamed } from './named.js'
 import type {
   AnswerColumn,
   Caller,
@@ -74,8 +73,8 @@ export class QueryService {
    */
   async describe(request: QueryRequest): Promise<Description> {
     const { storage, log } = this.options
-    const { principal, signal, schema } = request
-    const { sql } = checkedQuery(request)
+    const { principal, sql, signal, schema } = request
+    checkLength(request)
     const { columns, parameters } = await describeQuery(storage, log.head(), sql, {
       limits: this.limitsFor(request),
       rights: principal.rights,
@@ -98,7 +97,7 @@ export class QueryService {
 
   /** Starts a query whose result is kept; the same client token starts it once. */
   start(request: QueryRequest, { clientToken }: { clientToken?: string } = {}): Execution {
-    checkedQuery(request)
+    checkLength(request)
     return this.executions.start(request, clientToken)
   }
 
@@ -150,7 +149,8 @@ export class QueryService {
   private async ask(id: string, asked: QueryRequest): Promise<QueryAnswer> {
     const { workgroups, reuse } = this
     const group = workgroups.find(asked.principal, asked.workgroup)
-    const request = { ...asked, ...checkedQuery(asked), workgroup: group.name }
+    checkLength(asked)
+    const request = { ...asked, workgroup: group.name }
     const began = performance.now()
     const statistics = noStatistics()
     const leave = await workgroups.enter(group, request.principal, request.signal)
@@ -332,11 +332,9 @@ const valuesOf = (row: ResultRow, names: readonly string[]) =>
   names.map((name) => row[name] as RowValue)
 
 /** @throws MoraineError of kind `usage` for what is no question. */
-function checkedQuery({ sql, parameters }: QueryRequest): Pick<QueryRequest, 'sql' | 'parameters'> {
-  if (Buffer.byteLength(sql) > LONGEST)
-    throw new MoraineError('usage', `The statement is longer than ${LONGEST} bytes`, {
-      hint: 'Pass values as parameters, or put them into a table.',
-    })
-  const named = withNamed(sql, parameters)
-  return named.parameters ? { sql: named.sql, parameters: named.parameters } : { sql: named.sql }
+function checkLength({ sql }: QueryRequest): void {
+  if (Buffer.byteLength(sql) <= LONGEST) return
+  throw new MoraineError('usage', `The statement is longer than ${LONGEST} bytes`, {
+    hint: 'Pass values as parameters, or put them into a table.',
+  })
 }

@@ -8,7 +8,6 @@ import { MoraineError, messageOf } from '../../../errors.js'
 import type { CommitLog } from '../../../log/log.js'
 import { stateToRead } from '../../../query/point.js'
 import { type QueryResult, queryLake } from '../../../query/query.js'
-import { withNamed } from '../../../query/service/named.js'
 import { branchOf } from '../../../step/journal.js'
 import { type AthenaCliOptions, athenaOptions } from '../../athena/athena-options.js'
 import { branchFor } from '../../branch/branch-for.js'
@@ -19,27 +18,17 @@ import { plural, size, toJson } from '../../output/format.js'
 import { MAX_CELL, textTable } from '../../output/table.js'
 import { show, writeData } from '../../output/terminal.js'
 import { type GlobalOptions, openLog, pointOf } from '../../project.js'
+import { askedFor, explainCost, queryOptions } from '../../query/query-options.js'
 import { limitsFor, withLimits } from '../../query-limits.js'
-import { explainCost, parametersOf, scanLimit } from '../../query-options.js'
 
 export function define(command: Command): Command {
-  return athenaOptions(withLimits(command))
+  return athenaOptions(withLimits(queryOptions(command)))
     .argument('[sql]', 'one SELECT over bronze.x, silver.x, gold.x and discarded.x')
     .option('-f, --file <path...>', 'files with one SELECT each; - is standard input')
     .option('--at <commit|time>', 'the lake as it was at a commit or a time')
     .option('--run <id>', 'what a run built but did not publish because its checks failed')
     .option('--format <format>', 'table, csv or json', 'table')
     .option('-n, --limit <rows>', 'maximum number of rows in a table', '100')
-    .option(
-      '--param <name=value>',
-      'value of :name in the query, or of the next ? where there is no name; may be given several times',
-      (value: string, others?: string[]) => [...(others ?? []), value],
-    )
-    .option(
-      '--explain-cost',
-      'show what the query would read, and what Athena would charge; run nothing',
-    )
-    .option('--max-scan <size>', 'refuse the query if it would read more, by what manifests say')
     .option('--stats', 'show how many files were opened')
     .option(
       '--save-as <name>',
@@ -124,16 +113,12 @@ export async function run(command: Command): Promise<number> {
     if (i > 0 && format !== 'json') show('\n')
     if (others.length > 0 && format === 'table') show(`${colors.bold(file)}\n`)
     try {
-      const given = withNamed(sql, parametersOf(options.param))
       if (options.explainCost) {
-        await explainCost(given.sql, { storage, state, limits, json })
+        await explainCost(sql, { storage, state, limits, json })
         continue
       }
-      await using result = await queryLake(storage, state, given.sql, {
-        limits,
-        ...(given.parameters ? { parameters: given.parameters } : {}),
-        ...(options.maxScan ? { judge: scanLimit(options.maxScan) } : {}),
-      })
+      const asked = { limits, ...askedFor(options) }
+      await using result = await queryLake(storage, state, sql, asked)
       await writer(result, options.limit)
       if (options.stats)
         show(

@@ -1,4 +1,4 @@
-import type { ParameterValues } from '../../engine/engine.js'
+import type { ParameterValues } from '../engine/engine.js'
 
 /** Texts, names in quotes, comments, and what stands between dollars: nothing in them is a name. */
 const quoted =

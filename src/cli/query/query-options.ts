@@ -1,21 +1,46 @@
-import { athenaPrice } from '../aws/prices/athena-price.js'
-import { prices } from '../aws/prices/prices.js'
-import { bytesOf } from '../define/size.js'
-import type { ParameterValues } from '../engine/engine.js'
-import { MoraineError } from '../errors.js'
-import type { LakeState } from '../log/commit.js'
-import type { Estimate } from '../query/estimate.js'
-import type { Limits } from '../query/limits.js'
-import { describeQuery } from '../query/query.js'
-import type { Storage } from '../storage/storage.js'
-import { plural, size, toJson } from './output/format.js'
-import { show } from './output/terminal.js'
+import type { Command } from 'commander'
+import { athenaPrice } from '../../aws/prices/athena-price.js'
+import { prices } from '../../aws/prices/prices.js'
+import { bytesOf } from '../../define/size.js'
+import type { ParameterValues } from '../../engine/engine.js'
+import { MoraineError } from '../../errors.js'
+import type { LakeState } from '../../log/commit.js'
+import type { Estimate } from '../../query/estimate.js'
+import type { Limits } from '../../query/limits.js'
+import { describeQuery } from '../../query/query.js'
+import type { Storage } from '../../storage/storage.js'
+import { plural, size, toJson } from '../output/format.js'
+import { show } from '../output/terminal.js'
+
+/** Gives a command options of its query. */
+export function queryOptions(command: Command): Command {
+  return command
+    .option(
+      '--param <name=value>',
+      'value of :name in the query, or of the next ? where there is no name; may be given several times',
+      (value: string, others?: string[]) => [...(others ?? []), value],
+    )
+    .option(
+      '--explain-cost',
+      'show what the query would read, and what Athena would charge; run nothing',
+    )
+    .option('--max-scan <size>', 'refuse the query if it would read more, by what manifests say')
+}
+
+/** What these options ask of a query. */
+export function askedFor({ param, maxScan }: { param?: string[]; maxScan?: string }) {
+  const parameters = parametersOf(param)
+  return {
+    ...(parameters ? { parameters } : {}),
+    ...(maxScan === undefined ? {} : { judge: scanLimit(maxScan) }),
+  }
+}
 
 /**
- * Values that `--param` gives: of names, or in their order. They are texts, which the query compares
- * with what it has, as it does those in quotes.
+ * Values that `--param` gives: of names, or in their order. They are texts, which the query
+ * compares with what it has, as it does those in quotes.
  */
-export function parametersOf(given: readonly string[] | undefined): ParameterValues | undefined {
+function parametersOf(given: readonly string[] | undefined): ParameterValues | undefined {
   if (!given) return undefined
   const named = given.map((one) => /^([A-Za-z_]\w*)=(.*)$/s.exec(one))
   if (named.every((one) => one === null)) return given
@@ -30,7 +55,7 @@ export function parametersOf(given: readonly string[] | undefined): ParameterVal
 }
 
 /** Refuses a query that would read more than `--max-scan`. */
-export function scanLimit(text: string): (estimate: Estimate) => void {
+function scanLimit(text: string): (estimate: Estimate) => void {
   const most = bytesOf(text)
   if (most === undefined)
     throw new MoraineError('usage', `--max-scan ${text} is not a size`, {
