@@ -1,5 +1,7 @@
 import { Hono } from 'hono'
+import { MoraineError } from '../../errors.js'
 import { importPeer } from '../../peers.js'
+import { redact } from '../../secrets.js'
 import type { Principals } from '../principals.js'
 import { callerOf } from '../query/caller.js'
 import { agentServer } from './agent-server.js'
@@ -14,6 +16,12 @@ const LONGEST = 2 ** 20
  */
 export function agentApp(options: AgentOptions & { principals: Principals }): Hono {
   const app = new Hono()
+  app.onError((error, c) => {
+    // Where the SDK is not installed, an agent's person can do something about it.
+    const isUsage = error instanceof MoraineError && error.kind === 'usage'
+    const told = isUsage ? `${error.message}. ${error.hint ?? ''}` : 'the server failed to answer'
+    return c.json({ error: redact(told) }, isUsage ? 501 : 500)
+  })
   app.all('/', async (c) => {
     const caller = await callerOf(c, options.principals)
     if (!caller) {

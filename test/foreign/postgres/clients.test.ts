@@ -48,6 +48,14 @@ withService('psycopg, SQLAlchemy and pgjdbc', [python, driver], () => {
         ['3', 'quote " and, comma'],
       ],
       prepared: [[[1]], [[2]], []],
+      cursors: ['0.00', '0.00'].map((first) => [
+        [
+          [0, first],
+          [1, '1.00'],
+        ],
+        ...[23, null],
+      ]),
+      chunks: [10, 10, 5],
       pipeline: [[1], [2]],
       error: ['42703', '8'],
       write: '25006',

@@ -49,6 +49,10 @@ with engine.connect() as connection:
     seen["page"] = connection.execute(select(orders.c.id).order_by(orders.c.id).limit(1).offset(1)).all()
     seen["described"] = [c.name for c in connection.execute(text("SELECT * FROM gold.daily LIMIT 0")).cursor.description]
 
+with engine.connect() as connection:
+    streamed = connection.execution_options(stream_results=True, max_row_buffer=10)
+    seen["chunks"] = [len(part) for part in streamed.execute(text("SELECT * FROM range(25)")).partitions(10)]
+
 with psycopg.connect(host="127.0.0.1", port=port, user="ada", password=password, dbname="shop") as connection:
     binary = connection.cursor(binary=True)
     binary.execute(
@@ -62,6 +66,11 @@ with psycopg.connect(host="127.0.0.1", port=port, user="ada", password=password,
         seen["copied"] = [tuple(row) for row in copy.rows()]
     prepared = [connection.execute("SELECT id FROM silver.orders WHERE id = %s", (i,), prepare=True).fetchall() for i in (1, 2, 9)]
     seen["prepared"] = prepared
+    for cursor in (connection.cursor("named"), connection.cursor("binary", binary=True)):
+        cursor.execute("SELECT range, range::decimal(9, 2) FROM range(%s)", (25,))
+        seen.setdefault("cursors", []).append([cursor.fetchmany(2), len(cursor.fetchall()), cursor.fetchone()])
+        cursor.close()
+    connection.commit()
     with connection.pipeline():
         first, second = connection.execute("SELECT 1"), connection.execute("SELECT %s::int + 1", (1,))
         seen["pipeline"] = [first.fetchone(), second.fetchone()]

@@ -1,3 +1,4 @@
+import { setTimeout as sleep } from 'node:timers/promises'
 import type { Principal, Principals } from '../../principals.js'
 import { PgError } from '../pg-error.js'
 import { Fields, textOf } from '../wire/fields.js'
@@ -6,6 +7,9 @@ import { write } from '../wire/write-message.js'
 import type { Connection } from './connection.js'
 import { SCRAM, Scram } from './scram.js'
 import { START_WITHIN } from './start.js'
+
+/** Milliseconds that a wrong password waits for its answer. */
+const WRONG = 200
 
 /**
  * Has a client prove that it knows the password of a user, which is the name of a principal.
@@ -30,11 +34,13 @@ export async function authenticate(
   connection.write(write.saslContinue(begun))
   await connection.flush()
   const proof = scram.finish(textOf(await answer(connection)))
-  if (proof === undefined || !known)
+  if (proof === undefined || !known) {
+    await sleep(WRONG)
     throw new PgError('28P01', `Password authentication failed for user "${user}"`, {
       fatal: true,
       hint: 'The user is the name of a principal in lake.ts, and the password its password.',
     })
+  }
   connection.write(write.saslFinal(proof))
   connection.write(write.authenticationOk())
   return known.principal

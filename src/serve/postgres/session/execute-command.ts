@@ -1,4 +1,5 @@
 import type { Command } from '../sql/command.js'
+import type { CursorCommand } from '../sql/cursor-command.js'
 import { SERVER_VERSION, type Settings } from '../sql/settings.js'
 import { RowFormat } from '../types/row-format.js'
 import { write } from '../wire/write-message.js'
@@ -15,10 +16,15 @@ export interface SessionState {
   questions: Questions
   /** Forgets a prepared statement; all of them without a name. */
   deallocate: (name: string | undefined) => void
+  /** Carries out what is asked of cursors, and answers with its tag. */
+  cursor: (command: CursorCommand) => Promise<void>
 }
 
 /** A statement that answers with neither rows of the lake nor a copy. */
-export type Answered = Exclude<Command, { kind: 'select' | 'copy' | 'show' | 'empty' }>
+export type Answered = Exclude<
+  Command,
+  { kind: 'select' | 'copy' | 'show' | 'empty' } | CursorCommand
+>
 
 /** Carries out what changes nothing but the session, and answers with its tag. */
 export function carryOut(command: Answered, state: SessionState): void {

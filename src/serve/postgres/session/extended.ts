@@ -1,5 +1,6 @@
 import { PgError } from '../pg-error.js'
 import { type Command, commandOf } from '../sql/command.js'
+import type { CursorCommand } from '../sql/cursor-command.js'
 import { parameterCount } from '../sql/parameters.js'
 import { statementsOf } from '../sql/tokens.js'
 import { oidOf, pgColumnType } from '../types/column-type.js'
@@ -35,6 +36,8 @@ interface Portal {
   /** Once its columns are known. */
   format?: RowFormat
   running?: Running
+  /** Those of a cursor that was read to its end. */
+  columns?: readonly ResultColumn[]
   isDone: boolean
 }
 
@@ -83,9 +86,7 @@ export class Extended {
   async describe({ of, name }: Of<'describe'>): Promise<void> {
     const { connection } = this.state
     if (of === 'portal') {
-      const portal = this.portal(name)
-      await this.begin(portal)
-      const { format } = portal
+      const format = await this.formatOf(this.portal(name))
       connection.write(format ? write.rowDescription(format.describe()) : write.noData())
       return
     }
@@ -94,6 +95,14 @@ export class Extended {
     connection.write(
       columns.length > 0 ? write.rowDescription(new RowFormat(columns).describe()) : write.noData(),
     )
+  }
+
+  /** How the rows of a portal are written; of FETCH, those of its cursor. */
+  private async formatOf(portal: Portal): Promise<RowFormat | undefined> {
+    const { command } = portal.prepared
+    if (command.kind !== 'fetch') return (await this.begin(portal)).format
+    const cursor = await this.begin(this.portal(command.name))
+    return new RowFormat(cursor.running?.columns ?? cursor.columns ?? [], portal.formats)
   }
 
   async execute({ portal: name, rows }: Of<'execute'>): Promise<void> {
@@ -108,6 +117,11 @@ export class Extended {
         return copyOut(command, this.state)
       case 'select':
         return this.rows(portal, rows)
+      case 'declare':
+        return this.declare(command, portal)
+      case 'fetch':
+      case 'close':
+        return this.cursor(command, portal.formats.length > 0 ? portal.formats : [0])
       case 'show': {
         const { format } = await this.begin(portal)
         for (const row of shownRows(command.name, settings))
@@ -123,6 +137,57 @@ export class Extended {
     if (of === 'portal') await this.closePortal(name)
     else this.statements.delete(name)
     this.state.connection.write(write.closeComplete())
+  }
+
+  /**
+   * Carries out what is asked of a cursor, which is a portal that has a statement of its own.
+   *
+   * @param formats of its rows, where whoever asks says them: the columns are then known.
+   */
+  async cursor(command: CursorCommand, formats?: readonly number[]): Promise<void> {
+    const { connection } = this.state
+    if (command.kind === 'declare') return this.declare(command)
+    const portal = this.portal(command.name)
+    if (command.kind === 'close') {
+      await this.closePortal(command.name)
+      return connection.write(write.commandComplete('CLOSE CURSOR'))
+    }
+    await this.begin(portal)
+    const { running } = portal
+    const columns = running?.columns ?? portal.columns ?? []
+    const format = formats?.length ? new RowFormat(columns, formats) : portal.format
+    if (!format) throw new PgError('XX000', 'The cursor has no query')
+    if (!formats) connection.write(write.rowDescription(format.describe()))
+    const before = running?.sent ?? 0
+    const hasMore = await running?.send(connection, format, command.rows)
+    connection.write(write.commandComplete(`FETCH ${(running?.sent ?? 0) - before}`))
+    if (hasMore || !running) return
+    portal.columns = columns
+    portal.isDone = true
+    delete portal.running
+    await running.close()
+  }
+
+  private declare(
+    { name, sql, binary }: Extract<CursorCommand, { kind: 'declare' }>,
+    by?: Portal,
+  ): void {
+    const { connection, transaction } = this.state
+    if (transaction.status === 'I')
+      throw new PgError('25P01', 'A cursor needs a transaction', { hint: 'Send BEGIN first.' })
+    if (this.portals.has(name)) throw new PgError('42P03', `There is already a cursor "${name}"`)
+    if (this.portals.size >= MOST) throw tooMany('portals')
+    const command = commandOf(sql)
+    if (command.kind !== 'select') throw new PgError('42601', 'A cursor is for a SELECT')
+    const types = by?.prepared.types ?? []
+    this.portals.set(name, {
+      prepared: { sql, command, types, described: undefined },
+      parameters: by?.parameters ?? [],
+      valuesAs: by?.valuesAs ?? (() => []),
+      formats: binary ? [1] : [],
+      isDone: false,
+    })
+    connection.write(write.commandComplete('DECLARE CURSOR'))
   }
 
   /** What a transaction leaves behind when it ends. */
@@ -215,7 +280,11 @@ export class Extended {
     if (prepared.described) return prepared.described
     if (command.kind === 'show')
       prepared.described = { columns: shownColumns(command.name), types: [] }
-    else if (command.kind !== 'select') prepared.described = { columns: [], types: [] }
+    else if (command.kind === 'fetch') {
+      const { running, columns = [] } = await this.begin(this.portal(command.name))
+      prepared.described = { columns: [...(running?.columns ?? columns)], types: [] }
+    } else if (command.kind !== 'select')
+      prepared.described = { columns: [], types: types.map((type) => type || pgTypes.text.oid) }
     else {
       this.state.transaction.check(command)
       const { columns, parameters } = await this.state.questions.describe(sql, types)

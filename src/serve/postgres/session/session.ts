@@ -109,6 +109,7 @@ class Session {
     this.state = {
       ...{ connection, settings, questions, transaction: this.transaction },
       deallocate: (name) => this.extended.deallocate(name),
+      cursor: (command) => this.extended.cursor(command),
     }
     this.extended = new Extended(this.state)
   }

@@ -24,6 +24,10 @@ async function one(sql: string, state: SessionState): Promise<void> {
       return
     case 'copy':
       return copyOut(command, state)
+    case 'declare':
+    case 'fetch':
+    case 'close':
+      return state.cursor(command)
     case 'show': {
       const rows = shownRows(command.name, settings)
       connection.write(write.rowDescription(new RowFormat(shownColumns(command.name)).describe()))

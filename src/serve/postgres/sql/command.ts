@@ -1,4 +1,5 @@
 import { PgError } from '../pg-error.js'
+import { type CursorCommand, cursorCommand } from './cursor-command.js'
 import { meaningful, nameIn, type Token, textOf, tokensOf } from './tokens.js'
 
 /** What a statement asks for. */
@@ -13,6 +14,7 @@ export type Command =
   | { kind: 'set'; name: string; value: string | undefined }
   | { kind: 'show'; name: string }
   | { kind: 'deallocate'; name: string | undefined }
+  | CursorCommand
 
 const WRITES =
   /^(insert|update|delete|merge|create|drop|alter|truncate|grant|revoke|comment|lock|vacuum|analyze|reindex|cluster|refresh|import|reassign|security|call|do)$/
@@ -64,6 +66,10 @@ export function commandOf(sql: string): Command {
       return deallocated(words)
     case 'copy':
       return copied(sql)
+    case 'declare':
+    case 'fetch':
+    case 'close':
+      return cursorCommand(sql)
     default:
       refuse(first)
       return { kind: 'select', sql }
@@ -77,7 +83,7 @@ function refuse(first: string): void {
       `${first.toUpperCase()} is refused: the lake can only be read through this connection`,
       { hint: 'A lake changes through its definition and `moraine run`.' },
     )
-  if (/^(prepare|execute|declare|fetch|move|listen|notify|load)$/.test(first))
+  if (/^(prepare|execute|move|listen|notify|load)$/.test(first))
     throw new PgError('0A000', `${first.toUpperCase()} is not supported`, {
       hint: 'Prepare statements and read rows in parts with the extended protocol, as drivers do.',
     })

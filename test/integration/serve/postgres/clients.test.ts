@@ -88,6 +88,20 @@ describe('a client of PostgreSQL', () => {
     expect((await client.query('ROLLBACK')).command).toBe('ROLLBACK')
   })
 
+  it('reads a cursor in parts', async () => {
+    await client.query('BEGIN; DECLARE c CURSOR FOR SELECT range FROM range(5)')
+    expect(await rows('FETCH FORWARD 2 FROM c')).toEqual([{ range: '0' }, { range: '1' }])
+    expect(await rows('FETCH ALL IN c')).toHaveLength(3)
+    expect(await rows('FETCH c')).toEqual([])
+    await client.query('CLOSE c; COMMIT')
+    expect(await refusal('FETCH c')).toMatchObject({ code: '34000' })
+    expect(await refusal('DECLARE c CURSOR FOR SELECT 1')).toMatchObject({ code: '25P01' })
+    expect(await refusal('BEGIN; DECLARE c SCROLL CURSOR FOR SELECT 1')).toMatchObject({
+      code: '0A000',
+    })
+    await client.query('ROLLBACK')
+  })
+
   it('sees what its principal may, through masks and conditions', async () => {
     const guest = await connect(shop.port, { user: 'guest', password: secrets.GUEST })
     try {

@@ -14,7 +14,7 @@ export const tableRelations = {
      relallvisible:int=0 reltoastrelid:long=0 relhasindex:bool=false relisshared:bool=false
      relpersistence:text=p relkind:text relnatts:small relchecks:small=0 relhasrules:bool=false
      relhastriggers:bool=false relhassubclass:bool=false relrowsecurity:bool=false
-     relforcerowsecurity:bool=false relispopulated:bool=true relreplident:text=n
+     relforcerowsecurity:bool=false relispopulated:bool=true relreplident:text=d
      relispartition:bool=false relrewrite:long=0 relfrozenxid:long=0 relminmxid:long=0 relacl:texts
      reloptions:texts relpartbound:text relhasoids:bool=false relhaspkey:bool=false`,
     ({ tables, user }) =>
