@@ -25,8 +25,8 @@ const MEMORY = 2 ** 29
 /** A table that was written. */
 export interface WrittenTable {
   rows: number
-  /** Paths of its new data files. */
-  files: string[]
+  /** Its new data files. */
+  files: { path: string; bytes: number }[]
 }
 
 /**
@@ -88,7 +88,10 @@ export class LakeTables {
       const written = await table.write({ removed: new Set(), added })
       const at = { 'metadata-location': this.storage.locate(written.file as string) }
       await tables.register({ principal: caller }, identifier, at)
-      return { rows: file.rows, files: added.map(({ path }) => written.pathOf(path)) }
+      return {
+        rows: file.rows,
+        files: added.map(({ path, bytes }) => ({ path: written.pathOf(path), bytes })),
+      }
     })
   }
 
@@ -135,7 +138,10 @@ export class LakeTables {
           ],
         } as never,
       ])
-      return { rows: file.rows, files: added.map(({ path }) => written.pathOf(path)) }
+      return {
+        rows: file.rows,
+        files: added.map(({ path, bytes }) => ({ path: written.pathOf(path), bytes })),
+      }
     })
   }
 

@@ -19,6 +19,10 @@ export interface AthenaParts {
 
 type Operation = (sent: Fields, caller: Caller, parts: AthenaParts) => unknown
 
+/** The workgroup whose results are no files. */
+const MANAGED = 'managed'
+const WORKGROUPS = ['primary', MANAGED]
+
 /** Where results go that name no place. */
 const DEFAULT_OUTPUT = 's3://athena-results/'
 
@@ -76,8 +80,11 @@ const operations: Readonly<Record<string, Operation>> = {
   },
   GetWorkGroup: (sent) => ({ WorkGroup: workgroup(sent.text('WorkGroup')) }),
   ListWorkGroups: (sent) => {
-    const { Configuration: _, ...summary } = workgroup('primary')
-    const { items, next } = pageOf([summary], sent, { most: 50 })
+    const all = WORKGROUPS.map((name) => {
+      const { Configuration: _, ...summary } = workgroup(name)
+      return summary
+    })
+    const { items, next } = pageOf(all, sent, { most: 50 })
     return { WorkGroups: items, ...next }
   },
   ListEngineVersions: () => ({ EngineVersions: [ENGINE] }),
@@ -194,14 +201,14 @@ function start(sent: Fields, caller: Caller, { executions }: AthenaParts) {
   if (Buffer.byteLength(query) > LONGEST_STATEMENT)
     throw invalidRequest(`QueryString is longer than ${LONGEST_STATEMENT} bytes`)
   if (query.trim() === '') throw invalidRequest('queryString must not be empty')
+  const { Name: name, Configuration } = workgroup(sent.optional('WorkGroup') ?? 'primary')
   const context = sent.part('QueryExecutionContext')
   const configuration = sent.part('ResultConfiguration')
-  const isManaged = sent.part('ManagedQueryResultsConfiguration').flag('Enabled')
+  const isManaged = Configuration.ManagedQueryResultsConfiguration.Enabled
   const output = configuration.optional('OutputLocation')
   if (isManaged && output !== undefined)
     throw invalidRequest('Managed results have no OutputLocation')
   checkCatalog(context, 'Catalog')
-  const { Name: name } = workgroup(sent.optional('WorkGroup') ?? 'primary')
   const { id } = executions.start(caller, {
     ...{ query, workgroup: name, catalog: context.optional('Catalog') ?? CATALOG },
     database: context.optional('Database', { most: 255 }),
@@ -256,24 +263,25 @@ const notDone = ({ state }: AthenaExecution) =>
   )
 
 function workgroup(name: string) {
-  if (name !== 'primary') throw invalidRequest(`WorkGroup ${name} is not found.`)
+  if (!WORKGROUPS.includes(name)) throw invalidRequest(`WorkGroup ${name} is not found.`)
   return {
     ...{
       Name: name,
       State: 'ENABLED',
-      Description: 'Of all callers',
+      Description:
+        name === MANAGED ? 'Its results are read by GetQueryResults alone' : 'Of all callers',
       CreationTime: 0,
       EngineVersion: ENGINE,
     },
     Configuration: {
-      ResultConfiguration: { OutputLocation: DEFAULT_OUTPUT },
+      ResultConfiguration: name === MANAGED ? {} : { OutputLocation: DEFAULT_OUTPUT },
       ...{
         EnforceWorkGroupConfiguration: false,
         PublishCloudWatchMetricsEnabled: false,
         RequesterPaysEnabled: false,
       },
       EngineVersion: ENGINE,
-      ManagedQueryResultsConfiguration: { Enabled: false },
+      ManagedQueryResultsConfiguration: { Enabled: name === MANAGED },
     },
   }
 }

@@ -95,10 +95,34 @@ export class Writes {
     one.statistics.scanned = answer.statistics.bytesRead
     await this.manifest(
       one,
-      done.files.map((path) => `s3://${LAKE_BUCKET}/${path}`),
+      await this.links(one, done.files, { schema, name, properties }),
       'tables/',
     )
     return { rows: done.rows }
+  }
+
+  /** Shows the files of a new table beside the statement's result, as clients expect them there. */
+  private async links(
+    one: AthenaExecution,
+    files: readonly { path: string; bytes: number }[],
+    table: { schema: string; name: string; properties: ReadonlyMap<string, Property> },
+  ): Promise<string[]> {
+    const output = addressIn(one.output ?? '')
+    if (!output) return []
+    const { properties, schema, name } = table
+    const asked = addressIn(String(properties.get('external_location') ?? ''))
+    const folder =
+      asked?.bucket === output.bucket && asked.key !== ''
+        ? asked.key.replace(/\/*$/, '/')
+        : `${output.key.replace(/[^/]*$/, '')}tables/${one.id}/`
+    const store = this.stores.of(one.caller)
+    const urls: string[] = []
+    for (const { path, bytes } of files) {
+      const at = { bucket: output.bucket, key: `${folder}${path.slice(path.lastIndexOf('/') + 1)}` }
+      await store.link(at, { path, levels: [...schema.split('.'), name.toLowerCase()] }, bytes)
+      urls.push(`s3://${at.bucket}/${at.key}`)
+    }
+    return urls
   }
 
   /** Lists the files that a statement wrote, as clients look for them. */

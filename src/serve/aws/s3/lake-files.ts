@@ -4,6 +4,7 @@ import { externalRelations } from '../../../log/external.js'
 import type { CommitLog } from '../../../log/log.js'
 import type { Caller } from '../../../query/service/request.js'
 import type { Storage } from '../../../storage/storage.js'
+import type { LakeLink } from './store.js'
 
 /** The bucket under which files of the lake's tables are shown, for reading alone. */
 export const LAKE_BUCKET = 'moraine-lake'
@@ -18,6 +19,11 @@ export class LakeFiles {
   /** The bytes of a file of a table that is in the lake now; `undefined` for all others. */
   async read(caller: Caller, path: string): Promise<Uint8Array | undefined> {
     return (await this.isShown(caller, path)) ? this.storage.readIfPresent(path) : undefined
+  }
+
+  /** The bytes of a file that an object of the caller stands for. */
+  async linked({ rights }: Caller, { path, levels }: LakeLink): Promise<Uint8Array | undefined> {
+    return rights.may('read', levels) ? this.storage.readIfPresent(path) : undefined
   }
 
   async isShown({ rights }: Caller, path: string): Promise<boolean> {

@@ -174,7 +174,7 @@ async function objectRequest(site: Site): Promise<S3Answer> {
   if (method === 'GET' || method === 'HEAD') {
     const found = await store.get(bucket, key)
     if (!found) throw noSuchKey()
-    return ranged(site, found, (from, to) => store.read(found, from, to))
+    return ranged(site, found, await readerOf(site, found))
   }
   if (method === 'DELETE') {
     await store.delete(bucket, key)
@@ -221,10 +221,25 @@ async function copied(
   }
   const found = await store.get(bucket, key)
   if (!found) throw noSuchKey()
+  const read = await readerOf(site, found)
   return {
-    bytes: store.read(found, 0, found.size - 1),
+    bytes: read(0, found.size - 1),
     head: own ?? { contentType: found.contentType, metadata: found.metadata },
   }
+}
+
+/** What reads a part of an object, which may be a file of the lake. */
+async function readerOf({ store, parts, caller }: Site, object: StoredObject): Promise<Read> {
+  if (!object.link) return (from, to) => store.read(object, from, to)
+  const bytes = await parts.lake.linked(caller, object.link)
+  if (!bytes) throw noSuchKey()
+  return (from, to) => chunk(bytes.subarray(from, to + 1))
+}
+
+type Read = (from: number, to: number) => AsyncIterable<Uint8Array>
+
+async function* chunk(bytes: Uint8Array): AsyncGenerator<Uint8Array> {
+  yield bytes
 }
 
 async function uploadRequest(site: Site): Promise<S3Answer> {

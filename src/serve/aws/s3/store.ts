@@ -14,8 +14,17 @@ export interface StoredObject {
   modified: string
   contentType: string
   metadata: Readonly<Record<string, string>>
-  /** The file that has its bytes. */
+  /** The file that has its bytes; empty for a link. */
   blob: string
+  /** A file of the lake that has its bytes: one of a table that a statement of the caller wrote. */
+  link?: LakeLink
+}
+
+/** A file of a table of the lake: who may not read the table any more can't read it. */
+export interface LakeLink {
+  path: string
+  /** The levels of the table's name. */
+  levels: readonly string[]
 }
 
 export interface ObjectHead {
@@ -103,13 +112,27 @@ export class ObjectStore {
       contentType: head.contentType ?? 'binary/octet-stream',
       metadata: head.metadata ?? {},
     }
-    const name = nameOf(bucket, key)
+    return this.describe(object)
+  }
+
+  /** Shows a file of the lake as an object. */
+  async link(at: { bucket: string; key: string }, link: LakeLink, size: number): Promise<void> {
+    await this.describe({
+      ...{ ...at, link, size, blob: '', etag: hashOf(link.path).slice(0, 32) },
+      modified: new Date().toISOString(),
+      ...{ contentType: 'application/octet-stream', metadata: {} },
+    })
+  }
+
+  private async describe(object: StoredObject): Promise<StoredObject> {
+    const all = await this.all()
+    const name = nameOf(object.bucket, object.key)
     const file = join(this.folder, `${hashOf(name)}.json`)
     await writeFile(`${file}.part`, JSON.stringify(object), { mode: 0o600 })
     await rename(`${file}.part`, file)
     const before = all.get(name)
     all.set(name, object)
-    if (before) await rm(join(this.folder, before.blob), { force: true })
+    if (before?.blob) await rm(join(this.folder, before.blob), { force: true })
     return object
   }
 
@@ -154,7 +177,7 @@ export class ObjectStore {
     if (!found) return
     all.delete(name)
     await rm(join(this.folder, `${hashOf(name)}.json`), { force: true })
-    await rm(join(this.folder, found.blob), { force: true })
+    if (found.blob !== '') await rm(join(this.folder, found.blob), { force: true })
   }
 }
 
