@@ -84,6 +84,9 @@ class Reader {
     )
     mkdirSync(join(this.home, 'node_modules'))
     symlinkSync(repository, join(this.home, 'node_modules/moraine'))
+    // What pages import beside it, as a reader would have installed it.
+    const sdk = 'node_modules/@aws-sdk'
+    symlinkSync(join(repository, sdk), join(this.home, sdk))
   }
 
   write(file: string, text: string): void {
