@@ -2,6 +2,7 @@ import { randomBytes } from 'node:crypto'
 import { MoraineError } from '../errors.js'
 import { openNamed } from '../log/branch/named.js'
 import type { CommitInfo, LakeState, TableState } from '../log/commit.js'
+import { changesTo, isEmpty } from '../log/fold.js'
 import type { CommitLog } from '../log/log.js'
 import { behind } from '../log/reader.js'
 import { bothWrote, hasAllOf } from './moved.js'
@@ -31,7 +32,8 @@ export async function refreshBranch(
   const states = await statesOf(await openNamed(main, name))
   const at = await main.head()
   const before = states.branch.forkedAt
-  if (at.number === before) return { at: before, before, kept: [], dropped: [] }
+  // What only gives branches their names changes nothing of the lake.
+  if (isEmpty(changesTo(states.fork, at))) return { at: before, before, kept: [], dropped: [] }
   const both = bothWrote(states, at)
   if (both.length > 0)
     throw new MoraineError(

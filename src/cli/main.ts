@@ -135,6 +135,11 @@ export const commands: [name: string, load: () => Promise<CommandModule>, summar
     'show what differs between branches, commits or times, row by row',
   ],
   [
+    'review',
+    () => import('./commands/branch/review.js'),
+    'build a change on a branch, and say what it does, as a comment in CI',
+  ],
+  [
     'promote',
     () => import('./commands/branch/promote.js'),
     'publish what was built on a branch, as it was reviewed',
@@ -211,6 +216,7 @@ async function commandLine(argv: readonly string[]): Promise<number> {
     .version(version)
     .option('-C, --directory <dir>', "the project's folder", '.')
     .option('--root <url>', 'where the lake is stored; overrides lake.ts and MORAINE_ROOT')
+    .option('--env <name>', 'an environment of lake.ts: its root and its branch')
     .option('--branch <name>', 'the branch to work on; overrides MORAINE_BRANCH (default: main)')
     .option('--json', 'print one JSON value')
     .showHelpAfterError(
@@ -252,7 +258,7 @@ function sqlNotOption(arg: string): string {
 }
 
 function takesValue(arg: string | undefined): boolean {
-  return ['-C', '--directory', '--root', '--branch'].includes(arg ?? '')
+  return ['-C', '--directory', '--root', '--env', '--branch'].includes(arg ?? '')
 }
 
 function report(error: unknown, json: boolean): void {

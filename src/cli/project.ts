@@ -5,7 +5,6 @@ import type { Engine, Session } from '../engine/engine.js'
 import { MoraineError } from '../errors.js'
 import { Lakehouse } from '../load/lakehouse.js'
 import { findLakeFile, loadLake } from '../load/load.js'
-import { rootOf } from '../load/root.js'
 import type { CommitLog } from '../log/log.js'
 import { parsePoint } from '../log/point.js'
 import { stopSignal } from '../process/stop-signal.js'
@@ -14,7 +13,7 @@ import type { JavaScript } from '../step/javascript.js'
 import type { Patience } from '../storage/retry.js'
 import type { RetryingStorage } from '../storage/retrying.js'
 import { Staging } from '../storage/staging.js'
-import { branchFor } from './branch/branch-for.js'
+import { onBranch, placed } from './branch/place.js'
 import { type Shares, startEngine } from './engine.js'
 import { toJson } from './output/format.js'
 import { show } from './output/terminal.js'
@@ -25,6 +24,7 @@ export interface GlobalOptions {
   root?: string
   json?: boolean
   branch?: string
+  env?: string
 }
 
 /**
@@ -148,8 +148,7 @@ export async function openProject(
   const options = command.optsWithGlobals<GlobalOptions>()
   const folder = resolve(options.directory)
   const lake = await loadLake(findLakeFile(folder))
-  const root = options.root ?? rootOf(lake, folder)
-  const house = await onBranch(command, Lakehouse.at(root, { patience, staging }))
+  const { root, house } = await placed(command, lake, { folder, patience, staging })
   return new Project(command, lake, root, house)
 }
 
@@ -158,15 +157,9 @@ export async function openProject(
  * lies.
  */
 export async function openLog(command: Command): Promise<Project<Lake | undefined>> {
-  const root = command.optsWithGlobals<GlobalOptions>().root ?? variable('MORAINE_ROOT')
-  if (!root) return openProject(command)
+  const { root = variable('MORAINE_ROOT'), env } = command.optsWithGlobals<GlobalOptions>()
+  if (!root || env !== undefined) return openProject(command)
   return new Project(command, undefined, root, await onBranch(command, Lakehouse.at(root)))
-}
-
-/** A lake as it is on the branch that a command is on. */
-async function onBranch(command: Command, house: Lakehouse<RetryingStorage>) {
-  const branch = branchFor(command.name(), command.optsWithGlobals<GlobalOptions>().branch)
-  return branch === undefined ? house : house.onBranch(branch)
 }
 
 export function print(text: string): void {

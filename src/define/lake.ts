@@ -1,8 +1,6 @@
 import { DefinitionError, type Problem, type SourceLocation } from '../errors.js'
 import {
   accessProblems,
-  isPrincipal,
-  isWorkgroup,
   type Principal,
   type Workgroup,
   workgroupProblems,
@@ -12,93 +10,18 @@ import { callSite } from './call-site.js'
 import { fullName } from './dataset.js'
 import type { StepEngine } from './engines/step-engine.js'
 import type { Warehouse } from './export/target.js'
-import { warehouses } from './export/warehouse.js'
 import { warehouseProblems } from './export/warehouse-problems.js'
 import { checkedAgainst, inputsOf, isBuilt, viewsOf } from './inputs.js'
-import { type QueryLimits, queryLimits, type StepLimits, stepLimits } from './limits.js'
+import type { QueryLimits, StepLimits } from './limits.js'
 import type { AnyDataset, AnyInput, Deploy, External } from './model.js'
-import { counting, datasetList, deploy, engine, oneOf, text } from './options/expected.js'
-import { checked, having, needed, type OptionList } from './options/options.js'
+import type { Environment, ReviewPolicy } from './options/environments.js'
+import { type LakeOptions, lakeOptions } from './options/lake-options.js'
+import { checked } from './options/options.js'
 import { externalProblems } from './problems/external-problems.js'
 import { inOrderOfPlace, takeMistakes } from './problems/mistakes.js'
 import { problemsOf } from './problems/problems.js'
 
-export interface LakeOptions {
-  /** The lake's name: lower-case letters, digits, `_` and `-`. */
-  name: string
-  datasets: readonly AnyInput[]
-  /** Folder or bucket that holds the lake, relative to the project's folder. Default: `lake`. */
-  root?: string
-  /**
-   * What a run publishes when a step fails: everything that succeeded together with its upstream
-   * datasets (`passed`, the default), or nothing (`all`).
-   */
-  publish?: 'passed' | 'all'
-  /**
-   * Other folders for the tables of a layer, below its own: `{ silver: 'silver/staging' }`.
-   * Existing tables stay where they are.
-   */
-  folders?: { readonly silver?: string; readonly gold?: string }
-  /** Where `moraine serve` sends alerts. */
-  alerts?: readonly Alert[]
-  /**
-   * Number of failures after which an unreadable file or request stays in quarantine and is not
-   * retried automatically. Default: 3.
-   */
-  quarantineAfter?: number
-  /** Limits of queries on the lake, unless the query sets its own. */
-  queries?: QueryLimits
-  /** Limits of the steps of a run that build silver or gold. */
-  steps?: StepLimits
-  /**
-   * Who may read and write what through `moraine serve`. Once it is there, everything that is not
-   * granted is refused; it changes no table.
-   */
-  access?: readonly Principal[]
-  /** Limits of the queries of `moraine serve --query`, by who asks. It changes no table. */
-  workgroups?: readonly Workgroup[]
-  /**
-   * What runs the steps that build silver and gold: `workers(4)` for four processes of this
-   * machine. Default: the run's own process. It changes no table.
-   */
-  engine?: StepEngine
-  /**
-   * Tables that other databases have as well, kept up to date after each run and by `moraine
-   * export`.
-   */
-  exports?: readonly Warehouse[]
-  /** Where `moraine deploy` puts the lake: `aws({ region })`, imported from `moraine/aws`. */
-  deploy?: Deploy
-}
-
-const lakeOptions: OptionList<LakeOptions> = {
-  name: needed(text),
-  datasets: needed(datasetList),
-  root: text,
-  publish: oneOf('passed', 'all'),
-  folders: having<NonNullable<LakeOptions['folders']>>({ silver: text, gold: text }),
-  alerts: {
-    is: 'a list of alerts',
-    fits: (value) => Array.isArray(value) && value.every((item) => Array.isArray(item?.on)),
-    advise: () => "Write [alert.slack(secret('env:SLACK_URL'))]",
-  },
-  quarantineAfter: counting,
-  queries: having<QueryLimits>(queryLimits),
-  steps: having<StepLimits>(stepLimits),
-  access: {
-    is: 'a list of principals',
-    fits: (value) => Array.isArray(value) && value.every(isPrincipal),
-    advise: () => "Write [principal('analysts', { token: secret('env:TOKEN'), read: ['gold.*'] })]",
-  },
-  workgroups: {
-    is: 'a list of workgroups',
-    fits: (value) => Array.isArray(value) && value.every(isWorkgroup),
-    advise: () => "Write [workgroup('bi', { maxScan: '10GB' })]",
-  },
-  engine,
-  exports: warehouses,
-  deploy,
-}
+export type { LakeOptions }
 
 /** A checked definition. `datasets` holds inputs before those that read them. */
 export interface Lake {
@@ -122,6 +45,8 @@ export interface Lake {
   readonly exports: readonly Warehouse[]
   /** Where `moraine deploy` puts it. */
   readonly deploy: Deploy | undefined
+  readonly environments: Readonly<Record<string, Environment>>
+  readonly review: ReviewPolicy
   readonly place: SourceLocation | undefined
 }
 
@@ -172,11 +97,20 @@ export function defineLake(options: LakeOptions): Lake {
     quarantineAfter,
     access,
     workgroups: good.workgroups ?? [],
-    engine: good.engine,
-    exports: good.exports ?? [],
-    deploy: good.deploy,
+    ...surroundings(good),
     place,
   }
+}
+
+/** What stands around the datasets: where they are built, exported, deployed, tried out. */
+function surroundings({
+  engine,
+  exports = [],
+  deploy,
+  environments = {},
+  review = {},
+}: Partial<LakeOptions>): Pick<Lake, 'engine' | 'exports' | 'deploy' | 'environments' | 'review'> {
+  return { engine, exports, deploy, environments, review }
 }
 
 function duplicates(datasets: readonly AnyInput[]): Problem[] {

@@ -13,9 +13,12 @@ import type { Storage } from '../storage/storage.js'
 /** Where a lake lies when nothing else is said: `MORAINE_ROOT`, or its own root. */
 export function rootOf(lake: Lake, folder: string): string {
   const set = variable('MORAINE_ROOT')
-  const root = set ?? lake.root
-  return isUrl(root) || set ? root : resolve(folder, root)
+  return set ?? resolvedRoot(lake.root, folder)
 }
+
+/** A root as `lake.ts` says it: paths begin at its folder. */
+export const resolvedRoot = (root: string, folder: string): string =>
+  isUrl(root) ? root : resolve(folder, root)
 
 /** The folder of the file that defined a lake. */
 export function folderOf(lake: Lake): string {

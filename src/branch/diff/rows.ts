@@ -177,32 +177,33 @@ class Differing {
   async examples(side: 'a' | 'b', limit: number): Promise<ExampleRow[]> {
     const { pairs } = this
     const other = side === 'a' ? 'b' : 'a'
-    const values = pairs.map((_, i) => `CAST(${side}${i} AS VARCHAR) AS c${i}`)
+    // Under names of their own: rows are in the order of values, not of their texts.
+    const values = pairs.map((_, i) => `CAST(${side}${i} AS VARCHAR) AS v${i}`)
     if (values.length === 0) return []
     const rows = await this.session.rows(`SELECT ${values.join(', ')} FROM ${this.from}
       WHERE _w${side} > 0 AND _w${other} = 0 ORDER BY ${this.order(side)} LIMIT ${limit}`)
     return rows.map((row) =>
-      Object.fromEntries(pairs.map(({ name }, i) => [name, textOf(row[`c${i}`])])),
+      Object.fromEntries(pairs.map(({ name }, i) => [name, textOf(row[`v${i}`])])),
     )
   }
 
   async changedExamples(limit: number): Promise<ChangedRow[]> {
     const { pairs, key } = this
     const values = pairs.flatMap((_, i) => [
-      `CAST(a${i} AS VARCHAR) AS a${i}`,
-      `CAST(b${i} AS VARCHAR) AS b${i}`,
+      `CAST(a${i} AS VARCHAR) AS v${i}`,
+      `CAST(b${i} AS VARCHAR) AS w${i}`,
       `a${i} IS DISTINCT FROM b${i} AS d${i}`,
     ])
     const rows = await this.session.rows(`SELECT ${values.join(', ')} FROM ${this.from}
       WHERE _wa > 0 AND _wb > 0 ORDER BY ${this.order('b')} LIMIT ${limit}`)
     return rows.map((row) => ({
       key: Object.fromEntries(
-        pairs.flatMap(({ name }, i) => (key.includes(name) ? [[name, textOf(row[`b${i}`])]] : [])),
+        pairs.flatMap(({ name }, i) => (key.includes(name) ? [[name, textOf(row[`w${i}`])]] : [])),
       ),
       columns: Object.fromEntries(
         pairs.flatMap(({ name }, i) =>
           row[`d${i}`] === true
-            ? [[name, [textOf(row[`a${i}`]), textOf(row[`b${i}`])] as const]]
+            ? [[name, [textOf(row[`v${i}`]), textOf(row[`w${i}`])] as const]]
             : [],
         ),
       ),
@@ -232,8 +233,16 @@ function columnOf({ name, type }: Pair, i: number, row: ResultRow): ColumnDiff {
     nulls,
     min: moved('min'),
     max: moved('max'),
-    ...(hasSum ? { sum: moved('sum') } : {}),
+    ...(hasSum ? { sum: isFloat(type) ? rounded(moved('sum')) : moved('sum') } : {}),
   }
+}
+
+const isFloat = ({ kind }: Pair['type']) => kind === 'float' || kind === 'double'
+
+/** Sums of floating point depend on the order of rows in their last digits. */
+function rounded({ before, after }: Moved<string | null>): Moved<string | null> {
+  const digits = (text: string | null) => text && String(Number(Number(text).toPrecision(12)))
+  return { before: digits(before), after: digits(after) }
 }
 
 function hasMoved({ changed, nulls, min, max, sum }: ColumnDiff): boolean {

@@ -45,6 +45,12 @@ async function alone(main: CommitLog, text: string): Promise<Range | undefined> 
   return { before: side, after: await sideOf(main, 'main') }
 }
 
+/** A branch, and the state that it left. */
+export async function forkRange(main: CommitLog, branch: string): Promise<Range> {
+  const after = await sideOf(main, branch)
+  return { before: await forkOf(after), after }
+}
+
 /** The state that a branch left. */
 async function forkOf({ log, side }: SideState): Promise<SideState> {
   const { forked } = log

@@ -34,7 +34,7 @@ export function branchFor(
     })
   const hint =
     option === undefined
-      ? `MORAINE_BRANCH is ${branch}. For main, write: moraine ${command} --branch main`
+      ? `The branch is ${branch}, by MORAINE_BRANCH or --env. For main, write: moraine ${command} --branch main`
       : 'Leave --branch out.'
   throw new MoraineError('usage', `moraine ${command} is for main alone, and not for a branch`, {
     hint,

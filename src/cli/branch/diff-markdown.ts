@@ -118,7 +118,7 @@ function code(text: string): string {
 }
 
 /** A text in which nothing is markup, a link, or somebody's name. */
-function plain(text: string): string {
+export function plain(text: string): string {
   const line = printable(text).replace(/\s+/g, ' ')
   return html(line)
     .replace(/[\\`*_{}[\]()#+!|~]/g, '\\$&')

@@ -291,6 +291,8 @@ it('says what a full outer join of all rows says, of any two versions of a table
         const byColumn = rows.columns.filter((c) => c.changed > 0).map((c) => [c.column, c.changed])
         expect(Object.fromEntries(byColumn)).toEqual(expected.columns)
         expect(rows.examples.changed).toHaveLength(changed)
+        const keys = rows.examples.changed.map((row) => Number(row.key.id))
+        expect(keys).toEqual([...keys].sort((x, y) => x - y))
         // Values of one side and the other cancel out but for those that differ.
         for (const { column, nulls } of rows.columns) {
           const [was, now] = names.find((pair) => pair[1] === column) as [string, string]

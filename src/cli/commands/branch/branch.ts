@@ -80,7 +80,8 @@ const actions: Readonly<Record<string, (asked: Asked) => Promise<void>>> = {
     const refreshed = await refreshBranch(log, name, author())
     const { at, before, kept, dropped } = refreshed
     project.show({ branch: name, ...refreshed }, function* () {
-      if (at === before) return yield `Branch ${name} starts at commit ${at}, the newest of main.`
+      if (at === before)
+        return yield `Main has changed nothing since commit ${at}, at which branch ${name} starts.`
       yield `${colors.green('✔')} Branch ${name} starts at commit ${at} instead of ${before}.`
       if (kept.length > 0) yield `Kept: ${kept.join(', ')}`
       if (dropped.length > 0) yield `To be built again: ${dropped.join(', ')}`

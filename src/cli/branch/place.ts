@@ -1,0 +1,80 @@
+import type { Command } from 'commander'
+import { secondsOf } from '../../define/interval.js'
+import type { Lake } from '../../define/lake.js'
+import { branchOfEnvironment, type Environment } from '../../define/options/environments.js'
+import { MoraineError } from '../../errors.js'
+import { Lakehouse } from '../../load/lakehouse.js'
+import { type OpenOptions, resolvedRoot, rootOf } from '../../load/root.js'
+import { createBranch } from '../../log/branch/named.js'
+import type { CommitLog } from '../../log/log.js'
+import { ownValue } from '../../own-value.js'
+import { variable } from '../../settings.js'
+import { currentUser } from '../../step/context.js'
+import type { RetryingStorage } from '../../storage/retrying.js'
+import { branchFor } from './branch-for.js'
+
+/** Options of all commands that say where they work. */
+interface PlaceOptions {
+  root?: string
+  branch?: string
+  env?: string
+}
+
+/** Where a lake lies, and what works on it there, on the branch that is meant. */
+export async function placed(
+  command: Command,
+  lake: Lake,
+  { folder, patience, staging }: Required<Pick<OpenOptions, 'folder'>> & OpenOptions,
+): Promise<{ root: string; house: Lakehouse<RetryingStorage> }> {
+  const options = command.optsWithGlobals<PlaceOptions>()
+  const env = environmentOf(lake, options.env)
+  const own = env?.root === undefined ? undefined : resolvedRoot(env.root, folder)
+  const root = options.root ?? own ?? rootOf(lake, folder)
+  const opening = { patience, ...(staging ? { staging } : {}) }
+  return { root, house: await onBranch(command, Lakehouse.at(root, opening), env) }
+}
+
+/** A lake as it is on the branch that a command is on. */
+export async function onBranch(
+  command: Command,
+  house: Lakehouse<RetryingStorage>,
+  env?: Environment,
+): Promise<Lakehouse<RetryingStorage>> {
+  const own = env && branchOfEnvironment(env, currentUser())
+  const said = command.optsWithGlobals<PlaceOptions>().branch
+  const branch = branchFor(command.name(), said, own ?? variable('MORAINE_BRANCH'))
+  if (branch === undefined) return house
+  // A run is the first that has something to do there.
+  if (branch === own && command.name() === 'run') await ensureBranch(house.log, branch, env?.ttl)
+  return house.onBranch(branch)
+}
+
+/**
+ * The environment that `--env` names.
+ *
+ * @throws MoraineError of kind `usage` where `lake.ts` has none of that name.
+ */
+function environmentOf({ environments }: Lake, name?: string): Environment | undefined {
+  if (name === undefined) return undefined
+  const found = ownValue(environments, name)
+  if (found) return found
+  const names = Object.keys(environments)
+  throw new MoraineError('usage', `lake.ts has no environment '${name}'`, {
+    hint:
+      names.length > 0
+        ? `Its environments are: ${names.join(', ')}`
+        : "Add one: defineLake({ environments: { dev: { branch: (user) => 'dev-' + user } }, … })",
+  })
+}
+
+/** Creates a branch where there is none of that name. */
+async function ensureBranch(main: CommitLog, name: string, ttl: string | undefined): Promise<void> {
+  const head = await main.head()
+  if (ownValue(head.branches, name) !== undefined) return
+  const seconds = ttl === undefined ? undefined : secondsOf(ttl)
+  const life = {
+    created: new Date().toISOString(),
+    ...(seconds === undefined ? {} : { ttl: seconds * 1000 }),
+  }
+  await createBranch(main, name, head, { author: currentUser(), run: null, life })
+}

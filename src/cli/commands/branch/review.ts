@@ -1,0 +1,87 @@
+import type { Command } from 'commander'
+import { forkRange } from '../../../branch/diff/sides.js'
+import { objections } from '../../../branch/policy.js'
+import { refreshBranch } from '../../../branch/refresh.js'
+import { createBranch, openNamed } from '../../../log/branch/named.js'
+import { ownValue } from '../../../own-value.js'
+import { currentUser } from '../../../step/context.js'
+import { replaceFile } from '../../../storage/replace-file.js'
+import { PATIENT } from '../../../storage/retry.js'
+import { type Review, reviewMarkdown } from '../../branch/review-markdown.js'
+import { secondsFor } from '../../duration.js'
+import { withMemory } from '../../engine.js'
+import { examples } from '../../examples.js'
+import { toJson } from '../../output/format.js'
+import { openProject, type Project, print } from '../../project.js'
+import { compare } from './diff.js'
+
+export function define(command: Command): Command {
+  return withMemory(command)
+    .argument('<branch>', 'the branch of the change, such as pr-12; it is made if it is not there')
+    .option('--ttl <duration>', 'how long after its last commit vacuum deletes a new branch', '14d')
+    .option('--approved', 'what the policy of lake.ts objects to is approved')
+    .option('--out <file>', 'write the Markdown to a file as well')
+    .option('--examples <examples>', 'rows to show of each kind', '3')
+    .addHelpText(
+      'after',
+      examples(
+        ['in CI: build a change on a branch, and say what it does', 'moraine review pr-12'],
+        [
+          'with the text of a comment, once the change is approved',
+          'moraine review pr-12 --out comment.md --approved',
+        ],
+      ),
+    )
+}
+
+interface Options {
+  ttl: string
+  approved?: boolean
+  out?: string
+  examples: number
+}
+
+/** What a review ends with, where a person has to decide. */
+const NEEDS_APPROVAL = 3
+
+export async function run(command: Command): Promise<number> {
+  const { ttl, approved = false, out, examples } = command.opts<Options>()
+  const [branch] = command.args as [string]
+  await using project = await openProject(command, { patience: { total: PATIENT } })
+  await upToDate(project, branch, secondsFor('--ttl', ttl) * 1000)
+  const record = await build(project, branch)
+  const range = await forkRange(project.log, branch)
+  const diff = await compare(project, range, [], { examples })
+  const { review: policy } = project.lake
+  const review: Review = { branch, record, diff, objections: objections(diff, policy), approved }
+  const markdown = reviewMarkdown(review)
+  if (out !== undefined) await replaceFile(out, markdown)
+  if (project.json) print(toJson(review, 2))
+  else print(markdown)
+  if (record.outcome !== 'done') return record.error?.kind === 'definition' ? 2 : 1
+  return review.objections.length > 0 && !approved ? NEEDS_APPROVAL : 0
+}
+
+/** The branch at main's newest state; it keeps what it has built. */
+async function upToDate({ log }: Project, branch: string, ttl: number): Promise<void> {
+  const author = { author: currentUser(), run: null }
+  const head = await log.head()
+  if (ownValue(head.branches, branch) !== undefined) await refreshBranch(log, branch, author)
+  else {
+    const life = { created: new Date().toISOString(), ttl }
+    await createBranch(log, branch, head, { ...author, life })
+  }
+  await openNamed(log, branch)
+}
+
+/** Whether columns may go is decided by people, once they see it. */
+async function build(project: Project, branch: string) {
+  const house = await project.house.onBranch(branch)
+  return house.run(project.lake, {
+    engine: await project.engine(),
+    ownEngine: true,
+    javascript: await project.javascript(),
+    allowBreaking: true,
+    signal: project.stopped(),
+  })
+}

@@ -1,0 +1,76 @@
+import { secondsOf } from '../interval.js'
+import { oneOf } from './expected.js'
+import type { Expected, OptionList } from './options.js'
+
+/** Where commands work with `--env NAME`. */
+export interface Environment {
+  /** Folder or bucket that holds the lake, instead of the `root` of `lake.ts`. */
+  root?: string
+  /**
+   * The branch of the lake, or a function that makes its name of the user's: `user => 'dev-' +
+   * user`. Characters that a name can't have become `-`. `moraine run` creates it.
+   */
+  branch?: string | ((user: string) => string)
+  /** How long after its last commit such a branch is deleted by vacuum: `14d`. */
+  ttl?: string
+}
+
+/**
+ * What a change may do to tables without anybody's approval: a share of a table's rows (`1%`), or a
+ * number of them.
+ */
+export interface ReviewPolicy {
+  /** Rows of a table that are removed. */
+  maxRemoved?: string
+  /** Rows of a table, paired by its key, that have other values. */
+  maxChanged?: string
+  /** Rows that are discarded and were not before. */
+  maxDiscarded?: string
+  /** Whether columns that readers may use may be removed, or change type: `approve` by default. */
+  breaking?: 'approve' | 'allow'
+}
+
+const isObject = (value: unknown): value is Record<string, unknown> =>
+  typeof value === 'object' && value !== null && !Array.isArray(value)
+
+export const environments: Expected = {
+  is: 'an object of environments, each with a root, a branch, or both',
+  fits: (value) => isObject(value) && Object.entries(value).every(isEnvironment),
+  advise: () => "Write { dev: { branch: (user) => 'dev-' + user }, prod: { root: 's3://…' } }",
+}
+
+function isEnvironment([name, value]: [string, unknown]): boolean {
+  if (!/^[a-z][a-z0-9_-]*$/.test(name) || !isObject(value)) return false
+  const { root, branch, ttl, ...others } = value
+  const isTtl = ttl === undefined || (typeof ttl === 'string' && secondsOf(ttl) !== undefined)
+  const isRoot = root === undefined || typeof root === 'string'
+  const isBranch = branch === undefined || ['string', 'function'].includes(typeof branch)
+  return isTtl && isRoot && isBranch && Object.keys(others).length === 0
+}
+
+const share: Expected = {
+  is: "a share such as '1%', or a number of rows such as '100'",
+  fits: (value) => typeof value === 'string' && /^\d+(\.\d+)?%$|^\d+$/.test(value),
+  advise: (value) => (typeof value === 'number' ? `In quotes: '${value}'` : undefined),
+}
+
+export const reviewPolicy: OptionList<ReviewPolicy> = {
+  maxRemoved: share,
+  maxChanged: share,
+  maxDiscarded: share,
+  breaking: oneOf('approve', 'allow'),
+}
+
+/**
+ * The branch of an environment for a user: a name that the log takes, whatever the function makes
+ * of the user's.
+ */
+export function branchOfEnvironment({ branch }: Environment, user: string): string | undefined {
+  if (branch === undefined) return undefined
+  const given = typeof branch === 'function' ? branch(user) : branch
+  const safe = String(given)
+    .toLowerCase()
+    .replace(/[^a-z0-9_-]+/g, '-')
+    .replace(/^[^a-z0-9]+/, '')
+  return safe.slice(0, 63)
+}

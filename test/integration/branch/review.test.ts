@@ -1,0 +1,161 @@
+import { readFileSync } from 'node:fs'
+import { readFile } from 'node:fs/promises'
+import { join } from 'node:path'
+import { describe, expect, it } from 'vitest'
+import { type Outcome, Project, repository } from '../../support/project.js'
+import { csv, lakeFile, onBranch, shop } from './shop.js'
+
+/** A change in CI: built on a branch, compared, held against a policy, published. */
+
+/** The definition with more options of the lake. */
+const withOptions = (options: string, of: Parameters<typeof lakeFile>[0] = {}) => {
+  const [file] = Object.values(lakeFile(of)) as [string]
+  return { 'lake.ts': file.replace("name: 'shop',", `name: 'shop', ${options},`) }
+}
+
+describe('review', () => {
+  it('makes the branch, builds the change there, and writes one comment', async () => {
+    const project = await shop()
+    await project.write(lakeFile({ minimum: 20 }))
+    const out = join(project.folder, 'review.md')
+    const first = await project.cli('review', 'pr-1', '--out', out)
+    expect([first.code, first.stderr]).toEqual([0, ''])
+    expect(first.stdout).toMatch(/^<!-- moraine review pr-1 -->\n## ✔ The change builds/)
+    expect(first.stdout).toContain('**gold.by\\_status**')
+    expect(await readFile(out, 'utf8')).toBe(first.stdout.trimEnd())
+    const [, commit] = /promote pr-1 --commit (\d+)/.exec(first.stdout) ?? []
+
+    // The same change once more makes nothing new; another one takes its place.
+    expect((await project.cli('review', 'pr-1')).stdout).toBe(first.stdout)
+    const { log } = await onBranch(project, 'pr-1')
+    expect(String((await log.head()).number)).toBe(commit)
+    expect((await project.cli('promote', 'pr-1', '--commit', commit as string)).code).toBe(0)
+  })
+
+  it('asks for approval where rows or columns go that the policy keeps', async () => {
+    const project = await shop()
+    const policy = "review: { maxRemoved: '10%', maxDiscarded: '0' }"
+    await project.write(withOptions(policy, { rule: 'amount < 30' }))
+    const { code, stdout } = await project.cli('review', 'pr-1')
+    expect(code).toBe(3)
+    expect(stdout).toMatch(/⚠ The change builds, and needs approval/)
+    expect(stdout).toMatch(/silver.orders\*\*: 1 row of 3 removed: more than 10%/)
+    expect(stdout).toMatch(/1 row of 3 more discarded: more than 0/)
+    expect((await project.cli('review', 'pr-1', '--approved')).code).toBe(0)
+
+    const wider = withOptions(policy)['lake.ts'].replace(
+      'sum(amount) as amount',
+      'sum(amount) as total',
+    )
+    await project.write({ 'lake.ts': wider })
+    const breaking = await project.cli('review', 'pr-2')
+    expect(breaking.code).toBe(3)
+    expect(breaking.stdout).toMatch(/readers may need columns that go or change: amount/)
+  })
+
+  it('says what failed, and is of main as it is now', async () => {
+    const project = await shop()
+    await project.write(lakeFile({ minimum: 20, least: 5 }))
+    const failed = await project.cli('review', 'pr-1')
+    expect(failed.code).toBe(1)
+    expect(failed.stdout).toMatch(/✖ The change does not build/)
+    expect(failed.stdout).toMatch(/gold.by\\_status/)
+    expect(failed.stdout).not.toMatch(/moraine promote/)
+
+    await project.write({ ...lakeFile(), 'data/2.csv': csv([[4, 'paid', '40.00']]) })
+    await project.run()
+    await project.write(lakeFile({ minimum: 20 }))
+    const { stdout } = await project.cli('review', 'pr-1', '--json')
+    const { diff } = JSON.parse(stdout)
+    expect(diff.datasets.map(({ dataset }: any) => dataset)).toEqual(['gold.by_status'])
+    expect((await project.cli('promote', 'pr-1')).code).toBe(0)
+  })
+
+  it('refuses a policy that is none', async () => {
+    const project = await Project.create(withOptions("review: { maxRemoved: 1, breaking: 'no' }"))
+    const { code, stderr } = await project.cli('plan')
+    expect(code).toBe(2)
+    expect(stderr).toMatch(/maxRemoved must be a share such as '1%'/)
+    expect(stderr).toMatch(/breaking must be/)
+  })
+})
+
+describe('the workflows of examples/ci', () => {
+  /** Lines of a workflow that call Moraine, with what the runner would put in. */
+  const commandsOf = (file: string, values: Record<string, string>) =>
+    [
+      ...readFileSync(join(repository, 'examples/ci', file), 'utf8').matchAll(
+        /^.*?npx moraine (.*)$/gm,
+      ),
+    ]
+      .flatMap(([, line = '']) => line.split(' || npx moraine '))
+      .map((line) =>
+        line
+          .replace(/\$\{?(\w+)\}?/g, (_, name: string) => values[name] ?? '')
+          .replaceAll('"', '')
+          .split(' ')
+          .filter((part) => part !== ''),
+      )
+
+  for (const [file, values] of [
+    ['github/lake.yml', { BRANCH: 'pr-7' }],
+    ['gitlab/.gitlab-ci.yml', { CI_MERGE_REQUEST_IID: '7', MERGED_IID: '7' }],
+  ] as const)
+    it(`${file} reviews a change and publishes what was merged`, async () => {
+      const project = await shop()
+      const [review, promote, refresh, end] = commandsOf(file, values) as string[][]
+      const at = (args: readonly string[] = []): Promise<Outcome> =>
+        project.cli(...args.map((arg) => (arg === 'review.md' ? join(project.folder, arg) : arg)))
+      await project.write(lakeFile({ minimum: 20 }))
+      expect((await at(review)).code).toBe(0)
+      // Rows come in between: the first way is refused, the second builds them.
+      await project.write({ ...lakeFile(), 'data/2.csv': csv([[4, 'paid', '40.00']]) })
+      await project.run()
+      await project.write(lakeFile({ minimum: 20 }))
+      expect((await at(promote)).code).toBe(1)
+      expect((await at(refresh)).code).toBe(0)
+      const rows = await project.cli('query', 'from gold.by_status', '--json')
+      expect(JSON.parse(rows.stdout)).toEqual([{ status: 'paid', n: '3', amount: '90.00' }])
+      if (!end) return
+      await at(review)
+      expect((await at(end)).code).toBe(0)
+      expect((await project.state()).branches).toBeUndefined()
+    })
+
+  it('give credentials to no code of a fork', () => {
+    const text = readFileSync(join(repository, 'examples/ci/github/lake.yml'), 'utf8')
+    expect(text.replace(/^#.*$/gm, '')).not.toContain('pull_request_target')
+    const jobs = text.split(/^ {2}(?=[\w-]+:$)/m).filter((job) => job.includes('configure-aws'))
+    expect(jobs.length).toBeGreaterThan(2)
+    for (const job of jobs)
+      expect(job).toMatch(/head\.repo\.full_name == github\.repository|pull_request\.merged$/m)
+  })
+})
+
+describe('environments', () => {
+  const environments = `environments: {
+    dev: { branch: (user: string) => '../Dev ' + user + '@x', ttl: '7d' }, other: { root: 'elsewhere' } }`
+
+  it('are a branch for each user, which a run creates, or another place', async () => {
+    const project = await shop()
+    await project.write(withOptions(environments, { minimum: 20 }))
+    const missing = await project.cli('status', '--env', 'dev')
+    expect(missing.stderr).toMatch(/There is no branch dev-\w+-x/)
+    expect((await project.cli('run', '--env', 'dev')).code).toBe(0)
+    const [branch] = JSON.parse((await project.cli('branch', '--json')).stdout)
+    expect(branch.branch).toMatch(/^dev-\w+-x$/)
+    expect(branch.expires).toBeDefined()
+    const rows = async (...args: string[]) =>
+      JSON.parse(
+        (await project.cli('query', 'select n from gold.by_status', '--json', ...args)).stdout,
+      )
+    expect(await rows('--env', 'dev')).toEqual([{ n: '2' }])
+    expect(await rows()).toEqual([{ n: '3' }])
+    expect((await project.cli('run', '--env', 'other')).code).toBe(0)
+    expect(
+      await project.storageAt(join(project.folder, 'elsewhere')).list('_moraine/log/'),
+    ).not.toEqual([])
+    const wrong = await project.cli('plan', '--env', 'prod')
+    expect(wrong.stderr).toMatch(/lake.ts has no environment 'prod'/)
+  })
+})
