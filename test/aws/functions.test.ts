@@ -1,3 +1,5 @@
+import { mkdtemp, readdir, rm } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import {
   GetObjectCommand,
@@ -6,7 +8,7 @@ import {
   PutObjectCommand,
   type S3Client,
 } from '@aws-sdk/client-s3'
-import { afterAll, beforeAll, describe, expect, it } from 'vitest'
+import { afterAll, beforeAll, describe, expect, it, onTestFinished } from 'vitest'
 import { startBuckets } from '../support/buckets.js'
 import { CountingProxy } from '../support/counting-proxy.js'
 import { batchOf, bridged, FunctionProcess, packed, unpacked } from '../support/function.js'
@@ -226,6 +228,28 @@ withService('MinIO', [minioProgram], () => {
     const at = ['--root', `s3://versions/many?endpoint=${server.url}`]
     const { stdout } = await project.cli('query', sql, '--json', ...at)
     expect(JSON.parse(stdout)).toEqual([{ n: 300, ids: 300 }])
+  })
+
+  it('a warm function keeps no more copies of objects than its disk has room for', async () => {
+    const TMPDIR = await mkdtemp(join(tmpdir(), 'moraine-function-'))
+    onTestFinished(() => rm(TMPDIR, { recursive: true, force: true }))
+    const lambda = await start('warm', { TMPDIR, MORAINE_CACHE_SIZE: '0MiB' })
+    const copies = async () => {
+      const cache = join(TMPDIR, 'moraine/s3')
+      const all = await readdir(cache, { recursive: true, withFileTypes: true })
+      return all
+        .filter((one) => one.isFile() && !one.name.endsWith('.moraine-sum'))
+        .map((one) => join(one.parentPath, one.name))
+    }
+    await lambda.invoke('inbox', batchOf(await drop('warm', 'a.jsonl', 1, 50)))
+    const first = await copies()
+    expect(first).not.toEqual([])
+    await lambda.invoke('inbox', batchOf(await drop('warm', 'b.jsonl', 51, 50)))
+    const second = await copies()
+    expect(second).not.toEqual([])
+    // Names are those of objects, of which some are read by both runs.
+    expect(first.filter((path) => !second.includes(path))).not.toEqual([])
+    expect(await counts('warm')).toMatchObject([{ n: 100, ids: 100 }])
   })
 
   it('a batch of 1,000 orders takes few requests, and no more of them as the lake grows', async () => {

@@ -12,8 +12,9 @@ export async function knownOfLake({
     new Journal(storage).latest(LOOK_BACK),
     log.head(),
   ])
-  const bytes = Object.values(tables).reduce((sum, table) => sum + table.bytes, 0)
-  return { records: entries.flatMap(({ record }) => record ?? []), bytes }
+  const sizes = new Map(Object.entries(tables).map(([name, { bytes }]) => [name, bytes]))
+  const bytes = [...sizes.values()].reduce((sum, one) => sum + one, 0)
+  return { records: entries.flatMap(({ record }) => record ?? []), bytes, tables: sizes }
 }
 
 /** The same of a lake that is deployed; nothing where it can't be looked at. */

@@ -1,19 +1,13 @@
 import type { Lake } from '../../define/lake.js'
 import type { AwsDeploy } from '../options/aws.js'
-import { type KnownOfLake, lakeCost } from '../prices/lake-cost.js'
-import { deployedJobs } from '../template/jobs.js'
-import { bucketNames, jobId, ownFunctions, prefixOf } from '../template/names.js'
-import { template } from '../template/template.js'
+import type { KnownOfLake } from '../prices/lake-cost.js'
+import { bucketNames, prefixOf } from '../template/names.js'
 import { type Cloud, connect } from './cloud/cloud.js'
 import type { Drift } from './cloud/drift.js'
-import { codeKey } from './cloud/shelf.js'
 import { lookAt } from './cloud/status.js'
 import { knownOfBucket } from './known-of-lake.js'
-import { deployedLake } from './plan/definitions.js'
 import { ownersIn } from './plan/owners.js'
-import { type DeployPlan, planDeployment } from './plan/plan.js'
-import { prepared } from './plan/prepare.js'
-import type { OwnerOf, Stack } from './plan/stack.js'
+import type { OwnerOf } from './plan/stack.js'
 import { remembered } from './remembered.js'
 import { absent, type Before, type Surveying, survey } from './survey.js'
 
@@ -92,43 +86,4 @@ async function namesOf(cloud: Cloud, prefix: string): Promise<string[]> {
   const names = [`${prefix}-base`, prefix]
   for (let n = 2; await lookAt(cloud, `${prefix}-${n}`); n++) names.push(`${prefix}-${n}`)
   return names
-}
-
-/** The stacks as they are to be. */
-export function stacksFor({ lake, deploy, before, account }: LakeDeployment): Stack[] {
-  const placed = new Map<string, string>()
-  for (const name of [...deployedJobs(lake).map((job) => job.name), ...ownFunctions]) {
-    const id = `${jobId({ name })}Function`
-    const home = before.find(({ template: found }) => id in (found?.Resources ?? {}))
-    if (home) placed.set(name, home.name)
-  }
-  const { stacks } = template(lake, deploy, { placed })
-  const place = account === undefined ? undefined : { account, region: deploy.region }
-  return prepared(stacks, before, deployedLake(lake, deploy), place)
-}
-
-/** What a deployment would do. Without a package, the code that is there counts as the same. */
-export function planFor(
-  of: LakeDeployment,
-  stacks: readonly Stack[],
-  content: string | undefined,
-): DeployPlan {
-  const there = of.before.find(({ parameters }) => parameters.CodeKey !== undefined)?.parameters
-  return planDeployment(
-    {
-      lake: of.lake.name,
-      definition: deployedLake(of.lake, of.deploy),
-      cost: lakeCost(of.lake, of.deploy, of.known),
-      region: of.deploy.region,
-      stacks,
-      parameters: content === undefined ? (there ?? {}) : { CodeKey: codeKey(content) },
-      ownerOf: of.ownerOf,
-    },
-    {
-      account: of.cloud?.account,
-      comparedWith: of.comparedWith,
-      before: of.before,
-      drift: of.drift,
-    },
-  )
 }

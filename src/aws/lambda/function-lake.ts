@@ -11,7 +11,7 @@ import { Threads } from '../../load/threads.js'
 import { loadCopy, placedIn } from '../../load/workers/definition-file.js'
 import { setVariable, variable } from '../../settings.js'
 import type { RetryingStorage } from '../../storage/retrying.js'
-import { scratchFolder } from '../../storage/scratch.js'
+import { removeScratch, scratchFolder } from '../../storage/scratch.js'
 import { deployedJobs } from '../template/jobs.js'
 import type { FunctionJob } from './jobs.js'
 import { fetchSecrets } from './secrets.js'
@@ -66,7 +66,10 @@ function settle(): void {
   const { blocks, bsize } = statfsSync(temporary)
   setVariable('HOME', temporary)
   setVariable('MORAINE_CACHE', join(temporary, 'moraine'))
-  setVariable('MORAINE_CACHE_SIZE', `${Math.max(1, Math.floor((blocks * bsize) / 3 / 2 ** 20))}MiB`)
+  const size = `${Math.max(1, Math.floor((blocks * bsize) / 3 / 2 ** 20))}MiB`
+  if (!variable('MORAINE_CACHE_SIZE')) setVariable('MORAINE_CACHE_SIZE', size)
+  // Of a process before, which ended in the middle: /tmp outlives it, and numbers come again.
+  removeScratch()
   const extensions = fileURLToPath(new URL('extensions', packageFolder))
   if (existsSync(extensions)) setVariable('MORAINE_EXTENSIONS', extensions)
 }

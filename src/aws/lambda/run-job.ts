@@ -4,6 +4,7 @@ import { lineageTarget, OpenLineage } from '../../run/openlineage.js'
 import { isPaused } from '../../schedule/leases.js'
 import { abortController } from '../../signals.js'
 import type { RunEvent, RunRecord } from '../../step/events.js'
+import { trimUnused } from '../../storage/s3/cache.js'
 import type { FunctionLake } from './function-lake.js'
 import type { FunctionJob } from './jobs.js'
 import { tell } from './log.js'
@@ -42,6 +43,8 @@ export async function runJob(
   context: FunctionContext,
 ): Promise<JobEnd> {
   if (await isPaused(of.house.storage, job.name)) return { kind: 'paused' }
+  // A warm function has the copies of all its runs before.
+  await trimUnused()
   const left = context.getRemainingTimeInMillis()
   const margin = Math.min(Math.max(left * MARGIN.part, MARGIN.least), MARGIN.most)
   const stop = abortController()

@@ -3,10 +3,14 @@ import type { Team } from './teams.js'
 
 /** Resources of one function. */
 export interface FunctionOptions {
-  /** Memory, from `256MiB` to `10240MiB`; the CPU grows with it. Default: `2048MiB`. */
+  /**
+   * Memory, from `256MiB` to `10240MiB`; the CPU grows with it. Default: what the largest table of
+   * the job needs as it was at the last deployment, at least `2048MiB`.
+   */
   memory?: string
   /**
-   * Space in `/tmp` for copies of objects and for spilling, up to `10240MiB`. Default: `4096MiB`.
+   * Space in `/tmp` for copies of objects and for spilling, up to `10240MiB`. Default: what the
+   * tables of the job need as they were at the last deployment, at least `4096MiB`.
    */
   disk?: string
   /** Time limit of one run, up to `15m`, which is the default. Runs that reach it go on later. */

@@ -1,7 +1,7 @@
 import type { Lake } from '../../define/lake.js'
 import type { RunRecord } from '../../step/events.js'
 import type { AwsDeploy } from '../options/aws.js'
-import { sizesOf } from '../template/jobs/sizes.js'
+import { type Sizes, sizesOf } from '../template/jobs/sizes.js'
 import { deployedJobs } from '../template/jobs.js'
 import { estimate, type LakeCost } from './estimate.js'
 import { measuredOf } from './measured.js'
@@ -15,6 +15,8 @@ export interface KnownOfLake {
   records?: readonly RunRecord[]
   /** Bytes of all tables and batches. */
   bytes?: number
+  /** The same by dataset. */
+  tables?: ReadonlyMap<string, number>
   now?: Date
 }
 
@@ -26,6 +28,7 @@ export function lakeCost(
   lake: Lake,
   deploy: AwsDeploy,
   { records = [], bytes = 0, now = new Date() }: KnownOfLake = {},
+  sizes: ReadonlyMap<string, Sizes> = new Map(),
 ): LakeCost {
   const jobs = deployedJobs(lake)
   const measured = measuredOf(jobs, records, now)
@@ -40,7 +43,7 @@ export function lakeCost(
       name: job.name,
       schedule: job.schedule,
       datasets: job.datasets.length,
-      memory: sizesOf({ deploy }, job).memory,
+      memory: sizesOf({ deploy, sizes }, job).memory,
       runs: [],
       ...measured.get(job.name),
     })),

@@ -2,6 +2,7 @@ import type { Lake } from '../../define/lake.js'
 import type { Job } from '../../plan/jobs.js'
 import type { AwsDeploy } from '../options/aws.js'
 import { att, type Json, join, ref } from './cfn.js'
+import type { Sizes } from './jobs/sizes.js'
 import { prefixOf } from './names.js'
 
 /** What every module is given. */
@@ -11,10 +12,17 @@ export interface Context {
   /** What names begin with. */
   readonly prefix: string
   readonly jobs: readonly Job[]
+  /** What functions of jobs need, as far as that is known. */
+  readonly sizes: ReadonlyMap<string, Sizes>
 }
 
-export function contextOf(lake: Lake, deploy: AwsDeploy, jobs: readonly Job[]): Context {
-  return { lake, deploy, prefix: prefixOf(lake, deploy), jobs }
+export function contextOf(
+  lake: Lake,
+  deploy: AwsDeploy,
+  jobs: readonly Job[],
+  sizes: Context['sizes'],
+): Context {
+  return { lake, deploy, prefix: prefixOf(lake, deploy), jobs, sizes }
 }
 
 /** What modules call each other's resources. */

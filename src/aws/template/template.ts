@@ -4,6 +4,7 @@ import { contextOf } from './context.js'
 import { catalog } from './functions/catalog.js'
 import { projection } from './functions/projection.js'
 import { jobResources } from './jobs/resources.js'
+import type { Sizes } from './jobs/sizes.js'
 import { deployedJobs } from './jobs.js'
 import { checkLimits } from './limits.js'
 import { checkDeployment } from './problems.js'
@@ -22,6 +23,8 @@ export interface TemplateOptions {
    * be made there before it is removed here, and names can't be given twice.
    */
   readonly placed?: ReadonlyMap<string, string>
+  /** Memory and disk that functions of jobs need; what options of the lake say comes first. */
+  readonly sizes?: ReadonlyMap<string, Sizes>
 }
 
 /**
@@ -33,9 +36,9 @@ export interface TemplateOptions {
 export function template(
   lake: Lake,
   deploy: AwsDeploy,
-  { placed = new Map() }: TemplateOptions = {},
+  { placed = new Map(), sizes = new Map() }: TemplateOptions = {},
 ): Deployment {
-  const context = contextOf(lake, deploy, deployedJobs(lake))
+  const context = contextOf(lake, deploy, deployedJobs(lake), sizes)
   checkDeployment(context)
   const groups: Group[] = [
     { name: 'base', phase: 'base', resources: base(context) },

@@ -31,8 +31,17 @@ export async function touch(file: string): Promise<void> {
 /** A folder of the cache: its copies are for nobody else on this machine. */
 export const makeOwnFolder = (path: string) => makeFolder(path, undefined, 0o700)
 
-/** Removes the copies that were not used for longest, until all take no more than they may. */
-export async function trim(folder: string, most: number, now = Date.now()): Promise<void> {
+/**
+ * Removes the copies that were not used for longest, until all take no more than they may.
+ *
+ * @param lately milliseconds; what was used since then may be in use, and stays.
+ */
+export async function trim(
+  folder: string,
+  most: number,
+  now = Date.now(),
+  lately = LATELY,
+): Promise<void> {
   await makeOwnFolder(folder)
   const entries = await readdir(folder, { recursive: true, withFileTypes: true })
   const files = await Promise.all(
@@ -46,9 +55,13 @@ export async function trim(folder: string, most: number, now = Date.now()): Prom
   )
   let total = files.reduce((sum, { size }) => sum + size, 0)
   for (const { path, size, used } of files.sort((a, b) => a.used - b.used)) {
-    if (total <= most || now - used < LATELY) return
+    if (total <= most || now - used < lately) return
     await rm(path, { force: true })
     await rm(path + NOTE, { force: true })
     total -= size
   }
 }
+
+/** The same between two runs of a process that nobody shares its disk with: nothing is in use. */
+export const trimUnused = (): Promise<void> =>
+  trim(join(cacheFolder(), 's3'), cacheSize(), Date.now(), 0)

@@ -1,13 +1,9 @@
 import { deployLake, planRemoval, removeLake, setPaused } from '../../../aws/deploy/carry-out.js'
 import type { Cloud } from '../../../aws/deploy/cloud/cloud.js'
 import type { ResourceEvent } from '../../../aws/deploy/cloud/follow.js'
-import {
-  type LakeDeployment,
-  openDeployment,
-  planFor,
-  stacksFor,
-} from '../../../aws/deploy/lake-deployment.js'
+import { type LakeDeployment, openDeployment } from '../../../aws/deploy/lake-deployment.js'
 import { isIdle } from '../../../aws/deploy/plan/plan.js'
+import { planFor, stacksFor } from '../../../aws/deploy/plan-for.js'
 import { packLambda } from '../../../aws/package/pack-lambda.js'
 import { MoraineError } from '../../../errors.js'
 import { stopSignal } from '../../../process/stop-signal.js'

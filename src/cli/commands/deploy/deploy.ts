@@ -4,9 +4,8 @@ import {
   type LakeDeployment,
   openDeployment,
   openRemembered,
-  planFor,
-  stacksFor,
 } from '../../../aws/deploy/lake-deployment.js'
+import { planFor, stacksFor } from '../../../aws/deploy/plan-for.js'
 import type { AwsDeploy } from '../../../aws/options/aws.js'
 import type { Lake } from '../../../define/lake.js'
 import { MoraineError } from '../../../errors.js'

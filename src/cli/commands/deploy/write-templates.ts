@@ -1,5 +1,6 @@
 import { extname } from 'node:path'
-import { openRemembered, stacksFor } from '../../../aws/deploy/lake-deployment.js'
+import { openRemembered } from '../../../aws/deploy/lake-deployment.js'
+import { stacksFor } from '../../../aws/deploy/plan-for.js'
 import { replaceFile } from '../../../storage/replace-file.js'
 import { plural, toJson } from '../../output/format.js'
 import { print } from '../../project.js'

@@ -1,0 +1,58 @@
+import { lakeCost } from '../prices/lake-cost.js'
+import { deployedJobs } from '../template/jobs.js'
+import { jobId, ownFunctions } from '../template/names.js'
+import { template } from '../template/template.js'
+import { codeKey } from './cloud/shelf.js'
+import type { LakeDeployment } from './lake-deployment.js'
+import { deployedLake } from './plan/definitions.js'
+import { type DeployPlan, planDeployment } from './plan/plan.js'
+import { plannedSizes } from './plan/planned-sizes.js'
+import { prepared } from './plan/prepare.js'
+import type { Stack } from './plan/stack.js'
+
+/** The stacks as they are to be. */
+export function stacksFor(of: LakeDeployment): Stack[] {
+  const { lake, deploy, before, account } = of
+  const placed = new Map<string, string>()
+  for (const name of [...deployedJobs(lake).map((job) => job.name), ...ownFunctions]) {
+    const id = `${jobId({ name })}Function`
+    const home = before.find(({ template: found }) => id in (found?.Resources ?? {}))
+    if (home) placed.set(name, home.name)
+  }
+  const { stacks } = template(lake, deploy, { placed, sizes: sizesOf(of) })
+  const place = account === undefined ? undefined : { account, region: deploy.region }
+  return prepared(stacks, before, deployedLake(lake, deploy), place)
+}
+
+const sizesOf = ({ lake, known, before }: LakeDeployment) =>
+  plannedSizes(
+    lake,
+    known.tables,
+    before.map(({ template: found }) => found),
+  )
+
+/** What a deployment would do. Without a package, the code that is there counts as the same. */
+export function planFor(
+  of: LakeDeployment,
+  stacks: readonly Stack[],
+  content: string | undefined,
+): DeployPlan {
+  const there = of.before.find(({ parameters }) => parameters.CodeKey !== undefined)?.parameters
+  return planDeployment(
+    {
+      lake: of.lake.name,
+      definition: deployedLake(of.lake, of.deploy),
+      cost: lakeCost(of.lake, of.deploy, of.known, sizesOf(of)),
+      region: of.deploy.region,
+      stacks,
+      parameters: content === undefined ? (there ?? {}) : { CodeKey: codeKey(content) },
+      ownerOf: of.ownerOf,
+    },
+    {
+      account: of.cloud?.account,
+      comparedWith: of.comparedWith,
+      before: of.before,
+      drift: of.drift,
+    },
+  )
+}
