@@ -31,7 +31,7 @@ import { tooMuch, Workgroups } from './workgroups.js'
 /** Bytes of the longest statement, as Athena has it. */
 const LONGEST = 262_144
 /** Processes that wait for the next query. */
-const WARM = 4
+const WARM = 8
 
 /** A lake that is asked. */
 export interface ServiceOptions {

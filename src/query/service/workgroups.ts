@@ -1,8 +1,9 @@
 import { rightsOf } from '../../define/access/rights.js'
 import { USUAL, type Workgroup } from '../../define/access/workgroup.js'
-import type { QueryLimits } from '../../define/limits.js'
+import { LEAST_MEMORY, type QueryLimits } from '../../define/limits.js'
 import { sizeText } from '../../define/size.js'
 import { MoraineError } from '../../errors.js'
+import { machineMemory } from '../../process/memory.js'
 import type { Estimate, TableEstimate } from '../estimate.js'
 import { type Limits, limitsOf } from '../limits.js'
 import { FairQueue } from './fair-queue.js'
@@ -10,6 +11,9 @@ import type { Caller } from './request.js'
 
 /** What metadata and footers of files may add to what manifests say, in bytes. */
 const BESIDE = 4 * 2 ** 20
+
+/** The part of the machine's memory that queries have together, each as much as any other. */
+const PART = 0.7
 
 /** The workgroup of those for whom none is defined. */
 const PRIMARY = 'primary'
@@ -55,8 +59,16 @@ export class Workgroups {
     })
   }
 
-  limits({ limits }: Workgroup): Limits {
-    return limitsOf(limits, this.usual)
+  limits({ limits, concurrency }: Workgroup): Limits {
+    const own = limitsOf(limits, this.usual)
+    if (!own.sharesMemory) return own
+    // The same for each: an engine that was started with other memory would have to start again.
+    const share = Math.floor((machineMemory() * PART) / concurrency)
+    return {
+      ...own,
+      memory: Math.max(LEAST_MEMORY, Math.min(own.memory, share)),
+      sharesMemory: false,
+    }
   }
 
   /** Waits for a place; returns what gives it back. */
