@@ -135,6 +135,11 @@ export const commands: [name: string, load: () => Promise<CommandModule>, summar
     'show what differs between branches, commits or times, row by row',
   ],
   [
+    'bisect',
+    () => import('./commands/branch/bisect.js'),
+    'find the commit at which a condition became true or false',
+  ],
+  [
     'review',
     () => import('./commands/branch/review.js'),
     'build a change on a branch, and say what it does, as a comment in CI',
