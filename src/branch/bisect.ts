@@ -2,7 +2,7 @@ import { MoraineError } from '../errors.js'
 import type { Commit, LakeState } from '../log/commit.js'
 import type { CommitLog } from '../log/log.js'
 
-/** What a condition is at a commit; `unknown` where it can't be asked: a dataset is not there yet. */
+/** What a condition is at a commit; `unknown` where it can not be asked: a dataset is missing. */
 export type Answer = 'true' | 'false' | 'unknown'
 
 /** The commit at which a condition became what it is. */
