@@ -11,7 +11,7 @@ const PRECISE = { 'x-trino-client-capabilities': 'PARAMETRIC_DATETIME' }
 export type Given = { rows: string[] } | { failed: string } | { refused: string }
 
 /** A value as both engines' answers have it. */
-function plain(value: unknown): unknown {
+export function plain(value: unknown): unknown {
   if (value === null || value === undefined) return null
   if (typeof value === 'bigint') return numeric(String(value))
   if (typeof value === 'number')

@@ -9,6 +9,7 @@ import { runLake } from '../../../src/run/execute.js'
 import { AwsProtocols } from '../../../src/serve/aws/aws-app.js'
 import { Principals } from '../../../src/serve/principals.js'
 import { queryApp } from '../../../src/serve/query/query-app.js'
+import { catalog } from '../../../src/serve/rest/catalog.js'
 import { listen } from '../../../src/serve/server.js'
 import { LocalStorage } from '../../../src/storage/local.js'
 
@@ -33,7 +34,7 @@ export default defineLake({
   name: 'tickets',
   datasets: [events, daily],
   access: [
-    principal('boss', { accessKeyId: 'AKIABOSS', secretAccessKey: 'boss-secret-0001', read: ['*', 'bronze.*'], write: ['scratch.*', 'other.*'] }),
+    principal('boss', { token: 'boss-token-0001', accessKeyId: 'AKIABOSS', secretAccessKey: 'boss-secret-0001', read: ['*', 'bronze.*'], write: ['scratch.*', 'other.*'] }),
     principal('analyst', {
       accessKeyId: 'AKIAANALYST',
       secretAccessKey: 'analyst-secret-01',
@@ -92,6 +93,7 @@ export async function servedLake(): Promise<ServedLake> {
     receivers: [],
     queries,
     aws,
+    catalog: catalog(storage, { access: lake.access, principals }),
   })
   const url = `http://127.0.0.1:${server.port}`
   const keys = {
