@@ -1,3 +1,4 @@
+import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
 import { provedBody } from './body.js'
 import { type Asking, EMPTY, type KeyHolder, verify } from './verify.js'
@@ -96,6 +97,7 @@ describe('a request that is signed', () => {
     ],
     ['both', asking('GET', link, get), 'IncompleteSignature'],
     ['neither', asking('GET', '/test.txt', { host: get.host }), 'MissingAuthenticationToken'],
+    ['a broken path', asking('GET', '/%zz', get), 'IncompleteSignature'],
     ['a broken query', asking('GET', '/test.txt?%', get), 'IncompleteSignature'],
     [
       'an unknown key',
@@ -120,6 +122,36 @@ describe('a request that is signed', () => {
     ],
   ])('is not with %s', async (_, asked, expected, now = AT) => {
     expect(await code(asked, now)).toBe(expected)
+  })
+})
+
+const refusals = [
+  ...['IncompleteSignature', 'SignatureDoesNotMatch', 'AccessDenied'],
+  'MissingAuthenticationToken',
+]
+
+describe('a request that is anything', () => {
+  const part = fc.oneof(
+    fc.constantFrom('AWS4-HMAC-SHA256 ', 'Credential=', KEY, '/20130524/us-east-1/s3/aws4_request'),
+    fc.constantFrom(',SignedHeaders=', 'host;x-amz-date', ',Signature=', '0'.repeat(64), '%', ';'),
+    fc.string({ maxLength: 6 }),
+  )
+  const header = fc.array(part, { maxLength: 8 }).map((parts) => parts.join(''))
+
+  it('is refused with a code that clients know', async () => {
+    await fc.assert(
+      fc.asyncProperty(header, fc.string(), header, async (authorization, target, query) => {
+        const headers = { ...get, authorization }
+        for (const asked of [
+          asking('GET', `/${target}`, headers),
+          asking('GET', `/${target}?X-Amz-Signature=${query}&X-Amz-Credential=${query}`, {
+            host: 'h',
+          }),
+        ])
+          expect(refusals).toContain(await code(asked))
+      }),
+      { numRuns: 300 },
+    )
   })
 })
 

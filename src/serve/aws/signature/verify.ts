@@ -92,7 +92,9 @@ export async function verify<Who>(
   const stated = payloadWord(request, claimed)
   const holder = await keyFor({ id, token })
   const key = signingKey(holder?.secret ?? '-', scope)
-  const canonical = canonicalRequest(request, { service: scope.service, names, payload: stated })
+  const canonical = safely(() =>
+    canonicalRequest(request, { service: scope.service, names, payload: stated }),
+  )
   const right = hmac(key, stringToSign(time, scope, canonical))
   const given = Buffer.from(signature, 'hex')
   if (given.length !== right.length || !timingSafeEqual(given, right) || !holder) throw mismatch()
@@ -211,6 +213,6 @@ function safely<T>(make: () => T): T {
   try {
     return make()
   } catch {
-    throw incomplete('the query is not encoded as URLs are')
+    throw incomplete('the path or the query is not encoded as URLs are')
   }
 }

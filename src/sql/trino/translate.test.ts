@@ -1,0 +1,175 @@
+import fc from 'fast-check'
+import { describe, expect, it } from 'vitest'
+import { MoraineError } from '../../errors.js'
+import { parseStatement } from './statement.js'
+import { translateTrino } from './translate.js'
+import { typeOfEngine } from './types.js'
+
+const columns = [
+  ['id', 'INTEGER'],
+  ['price', 'DECIMAL(8,2)'],
+  ['name', 'VARCHAR'],
+  ['day', 'DATE'],
+  ['list', 'INTEGER[]'],
+].map(([name = '', type = '']) => ({ name, type: typeOfEngine(type) }))
+const table = () => ({ sql: '"silver"."sales"', columns })
+const translate = (sql: string, parameters: string[] = []) =>
+  translateTrino(sql, { table, parameters }).sql
+
+function outcome(work: () => unknown): string {
+  try {
+    work()
+    return 'translated'
+  } catch (error) {
+    return error instanceof MoraineError && error.kind === 'query' ? 'refused' : String(error)
+  }
+}
+
+const words = [
+  ...[
+    'SELECT',
+    'FROM',
+    'WHERE',
+    'GROUP',
+    'BY',
+    'ORDER',
+    'LIMIT',
+    'OFFSET',
+    'WITH',
+    'AS',
+    'JOIN',
+    'ON',
+    'UNNEST',
+  ],
+  ...[
+    'CASE',
+    'WHEN',
+    'THEN',
+    'ELSE',
+    'END',
+    'CAST',
+    'TRY',
+    'INTERVAL',
+    'ARRAY',
+    'ROW',
+    'OVER',
+    'PARTITION',
+    'NULL',
+  ],
+  ...[
+    'id',
+    'price',
+    'name',
+    'sales',
+    'sum',
+    'count',
+    'date_add',
+    '->',
+    '(',
+    ')',
+    '[',
+    ']',
+    ',',
+    '.',
+    '*',
+    '+',
+    '/',
+    '||',
+  ],
+  ...[
+    "'a'",
+    "'it''s'",
+    '"q"',
+    '1',
+    '1.5',
+    '1e3',
+    '?',
+    ';',
+    '--',
+    '/*',
+    '*/',
+    "'",
+    '"',
+    'X',
+    '<>',
+    '=',
+    'IN',
+    'EXISTS',
+  ],
+  ...[
+    'CREATE',
+    'TABLE',
+    'INSERT',
+    'INTO',
+    'UNLOAD',
+    'TO',
+    'DROP',
+    'SHOW',
+    'DESCRIBE',
+    'EXPLAIN',
+    'PREPARE',
+    'EXECUTE',
+    'USING',
+  ],
+]
+const soup = fc
+  .array(fc.oneof(fc.constantFrom(...words), fc.string({ maxLength: 4 })), { maxLength: 40 })
+  .map((parts) => parts.join(' '))
+
+describe('SQL in Trino’s dialect', () => {
+  it('is translated or refused, whatever it is', () => {
+    fc.assert(
+      fc.property(soup, (sql) => {
+        for (const text of [sql, `SELECT ${sql}`, `SELECT id FROM sales WHERE ${sql}`]) {
+          expect(['translated', 'refused']).toContain(outcome(() => translate(text)))
+          expect(['translated', 'refused']).toContain(outcome(() => parseStatement(text)))
+        }
+      }),
+      { numRuns: 400 },
+    )
+  })
+
+  it('keeps texts and names within their quotes', () => {
+    fc.assert(
+      fc.property(
+        fc.string().filter((one) => !one.includes('\0')),
+        (value) => {
+          const quoted = `'${value.replaceAll("'", "''")}'`
+          expect(translate(`SELECT ${quoted} AS a`)).toBe(`SELECT ${quoted} AS "a"`)
+          expect(translate('SELECT ? AS a', [quoted])).toBe(`SELECT ${quoted} AS "a"`)
+          const name = `"${value.replaceAll('"', '""')}"`
+          if (value !== '') expect(translate(`SELECT 1 AS ${name}`)).toBe(`SELECT 1 AS ${name}`)
+        },
+      ),
+    )
+  })
+
+  it.each<[string, RegExp]>([
+    ['SELECT 1; DROP TABLE sales', /mismatched input 'DROP'/],
+    ['SELECT ?', /more than 0 parameters/],
+    ['SELECT word_stem(name) FROM sales', /line 1:8: The function word_stem is not translated/],
+    ['SELECT read_csv(name) FROM sales', /The function read_csv is not translated/],
+    ['SELECT name + 1 FROM sales', /Cannot apply operator: varchar \+ integer/],
+    ['SELECT * FROM sales WHERE name = 1', /Cannot compare varchar with integer/],
+    ["SELECT date_trunc('hour', day) FROM sales", /date_trunc has no unit 'hour' for this type/],
+    ["SELECT regexp_like(name, '(a)\\1') FROM sales", /refers to a group/],
+    ['SELECT id FROM sales TABLESAMPLE BERNOULLI (10)', /TABLESAMPLE is not translated/],
+    [
+      'WITH RECURSIVE t(n) AS (SELECT 1 UNION ALL SELECT n + 1 FROM t) SELECT * FROM t',
+      /WITH RECURSIVE is not translated/,
+    ],
+    ['SELECT * FROM read_parquet(1)', /The table function read_parquet is not translated/],
+    ['SELECT a FROM (SELECT 1 AS a, 2 AS a)', /Column 'a' is ambiguous/],
+    [`SELECT ${'('.repeat(300)}1${')'.repeat(300)}`, /nested too deeply/],
+    [`SELECT ${'- '.repeat(5000)}1`, /nested too deeply/],
+  ])('refuses %s', (sql, why) => {
+    expect(() => translate(sql)).toThrow(why)
+  })
+
+  it('takes only values for parameters', () => {
+    for (const value of ['(SELECT 1)', 'id', '1; DROP TABLE x', 'now()', '1 OR 1 = 1'])
+      expect(outcome(() => translate('SELECT id FROM sales WHERE id = ?', [value]))).toBe('refused')
+    for (const value of ['1', '-1', "'a''b'", "DATE '2026-01-31'", 'NULL', "CAST('1' AS integer)"])
+      expect(outcome(() => translate('SELECT ?', [value]))).toBe('translated')
+  })
+})
