@@ -2,7 +2,9 @@
  * Questions of a ticket shop as people put them to Athena: each SQL text is run unchanged by both.
  */
 
-/** How layers are built by CREATE TABLE AS, one from another; `layer` is a database of their own. */
+/**
+ * How layers are built by CREATE TABLE AS, one from another; `layer` is a database of their own.
+ */
 export const layers: readonly string[] = [
   `CREATE TABLE layer.raw_sales WITH (format = 'PARQUET') AS SELECT * FROM silver.sales`,
   `CREATE TABLE layer.refined_sales WITH (format = 'PARQUET', partitioning = ARRAY['category']) AS
