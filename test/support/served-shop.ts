@@ -15,7 +15,7 @@ export const shop: Files = {
     '4,Dee,x,2024-02-29,,bad',
     '',
   ].join('\n'),
-  'lake.ts': `import { bronze, check, defineLake, gold, principal, rule, silver, sql, t, z } from 'moraine'
+  'lake.ts': `import { bronze, check, defineLake, gold, principal, rule, silver, sql, t, workgroup, z } from 'moraine'
 import { files, secret } from 'moraine/sources'
 const raw = bronze('orders', { from: files('in/*.csv') })
 const orders = silver('orders', {
@@ -33,7 +33,7 @@ export default defineLake({ name: 'shop', datasets: [raw, orders, daily], access
   principal('ada', { password: secret('env:ADA'), token: secret('env:ADA_TOKEN'), read: ['*', 'bronze.*', 'discarded.*'] }),
   principal('guest', { password: secret('env:GUEST'), token: secret('env:GUEST_TOKEN'), read: ['silver.orders'],
     masks: { 'silver.orders': { customer: sql\`'…'\` } }, rows: { 'silver.orders': sql\`id < 3\` } }),
-] })
+], workgroups: [workgroup('all'), workgroup('small', { maxRows: 2, members: ['ada'] })] })
 `,
 }
 

@@ -33,7 +33,8 @@ export function agentApp(options: AgentOptions & { principals: Principals }): Ho
     const { WebStandardStreamableHTTPServerTransport: Transport } = await importPeer(
       '@modelcontextprotocol/sdk',
     )
-    const server = await agentServer(options, caller)
+    const workgroup = c.req.header('moraine-workgroup')
+    const server = await agentServer({ ...options, workgroup }, caller)
     const transport = new Transport({ enableJsonResponse: true, maxRequestBodySize: LONGEST })
     c.req.raw.signal.addEventListener('abort', () => void server.close())
     await server.connect(transport)

@@ -12,6 +12,7 @@ import { agentOptions } from '../build/serve-query.js'
 export function define(command: Command): Command {
   return command
     .option('--principal <name>', 'what the agent may query: the rights of a principal of lake.ts')
+    .option('--workgroup <name>', 'whose limits hold for its queries')
     .addHelpText(
       'after',
       `
@@ -30,11 +31,11 @@ export async function run(command: Command): Promise<number> {
       hint: 'Add it to your client: claude mcp add lake -- npx moraine -C . mcp',
     })
   await using project = await openProject(command)
-  const { principal } = command.opts<{ principal?: string }>()
+  const { principal, workgroup } = command.opts<{ principal?: string; workgroup?: string }>()
   const { lake, storage, log } = project
   const caller = callerNamed(lake, principal)
   const service = new QueryService({ storage, log, lake })
-  const server = await agentServer(agentOptions(project, service), caller)
+  const server = await agentServer({ ...agentOptions(project, service), workgroup }, caller)
   const { StdioServerTransport } = await importPeer('@modelcontextprotocol/sdk')
   try {
     await server.connect(new StdioServerTransport())

@@ -143,12 +143,20 @@ export class Questions {
     }
   }
 
-  private request(): Pick<QueryRequest, 'principal' | 'schema'> {
+  private request(): Pick<QueryRequest, 'principal' | 'schema' | 'workgroup'> {
     const { caller, settings } = this.asking
     const schema = pathOf(settings).find((name) => name !== 'pg_catalog')
-    return { principal: caller, ...(schema ? { schema } : {}) }
+    const workgroup = settings.has(WORKGROUP) ? settings.get(WORKGROUP) : undefined
+    return {
+      principal: caller,
+      ...(schema ? { schema } : {}),
+      ...(workgroup ? { workgroup } : {}),
+    }
   }
 }
+
+/** The setting that says whose limits hold. */
+const WORKGROUP = 'moraine.workgroup'
 
 /** The statement with what PostgreSQL has no type for written as JSON. */
 function asJson(sql: string, columns: readonly ResultColumn[]): string {

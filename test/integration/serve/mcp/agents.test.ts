@@ -16,9 +16,9 @@ afterAll(async () => {
   await shop?.close()
 })
 
-async function agent(token: string): Promise<Client> {
+async function agent(token: string, more: Record<string, string> = {}): Promise<Client> {
   const client = new Client({ name: 'test', version: '1' })
-  const headers = { authorization: `Bearer ${token}` }
+  const headers = { authorization: `Bearer ${token}`, ...more }
   const transport = new StreamableHTTPClientTransport(new URL(`${shop.url}/mcp`), {
     requestInit: { headers },
   })
@@ -82,6 +82,14 @@ describe('an agent', () => {
     expect(long.rows).toHaveLength(3)
     expect(await call(ada, 'sample_rows', { table: 'silver.orders', rows: 2 })).toMatchObject({
       rows: [expect.anything(), expect.anything()],
+    })
+  })
+
+  it('is in the workgroup that it names', async () => {
+    const small = await agent(secrets.ADA_TOKEN, { 'moraine-workgroup': 'small' })
+    const sql = 'SELECT range FROM range(3)'
+    expect(await call(small, 'query', { sql })).toEqual({
+      error: expect.stringContaining('more rows than its limit of 2'),
     })
   })
 

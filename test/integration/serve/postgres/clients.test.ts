@@ -88,6 +88,19 @@ describe('a client of PostgreSQL', () => {
     expect((await client.query('ROLLBACK')).command).toBe('ROLLBACK')
   })
 
+  it('is in the workgroup that it names', async () => {
+    const small = await connect(shop.port, { options: '-c moraine.workgroup=small' })
+    expect(await rows('SELECT id FROM silver.orders LIMIT 2', [], small)).toHaveLength(2)
+    expect(await refusal('SELECT id FROM silver.orders', [], small)).toMatchObject({
+      code: '54000',
+    })
+    await small.query("SET moraine.workgroup = 'all'")
+    expect(await rows('SELECT id FROM silver.orders', [], small)).toHaveLength(3)
+    await small.query("SET moraine.workgroup = 'nope'")
+    expect(await refusal('SELECT 1', [], small)).toMatchObject({ code: '22023' })
+    await small.end()
+  })
+
   it('reads a cursor in parts', async () => {
     await client.query('BEGIN; DECLARE c CURSOR FOR SELECT range FROM range(5)')
     expect(await rows('FETCH FORWARD 2 FROM c')).toEqual([{ range: '0' }, { range: '1' }])
