@@ -36,7 +36,10 @@ const floors: Readonly<Record<string, string>>[] = [
     serve:
       'the daemon: notifications, alerts, metrics; HTTP that takes rows in; `rest/`, the Iceberg REST catalog; `postgres/` and `mcp/`, for BI tools and agents; `aws/`, Athena, Glue, S3 and STS',
   },
-  { query: 'proves a SELECT, prunes files, runs it in a process of its own; `openLake`' },
+  {
+    query:
+      'proves a SELECT, prunes files, runs it in a process of its own; `openLake`; `service/`, which all protocols ask',
+  },
   { load: 'loads `lake.ts`, also in the threads that run its JavaScript; where the lake lies' },
   {
     maintain: 'optimize, vacuum, copy, verify the data, repair',

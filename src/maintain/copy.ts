@@ -22,6 +22,7 @@ const LEFT = [
   '_moraine/checksums/',
   '_moraine/live/',
   '_moraine/audit/',
+  '_moraine/queries/',
   '_moraine/definitions/',
 ]
 /** Objects that are made durable together. */

@@ -158,9 +158,11 @@ async function announce(
   await log.commit(head, { vacuumed }, { ...info, message })
 }
 
-/** Records of runs, and of calls of the catalog, from before the horizon. */
+/** Records of runs, of calls of the catalog, and of queries, from before the horizon. */
 async function oldRecords(storage: Storage, horizon: Date): Promise<StoredObject[]> {
-  const folders = ['_moraine/runs/', '_moraine/audit/'].map((prefix) => storage.list(prefix))
+  const folders = ['_moraine/runs/', '_moraine/audit/', '_moraine/queries/'].map((prefix) =>
+    storage.list(prefix),
+  )
   const records = (await Promise.all(folders)).flat()
   return records.filter(({ modified }) => modified < horizon.getTime())
 }

@@ -10,13 +10,13 @@ import type { Estimate } from '../estimate.js'
 import { describeQuery, type QueryResult, queryLake } from '../query.js'
 import { keepWarm } from '../spawn.js'
 import { Executions } from './executions.js'
+import { type PastQuery, QueryHistory } from './history.js'
 import type {
   AnswerColumn,
   Caller,
   Description,
   Execution,
   QueryAnswer,
-  QueryRecord,
   QueryRequest,
   QueryStatistics,
   ResultPage,
@@ -40,8 +40,8 @@ export interface ServiceOptions {
   lake?: Pick<Lake, 'datasets' | 'queries' | 'workgroups'>
   /** US dollars for bytes that a query reads. */
   priceOf?: (bytes: number) => number
-  /** Hears of each query once it is over. */
-  onQuery?: (query: QueryRecord) => void
+  /** Hears of queries that could not be kept in the history. */
+  onError?: (error: unknown) => void
   now?: () => Date
   newId?: () => string
 }
@@ -54,6 +54,7 @@ export class QueryService {
   readonly workgroups: Workgroups
   private readonly executions: Executions
   private readonly reuse = new Reuse()
+  private readonly past: QueryHistory
   private readonly now: () => Date
   private readonly newId: () => string
 
@@ -63,7 +64,23 @@ export class QueryService {
     const { workgroups = [], queries } = options.lake ?? {}
     this.workgroups = new Workgroups(workgroups, queries, this.now)
     this.executions = new Executions((id, request) => this.ask(id, request), this.now, this.newId)
+    this.past = new QueryHistory(options.storage, options.onError)
     keepWarm(WARM)
+  }
+
+  /**
+   * Reads what was asked today before this process began, of all servers: budgets of a day go on
+   * from there.
+   */
+  async resume(): Promise<void> {
+    const day = this.now().toISOString().slice(0, 10)
+    for (const { workgroup, bytesEstimated, reused, error } of await this.past.load(day))
+      if (!reused && !error) this.workgroups.count(workgroup, day, bytesEstimated)
+  }
+
+  /** The last queries that this principal has asked, or that all have if it may see everything. */
+  history(principal: Caller): PastQuery[] {
+    return this.past.list(principal)
   }
 
   /**
@@ -144,6 +161,7 @@ export class QueryService {
   async close(): Promise<void> {
     await this.executions.close()
     this.reuse.close()
+    await this.past.flush()
   }
 
   private async ask(id: string, asked: QueryRequest): Promise<QueryAnswer> {
@@ -262,7 +280,7 @@ export class QueryService {
   }
 
   private note({ id, request, statistics, error }: Ended): void {
-    this.options.onQuery?.({
+    this.past.add({
       id,
       time: this.now(),
       principal: request.principal.name,

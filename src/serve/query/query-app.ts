@@ -1,4 +1,5 @@
 import { type Context, Hono } from 'hono'
+import { streamSSE } from 'hono/streaming'
 import { MoraineError, messageOf } from '../../errors.js'
 import type { Caller, Execution } from '../../query/service/request.js'
 import type { QueryService } from '../../query/service/service.js'
@@ -7,6 +8,7 @@ import type { Principals } from '../principals.js'
 import { callerOf } from './caller.js'
 import { plainRows } from './json-values.js'
 import { numberIn, requestIn } from './sent-query.js'
+import { streamed, streamOf } from './streams.js'
 
 type App = Hono<{ Variables: { caller: Caller } }>
 
@@ -60,13 +62,38 @@ function routeQueries(app: App, service: QueryService): void {
   app.post('/describe', async (c) =>
     c.json(await service.describe(await requestIn(c, c.get('caller')))),
   )
+  app.get('/history', (c) => {
+    const most = Math.min(numberIn(c, 'most', 100), 10_000)
+    return c.json({ queries: service.history(c.get('caller')).slice(0, most) })
+  })
   app.post('/query', async (c) => {
     const request = await requestIn(c, c.get('caller'))
-    await using answer = await service.query({ ...request, signal: c.req.raw.signal })
+    const { signal } = c.req.raw
+    const accepted = c.req.header('accept') ?? ''
+    const format = Object.hasOwn(streamed, accepted) ? streamed[accepted] : undefined
+    if (format) {
+      const answer = await service.query({ ...request, signal })
+      return c.body(streamOf(answer, format), 200, { 'content-type': accepted })
+    }
+    await using answer = await service.query({ ...request, signal })
     const rows: unknown[][] = []
-    for await (const batch of answer.rows) rows.push(...plainRows(batch))
+    let values = 0
+    for await (const batch of answer.rows) {
+      values += batch.length * answer.columns.length
+      if (values > MOST_VALUES) throw tooLarge()
+      rows.push(...plainRows(batch))
+    }
     const { id, columns, statistics } = answer
     return c.json({ id, columns, rows, statistics })
+  })
+}
+
+/** Values of a result that is answered as one object. */
+const MOST_VALUES = 2_000_000
+
+function tooLarge(): MoraineError {
+  return new MoraineError('limit', `The result has more than ${MOST_VALUES} values`, {
+    hint: 'Stream it (Accept: text/csv), or start the query (POST /v1/queries) and read pages.',
   })
 }
 
@@ -93,6 +120,16 @@ function routeExecutions(app: App, service: QueryService): void {
     const most = Math.min(numberIn(c, 'most', 1000), 10_000)
     const { columns, rows, next } = await service.results(idOf(c), c.get('caller'), { from, most })
     return c.json({ columns, rows: plainRows(rows), next: next ?? null })
+  })
+  app.get('/queries/:id/events', (c) => {
+    const [id, caller] = [idOf(c), c.get('caller')]
+    const now = shown(service.execution(id, caller))
+    return streamSSE(c, async (stream) => {
+      await stream.writeSSE({ event: now.state, data: JSON.stringify(now) })
+      if (now.ended) return
+      const done = shown(await service.finished(id, caller))
+      await stream.writeSSE({ event: done.state, data: JSON.stringify(done) })
+    })
   })
   app.delete('/queries/:id', (c) => c.json(shown(service.stop(idOf(c), c.get('caller')))))
 }

@@ -54,8 +54,9 @@ export async function openQuery(
   await principals.check()
   const service = new QueryService({
     ...{ storage, log, lake },
-    priceOf: athenaPrice,
+    ...{ priceOf: athenaPrice, onError },
   })
+  await service.resume().catch(onError)
   const { agentApp } = await import('../../../serve/mcp/agent-app.js')
   const { PostgresServer } = await import('../../../serve/postgres/server.js')
   const agents = agentApp({ ...agentOptions(project, service), principals })

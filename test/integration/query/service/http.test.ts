@@ -1,0 +1,137 @@
+import type { Hono } from 'hono'
+import { afterAll, beforeAll, describe, expect, it } from 'vitest'
+import { QueryService } from '../../../../src/query/service/service.js'
+import { Principals } from '../../../../src/serve/principals.js'
+import { queryApp } from '../../../../src/serve/query/query-app.js'
+import { type ServiceLake, serviceLake } from './lake.js'
+
+let made: ServiceLake
+let service: QueryService
+let app: Hono
+beforeAll(async () => {
+  made = await serviceLake()
+  service = new QueryService(made)
+  app = queryApp(service, { principals: new Principals(undefined, made.lake.access) })
+})
+afterAll(async () => {
+  await service.close()
+  await made.close()
+})
+
+const BOSS = 'Bearer boss-token-0001'
+const ask = (path: string, body?: object, headers: Record<string, string> = {}) =>
+  app.request(`http://localhost${path}`, {
+    headers: { authorization: BOSS, ...headers },
+    ...(body ? { method: 'POST', body: JSON.stringify(body) } : {}),
+  })
+
+/** What an answer says; tests look at it as clients do. */
+const jsonOf = async (answer: Response | Promise<Response>) => (await (await answer).json()) as any
+
+describe('the query service over HTTP', () => {
+  it('answers whoever shows a token, or name and password, and nobody else', async () => {
+    const basic = (text: string) => `Basic ${Buffer.from(text).toString('base64')}`
+    const status = async (authorization: string) =>
+      (await ask('/query', { sql: 'select 1' }, { authorization })).status
+    expect(await status(BOSS)).toBe(200)
+    expect(await status(basic('analyst:analyst-password-01'))).toBe(200)
+    for (const wrong of [
+      '',
+      'Bearer x',
+      basic('analyst:wrong'),
+      basic('nobody:x'),
+      basic('clerk:'),
+    ])
+      expect([wrong, await status(wrong)]).toEqual([wrong, 401])
+  })
+
+  it('gives rows as JSON, as CSV and as lines, each with all digits', async () => {
+    const sql = `select id, amount, case when id = 1 then null else '' end as n, 'a,"b"' as q,
+      9007199254740993 as big from silver.orders where id < 2 order by id`
+    const json = await jsonOf(ask('/query', { sql }))
+    expect(json.rows).toEqual([
+      [0, '0.50', '', 'a,"b"', '9007199254740993'],
+      [1, '1.50', null, 'a,"b"', '9007199254740993'],
+    ])
+    const csv = await (await ask('/query', { sql }, { accept: 'text/csv' })).text()
+    expect(csv).toBe(
+      'id,amount,n,q,big\r\n0,0.50,"","a,""b""",9007199254740993\r\n1,1.50,,"a,""b""",9007199254740993\r\n',
+    )
+    const lines = await (await ask('/query', { sql }, { accept: 'application/x-ndjson' })).text()
+    expect(JSON.parse(lines.split('\n')[1] ?? '')).toMatchObject({ id: 1, n: null, amount: '1.50' })
+  })
+
+  it('says what is wrong with a request, with a status that programs understand', async () => {
+    const told = async (body: object) => {
+      const answer = await ask('/query', body)
+      return [answer.status, (await jsonOf(answer)).error.message]
+    }
+    expect(await told({ sql: 'select * from silver.nothing' })).toEqual([
+      400,
+      'There is no table silver.nothing in this lake',
+    ])
+    expect(await told({ sql: "copy (select 1) to 'x'" })).toEqual([
+      400,
+      'Only SELECT statements can be run here',
+    ])
+    expect(await told({ sql: 1 })).toEqual([400, "'sql' is not a string"])
+    expect(await told({ query: 'select 1' })).toEqual([400, "Unknown field 'query'"])
+    expect((await told({ sql: 'select 1', parameters: [{}] }))[0]).toBe(400)
+    expect((await told({ sql: 'select * from silver.orders', workgroup: 'tiny' }))[0]).toBe(422)
+    const long = await told({ sql: `select '${'x'.repeat(270_000)}'` })
+    expect(long).toEqual([400, 'The statement is longer than 262144 bytes'])
+  })
+
+  it('starts a query, tells of its progress, and gives its pages', async () => {
+    const started = await ask('/queries', { sql: 'select id from silver.orders order by id' })
+    expect(started.status).toBe(202)
+    const { id } = await jsonOf(started)
+    const events = await (await ask(`/queries/${id}/events`)).text()
+    expect(events).toContain('event: succeeded')
+    const page = await jsonOf(ask(`/queries/${id}/results?from=230&most=5`))
+    expect([page.rows, page.next]).toEqual([[[230], [231], [232], [233], [234]], 235])
+    const other = await ask(`/queries/${id}`, undefined, {
+      authorization: 'Bearer clerk-token-0001',
+    })
+    expect(other.status).toBe(400)
+    const { queries } = await jsonOf(ask('/queries?most=1'))
+    expect(queries[0]).toMatchObject({ id, state: 'succeeded' })
+  })
+
+  it('keeps who has asked what, and what it cost, for who asked, and after it was stopped', async () => {
+    await ask('/query', { sql: "select 'asked by the boss'" })
+    await ask('/query', { sql: 'select * from silver.nothing' })
+    const { queries } = await jsonOf(ask('/history?most=2'))
+    expect(queries).toMatchObject([
+      { principal: 'boss', workgroup: 'bi', error: { kind: 'query' } },
+      { sql: "select 'asked by the boss'", rows: 1, reused: false },
+    ])
+    const clerk = await ask('/history', undefined, { authorization: 'Bearer clerk-token-0001' })
+    expect(await clerk.json()).toEqual({ queries: [] })
+    const first = new QueryService(made)
+    const boss = await made.as('boss-token-0001')
+    await using answer = await first.query({ principal: boss, sql: 'select 77' })
+    for await (const _ of answer.rows);
+    await first.close()
+    const second = new QueryService(made)
+    await second.resume()
+    expect(second.history(boss)).toContainEqual(expect.objectContaining({ sql: 'select 77' }))
+    await second.close()
+  })
+
+  it('is asked by a thousand at the same time: each is answered, or told to come again', async () => {
+    const all = await Promise.all(
+      Array.from({ length: 1000 }, async (_, i) => {
+        const sql = `select count(*) + ${i} from silver.orders`
+        const answer = await ask('/query', { sql })
+        const body = await jsonOf(answer)
+        if (answer.status === 200) expect(body.rows).toEqual([[240 + i]])
+        else expect([body.error.kind, answer.headers.get('retry-after')]).toEqual(['limit', '2'])
+        return answer.status
+      }),
+    )
+    expect([...new Set(all)].sort()).toEqual([200, 429])
+    expect(all.filter((status) => status === 200).length).toBeGreaterThanOrEqual(108)
+    expect((await ask('/query', { sql: 'select 1' })).status).toBe(200)
+  })
+})
