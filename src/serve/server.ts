@@ -265,7 +265,7 @@ export async function listen(options: ServerOptions): Promise<RunningServer> {
         port,
         close: async () => {
           const closed = new Promise<void>((done) => server.close(() => done()))
-          options.postgres?.close()
+          endOthers?.()
           await Promise.all(receivers.map(({ buffer }) => buffer?.drain()))
           if ('closeIdleConnections' in server) server.closeIdleConnections()
           const late = setTimeout(
@@ -277,7 +277,7 @@ export async function listen(options: ServerOptions): Promise<RunningServer> {
         },
       }),
     )
-    if (options.postgres) sharePort(server as Server, options.postgres)
+    const endOthers = options.postgres && sharePort(server as Server, options.postgres)
     server.on('error', (cause: NodeJS.ErrnoException) =>
       reject(
         new MoraineError(

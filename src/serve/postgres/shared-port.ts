@@ -13,17 +13,25 @@ export interface Protocol {
 /**
  * Has PostgreSQL's protocol answered on the port of an HTTP server: its packets begin with a length
  * of less than 16 MB, so with a zero byte, and requests with a letter.
+ *
+ * @returns what ends all connections but those of HTTP.
  */
-export function sharePort(server: Server, postgres: Protocol): void {
+export function sharePort(server: Server, postgres: Protocol): () => void {
+  const silent = new Set<Socket>()
   const http = server.listeners('connection') as ((socket: Socket) => void)[]
   server.removeAllListeners('connection')
   server.on('connection', (socket: Socket) => {
     const late = setTimeout(() => socket.destroy(), FIRST_WORD)
+    silent.add(socket)
     const ignore = () => socket.destroy()
     socket.once('error', ignore)
-    socket.once('close', () => clearTimeout(late))
+    socket.once('close', () => {
+      clearTimeout(late)
+      silent.delete(socket)
+    })
     socket.once('readable', () => {
       clearTimeout(late)
+      silent.delete(socket)
       const first = socket.read(1) as Buffer | null
       socket.off('error', ignore)
       if (first) socket.unshift(first)
@@ -32,4 +40,8 @@ export function sharePort(server: Server, postgres: Protocol): void {
       else for (const take of http) take.call(server, socket)
     })
   })
+  return () => {
+    for (const socket of silent) socket.destroy()
+    postgres.close()
+  }
 }

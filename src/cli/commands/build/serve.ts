@@ -73,7 +73,7 @@ export function define(command: Command): Command {
     )
     .option(
       '--query',
-      'answer SQL of people and programs, who must show who they are: principals of access in lake.ts, MORAINE_TOKEN, or keys that are made for this machine',
+      'answer SQL over HTTP, to clients of PostgreSQL and to agents (MCP), who must show who they are: principals of access in lake.ts, MORAINE_TOKEN, or keys that are made for this machine',
     )
     .option(
       '--tls-cert <file>',
@@ -89,7 +89,7 @@ export function define(command: Command): Command {
           'accept rows from other machines, behind a proxy that encrypts',
           'moraine serve --host 0.0.0.0 --name lake.example.com --behind-proxy',
         ],
-        ['answer SQL over HTTP', 'moraine serve --query'],
+        ['answer SQL of programs, BI tools and agents', 'moraine serve --query'],
         [
           'let Spark, Trino or PyIceberg read the lake, and write namespaces of their own',
           'MORAINE_TOKEN=… moraine serve --catalog',

@@ -101,6 +101,18 @@ describe('the server of PostgreSQL’s protocol', () => {
     await later.end()
   })
 
+  it('ends with clients that have said nothing, and with sessions', async () => {
+    const other = await serveShop()
+    const silent = openSocket(other.port, '127.0.0.1')
+    const session = await connect(other.port)
+    const told = once(session, 'error')
+    session.on('error', () => {})
+    await session.query('SELECT 1')
+    const ends = Promise.all([once(silent, 'close'), told])
+    await other.close()
+    expect((await ends)[1]).toMatchObject([{ code: '57P01' }])
+  })
+
   it('waits for a client that does not read, without holding more of its answer', async () => {
     const slow = await connect(shop.port)
     slow.on('error', () => {})
