@@ -33,6 +33,7 @@ describe('the package', () => {
       {
         ".": "DefinitionError MoraineError after alert bronze bucket byHand check cron day defineLake divide duckdb duckdbFile every external folder gold history hour identity lookup manual month openLake principal redshift rule silver spark sql sqlFile t trino truncate warehouse workers workgroup year z",
         "./aws": "aws deployedJobs rightsOf template",
+        "./aws/cdk": "lakeCode lakeStacks",
         "./serve": "AuditTrail catalog openRunRoom openStorage",
         "./sources": "files http inbox ingest logs mysql postgres secret sqlserver",
         "./testing": "MemoryStorage datasetTest expectDataset given storageContract",
