@@ -28,12 +28,18 @@ export const variables = {
   MORAINE_TOKEN:
     'The token that `serve --catalog` requires for reading and writing; without one, it is read-only.',
   MORAINE_JOB: 'The job that a function of AWS is for; without it, events say which.',
+  MORAINE_GLUE_JOB: 'The job of Glue to which a function hands over what it can’t finish.',
+  MORAINE_GLUE_FROM:
+    'The size from which on steps are handed over, such as `1GiB` (default: as the plan estimates).',
   MORAINE_QUEUES:
     'Queues of SQS by job, as JSON: `{"bronze.orders": "https://…"}`. A function sends into them what goes on later, and jobs that run after others.',
   MORAINE_SECRETS:
     'Variables that a function fetches from Secrets Manager when it starts, as JSON: `{"SHOP_URL": "shop/database#url"}`.',
+  MORAINE_DEFINITION: 'The definition in one file, for a job of Spark: `runner.py` sets it.',
+  MORAINE_ARCHIVE: 'The archive with Node and Moraine, for the executors of a job of Spark.',
   MORAINE_PYTHON:
     'The Python that has pyspark, for steps on Spark (default: that of `SPARK_HOME`, or on the PATH).',
+  PYSPARK_GATEWAY_PORT: 'Set by Spark for the programs that it starts.',
   SPARK_HOME: 'A distribution of Spark, for steps on Spark.',
   PYSPARK_PYTHON: 'The Python that Spark starts, if `MORAINE_PYTHON` is not set.',
   OPENLINEAGE_URL: 'Where run events are sent, as OpenLineage.',

@@ -164,6 +164,11 @@ export const commands: [name: string, load: () => Promise<CommandModule>, summar
     () => import('./commands/build/worker.js'),
     'carry out steps for a run that started it',
   ],
+  [
+    'spark-job',
+    () => import('./commands/build/spark-job.js'),
+    'run a job of the lake for a program that Spark has started',
+  ],
   ['test', () => import('./commands/build/test.js'), 'run the unit tests of datasets'],
   ['optimize', () => import('./commands/maintain/optimize.js'), 'compact small files of tables'],
   [

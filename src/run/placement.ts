@@ -85,6 +85,10 @@ function placementOf(
   return { engine: engineName(engine), tasks: Math.max(tasks, 1), bytes, memory, ...why }
 }
 
+/** What a step reads at most whose inputs are built. */
+export const stepBytes = (dataset: Silver | Gold, decision: BuildDecision, view: View): number =>
+  bytesRead(dataset, decision, { view, discoveries: {}, built: () => 0 })
+
 /** What a step reads at most: its inputs, and of a table with a key the rows that it replaces. */
 function bytesRead(
   dataset: Silver | Gold,

@@ -28,6 +28,7 @@ export const everything: AwsOptions = {
     securityGroups: ['sg-0123456789abcdef0'],
     endpoints: { vpc: 'vpc-0123456789abcdef0', routeTables: ['rtb-0123456789abcdef0'] },
   },
+  glue: { workers: 20, from: '10GiB' },
   connections: {
     shop: {
       url: 'jdbc:postgresql://shop.internal:5432/shop',

@@ -11,6 +11,8 @@ import type { OwnerOf, Stack, Template } from './plan/stack.js'
 export interface Code {
   key: string
   bytes: Uint8Array
+  /** What lies beside it, by what stands behind its key. */
+  beside?: ReadonlyMap<string, Uint8Array> | undefined
 }
 
 export interface Applying extends Following {
@@ -42,13 +44,19 @@ export async function apply(
     applying.signal?.throwIfAborted()
     const { action = 'none', recovery } = plan.stacks.find(({ name }) => name === stack.name) ?? {}
     if (action !== 'none' || recovery !== undefined || revertDrift) {
-      if (stack.parameters.length > 0) await shelf?.lay(code.key, code.bytes)
+      if (stack.parameters.length > 0 && shelf) await layCode(shelf, code)
       if (await applyOne(cloud, stack, shelf, applying)) changed.push(stack.name)
     }
     shelf ??= await shelfIn(cloud, stack.name, stack.template, bucketId)
   }
-  await shelf?.tidy(new Set([code.key]))
+  const others = [...(code.beside?.keys() ?? [])].map((ending) => code.key + ending)
+  await shelf?.tidy(new Set([code.key, ...others]))
   return changed
+}
+
+async function layCode(shelf: Shelf, { key, bytes, beside = new Map() }: Code): Promise<void> {
+  await shelf.lay(key, bytes)
+  for (const [ending, content] of beside) await shelf.lay(key + ending, content)
 }
 
 /** The shelf in the lake's bucket, where a stack has that. */

@@ -15,6 +15,8 @@ export interface Carrying extends Following {
   revertDrift: boolean
   /** The functions' zip, and the hash of what it holds. */
   package: { zip: Uint8Array; content: string }
+  /** What jobs of Glue need, by what stands behind the name of the zip. */
+  spark?: ReadonlyMap<string, Uint8Array> | undefined
 }
 
 /** Carries a plan out, and remembers what was deployed. */
@@ -22,9 +24,9 @@ export async function deployLake(
   of: LakeDeployment & { cloud: Cloud },
   stacks: readonly Stack[],
   plan: DeployPlan,
-  { package: packed, revertDrift, ...following }: Carrying,
+  { package: packed, spark, revertDrift, ...following }: Carrying,
 ): Promise<string[]> {
-  const code: Code = { key: codeKey(packed.content), bytes: packed.zip }
+  const code: Code = { key: codeKey(packed.content), bytes: packed.zip, beside: spark }
   const parameters = { CodeKey: code.key }
   const applying: Applying = {
     ...following,

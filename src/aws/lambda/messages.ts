@@ -13,6 +13,8 @@ export interface JobRequest {
   cause: Cause
   /** How many invocations have worked on it before, one after the other. */
   turn: number
+  /** How many of the last of these have built nothing. */
+  idle?: number
 }
 
 /** What a message says. */
@@ -57,13 +59,16 @@ export function readEvent(event: unknown): Message {
 const causes: readonly Cause[] = ['schedule', 'event', 'upstream', 'retry']
 
 function requestIn(event: Fields, job: string): JobRequest {
-  const { cause, turn } = event
+  const { cause, turn, idle } = event
   return {
     job,
     cause: causes.find((one) => one === cause) ?? 'schedule',
-    turn: typeof turn === 'number' && turn > 0 ? Math.floor(turn) : 0,
+    turn: counted(turn),
+    ...(counted(idle) > 0 ? { idle: counted(idle) } : {}),
   }
 }
+
+const counted = (value: unknown) => (typeof value === 'number' && value > 0 ? Math.floor(value) : 0)
 
 /** EventBridge has keys as they are. */
 function bridged(event: Fields): Message {

@@ -3,13 +3,17 @@ import { trialsOf } from '../../load/trial.js'
 import { lineageTarget, OpenLineage } from '../../run/openlineage.js'
 import { isPaused } from '../../schedule/leases.js'
 import { abortController } from '../../signals.js'
-import type { RunEvent, RunRecord } from '../../step/events.js'
+import type { StepWorker } from '../../step/context.js'
+import type { RunRecord } from '../../step/events.js'
 import { trimUnused } from '../../storage/s3/cache.js'
 import type { FunctionLake } from './function-lake.js'
 import type { FunctionJob } from './jobs.js'
+import { type LargeStep, roomOf, stepsThatFit } from './large-steps.js'
 import { tell } from './log.js'
 import type { JobRequest } from './messages.js'
 import { reportRun } from './report.js'
+import { glueJob } from './start-spark.js'
+import { tellStep } from './tell-step.js'
 
 /** What Lambda says of an invocation. */
 export interface FunctionContext {
@@ -22,6 +26,8 @@ export type JobEnd =
   | { kind: 'done'; record: RunRecord }
   /** Time was up: what is left goes on in another invocation. */
   | { kind: 'later'; record: RunRecord }
+  /** It left out steps that are too large for a function. */
+  | { kind: 'large'; record: RunRecord; steps: readonly LargeStep[] }
   /** It failed by something that may pass. */
   | { kind: 'again'; record: RunRecord }
   /** It failed by something that stays until somebody does something about it. */
@@ -51,7 +57,11 @@ export async function runJob(
   const timer = setTimeout(() => stop.abort(), Math.max(0, left - margin))
   try {
     for (let attempt = 1; ; attempt++) {
-      const record = await runOnce(of, job, request, stop.signal)
+      const large: LargeStep[] = []
+      const room = () => roomOf(context.getRemainingTimeInMillis() - margin)
+      const worker = glueJob() === undefined ? undefined : stepsThatFit(large, room)
+      const record = await runOnce(of, job, request, { signal: stop.signal, large, worker })
+      if (large.length > 0) return { kind: 'large', record, steps: large }
       const kinds = kindsOf(record)
       const end = endOf(record, kinds, stop.signal.aborted)
       const isConflict = kinds.length > 0 && kinds.every((kind) => kind === 'conflict')
@@ -72,11 +82,18 @@ function endOf(record: RunRecord, kinds: readonly string[], isLate: boolean): Jo
 const kindsOf = ({ steps, error }: RunRecord): string[] =>
   [...steps.map((step) => step.error?.kind), error?.kind].filter((kind) => kind !== undefined)
 
+interface Attempt {
+  signal: AbortSignal
+  /** Steps that were too large. */
+  large: readonly LargeStep[]
+  worker: StepWorker | undefined
+}
+
 async function runOnce(
   { lake, house, javascript, file }: FunctionLake,
   job: FunctionJob,
   { cause, turn }: JobRequest,
-  signal: AbortSignal,
+  { signal, large, worker }: Attempt,
 ): Promise<RunRecord> {
   const { storage } = house
   tell('info', { event: 'job started', job: job.name, cause, turn })
@@ -94,6 +111,7 @@ async function runOnce(
       feeds: cause !== 'event',
       author: 'aws-lambda',
       signal,
+      ...(worker ? { worker, elsewhere: () => false } : {}),
       onEvent: (event) => {
         tellStep(job, event)
         lineage?.event(event)
@@ -101,18 +119,12 @@ async function runOnce(
     })
     const problem = await lineage?.close()
     if (problem) tell('warn', { event: 'warning', job: job.name, message: problem })
-    await reportRun(lake, job, record)
+    // What another one builds has not failed.
+    const isLeft = (dataset: string) => large.some((step) => step.dataset === dataset)
+    const failed = record.steps.filter(({ error, dataset }) => error && !isLeft(dataset))
+    if (large.length === 0 || failed.length > 0) await reportRun(lake, job, record)
     return record
   } finally {
     await engine.close()
   }
-}
-
-function tellStep(job: FunctionJob, event: RunEvent): void {
-  if (event.type !== 'step-finished') return
-  const { dataset, outcome, reason: step, seconds, rows, counts, notes, error } = event.result
-  if (outcome === 'unchanged') return
-  const level = outcome === 'failed' ? 'error' : outcome === 'held' ? 'warn' : 'info'
-  const fields = { dataset, step, outcome, seconds, rows, counts, notes, error }
-  tell(level, { event: 'step finished', job: job.name, ...fields })
 }

@@ -28,3 +28,7 @@ export function aws(options: AwsOptions): AwsDeploy {
 /** Whether Glue's catalog shows what is deployed so. */
 export const isProjected = (deploy: Deploy | undefined): boolean =>
   deploy?.kind === 'aws' && (deploy as AwsDeploy).projection !== false
+
+/** Whether functions hand over to Glue what they can't finish. */
+export const handsOver = (deploy: Deploy | undefined): boolean =>
+  deploy?.kind === 'aws' && (deploy as AwsDeploy).glue !== undefined

@@ -3,7 +3,7 @@ import { counting, either, flag, object, oneOf, texts } from '../../define/optio
 import { type Expected, having, needed, type OptionList } from '../../define/options/options.js'
 import { bytesOf } from '../../define/size.js'
 import { connections, redshiftExpected, vpcExpected } from './network.js'
-import type { AwsOptions, FunctionOptions } from './options.js'
+import type { AwsOptions, FunctionOptions, GlueOptions } from './options.js'
 import { teams } from './teams.js'
 
 const MIB = 2 ** 20
@@ -25,6 +25,26 @@ const functionList: OptionList<FunctionOptions> = {
     is: "a duration of at most 15 minutes, such as '5m'",
     fits: (value) => typeof value === 'string' && (secondsOf(value) ?? 901) <= 900,
     advise: () => 'Longer runs go on in the next invocation.',
+  },
+}
+
+const glueList: OptionList<GlueOptions> = {
+  workers: {
+    is: 'a number of workers, from 2 to 299',
+    fits: (value) => counting.fits(value) && (value as number) >= 2 && (value as number) <= 299,
+  },
+  worker: oneOf('G.1X', 'G.2X', 'G.4X', 'G.8X'),
+  version: oneOf('5.0', '6.0'),
+  timeout: {
+    is: "a duration from a minute to 7 days, such as '4h'",
+    fits: (value) =>
+      typeof value === 'string' &&
+      (secondsOf(value) ?? 0) >= 60 &&
+      (secondsOf(value) ?? 0) <= 7 * 86_400,
+  },
+  from: {
+    is: "a size, such as '10GiB'",
+    fits: (value) => typeof value === 'string' && bytesOf(value) !== undefined,
   },
 }
 
@@ -122,6 +142,7 @@ export const optionList: OptionList<AwsOptions> = {
   quality: flag,
   crawlers: flag,
   connections,
+  glue: having<GlueOptions>(glueList),
   redshift: redshiftExpected,
   alarmEmail: {
     is: "an address such as 'data@example.com'",

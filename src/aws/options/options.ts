@@ -17,6 +17,23 @@ export interface FunctionOptions {
   timeout?: string
 }
 
+/** Jobs of Glue, for what is larger than a function. */
+export interface GlueOptions {
+  /** Workers at most; Glue takes as many as there is work for. From 2 on. Default: 10. */
+  workers?: number
+  /** The kind of workers: `G.1X` (4 CPUs, 16 GB, the default), `G.2X`, `G.4X`, `G.8X`. */
+  worker?: 'G.1X' | 'G.2X' | 'G.4X' | 'G.8X'
+  /** Glue's version: `6.0` has Spark 4.1, and is the default; `5.0` has Spark 3.5. */
+  version?: '5.0' | '6.0'
+  /** Time limit of a run. Default: `4h`. */
+  timeout?: string
+  /**
+   * The size of files from which on a step goes to Glue, such as `10GiB`. Default: where it has
+   * more bytes than the function has memory, or takes longer than the function has left.
+   */
+  from?: string
+}
+
 export interface AwsOptions {
   /** The region of everything: `eu-central-1`. */
   region: string
@@ -79,6 +96,11 @@ export interface AwsOptions {
   crawlers?: boolean
   /** Connections of Glue to databases in a network, by name. */
   connections?: Readonly<Record<string, ConnectionOptions>>
+  /**
+   * A job of Glue for each job of the lake, which Spark runs: functions start it for steps that
+   * they can't finish. Default: none, and such steps fail.
+   */
+  glue?: GlueOptions
   /** A warehouse of Redshift Serverless that reads gold. */
   redshift?: RedshiftOptions
   /** Who is told of alarms; the address must be confirmed once. */

@@ -2,7 +2,7 @@ import type { Lake } from '../../define/lake.js'
 import type { AnyDataset } from '../../define/model.js'
 import type { DatabaseKind } from '../../define/source.js'
 import { importPeer, type PeerName, peerNames } from '../../peers.js'
-import { isProjected } from '../options/aws.js'
+import { handsOver, isProjected } from '../options/aws.js'
 
 /** Clients that functions load with the lake's storage, its queues and its secrets. */
 const ALWAYS: readonly PeerName[] = [
@@ -11,7 +11,7 @@ const ALWAYS: readonly PeerName[] = [
   '@aws-sdk/client-secrets-manager',
 ]
 
-/** What only the function of the projection loads. */
+/** What only the function of the projection loads, and those that start a job of Glue. */
 const PROJECTION = '@aws-sdk/client-glue'
 
 /** Clients of databases. */
@@ -40,7 +40,8 @@ export async function neededPeers(lake: Lake): Promise<NeededPeers> {
   for (const name of ALWAYS) await importPeer(name)
   const read = new Set(lake.datasets.flatMap(databaseOf))
   const beside = new Map<PeerName, readonly string[]>()
-  if (isProjected(lake.deploy)) beside.set(PROJECTION, Object.keys(await importPeer(PROJECTION)))
+  if (isProjected(lake.deploy) || handsOver(lake.deploy))
+    beside.set(PROJECTION, Object.keys(await importPeer(PROJECTION)))
   for (const [kind, names] of Object.entries(OF_DATABASE))
     for (const name of names) {
       const found = importPeer(name)

@@ -44,3 +44,35 @@ it('never has values of secrets in a template', () => {
   })
   expect(JSON.stringify(resources)).toContain(':secret:shop/database-??????')
 })
+
+it('has a job of Glue for each job, where that is asked for, with the rights of its function', () => {
+  const made = orders({ glue: { workers: 4 }, secrets: { SHOP_URL: 'shop/database#url' } })
+  expect(faultsOf(template(made.lake, made.deploy))).toEqual([])
+  const resources = resourcesOf(made)
+  const { Properties } = resources.BronzeOrdersSpark
+  expect(Properties).toMatchObject({
+    Name: 'orders-bronze-orders-spark',
+    GlueVersion: '6.0',
+    NumberOfWorkers: 4,
+    ExecutionProperty: { MaxConcurrentRuns: 1 },
+    Timeout: 240,
+  })
+  expect(Properties.DefaultArguments).toMatchObject({
+    '--enable-auto-scaling': 'true',
+    '--job-bookmark-option': 'job-bookmark-disable',
+    '--MORAINE_JOB': 'bronze.orders',
+    '--MORAINE_SECRETS': '{"SHOP_URL":"shop/database#url"}',
+  })
+  const statementsOf = (id: string): any[] => resources[id].Properties.PolicyDocument.Statement
+  const writes = (id: string) => statementsOf(id).find(({ Sid }) => Sid === 'Write').Resource
+  expect(writes('BronzeOrdersSparkRolePolicy')).toEqual(writes('BronzeOrdersRolePolicy'))
+  const own = Object.keys(resources).filter((id) => /^BronzeOrdersRolePolicy\d*$/.test(id))
+  const start = own.flatMap(statementsOf).find(({ Action }) => `${Action}`.includes('StartJobRun'))
+  expect([start.Action].flat()).toEqual(['glue:StartJobRun'])
+  expect(JSON.stringify(start.Resource)).toContain('job/orders-bronze-orders-spark')
+  expect(resources.BronzeOrdersFunction.Properties.Environment.Variables).toMatchObject({
+    MORAINE_GLUE_JOB: 'orders-bronze-orders-spark',
+  })
+  // Nobody else pays for it.
+  expect(JSON.stringify(resourcesOf(orders()))).not.toContain('AWS::Glue::Job')
+})

@@ -1,4 +1,5 @@
 import { type SparkEngine, tasksHere } from '../../define/engines/spark.js'
+import { variable } from '../../settings.js'
 import type { Hello } from '../workers/protocol.js'
 import type { Workers } from '../workers/workers.js'
 import { clusterConf } from './conf.js'
@@ -27,7 +28,9 @@ export async function openSparkWorkers(
   const isHere = tasksHere(engine) !== 0
   const isNear = isHere || (!archive && /^sc:\/\/(localhost|127\.0\.0\.1)\b/.test(connect))
   const memory = engine.memory ?? MEMORY
-  const conf = { ...(isHere ? {} : clusterConf(cores, memory)), ...engine.conf }
+  // Within a program that Spark has started, executors are as whoever submitted it has said.
+  const isWithin = variable('PYSPARK_GATEWAY_PORT') !== undefined
+  const conf = { ...(isHere || isWithin ? {} : clusterConf(cores, memory)), ...engine.conf }
   const opening = Spark.open({
     master,
     connect: connect || undefined,

@@ -361,7 +361,64 @@ def main(lines, write):
     driver.close()
 
 
-if __name__ == "__main__":
+# As a program that Spark starts itself: a job of Glue, or what spark-submit is given.
+
+
+def arguments(argv):
+    """What `--KEY value` and `--KEY=value` say, as Glue passes them; it has arguments of its own beside ours."""
+    found, name = {}, None
+    for text in argv:
+        if text.startswith("--"):
+            name, is_whole, value = text[2:].partition("=")
+            found[name] = value if is_whole else ""
+            name = None if is_whole else name
+        elif name:
+            found[name], name = text, None
+    return found
+
+
+def near(path):
+    """A file where it was said to be, or beside this program, where Glue's --extra-files puts it."""
+    for place in (path, os.path.basename(path), os.path.join(os.path.dirname(os.path.abspath(__file__)), os.path.basename(path))):
+        if "://" not in place and os.path.exists(place):
+            return os.path.abspath(place)
+    raise SystemExit(f"{path} is not here: give it to the job as one of --extra-files")
+
+
+def run_job(given):
+    """Runs Moraine for the job that arguments name. It starts this file once more, which finds Spark in the environment that
+    Spark has given to this process."""
+    import tarfile
+    import tempfile
+
+    env = {**os.environ, **{name: value for name, value in given.items() if name.startswith("MORAINE_")}}
+    env.update(json.loads(given.get("MORAINE_ENVIRONMENT") or "{}"))
+    env["MORAINE_PYTHON"] = sys.executable
+    with tempfile.TemporaryDirectory(prefix="moraine-") as folder:
+        with tarfile.open(near(given["MORAINE_ARCHIVE"])) as archive:
+            archive.extractall(folder, **({"filter": "data"} if hasattr(tarfile, "data_filter") else {}))
+        definition = near(given["MORAINE_DEFINITION"])
+        if definition.endswith((".tar.gz", ".tgz", ".tar")):
+            with tarfile.open(definition) as archive:
+                archive.extractall(folder, **({"filter": "data"} if hasattr(tarfile, "data_filter") else {}))
+            definition = os.path.join(folder, "lake.mjs")
+        env["MORAINE_DEFINITION"] = definition
+        own = os.path.join(folder, "node")
+        node = own if os.path.exists(own) else shutil.which("node")
+        if not node:
+            raise SystemExit("The archive has no Node: make it with moraine bundle --spark")
+        child = subprocess.Popen([node, os.path.join(folder, "bin", "moraine.js"), "spark-job"], env=env, stdin=subprocess.DEVNULL)
+        for which in (signal.SIGTERM, signal.SIGINT):
+            signal.signal(which, lambda number, _: child.send_signal(number))
+        return child.wait()
+
+
+if __name__ == "__main__" and "MORAINE_JOB" in arguments(sys.argv[1:]):
+    code = run_job(arguments(sys.argv[1:]))
+    if code:
+        # Glue takes what is raised for a failure, and any other end for success.
+        raise RuntimeError(f"the job ended with exit code {code}: its log says why")
+elif __name__ == "__main__":
     # Whoever started this decides when it ends; and what others print is not for its output.
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     output = os.fdopen(os.dup(1), "w", encoding="utf-8")

@@ -29,15 +29,18 @@ const OPTIONAL = ['@aws-sdk/client-s3', '@aws-sdk/credential-providers']
 /** What nothing loads when it runs. */
 const IGNORED = /\.(d\.[cm]?ts|map|md)$/i
 
-/** @param withNode whether executors get the Node that runs here. */
-export function archiveFiles(withNode: boolean): ArchiveFile[] {
+/**
+ * @param withNode whether executors get the Node that runs here.
+ * @param more optional packages that are needed as well.
+ */
+export function archiveFiles(withNode: boolean, more: readonly string[] = []): ArchiveFile[] {
   const own = fileURLToPath(packageFolder)
   if (!existsSync(join(own, 'dist/cli/main.js')))
     throw new MoraineError('usage', 'Moraine is not built here', { hint: 'Run: npm run build' })
   const moraine = ['package.json', 'bin', 'dist'].flatMap((name) =>
     filesBelow(join(own, name), name, 'Moraine'),
   )
-  const packages = packagesOf(own).flatMap(({ source, path }) =>
+  const packages = packagesOf(own, more).flatMap(({ source, path }) =>
     filesBelow(source, path, path.includes('@duckdb/') ? 'DuckDB' : 'packages'),
   )
   const node = withNode ? filesBelow(realpathSync(process.execPath), 'node', 'Node') : []
@@ -67,7 +70,7 @@ interface Manifest {
 }
 
 /** The packages that a worker may import, where it finds them in the archive. */
-function packagesOf(own: string): Package[] {
+function packagesOf(own: string, more: readonly string[]): Package[] {
   const placed = new Map<string, string>()
   const visit = (from: string, place: string, names: readonly string[], isTop = false) => {
     for (const name of names) {
@@ -83,7 +86,7 @@ function packagesOf(own: string): Package[] {
       visit(source, path, namesIn(source))
     }
   }
-  visit(own, '.', [...namesIn(own), ...OPTIONAL], true)
+  visit(own, '.', [...namesIn(own), ...OPTIONAL, ...more], true)
   return [...placed].map(([path, source]) => ({ path, source }))
 }
 
@@ -102,14 +105,18 @@ function findPackage(name: string, from: string): string | undefined {
 
 const BLOCK = 512
 
+/** A file of an archive: its bytes, or where they lie. */
+export type TarFile = Pick<ArchiveFile, 'path' | 'isExecutable'> &
+  ({ content: Buffer } | { source: string })
+
 /**
  * The bytes of a tar archive (POSIX ustar), the same for the same files.
  *
  * @see https://pubs.opengroup.org/onlinepubs/9699919799/utilities/pax.html#tag_20_92_13_06
  */
-export async function* tarOf(files: readonly ArchiveFile[]): AsyncGenerator<Buffer> {
+export async function* tarOf(files: readonly TarFile[]): AsyncGenerator<Buffer> {
   for (const file of files) {
-    const content = await readFile(file.source)
+    const content = 'content' in file ? file.content : await readFile(file.source)
     yield tarHeader(file, content.length)
     yield content
     yield Buffer.alloc((BLOCK - (content.length % BLOCK)) % BLOCK)
@@ -117,7 +124,10 @@ export async function* tarOf(files: readonly ArchiveFile[]): AsyncGenerator<Buff
   yield Buffer.alloc(2 * BLOCK)
 }
 
-function tarHeader({ path, isExecutable }: ArchiveFile, bytes: number): Buffer {
+function tarHeader(
+  { path, isExecutable }: Pick<TarFile, 'path' | 'isExecutable'>,
+  bytes: number,
+): Buffer {
   const header = Buffer.alloc(BLOCK)
   const [prefix, name] = splitName(path)
   header.write(name, 0)

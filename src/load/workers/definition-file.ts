@@ -85,7 +85,8 @@ const entrancesIn = (code: string) => [
   ...new Set([...code.matchAll(/"moraine-entrance:([^"]+)"/g)].map(([, name = '']) => name)),
 ]
 
-const definitionsOf = ({ datasets }: Lake): Definitions =>
+/** Definitions of a lake's datasets, by their names. */
+export const definitionsOf = ({ datasets }: Lake): Definitions =>
   new Map(datasets.map((one) => [fullName(one), definitionOf(one, hash)]))
 
 const isSame = (a: Definitions, b: Definitions) => JSON.stringify([...a]) === JSON.stringify([...b])

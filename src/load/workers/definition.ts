@@ -1,11 +1,11 @@
-import { mkdir, writeFile } from 'node:fs/promises'
+import { mkdir, readFile, writeFile } from 'node:fs/promises'
 import { dirname, join } from 'node:path'
 import type { Lake } from '../../define/lake.js'
 import { MoraineError } from '../../errors.js'
 import { sha256 } from '../../storage/checksum.js'
 import { createOnce } from '../../storage/retry.js'
 import type { Storage } from '../../storage/storage.js'
-import { type Definitions, definitionFile, loadCopy } from './definition-file.js'
+import { type Definitions, definitionFile, definitionsOf, loadCopy } from './definition-file.js'
 
 /** A definition that lies in the lake's storage. */
 export interface LaidDefinition {
@@ -33,6 +33,23 @@ export async function layDefinition(
   running: Lake,
 ): Promise<LaidDefinition> {
   const { bytes, definitions } = await definitionFile(file, running)
+  return laid(storage, bytes, definitions)
+}
+
+/** The same of a file that was made before, and that the running lake was loaded from. */
+export async function layCopy(
+  storage: Storage,
+  copy: string,
+  running: Lake,
+): Promise<LaidDefinition> {
+  return laid(storage, await readFile(copy), definitionsOf(running))
+}
+
+async function laid(
+  storage: Storage,
+  bytes: Buffer,
+  definitions: Definitions,
+): Promise<LaidDefinition> {
   const sum = sha256(bytes)
   const path = `${DEFINITIONS}${sum}.mjs`
   const lay = async () => void (await createOnce(storage, path, bytes))

@@ -21,13 +21,15 @@ import { environment } from '../../settings.js'
 import type { StepWorker } from '../../step/context.js'
 import type { Storage } from '../../storage/storage.js'
 import { type OpenRoom, TrinoSteps } from '../trino/trino-steps.js'
-import { type LaidDefinition, layDefinition } from './definition.js'
+import { type LaidDefinition, layCopy, layDefinition } from './definition.js'
 import { stepsBy } from './step-workers.js'
 
 export interface StepEnginesOptions {
   lake: Lake
   /** The file that defines it. */
   file: string
+  /** The file is a definition that stands for itself already, as `portableDefinition` makes it. */
+  isCopy?: boolean
   storage: Storage
   /** The engine of all datasets, whatever the lake and they themselves say. */
   instead?: StepEngine | undefined
@@ -133,8 +135,8 @@ export class StepEngines implements AsyncDisposable {
   }
 
   private async begin(engine: OtherEngine): Promise<{ workers: Workers; steps: StepWorker }> {
-    const { storage, file, log, lake } = this.options
-    this.laid ??= layDefinition(storage, file, lake)
+    const { storage, file, isCopy = false, log, lake } = this.options
+    this.laid ??= (isCopy ? layCopy : layDefinition)(storage, file, lake)
     this.laid.catch(() => {
       this.laid = undefined
     })

@@ -14,18 +14,23 @@ import {
   service,
 } from '../cfn.js'
 import { type Context, IDS, keyArn, objects, tagsOf } from '../context.js'
+import { startStatements } from '../jobs/handing-over.js'
 import { inLayers, type Rights, rightsOf, sharedSecrets } from '../jobs/rights.js'
 import { jobsAfter } from '../jobs.js'
 import { jobId, LIMITS, nameFor } from '../names.js'
 import { divided, MOST_POLICIES } from './policy-size.js'
 import { queueArn } from './sqs.js'
 
-/** What a job's function may do, in so few words that a role has room for them if it can. */
-function jobStatements(context: Context, job: Job): Statement[] {
+/** What runs a job may do, in so few words that a role has room for them if it can. */
+export function jobStatements(
+  context: Context,
+  job: Job,
+  beside: readonly Statement[],
+): Statement[] {
   const rights = rightsOf(context.lake, context.deploy, job)
   const saying = (all: Rights) => [
     ...objectStatements(context, all),
-    ...runStatements(context, job),
+    ...beside,
     ...secretStatements(context, all.secrets),
   ]
   const exact = saying(rights)
@@ -36,7 +41,8 @@ function jobStatements(context: Context, job: Job): Statement[] {
 /** The role of a job's function, with policies that say what {@link rightsOf} does. */
 export function jobRole(context: Context, job: Job): Resources {
   const id = jobId(job)
-  const statements = jobStatements(context, job)
+  const beside = [...runStatements(context, job), ...startStatements(context, job)]
+  const statements = jobStatements(context, job, beside)
   return role(context, `${id}Role`, {
     name: job.name,
     principal: 'lambda.amazonaws.com',

@@ -1,6 +1,7 @@
 import type { Job } from '../../../plan/jobs.js'
 import { att, explained, type Json, type Resource, type Resources, ref } from '../cfn.js'
 import { type Context, IDS, keyArn, root, tagsOf } from '../context.js'
+import { handingOver } from '../jobs/handing-over.js'
 import { sizesOf } from '../jobs/sizes.js'
 import { jobId, LIMITS, nameFor } from '../names.js'
 import { queuesFor } from './sqs.js'
@@ -30,7 +31,7 @@ export function jobFunction(context: Context, job: Job): Resources {
     handler: 'inbox',
     role: `${id}Role`,
     job: job.name,
-    environment: { MORAINE_QUEUES: queuesFor(context, job) },
+    environment: { MORAINE_QUEUES: queuesFor(context, job), ...handingOver(context, job) },
     ...sizesOf(context, job),
   })
   return { [`${id}Function`]: made }

@@ -5,6 +5,7 @@ import { type LakeDeployment, openDeployment } from '../../../aws/deploy/lake-de
 import { isIdle } from '../../../aws/deploy/plan/plan.js'
 import { planFor, stacksFor } from '../../../aws/deploy/plan-for.js'
 import { packLambda } from '../../../aws/package/pack-lambda.js'
+import { packSpark } from '../../../aws/package/pack-spark.js'
 import { MoraineError } from '../../../errors.js'
 import { stopSignal } from '../../../process/stop-signal.js'
 import colors from '../../output/colors.js'
@@ -68,9 +69,11 @@ async function deploy(
       hint: 'The plan says what, and what to do instead.',
     })
   if (nothing) return 0
+  const spark = to.glue ? await packSpark({ file, lake }) : undefined
   await agreed(options, `Deploy this to account ${there.cloud.account}?`)
   const changed = await deployLake(there, stacks, plan, {
     package: packed,
+    spark,
     revertDrift: revertDrift && plan.drift.length > 0,
     signal,
     tell: tellEvent,

@@ -1,0 +1,12 @@
+import type { RunEvent } from '../../step/events.js'
+import { tell } from './log.js'
+
+/** Tells how a step of a job has ended, if it did anything. */
+export function tellStep(job: { name: string }, event: RunEvent): void {
+  if (event.type !== 'step-finished') return
+  const { dataset, outcome, reason: step, seconds, rows, counts, notes, error } = event.result
+  if (outcome === 'unchanged') return
+  const level = outcome === 'failed' ? 'error' : outcome === 'held' ? 'warn' : 'info'
+  const fields = { dataset, step, outcome, seconds, rows, counts, notes, error }
+  tell(level, { event: 'step finished', job: job.name, ...fields })
+}

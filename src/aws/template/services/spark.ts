@@ -1,0 +1,112 @@
+import { secondsOf } from '../../../define/interval.js'
+import type { Job } from '../../../plan/jobs.js'
+import {
+  arn,
+  att,
+  explained,
+  type Json,
+  join,
+  type Resources,
+  ref,
+  type Statement,
+} from '../cfn.js'
+import { type Context, IDS, objects, root } from '../context.js'
+import { sparkName } from '../jobs/handing-over.js'
+import { jobsAfter } from '../jobs.js'
+import { jobId } from '../names.js'
+import { jobStatements, role } from './iam.js'
+import { queueArn, queuesFor } from './sqs.js'
+
+/** CPUs of a worker: a task has all of them, and the memory beside the JVM. */
+const CPUS = { 'G.1X': 4, 'G.2X': 8, 'G.4X': 16, 'G.8X': 32 } as const
+
+/** What lies beside the functions' zip, behind its name. */
+export const SPARK_FILES = {
+  runner: '.spark/runner.py',
+  archive: '.spark/moraine-spark.tar.gz',
+  definition: '.spark/lake.tar.gz',
+} as const
+
+/**
+ * The job of Glue that builds what is too large for a job's function: Spark schedules the workers
+ * that a function is one of. One run at a time; Glue adds workers as there are tasks.
+ */
+export function sparkJob(context: Context, job: Job): Resources {
+  const { glue } = context.deploy
+  if (!glue) return {}
+  const id = jobId(job)
+  const { worker = 'G.1X', workers = 10, version = '6.0', timeout = '4h' } = glue
+  const tags = { lake: context.lake.name, ...context.deploy.tags }
+  return {
+    ...role(context, `${id}SparkRole`, {
+      name: `${job.name}-spark`,
+      principal: 'glue.amazonaws.com',
+      statements: statements(context, job),
+    }),
+    [`${id}Spark`]: explained(
+      {
+        Type: 'AWS::Glue::Job',
+        Properties: {
+          Name: sparkName(context, job),
+          Description: `Builds what is too large for a function: ${job.name} of the lake ${context.lake.name}`,
+          Role: att(`${id}SparkRole`),
+          GlueVersion: version,
+          WorkerType: worker,
+          NumberOfWorkers: workers,
+          ExecutionProperty: { MaxConcurrentRuns: 1 },
+          MaxRetries: 0,
+          Timeout: Math.ceil((secondsOf(timeout) ?? 0) / 60),
+          Command: { Name: 'glueetl', PythonVersion: '3', ScriptLocation: file('runner') },
+          DefaultArguments: argumentsOf(context, job, CPUS[worker]),
+          Tags: tags,
+        },
+      },
+      {
+        CKV_AWS_195: 'Objects are encrypted as their bucket says; the log has no rows.',
+        'AwsSolutions-GL1': 'Its log has names and counts, as those of functions do, and no rows.',
+        'AwsSolutions-GL3': 'It has no bookmarks: the log of the lake says what is done.',
+      },
+    ),
+  }
+}
+
+/** The address of a file that is deployed with the code. */
+const file = (of: keyof typeof SPARK_FILES): Json =>
+  join('s3://', ref(IDS.bucket), '/', ref('CodeKey'), SPARK_FILES[of])
+
+function argumentsOf(context: Context, job: Job, cpus: number): Json {
+  const { secrets = {}, environment = {} } = context.deploy
+  return {
+    '--enable-auto-scaling': 'true',
+    '--job-bookmark-option': 'job-bookmark-disable',
+    '--enable-metrics': 'true',
+    '--conf': `spark.task.cpus=${cpus}`,
+    '--extra-files': join(file('archive'), ',', file('definition')),
+    '--MORAINE_JOB': job.name,
+    '--MORAINE_ROOT': root(),
+    '--MORAINE_ARCHIVE': file('archive'),
+    '--MORAINE_DEFINITION': file('definition'),
+    '--MORAINE_QUEUES': queuesFor(context, job),
+    ...(Object.keys(secrets).length > 0 ? { '--MORAINE_SECRETS': JSON.stringify(secrets) } : {}),
+    ...(Object.keys(environment).length > 0
+      ? { '--MORAINE_ENVIRONMENT': JSON.stringify(environment) }
+      : {}),
+  }
+}
+
+/** What the function of the job may do to the lake, and what Glue itself needs. */
+function statements(context: Context, job: Job): Statement[] {
+  const asked = jobsAfter(job, context.jobs).map(({ name }) => queueArn(context, name))
+  const allow = (Sid: string, Action: readonly string[], Resource: Json): Statement => ({
+    ...{ Sid, Effect: 'Allow', Action, Resource },
+  })
+  return jobStatements(context, job, [
+    allow('Code', ['s3:GetObject'], objects('_deploy/code/*')),
+    allow(
+      'Logs',
+      ['logs:CreateLogGroup', 'logs:CreateLogStream', 'logs:PutLogEvents'],
+      arn('logs', 'log-group:/aws-glue/*'),
+    ),
+    ...(asked.length > 0 ? [allow('GoOn', ['sqs:SendMessage'], asked)] : []),
+  ])
+}
