@@ -13,9 +13,9 @@ const RUNS = 30
 export async function showTrend(
   storage: Storage,
   dataset: Silver<any>,
-  json: boolean,
+  { json, branch }: { json: boolean; branch: string | undefined },
 ): Promise<number> {
-  const entries = await new Journal(storage).latest(RUNS)
+  const entries = await new Journal(storage).latestOn(branch, RUNS)
   const runs = entries.reverse().flatMap(({ run, started, record }) => {
     const step = record?.steps.find((s) => s.dataset === fullName(dataset) && s.counts)
     if (!step?.counts || step.counts.in === 0) return []

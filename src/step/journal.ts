@@ -105,11 +105,20 @@ export class Journal {
   }
 
   /**
+   * The same of those on main, and on a branch where one is told: what other branches try out says
+   * nothing of it.
+   */
+  async latestOn(branch: string | undefined, limit: number): Promise<JournalEntry[]> {
+    const entries = await this.latest(limit)
+    return entries.filter(({ record }) => [undefined, branch].includes(record?.branch))
+  }
+
+  /**
    * A commit that the newest runs made and that the log, which ends at `last`, does not have: its
    * tail was cut off.
    */
   async beyond(last: number): Promise<{ run: string; commit: number } | undefined> {
-    for (const { run, record } of await this.latest(LOOK_BACK)) {
+    for (const { run, record } of await this.latestOn(undefined, LOOK_BACK)) {
       const commit = Math.max(0, ...(record?.commits ?? []))
       if (commit > last) return { run, commit }
     }

@@ -2,7 +2,6 @@ import { fullName } from '../../define/dataset.js'
 import type { Check, Gold, Silver } from '../../define/model.js'
 import type { BuildDecision } from '../../plan/decision.js'
 import { definitionOf } from '../../plan/fingerprint.js'
-import type { Storage } from '../../storage/storage.js'
 import { hash, type RunContext } from '../context.js'
 import { Journal } from '../journal.js'
 import { splitOf } from './split.js'
@@ -15,7 +14,7 @@ export async function taskOf(
   decision: BuildDecision,
   replay?: Replay,
 ): Promise<StepTask> {
-  const { run, started, allowBreaking, sample, rewriteUpTo, storage, relations } = context
+  const { run, started, allowBreaking, sample, rewriteUpTo, relations } = context
   return {
     version: 1,
     dataset: fullName(dataset),
@@ -30,7 +29,7 @@ export async function taskOf(
       sample,
       rewriteUpTo,
       folders: foldersOf(context, dataset),
-      rowsBefore: await rowsBefore(storage, dataset),
+      rowsBefore: await rowsBefore(context, dataset),
     },
     view: relations.view,
   }
@@ -58,13 +57,16 @@ function foldersOf({ lake }: RunContext, dataset: Silver | Gold): Record<string,
  * How many rows a dataset had in the last runs that built it, newest first, where a check asks for
  * that.
  */
-async function rowsBefore(storage: Storage, dataset: Silver | Gold): Promise<number[]> {
+async function rowsBefore(
+  { storage, branch }: Pick<RunContext, 'storage' | 'branch'>,
+  dataset: Silver | Gold,
+): Promise<number[]> {
   const asked = dataset.checks.map((check: Check) =>
     check.check === 'usual rows' ? check.runs : 0,
   )
   const runs = Math.max(0, ...asked)
   if (runs === 0) return []
-  const entries = await new Journal(storage).latest(runs * 10)
+  const entries = await new Journal(storage).latestOn(branch, runs * 10)
   return entries
     .flatMap(({ record }) => {
       const step = record?.steps.find((one) => one.dataset === fullName(dataset))

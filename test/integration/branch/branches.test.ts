@@ -75,6 +75,25 @@ describe('a branch', () => {
     expect(JSON.parse(rows.stdout)).toEqual([{ status: 'paid', n: '3', amount: '90.00' }])
   })
 
+  it('leaves no trace in what is told of main: its commits, its profiles, its checks', async () => {
+    const project = await shop()
+    await project.cli('branch', 'create', 'dev')
+    for (const minimum of [5, 10, 15, 20]) {
+      await project.write(change({ minimum }))
+      expect((await project.cli('run', '--branch', 'dev')).code).toBe(0)
+    }
+    // Commits of a branch have numbers that main does not have yet.
+    expect((await project.state()).number).toBe(3)
+    const verified = await project.cli('verify')
+    expect([verified.code, verified.stderr]).toEqual([0, ''])
+    const profile = JSON.parse((await project.cli('profile', 'by_status', '--json')).stdout)
+    const tried = JSON.parse(
+      (await project.cli('profile', 'by_status', '--json', '--branch', 'dev')).stdout,
+    )
+    expect(tried.started > profile.started).toBe(true)
+    expect((await project.cli('repair')).code).toBe(0)
+  })
+
   it('is refused to commands that are for main alone, whoever says it', async () => {
     const project = await shop()
     await project.cli('branch', 'create', 'dev')

@@ -46,7 +46,7 @@ interface Reason {
 }
 
 export async function run(command: Command): Promise<number> {
-  const { lake, storage, log, json } = await openProject(command)
+  const { lake, storage, log, json, house } = await openProject(command)
   const dataset = silverNamed(lake, command.args[0] as string)
   const state = await log.head()
   const counts = state.tables[fullName(dataset)]?.counts
@@ -57,7 +57,7 @@ export async function run(command: Command): Promise<number> {
   const options = command.opts<Options>()
   const limits = limitsFor(command, lake.queries)
   if (options.rule !== undefined) await checkRule({ storage, state }, dataset, options.rule, limits)
-  if (options.trend) return showTrend(storage, dataset, json)
+  if (options.trend) return showTrend(storage, dataset, { json, branch: house.branch })
   if (options.export !== undefined) return exportRows({ storage, state }, dataset, options, limits)
   const limit = options.examples
   const reasons =

@@ -27,7 +27,7 @@ export function define(command: Command): Command {
 const RUNS = 60
 
 export async function run(command: Command): Promise<number> {
-  const { lake, storage, json } = await openProject(command)
+  const { lake, storage, json, house } = await openProject(command)
   const found = named(lake, command.args[0] as string).filter(({ tier }) => tier !== 'bronze')
   const name = found[0] && fullName(found[0])
   if (!name)
@@ -40,7 +40,7 @@ export async function run(command: Command): Promise<number> {
     })
   const { column } = command.opts<{ column?: string }>()
   const profiles: { started: string; profile: Profile }[] = []
-  for (const { run, started } of await new Journal(storage).latest(RUNS)) {
+  for (const { run, started } of await new Journal(storage).latestOn(house.branch, RUNS)) {
     const profile = (await profilesOf(storage, run))[name]
     if (profile) profiles.push({ started, profile })
     if (column === undefined && profiles.length === 1) break
