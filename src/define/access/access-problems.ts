@@ -1,9 +1,10 @@
 import type { Problem } from '../../errors.js'
 import { fullName } from '../dataset.js'
+import { inputsOf } from '../inputs.js'
 import type { AnyDataset } from '../model.js'
 import { nearest } from '../nearest.js'
 import type { Principal, WrittenGrant } from './principal.js'
-import { rightsOf } from './rights.js'
+import { type Levels, rightsOf } from './rights.js'
 import type { WrittenRules } from './rules.js'
 import type { Workgroup } from './workgroup.js'
 
@@ -18,7 +19,9 @@ export function accessProblems(
   const known = tablesOf(datasets)
   return [
     ...twice(principals),
-    ...principals.flatMap((one) => one.rules.flatMap((rules) => unruly(one, rules, known))),
+    ...principals.flatMap((one) =>
+      one.rules.flatMap((rules) => unruly(one, rules, known, datasets)),
+    ),
     ...principals.flatMap((one) =>
       [...one.read, ...one.write].flatMap((grant) => unmatched(one, grant, known)),
     ),
@@ -136,7 +139,12 @@ function unmatched(
 }
 
 /** Rules of a table that there is not, that may not be read, or whose files are written. */
-function unruly(one: Principal, rules: WrittenRules, known: readonly string[]): Problem[] {
+function unruly(
+  one: Principal,
+  rules: WrittenRules,
+  known: readonly string[],
+  datasets: readonly AnyDataset[],
+): Problem[] {
   const { levels, text } = rules
   const { name, read, write } = one
   const say = (what: string, hint: string) => [
@@ -152,7 +160,21 @@ function unruly(one: Principal, rules: WrittenRules, known: readonly string[]): 
     )
   if (!rightsOf(read, []).may('read', levels))
     return say(`${text} has masks or rows, and may not be read`, `Grant it: read: ['${text}']`)
+  const raw = sourcesOf(levels, datasets).find((source) => rightsOf(read, []).may('read', source))
+  if (raw)
+    return say(
+      `it may read ${raw.join('.')}, which holds the values of ${text} that are kept from it`,
+      `Take that grant away, or the masks and rows of ${text}.`,
+    )
   return []
+}
+
+/** The bronze datasets that a table is made of, by their levels. */
+function sourcesOf(levels: Levels, datasets: readonly AnyDataset[]): Levels[] {
+  const table = datasets.find((dataset) => fullName(dataset) === levels.join('.'))
+  return table
+    ? inputsOf(table).flatMap(({ tier, name }) => (tier === 'bronze' ? [[tier, name]] : []))
+    : []
 }
 
 /** Other case, or two letters swapped. More may be a name of its own, such as `old` for `gold`. */

@@ -1,6 +1,13 @@
 import { MoraineError, messageOf } from '../../errors.js'
 import { abortController } from '../../signals.js'
-import type { Caller, Execution, QueryAnswer, QueryRequest, ResultPage } from './request.js'
+import type {
+  Caller,
+  Execution,
+  QueryAnswer,
+  QueryRequest,
+  QueryStatistics,
+  ResultPage,
+} from './request.js'
 import { Spool } from './spool.js'
 import { noStatistics } from './statistics.js'
 
@@ -22,7 +29,12 @@ export class Executions {
   private readonly all = new Map<string, Running>()
 
   constructor(
-    private readonly ask: (id: string, request: QueryRequest) => Promise<QueryAnswer>,
+    private readonly ask: (
+      id: string,
+      request: QueryRequest,
+      /** Hears that it waits no longer. */
+      admitted: (statistics: QueryStatistics) => void,
+    ) => Promise<QueryAnswer>,
     private readonly now: () => Date,
     private readonly newId: () => string,
   ) {}
@@ -114,10 +126,11 @@ export class Executions {
   private async run(running: Running, request: QueryRequest): Promise<void> {
     const { execution, spool, stop } = running
     try {
-      await using answer = await this.ask(execution.id, request)
-      execution.state = 'running'
+      await using answer = await this.ask(execution.id, request, (statistics) => {
+        execution.state = 'running'
+        execution.statistics = statistics
+      })
       execution.columns = answer.columns
-      execution.statistics = answer.statistics
       for await (const batch of answer.rows) await spool.add(batch)
       stop.signal.throwIfAborted()
       execution.state = 'succeeded'

@@ -63,7 +63,7 @@ export class QueryService {
     this.newId = options.newId ?? randomUUID
     const { workgroups = [], queries } = options.lake ?? {}
     this.workgroups = new Workgroups(workgroups, queries, this.now)
-    this.executions = new Executions((id, request) => this.ask(id, request), this.now, this.newId)
+    this.executions = new Executions((...asked) => this.ask(...asked), this.now, this.newId)
     this.past = new QueryHistory(options.storage, options.onError)
     keepWarm(WARM)
   }
@@ -164,7 +164,11 @@ export class QueryService {
     await this.past.flush()
   }
 
-  private async ask(id: string, asked: QueryRequest): Promise<QueryAnswer> {
+  private async ask(
+    id: string,
+    asked: QueryRequest,
+    admitted: (statistics: QueryStatistics) => void = () => {},
+  ): Promise<QueryAnswer> {
     const { workgroups, reuse } = this
     const group = workgroups.find(asked.principal, asked.workgroup)
     checkLength(asked)
@@ -173,6 +177,7 @@ export class QueryService {
     const statistics = noStatistics()
     const leave = await workgroups.enter(group, request.principal, request.signal)
     statistics.queuedMs = Math.round(performance.now() - began)
+    admitted(statistics)
     const ended = (error?: unknown) => {
       leave()
       statistics.runMs = Math.round(performance.now() - began) - statistics.queuedMs

@@ -68,6 +68,10 @@ describe('masks and row filters of lake.ts', () => {
     [{ rows: { 'silver.orders': sql`id in (select 1 from ${orders})` } }, 'reads another table'],
     [{ write: ['silver.orders'], masks: { 'silver.orders': note } }, 'may write the table'],
     [{ read: ['gold.*', 'bronze.raw'], masks: { 'silver.orders': note } }, 'may not be read'],
+    [
+      { read: ['silver.*', 'bronze.*'], masks: { 'silver.orders': note } },
+      'it may read bronze.raw',
+    ],
     [{ masks: { 'silver.orders': { note: '1' } } }, 'masks'],
   ] as const)('are refused where they can not hold: %#', (options, message) => {
     const given = { token, read: ['silver.*'], ...options } as Parameters<typeof principal>[1]

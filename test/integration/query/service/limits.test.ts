@@ -1,8 +1,10 @@
+import { readdirSync, readFileSync } from 'node:fs'
 import fc from 'fast-check'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import type { RowValue } from '../../../../src/engine/engine.js'
 import type { Caller, QueryRequest } from '../../../../src/query/service/request.js'
 import { QueryService } from '../../../../src/query/service/service.js'
+import { until } from '../../../support/until.js'
 import { type ServiceLake, serviceLake } from './lake.js'
 
 let made: ServiceLake
@@ -105,6 +107,34 @@ describe('a workgroup', () => {
     ).rejects.toMatchObject({ kind: 'limit' })
     expect((await ask({ sql: 'select 2' }, limited)).rows).toEqual([[2]])
     await limited.close()
+  })
+})
+
+/** Processes of queries that this one has started, where the system tells. */
+function queryProcesses(): number[] {
+  return readdirSync('/proc/self/task')
+    .flatMap((task) => readFileSync(`/proc/self/task/${task}/children`, 'utf8').split(' '))
+    .filter((pid) => pid !== '')
+    .filter((pid) => readFileSync(`/proc/${pid}/cmdline`, 'utf8').includes('query/worker'))
+    .map(Number)
+}
+
+describe.skipIf(process.platform !== 'linux')('a process that dies', () => {
+  it('is one query that fails, and no other', async () => {
+    const { id } = service.start({
+      principal: boss,
+      sql: 'select count(*), max(id) from silver.orders, range(100000000000) where hash(range) = 1',
+    })
+    const read = () => service.execution(id, boss).statistics.bytesEstimated
+    await until('the query is about to read', () => read() > 0)
+    expect(service.execution(id, boss).state).toBe('running')
+    for (const pid of queryProcesses()) process.kill(pid, 'SIGKILL')
+    const { state, error } = await service.finished(id, boss)
+    expect([state, error?.message]).toEqual([
+      'failed',
+      'The query process ended by SIGKILL before it was done',
+    ])
+    expect((await ask({ sql: 'select count(*) + 1 from silver.orders' })).rows).toEqual([[241n]])
   })
 })
 
