@@ -293,7 +293,7 @@ def aws_cli():
         assert done.returncode == 0, done.stderr
         return done.stdout
 
-    same(json.loads(aws("athena", "list-work-groups"))["WorkGroups"][0]["Name"], "primary")
+    same(json.loads(aws("athena", "list-work-groups"))["WorkGroups"][0]["Name"], "usual")
     same(json.loads(aws("sts", "get-caller-identity"))["Account"], "000000000000")
     json.loads(aws("athena", "start-query-execution", "--query-string", "SELECT 1", "--result-configuration", f"OutputLocation={OUT}"))
     aws("s3", "cp", __file__, "s3://mine/clients.py")

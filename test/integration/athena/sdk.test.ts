@@ -133,6 +133,29 @@ describe('the SDK of JavaScript', () => {
     ).rejects.toMatchObject({ name: 'NoSuchKey' })
   })
 
+  it('is held to the limits of a workgroup, and writes where it says', async () => {
+    const client = new AthenaClient(options('boss'))
+    const cut = await ask(client, 'SELECT sum(price) FROM sales', { WorkGroup: 'tiny' })
+    expect([cut.state, cut.reason]).toEqual([
+      'FAILED',
+      expect.stringMatching(/^EXCEEDED_LIMIT: .*nothing was read/),
+    ])
+    const { execution } = await ask(client, 'SELECT 1', {
+      WorkGroup: 'team',
+      ResultConfiguration: { OutputLocation: 's3://mine/' },
+    })
+    expect(execution?.ResultConfiguration?.OutputLocation).toMatch(/^s3:\/\/team-results\/out\//)
+    const managed = await ask(client, 'SELECT 1', { WorkGroup: 'managed' })
+    expect([managed.state, managed.execution?.ResultConfiguration]).toEqual([
+      'SUCCEEDED',
+      undefined,
+    ])
+    const other = new AthenaClient(options('clerk'))
+    await expect(ask(other, 'SELECT 1', { WorkGroup: 'team' })).rejects.toMatchObject({
+      name: 'InvalidRequestException',
+    })
+  })
+
   it('is refused with a wrong secret, whatever it asks', async () => {
     const wrong = options('boss', 'another secret')
     await expect(rows(new AthenaClient(wrong), 'SELECT 1')).rejects.toMatchObject({
@@ -248,9 +271,12 @@ describe('the SDK of JavaScript', () => {
       /lake\.ts|access/,
     )
     await rows(client, 'DROP TABLE scratch.top')
-    await expect(s3.send(new GetObjectCommand(object(files[0] as string)))).rejects.toMatchObject({
-      name: 'NoSuchKey',
-    })
+    // Its files stay for earlier states of the lake; what is deleted is the object that shows one.
+    const shown = object(files[0] as string)
+    await s3.send(
+      new DeleteObjectsCommand({ Bucket: shown.Bucket, Delete: { Objects: [{ Key: shown.Key }] } }),
+    )
+    await expect(s3.send(new GetObjectCommand(shown))).rejects.toMatchObject({ name: 'NoSuchKey' })
     expect(lake.errors).toEqual([])
   })
 })

@@ -15,7 +15,7 @@ import { LocalStorage } from '../../../src/storage/local.js'
 
 /** Events and their sales, as a ticket shop has them; a column of people that some must not see. */
 const definition = `
-import { bronze, defineLake, gold, principal, silver, sql, t, z } from 'moraine'
+import { bronze, defineLake, gold, principal, silver, sql, t, workgroup, z } from 'moraine'
 import { files } from 'moraine/sources'
 export const events = silver('events', {
   from: bronze('events_raw', { from: files('events.csv') }),
@@ -33,6 +33,11 @@ export const daily = gold('daily', { query: sql\`select day, sum(price) as reven
 export default defineLake({
   name: 'tickets',
   datasets: [events, daily],
+  workgroups: [
+    workgroup('usual'),
+    workgroup('tiny', { maxScan: '1KB' }),
+    workgroup('team', { members: ['boss'], output: 's3://team-results/out/' }),
+  ],
   access: [
     principal('boss', { token: 'boss-token-0001', accessKeyId: 'AKIABOSS', secretAccessKey: 'boss-secret-0001', read: ['*', 'bronze.*'], write: ['scratch.*', 'other.*'] }),
     principal('analyst', {

@@ -12,6 +12,8 @@ export interface AthenaExecution {
   catalog: string
   database: string | undefined
   workgroup: string
+  /** The workgroup whose limits hold. */
+  group: string
   /**
    * Where the result's files go, with the name of the first; `undefined` where results are managed.
    */

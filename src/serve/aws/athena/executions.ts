@@ -10,7 +10,7 @@ const MOST = 1000
 
 export type Asked = Pick<
   AthenaExecution,
-  'query' | 'parameters' | 'catalog' | 'database' | 'workgroup' | 'reuse'
+  'query' | 'parameters' | 'catalog' | 'database' | 'workgroup' | 'group' | 'reuse'
 > & {
   /** The folder of the result's files, with its slash; `undefined` where results are managed. */
   folder: string | undefined

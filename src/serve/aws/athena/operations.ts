@@ -9,6 +9,7 @@ import type { AthenaExecutions } from './executions.js'
 import { type NamedQueries, type Prepared, shownPrepared } from './named.js'
 import { CATALOG, Tables } from './tables.js'
 import { hiveType } from './types.js'
+import { described, ENGINE, summary, workgroupOf, workgroupsOf } from './workgroups.js'
 
 export interface AthenaParts {
   service: QueryService
@@ -18,13 +19,6 @@ export interface AthenaParts {
 }
 
 type Operation = (sent: Fields, caller: Caller, parts: AthenaParts) => unknown
-
-/** The workgroup whose results are no files. */
-const MANAGED = 'managed'
-const WORKGROUPS = ['primary', MANAGED]
-
-/** Where results go that name no place. */
-const DEFAULT_OUTPUT = 's3://athena-results/'
 
 const operations: Readonly<Record<string, Operation>> = {
   StartQueryExecution: start,
@@ -78,13 +72,11 @@ const operations: Readonly<Record<string, Operation>> = {
       },
     }
   },
-  GetWorkGroup: (sent) => ({ WorkGroup: workgroup(sent.text('WorkGroup')) }),
-  ListWorkGroups: (sent) => {
-    const all = WORKGROUPS.map((name) => {
-      const { Configuration: _, ...summary } = workgroup(name)
-      return summary
-    })
-    const { items, next } = pageOf(all, sent, { most: 50 })
+  GetWorkGroup: (sent, caller, { service }) => ({
+    WorkGroup: described(workgroupOf(service, caller, sent.text('WorkGroup'))),
+  }),
+  ListWorkGroups: (sent, caller, { service }) => {
+    const { items, next } = pageOf(workgroupsOf(service, caller).map(summary), sent, { most: 50 })
     return { WorkGroups: items, ...next }
   },
   ListEngineVersions: () => ({ EngineVersions: [ENGINE] }),
@@ -178,8 +170,6 @@ const operations: Readonly<Record<string, Operation>> = {
   },
 }
 
-const ENGINE = { SelectedEngineVersion: 'AUTO', EffectiveEngineVersion: 'Athena engine version 3' }
-
 /** Answers an operation of Athena. */
 export async function athena(
   name: string,
@@ -196,28 +186,33 @@ export async function athena(
   return operation(sent, caller, parts)
 }
 
-function start(sent: Fields, caller: Caller, { executions }: AthenaParts) {
+function start(sent: Fields, caller: Caller, { executions, service }: AthenaParts) {
   const query = sent.text('QueryString', { most: LONGEST_STATEMENT })
   if (Buffer.byteLength(query) > LONGEST_STATEMENT)
     throw invalidRequest(`QueryString is longer than ${LONGEST_STATEMENT} bytes`)
   if (query.trim() === '') throw invalidRequest('queryString must not be empty')
-  const { Name: name, Configuration } = workgroup(sent.optional('WorkGroup') ?? 'primary')
+  const own = workgroupOf(service, caller, sent.optional('WorkGroup'))
   const context = sent.part('QueryExecutionContext')
   const configuration = sent.part('ResultConfiguration')
-  const isManaged = Configuration.ManagedQueryResultsConfiguration.Enabled
   const output = configuration.optional('OutputLocation')
-  if (isManaged && output !== undefined)
+  if (own.output === undefined && output !== undefined)
     throw invalidRequest('Managed results have no OutputLocation')
+  const folder = own.isEnforced ? own.output : output || own.output
   checkCatalog(context, 'Catalog')
   const { id } = executions.start(caller, {
-    ...{ query, workgroup: name, catalog: context.optional('Catalog') ?? CATALOG },
+    ...{
+      query,
+      workgroup: own.name,
+      group: own.group,
+      catalog: context.optional('Catalog') ?? CATALOG,
+    },
     database: context.optional('Database', { most: 255 }),
     parameters: sent.list('ExecutionParameters', { most: 1000 }),
     reuse: sent
       .part('ResultReuseConfiguration')
       .part('ResultReuseByAgeConfiguration')
       .flag('Enabled'),
-    folder: isManaged ? undefined : folderOf(output || DEFAULT_OUTPUT),
+    folder: folder === undefined ? undefined : folderOf(folder),
     token: sent.optional('ClientRequestToken', { least: 32, most: 128 }),
   })
   return { QueryExecutionId: id }
@@ -261,30 +256,6 @@ const notDone = ({ state }: AthenaExecution) =>
       : `Query has not yet finished. Current state: ${state}`,
     'INVALID_QUERY_EXECUTION_STATE',
   )
-
-function workgroup(name: string) {
-  if (!WORKGROUPS.includes(name)) throw invalidRequest(`WorkGroup ${name} is not found.`)
-  return {
-    ...{
-      Name: name,
-      State: 'ENABLED',
-      Description:
-        name === MANAGED ? 'Its results are read by GetQueryResults alone' : 'Of all callers',
-      CreationTime: 0,
-      EngineVersion: ENGINE,
-    },
-    Configuration: {
-      ResultConfiguration: name === MANAGED ? {} : { OutputLocation: DEFAULT_OUTPUT },
-      ...{
-        EnforceWorkGroupConfiguration: false,
-        PublishCloudWatchMetricsEnabled: false,
-        RequesterPaysEnabled: false,
-      },
-      EngineVersion: ENGINE,
-      ManagedQueryResultsConfiguration: { Enabled: name === MANAGED },
-    },
-  }
-}
 
 function checkCatalog(sent: Fields, field: string): void {
   const name = sent.optional(field, { most: 256 })

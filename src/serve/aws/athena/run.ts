@@ -64,7 +64,7 @@ export async function run(one: AthenaExecution, parts: RunParts): Promise<void> 
     principal: one.caller,
     sql: translateQuery(query, { statement: text, table: (p, at) => tables.table(text, p, at) })
       .sql,
-    workgroup: one.workgroup,
+    workgroup: one.group,
     signal: one.stop.signal,
   })
   switch (statement.kind) {
