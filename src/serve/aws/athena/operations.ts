@@ -40,8 +40,8 @@ const operations: Readonly<Record<string, Operation>> = {
       }
     return { QueryExecutions: found, UnprocessedQueryExecutionIds: missing }
   },
-  ListQueryExecutions: (sent, caller, { executions }) => {
-    const all = executions.list(caller, sent.optional('WorkGroup') ?? 'primary').map(({ id }) => id)
+  ListQueryExecutions: (sent, caller, { executions, service }) => {
+    const all = executions.list(caller, groupIn(sent, caller, service)).map(({ id }) => id)
     const { items, next } = pageOf(all, sent, { most: 50 })
     return { QueryExecutionIds: items, ...next }
   },
@@ -128,15 +128,18 @@ const operations: Readonly<Record<string, Operation>> = {
   DeleteNamedQuery: (sent, caller, { named }) => named.delete(caller, sent.text('NamedQueryId')),
   CreatePreparedStatement: putPrepared,
   UpdatePreparedStatement: putPrepared,
-  GetPreparedStatement: (sent, caller, { prepared }) => {
-    const [name, group] = [sent.text('StatementName', { most: 256 }), sent.text('WorkGroup')]
+  GetPreparedStatement: (sent, caller, { prepared, service }) => {
+    const [name, group] = [
+      sent.text('StatementName', { most: 256 }),
+      groupIn(sent, caller, service),
+    ]
     const found = prepared.list(caller, group).find((one) => one.name === name)
     if (!found)
       throw new AwsError('ResourceNotFoundException', `PreparedStatement ${name} was not found`)
     return { PreparedStatement: shownPrepared(found) }
   },
-  BatchGetPreparedStatement: (sent, caller, { prepared }) => {
-    const all = prepared.list(caller, sent.text('WorkGroup'))
+  BatchGetPreparedStatement: (sent, caller, { prepared, service }) => {
+    const all = prepared.list(caller, groupIn(sent, caller, service))
     const names = sent.list('PreparedStatementNames', { most: 256 })
     return {
       PreparedStatements: all.filter(({ name }) => names.includes(name)).map(shownPrepared),
@@ -149,8 +152,8 @@ const operations: Readonly<Record<string, Operation>> = {
         })),
     }
   },
-  ListPreparedStatements: (sent, caller, { prepared }) => {
-    const all = prepared.list(caller, sent.text('WorkGroup'))
+  ListPreparedStatements: (sent, caller, { prepared, service }) => {
+    const all = prepared.list(caller, groupIn(sent, caller, service))
     const { items, next } = pageOf(all, sent, { most: 50 })
     return {
       PreparedStatements: items.map(({ name: StatementName, modified: LastModifiedTime }) => ({
@@ -160,8 +163,12 @@ const operations: Readonly<Record<string, Operation>> = {
       ...next,
     }
   },
-  DeletePreparedStatement: (sent, caller, { prepared }) => {
-    prepared.delete(caller, sent.text('WorkGroup'), sent.text('StatementName', { most: 256 }))
+  DeletePreparedStatement: (sent, caller, { prepared, service }) => {
+    prepared.delete(
+      caller,
+      groupIn(sent, caller, service),
+      sent.text('StatementName', { most: 256 }),
+    )
     return {}
   },
   ListTagsForResource: (sent) => {
@@ -307,12 +314,16 @@ function metadata({ name, kind, columns, comment }: VisibleTable) {
   }
 }
 
-function putPrepared(sent: Fields, caller: Caller, { prepared }: AthenaParts) {
+function putPrepared(sent: Fields, caller: Caller, { prepared, service }: AthenaParts) {
   prepared.put(caller, {
     name: sent.text('StatementName', { most: 256 }),
-    workgroup: sent.text('WorkGroup'),
+    workgroup: groupIn(sent, caller, service),
     text: sent.text('QueryStatement', { most: LONGEST_STATEMENT }),
     description: sent.optional('Description'),
   })
   return {}
 }
+
+/** The name of a workgroup, whatever name it was asked by. */
+const groupIn = (sent: Fields, caller: Caller, service: QueryService): string =>
+  workgroupOf(service, caller, sent.optional('WorkGroup')).name
