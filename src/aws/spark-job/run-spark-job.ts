@@ -36,13 +36,14 @@ export async function runSparkJob(signal: AbortSignal): Promise<RunRecord> {
   const javascript = new Threads(file, { isLaid: true })
   const { memory = 0 } = instead
   const log = (text: string) => tell('info', { event: 'worker', job: name, message: text })
-  const engine = await house.startEngine()
   try {
     await using steps = new StepEngines({ lake, file, isCopy: true, storage, instead, memory, log })
     tell('info', { event: 'job started', job: name, cause: 'spark' })
     const of: FunctionLake = { lake, house, jobs, file, javascript }
     const run = async () => {
-      const record = await house.run(lake, {
+      // A run confines its engine to what it found.
+      const engine = await house.startEngine()
+      const running = house.run(lake, {
         engine,
         ownEngine: true,
         javascript,
@@ -55,6 +56,7 @@ export async function runSparkJob(signal: AbortSignal): Promise<RunRecord> {
         elsewhere: steps.elsewhere,
         onEvent: (event) => tellStep(job, event),
       })
+      const record = await running.finally(() => engine.close())
       await reportRun(lake, job, record)
       await requestNext(of, job, record)
       return record
@@ -67,7 +69,6 @@ export async function runSparkJob(signal: AbortSignal): Promise<RunRecord> {
     }
     return record
   } finally {
-    await engine.close()
     await javascript.close()
   }
 }
