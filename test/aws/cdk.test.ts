@@ -40,5 +40,5 @@ withService('CDK', [library], () => {
     expect(
       assembly.getStackByName('cdk').dependencies.map((one: { id: string }) => one.id),
     ).toEqual(expect.arrayContaining(['cdk-base']))
-  }, 120_000)
+  })
 })

@@ -53,7 +53,7 @@ withService('MinIO', [minioProgram], () => {
     writeFileSync(file, lake)
     folder = await unpacked(await packed(file))
     project = Project.at(dirname(file))
-  }, 300_000)
+  })
   afterAll(() => server.stop())
 
   const start = (lake: string, env: Record<string, string>) =>

@@ -85,7 +85,7 @@ withService('MiniStack', [ministackProgram], () => {
       await secrets.send(
         new CreateSecretCommand({ Name, SecretString: JSON.stringify({ password: 'secret' }) }),
       )
-  }, 300_000)
+  })
   afterAll(() => cloud?.stop())
 
   const put = (Bucket: string, Key: string, Body: string | Buffer) =>

@@ -17,7 +17,7 @@ withService('the clients of Athena in Python', [clients], () => {
   let lake: ServedLake
   beforeAll(async () => {
     lake = await servedLake()
-  }, 120_000)
+  })
   afterAll(() => lake?.close())
 
   describe('PyAthena, SQLAlchemy, awswrangler, boto3 and the aws command', () => {
@@ -33,6 +33,6 @@ withService('the clients of Athena in Python', [clients], () => {
       expect(steps.flatMap(({ step, ok, why }) => (ok ? [] : [`${step}: ${why}`]))).toEqual([])
       expect(steps.length).toBeGreaterThanOrEqual(27)
       expect(lake.errors).toEqual([])
-    }, 300_000)
+    })
   })
 })

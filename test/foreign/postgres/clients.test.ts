@@ -6,14 +6,15 @@ import { repository } from '../../support/project.js'
 import { type ServedShop, secrets, serveShop } from '../../support/served-shop.js'
 import { withService } from '../../support/services.js'
 
-const { MORAINE_CLIENTS: python, MORAINE_PGJDBC: driver } = process.env
+const { MORAINE_CLIENTS: clients, MORAINE_PGJDBC: driver } = process.env
+const python = join(clients ?? '', 'bin/python')
 const here = join(repository, 'test/foreign/postgres')
 
-withService('psycopg, SQLAlchemy and pgjdbc', [python, driver], () => {
+withService('psycopg, SQLAlchemy and pgjdbc', [clients, driver], () => {
   let shop: ServedShop
   beforeAll(async () => {
     shop = await serveShop()
-  }, 600_000)
+  })
   afterAll(() => shop?.close())
 
   const run = async (program: string, args: readonly string[]) => {
@@ -22,7 +23,7 @@ withService('psycopg, SQLAlchemy and pgjdbc', [python, driver], () => {
   }
 
   it('psycopg and SQLAlchemy read, inspect, stream and copy', async () => {
-    const seen = JSON.parse(await run(python as string, [join(here, 'clients_psycopg.py')]))
+    const seen = JSON.parse(await run(python, [join(here, 'clients_psycopg.py')]))
     expect(seen).toMatchObject({
       schemas: ['bronze', 'discarded', 'gold', 'information_schema', 'silver'],
       ...{ tables: ['daily'], silver: ['orders'], views: [], comment: 'Orders of the shop' },

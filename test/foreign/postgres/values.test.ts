@@ -86,7 +86,7 @@ withService('PostgreSQL', [postgresPrograms], () => {
     await own.connect()
     await own.query("SET TimeZone = 'UTC'")
     clients.push(own, await connect(shop.port))
-  }, 600_000)
+  })
   afterAll(async () => {
     for (const client of clients) await client.end()
     await server?.stop()

@@ -35,7 +35,7 @@ withService('Trino on the same lake', trinoParts, () => {
     const { AWS_ACCESS_KEY_ID = '', AWS_SECRET_ACCESS_KEY = '' } = lake.env('boss')
     const credentials = { accessKeyId: AWS_ACCESS_KEY_ID, secretAccessKey: AWS_SECRET_ACCESS_KEY }
     athena = new AthenaClient({ endpoint: lake.url, region: 'us-east-1', credentials })
-  }, 300_000)
+  })
   afterAll(async () => {
     await trino?.stop()
     await lake?.close()
@@ -94,6 +94,6 @@ withService('Trino on the same lake', trinoParts, () => {
       expect(await onTrino(all.replace('layer', 'scratch'))).toEqual(
         await onAthena(all.replace('layer', 'other')),
       )
-    }, 300_000)
+    })
   })
 })

@@ -28,7 +28,7 @@ withService('Trino, whose dialect clients of Athena speak', [trinoFolder], () =>
     engine = await openEngine({})
     session = await engine.open()
     trino = await Trino.start({})
-  }, 300_000)
+  })
   afterAll(async () => {
     session?.close()
     await engine?.close()
@@ -72,7 +72,7 @@ withService('Trino, whose dialect clients of Athena speak', [trinoFolder], () =>
           )),
         )
       expect(wrong).toEqual([])
-    }, 600_000)
+    })
 
     it('aggregates, and looks through windows', async () => {
       const table = valuesTable(amount(40, 80, 200), random(turn + 1))
@@ -80,7 +80,7 @@ withService('Trino, whose dialect clients of Athena speak', [trinoFolder], () =>
       const rows = (items: string) => `SELECT rn, ${items} FROM ${table} ORDER BY rn`
       expect(await wrongWith(aggregateCases, groups, false)).toEqual([])
       expect(await wrongWith([...windowCases, ...chances], rows, false)).toEqual([])
-    }, 600_000)
+    })
   })
 })
 

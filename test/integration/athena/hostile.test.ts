@@ -13,7 +13,7 @@ import { type ServedLake, servedLake } from './served.js'
 let lake: ServedLake
 beforeAll(async () => {
   lake = await servedLake()
-}, 120_000)
+})
 afterAll(() => lake.close())
 
 /** A request that is signed with a right key, whatever else it is. */

@@ -22,7 +22,7 @@ import { type ServedLake, servedLake } from './served.js'
 let lake: ServedLake
 beforeAll(async () => {
   lake = await servedLake()
-}, 120_000)
+})
 afterAll(() => lake.close())
 
 function options(name: 'boss' | 'analyst' | 'clerk', secret?: string) {

@@ -10,7 +10,7 @@ let shop: ServedShop
 const clients: Client[] = []
 beforeAll(async () => {
   shop = await serveShop()
-}, 600_000)
+})
 afterAll(async () => {
   for (const client of clients) await client.close()
   await shop?.close()

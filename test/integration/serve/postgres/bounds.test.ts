@@ -13,7 +13,7 @@ import { withService } from '../../../support/services.js'
 let shop: ServedShop
 beforeAll(async () => {
   shop = await serveShop()
-}, 600_000)
+})
 afterAll(() => shop?.close())
 
 /** A packet of the start of a connection. */

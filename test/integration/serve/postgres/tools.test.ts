@@ -7,7 +7,7 @@ let client: pg.Client
 beforeAll(async () => {
   shop = await serveShop()
   client = await connect(shop.port)
-}, 600_000)
+})
 afterAll(async () => {
   await client?.end()
   await shop?.close()
