@@ -42,6 +42,7 @@ export const textValues: readonly string[] = [
   ],
   'prefixes',
   'catalog',
+  'name=value',
 ]
 
 /** What an option calls its value. */

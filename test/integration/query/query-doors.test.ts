@@ -37,6 +37,7 @@ const commands: Record<string, string[][]> = {
     ['query', '--file', '{folder}/question.sql'],
     ['query', '--format', 'csv', 'from silver.sales'],
   ],
+  'bisect.ts': [['bisect', 'select count(*) > 0 from silver.sales']],
   'preview.ts': [
     ['preview', 'silver.sales'],
     ['preview', 'gold.wide'],
