@@ -57,15 +57,17 @@ withService('MariaDB', [mariadbProgram], () => {
           [leader, late].map(async (ask) => (await ask?.('SELECT count(*) FROM visits'))?.[0]),
         )
       // Somebody commits between the two, at first.
-      const behind =
-        (times: number): Ask =>
-        async (sql) => {
+      const behind = (times: number): Ask => {
+        let due = began
+        return async (sql) => {
           if (sql.startsWith('START') && times-- > 0) {
-            await until('the first one has begun', () => began > 0)
+            due++
+            await until('the first one has begun', () => began >= due)
             await write()
           }
           return late?.(sql) as never
         }
+      }
       let began = 0
       const first: Ask = async (sql) => {
         const answer = await leader?.(sql)
