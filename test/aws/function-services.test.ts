@@ -87,7 +87,8 @@ withService('MinIO and MiniStack', [minioProgram, ministackProgram], () => {
     expect([first.answer, first.error]).toEqual([{ batchItemFailures: [] }, undefined])
     const asked = await next(own)
     expect(asked?.group).toBe('bronze.orders')
-    expect(JSON.parse(asked?.body ?? '')).toEqual({ job: 'bronze.orders', cause: 'event', turn: 1 })
+    const left = { job: 'bronze.orders', cause: 'event', turn: 1, idle: 1 }
+    expect(JSON.parse(asked?.body ?? '')).toEqual(left)
     const second = await lambda.invoke('inbox', batchOf(asked?.body ?? ''))
     expect([second.answer, second.error]).toEqual([{ batchItemFailures: [] }, undefined])
     expect(await next(own)).toBeUndefined()
