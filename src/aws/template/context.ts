@@ -35,6 +35,7 @@ export const IDS = {
   deadFifo: 'DeadLettersFifo',
   topic: 'Alarms',
   results: 'ResultsBucket',
+  projection: 'ProjectionMessages',
 } as const
 
 /** The ARN of the lake's key; `undefined` where S3 has its own. */

@@ -1,3 +1,4 @@
+import { IDS } from '../../template/context.js'
 import type { ResourceChange } from './difference.js'
 import type { OwnerOf, Resource, Template } from './stack.js'
 
@@ -11,6 +12,9 @@ const pauses: Readonly<
   // Messages wait in their queue meanwhile.
   'AWS::Lambda::EventSourceMapping': ['Enabled', false, undefined],
 }
+
+/** Whether something makes a job run; the projection shows what jobs have made, and is none. */
+const isOfJob = (id: string, type: string) => type in pauses && id !== IDS.projection
 
 /** A schedule that begins, ends, or fires at other times. */
 export interface ScheduleChange {
@@ -26,7 +30,7 @@ export function scheduleChanges(
   after: Template,
 ): ScheduleChange[] {
   return changes
-    .filter(({ type }) => type in pauses)
+    .filter(({ type, id }) => isOfJob(id, type))
     .map(({ id, of }) => ({
       id,
       job: of ?? id,
@@ -57,7 +61,8 @@ export function triggersIn(
 ): Map<string, string[]> {
   const found = new Map<string, string[]>()
   for (const [id, { Type }] of Object.entries(template?.Resources ?? {}))
-    if (Type in pauses) found.set(ownerOf(id) ?? id, [...(found.get(ownerOf(id) ?? id) ?? []), id])
+    if (isOfJob(id, Type))
+      found.set(ownerOf(id) ?? id, [...(found.get(ownerOf(id) ?? id) ?? []), id])
   return found
 }
 

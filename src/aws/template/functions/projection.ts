@@ -55,7 +55,7 @@ export function projection(context: Context): Resources {
       name: 'projection',
       pattern: created(ref(IDS.bucket), COMMITS),
     }),
-    ProjectionMessages: messages(context, 'projection'),
+    [IDS.projection]: messages(context, 'projection'),
   }
 }
 
