@@ -1,8 +1,23 @@
 import { expect, it } from 'vitest'
 import { faultsOf } from '../../../test/support/cloudformation.js'
-import { bronze, defineLake, gold, silver, sql, t, z } from '../../index.js'
-import { inbox } from '../../source/index.js'
+import {
+  bronze,
+  cron,
+  defineLake,
+  folder,
+  type Gold,
+  gold,
+  redshift,
+  silver,
+  sql,
+  t,
+  warehouse,
+  z,
+} from '../../index.js'
+import { type Job, jobsOf } from '../../plan/jobs.js'
+import { inbox, secret } from '../../source/index.js'
 import { aws, template } from '../index.js'
+import { rightsOf } from './jobs/rights.js'
 
 /** A lake like the orders example, in few words. */
 function orders(options: Partial<Parameters<typeof aws>[0]> = {}) {
@@ -43,6 +58,47 @@ it('never has values of secrets in a template', () => {
     MORAINE_SECRETS: '{"SHOP_URL":"shop/database#url"}',
   })
   expect(JSON.stringify(resources)).toContain(':secret:shop/database-??????')
+})
+
+it('lets a function write where its job exports to, and read all tables of these warehouses', () => {
+  const { lake: plain, deploy } = orders()
+  const [total] = plain.datasets.filter(({ tier }) => tier === 'gold') as Gold[]
+  const other = gold('other', { query: sql`select 1 as one`, schedule: cron('0 4 * * *') })
+  const files = folder('s3://reports/shop')
+  const lake = defineLake({
+    name: 'orders',
+    deploy,
+    datasets: [total as Gold, other],
+    exports: [
+      warehouse(files, { tables: [total as Gold, other] }),
+      warehouse(redshift({ url: secret('env:URL'), via: 's3://exchange/' }), {
+        tables: [total as Gold],
+      }),
+      warehouse(folder('s3://by-hand/shop'), {
+        name: 'hand',
+        tables: [total as Gold],
+        afterRuns: false,
+      }),
+    ],
+  })
+  const jobs = jobsOf(lake)
+  const rights = (name: string) =>
+    rightsOf(lake, deploy, jobs.find((job) => job.name === name) as Job)
+  const places = ['s3://exchange/', 's3://reports/shop/']
+  expect(rights('bronze.orders')).toMatchObject({
+    reads: expect.arrayContaining([...places, 'gold/other/']),
+    writes: expect.arrayContaining(places),
+    removes: expect.arrayContaining(places),
+  })
+  expect(JSON.stringify(rights('bronze.orders'))).not.toContain('by-hand')
+  expect(rights('gold.other').writes.filter((path) => path.startsWith('s3://'))).toEqual([
+    's3://reports/shop/',
+  ])
+  const made = template(lake, deploy)
+  expect(faultsOf(made)).toEqual([])
+  const policies = JSON.stringify(made.stacks.map((one) => one.template.Resources))
+  expect(policies).toContain(':s3:::exchange/*')
+  expect(policies).not.toContain('by-hand')
 })
 
 it('has a job of Glue for each job, where that is asked for, with the rights of its function', () => {

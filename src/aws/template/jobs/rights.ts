@@ -13,7 +13,7 @@ export interface Rights {
   readonly job: string
   /** Objects that it reads and lists. */
   readonly reads: readonly string[]
-  /** Objects that it creates, and so reads, too. */
+  /** Objects that it creates, and so reads, too; of other buckets, files of exports. */
   readonly writes: readonly string[]
   /** Objects that it removes. */
   readonly removes: readonly string[]
@@ -40,20 +40,24 @@ export function rightsOf(lake: Lake, deploy: AwsDeploy, job: Job): Rights {
   const bronze = job.datasets.filter(({ tier }) => tier === 'bronze')
   const { inside, outside } = sourcesOf(bronze)
   const externals = lake.externals.length > 0 ? ['external/'] : []
+  const exported = exportedAfter(lake, job)
   return {
     job: job.name,
     reads: sorted([
       ...uses.flatMap((dataset) => foldersOf(lake, dataset)),
       ...externals,
       ...outside,
+      ...exported.tables.flatMap((dataset) => foldersOf(lake, dataset)),
+      ...exported.places,
     ]),
-    writes: sorted([LOG, ...own, ...inside, 'scratch/']),
+    writes: sorted([LOG, ...own, ...inside, 'scratch/', ...exported.places]),
     removes: sorted([
       ...REMOVED_OF_LOG.map((folder) => `${LOG}${folder}/`),
       ...bronze.map(({ name }) => `bronze/${name}/`),
       ...inside,
       ...inboxesOf(bronze),
       'scratch/',
+      ...exported.places,
     ]),
     takes: sorted([...inside, ...inboxesOf(bronze)]),
     holds: sorted(bronze.flatMap((one) => (isArchived(one) ? [`archive/${one.name}/`] : []))),
@@ -146,6 +150,26 @@ function sourcesOf(bronze: readonly AnyDataset[]) {
   }
   return { inside, outside }
 }
+
+/**
+ * What is exported after runs of a job: all tables of each warehouse that has one of the job's, and
+ * the places in buckets where their files go.
+ */
+function exportedAfter({ exports }: Lake, job: Job): { tables: AnyDataset[]; places: string[] } {
+  const chosen = exports.filter(
+    ({ afterRuns, tables }) =>
+      afterRuns && tables.some(({ dataset }) => job.datasets.includes(dataset)),
+  )
+  return {
+    tables: chosen.flatMap(({ tables }) => tables.map(({ dataset }) => dataset)),
+    places: chosen.flatMap(({ target }) => {
+      if (target.kind === 'folder') return bucketPrefix(target.path).map(asFolder)
+      return target.kind === 'redshift' ? bucketPrefix(target.via ?? '').map(asFolder) : []
+    }),
+  }
+}
+
+const asFolder = (location: string) => `${location.replace(/\/+$/, '')}/`
 
 /** Inboxes of other buckets, which are emptied. */
 function inboxesOf(bronze: readonly AnyDataset[]): string[] {

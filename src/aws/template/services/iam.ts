@@ -146,7 +146,12 @@ function objectStatements(context: Context, rights: Rights): Statement[] {
       elsewhere.map((path) => s3Arn(`${path.slice(5)}*`)),
     ),
     ...allow(
-      'EmptyInboxes',
+      'WriteExports',
+      ['s3:PutObject', 's3:AbortMultipartUpload'],
+      outside(rights.writes).map((path) => s3Arn(`${path.slice(5)}*`)),
+    ),
+    ...allow(
+      'RemoveElsewhere',
       ['s3:DeleteObject'],
       outside(rights.removes).map((path) => s3Arn(`${path.slice(5)}*`)),
     ),
