@@ -9,6 +9,7 @@ import type { RunOptions } from '../../src/run/options.js'
 import { openReader } from '../../src/source/database/database-reader.js'
 import { postgres as postgresDialect } from '../../src/source/database/postgres/dialect.js'
 import { postgres } from '../../src/source/declare/database.js'
+import { sample } from '../support/effort.js'
 import { Project, step } from '../support/project.js'
 import {
   mariadbProgram,
@@ -140,7 +141,8 @@ const kinds: [Kind, (string | undefined)[]][] = [
   ],
 ]
 
-for (const [kind, programs] of kinds)
+// Each takes minutes, so that all have their turn.
+for (const [kind, programs] of sample(kinds, 2, 2))
   withService(kind.name, programs, () => {
     let server: Running
     let client: Client
