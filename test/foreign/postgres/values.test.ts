@@ -129,7 +129,8 @@ withService('PostgreSQL', [postgresPrograms], () => {
           expect(ours).toEqual(theirs)
         }
       }),
-      { seed, numRuns: amount(10, 60) },
+      // A number between two that have as few digits.
+      { seed, numRuns: amount(10, 60), examples: [[[{ sql: "CAST('-264947.625' AS REAL)" }]]] },
     )
   })
 

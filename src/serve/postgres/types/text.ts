@@ -56,10 +56,23 @@ function floatText(value: number, digits: number): string {
 
 function shortestSingle(value: number): string {
   for (let precision = 0; precision < 8; precision++) {
-    const text = value.toExponential(precision)
-    if (Math.fround(Number(text)) === value) return text
+    const texts = [toEven(value, precision), value.toExponential(precision)]
+    const found = texts.find((text) => Math.fround(Number(text)) === value)
+    if (found !== undefined) return found
   }
   return value.toExponential(8)
+}
+
+/**
+ * The nearest number of so many digits behind the first; of two that are as near, the one that ends
+ * in an even digit. `toExponential` gives the larger one.
+ */
+function toEven(value: number, precision: number): string {
+  const [mantissa = '', power = '0'] = value.toExponential(60).split('e')
+  const digits = mantissa.slice(0, mantissa.indexOf('.') + 1 + precision)
+  const rest = mantissa.slice(digits.length)
+  const isTie = /^50*$/.test(rest) && /[02468]\.?$/.test(digits)
+  return isTie ? `${digits.replace(/\.$/, '')}e${power}` : value.toExponential(precision)
 }
 
 /** `1.25` and an exponent, as a number without one. */
