@@ -54,6 +54,7 @@ export async function startCluster(hosts: number, env: NodeJS.ProcessEnv): Promi
     const prepare = [
       `hostname host${host}`,
       'mount -t tmpfs none /tmp',
+      `mkdir -p ${repository}`,
       `mount -t tmpfs none ${repository}`,
       `echo "127.0.0.1 localhost\n${addressOf(host)} host${host}" > /tmp/hosts`,
       'mount --bind /tmp/hosts /etc/hosts',

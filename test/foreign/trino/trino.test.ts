@@ -35,6 +35,9 @@ withService('Trino, whose dialect clients of Athena speak', [trinoFolder], () =>
     await trino?.stop()
   })
 
+  /** What Trino 476 fails with by a fault of its own: `substr('…', 6, -7)`, which `TRY` lets through. */
+  const ownFault = /^Range \[.*\) out of bounds for length/
+
   /** What is wrong with some expressions in a query that both are asked. */
   async function wrongWith(
     expressions: readonly string[],
@@ -49,6 +52,7 @@ withService('Trino, whose dialect clients of Athena speak', [trinoFolder], () =>
     }
     const { theirs, ours } = await ask(expressions)
     if (isSame(theirs, ours)) return []
+    if (expressions.length === 1 && 'failed' in theirs && ownFault.test(theirs.failed)) return []
     if (expressions.length === 1) return [`${expressions[0]}: ${difference(theirs, ours)}`]
     if ('rows' in theirs && 'rows' in ours) return differences(expressions, theirs.rows, ours.rows)
     const half = Math.ceil(expressions.length / 2)
