@@ -35,7 +35,10 @@ withService('Trino, whose dialect clients of Athena speak', [trinoFolder], () =>
     await trino?.stop()
   })
 
-  /** What Trino 476 fails with by a fault of its own: `substr('…', 6, -7)`, which `TRY` lets through. */
+  /**
+   * What Trino 476 fails with by a fault of its own: `substr('…', 6, -7)`, which `TRY` lets
+   * through.
+   */
   const ownFault = /^Range \[.*\) out of bounds for length/
 
   /** What is wrong with some expressions in a query that both are asked. */
