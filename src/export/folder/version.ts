@@ -15,17 +15,14 @@ export interface Piece {
 }
 
 /** What a folder has of a table: the files of one version, and of which commit their rows are. */
-export interface Version {
-  number: number
-  lake: string
-  dataset: string
-  snapshot: string
-  metadata: string
-  commit: number
+export interface Version
+  extends Pick<
+    ExportRecord,
+    'number' | 'lake' | 'dataset' | 'snapshot' | 'metadata' | 'commit' | 'columns'
+  > {
   rows: number
   /** SHA-256 of columns and files. */
   hash: string
-  columns: ExportRecord['columns']
   format: FileFormat
   writtenAt: string
   files: readonly Piece[]

@@ -1,13 +1,10 @@
 import type { Readable } from 'node:stream'
 import { pipeline } from 'node:stream/promises'
-import type { Client } from 'pg'
 import type { OpenConnection } from '../../define/source.js'
 import type { Field } from '../../define/types/column-type.js'
 import { importPeer } from '../../peers.js'
-import { closing } from '../../source/database/closing.js'
-import { placeOf } from '../../source/database/failures.js'
-import type { Rows, TargetSession } from '../dialect.js'
-import { openClient } from './client.js'
+import type { TargetSession } from '../dialect.js'
+import { type Connected, openClient, PostgresSession } from './client.js'
 import { quote } from './types.js'
 
 /** Texts are read the same whatever the server, the database or the role has set. */
@@ -16,29 +13,18 @@ const SETTINGS = `SET TimeZone = 'UTC'; SET DateStyle = 'ISO, YMD'; SET statemen
 
 export async function connectPostgres(connection: OpenConnection): Promise<TargetSession> {
   const { from } = await importPeer('pg-copy-streams')
-  const { client, secrets } = await openClient(connection)
+  const connected = await openClient('PostgreSQL', connection)
+  const { client } = connected
   await client.query(SETTINGS)
-  return new PostgresTarget(client, placeOf('PostgreSQL', connection), secrets, (sql) =>
-    client.query(from(sql)),
-  )
+  return new PostgresTarget(connected, (sql) => client.query(from(sql)))
 }
 
-class PostgresTarget implements TargetSession {
+class PostgresTarget extends PostgresSession {
   constructor(
-    private readonly client: Client,
-    readonly place: string,
-    readonly secrets: readonly string[],
+    connected: Connected,
     private readonly copy: (sql: string) => NodeJS.WritableStream & { rowCount: number },
-  ) {}
-
-  async ask(sql: string): Promise<Rows> {
-    const { rows } = await this.client.query<(string | null)[]>({ text: sql, rowMode: 'array' })
-    return rows
-  }
-
-  async change(sql: string): Promise<bigint> {
-    const { rowCount } = await this.client.query(sql)
-    return BigInt(rowCount ?? 0)
+  ) {
+    super(connected)
   }
 
   async fill(table: string, columns: readonly Field[], csv: Readable): Promise<bigint> {
@@ -46,9 +32,5 @@ class PostgresTarget implements TargetSession {
     const copy = this.copy(`COPY ${table} (${names}) FROM STDIN (FORMAT csv)`)
     await pipeline(csv, copy)
     return BigInt(copy.rowCount)
-  }
-
-  async [Symbol.asyncDispose](): Promise<void> {
-    await closing(this.client.end())
   }
 }

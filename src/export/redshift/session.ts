@@ -1,18 +1,15 @@
 import { createHash, randomUUID } from 'node:crypto'
-import type { Client } from 'pg'
 import type { Redshift } from '../../define/export/redshift.js'
 import type { OpenConnection } from '../../define/source.js'
 import type { Field } from '../../define/types/column-type.js'
 import type { Session } from '../../engine/engine.js'
 import { MoraineError } from '../../errors.js'
-import { closing } from '../../source/database/closing.js'
-import { placeOf } from '../../source/database/failures.js'
 import { BRISK } from '../../storage/retry.js'
 import { RetryingStorage } from '../../storage/retrying.js'
 import { S3Storage } from '../../storage/s3/s3.js'
 import { type Storage, stagingOf } from '../../storage/storage.js'
-import type { Rows, TargetSession } from '../dialect.js'
-import { openClient } from '../postgres/client.js'
+import type { TargetSession } from '../dialect.js'
+import { type Connected, openClient, PostgresSession } from '../postgres/client.js'
 import { carried, LONGEST, quote, text } from './types.js'
 
 const SETTINGS = [
@@ -34,37 +31,20 @@ export async function connectRedshift(
   target: Redshift,
   filling: Filling,
 ): Promise<TargetSession> {
-  const { client, secrets } = await openClient(connection)
-  for (const setting of SETTINGS) await client.query(setting)
-  const place = placeOf('Redshift', connection)
-  return new RedshiftTarget({ client, place, secrets }, target, filling)
+  const connected = await openClient('Redshift', connection)
+  for (const setting of SETTINGS) await connected.client.query(setting)
+  return new RedshiftTarget(connected, target, filling)
 }
 
-class RedshiftTarget implements TargetSession {
+class RedshiftTarget extends PostgresSession {
   private storage: Storage | undefined
 
-  private readonly client: Client
-  readonly place: string
-  readonly secrets: readonly string[]
-
   constructor(
-    opened: { client: Client; place: string; secrets: readonly string[] },
+    connected: Connected,
     private readonly target: Redshift,
     private readonly filling: Filling,
   ) {
-    this.client = opened.client
-    this.place = opened.place
-    this.secrets = opened.secrets
-  }
-
-  async ask(sql: string): Promise<Rows> {
-    const { rows } = await this.client.query<(string | null)[]>({ text: sql, rowMode: 'array' })
-    return rows
-  }
-
-  async change(sql: string): Promise<bigint> {
-    const { rowCount } = await this.client.query(sql)
-    return BigInt(rowCount ?? 0)
+    super(connected)
   }
 
   /** By way of S3: COPY reads what a manifest lists, and nothing that lies there besides. */
@@ -123,10 +103,6 @@ class RedshiftTarget implements TargetSession {
     for (const { path } of await storage.list(`${folder}/`)) await storage.remove(path)
     this.storage = storage
     return { storage, folder }
-  }
-
-  async [Symbol.asyncDispose](): Promise<void> {
-    await closing(this.client.end())
   }
 }
 
