@@ -1,6 +1,7 @@
-import { number, secretText, text } from '../options/expected.js'
-import { checked, having, type OptionList } from '../options/options.js'
-import type { Connection, TlsOptions } from '../source.js'
+import { connectionOptions } from '../options/connection-options.js'
+import { text } from '../options/expected.js'
+import { checked, type OptionList } from '../options/options.js'
+import type { Connection } from '../source.js'
 
 export interface RedshiftOptions extends Omit<Connection, 'concurrency'> {
   /**
@@ -27,17 +28,7 @@ export interface Redshift {
 }
 
 const redshiftOptions: OptionList<RedshiftOptions> = {
-  url: secretText,
-  host: text,
-  port: number,
-  user: text,
-  password: secretText,
-  database: text,
-  tls: having<TlsOptions>(
-    { ca: text, verify: { is: 'true or false', fits: (value) => typeof value === 'boolean' } },
-    'true, false or an object',
-    { is: 'true or false', fits: (value) => typeof value === 'boolean' },
-  ),
+  ...connectionOptions,
   via: text,
   role: text,
   catalog: text,

@@ -1,25 +1,18 @@
 import { callSite } from '../../define/call-site.js'
 import { secondsOf } from '../../define/interval.js'
+import { connectionOptions } from '../../define/options/connection-options.js'
 import {
   columnName,
   columnNames,
   either,
-  flag,
   interval,
   number,
   oneOf,
-  secretText,
   text,
   texts,
 } from '../../define/options/expected.js'
-import { checked, checkedArguments, having, type OptionList } from '../../define/options/options.js'
-import type {
-  Connection,
-  DatabaseKind,
-  DatabaseSource,
-  Drift,
-  TlsOptions,
-} from '../../define/source.js'
+import { checked, checkedArguments, type OptionList } from '../../define/options/options.js'
+import type { Connection, DatabaseKind, DatabaseSource, Drift } from '../../define/source.js'
 
 export interface TableOptions<C extends string> {
   /** The columns to read. Default: all. */
@@ -71,16 +64,7 @@ const tableOptions: OptionList<TableOptions<string>> = {
   maxShrink: number,
 }
 
-const connectionOptions: OptionList<Connection> = {
-  url: secretText,
-  host: text,
-  port: number,
-  user: text,
-  password: secretText,
-  database: text,
-  tls: having<TlsOptions>({ ca: text, verify: flag }, 'true, false or an object', flag),
-  concurrency: number,
-}
+const serverOptions: OptionList<Connection> = { ...connectionOptions, concurrency: number }
 
 /** A database: a source of datasets, or where `warehouse(…)` puts tables. */
 export interface Database {
@@ -129,7 +113,7 @@ function databaseOf(database: DatabaseKind, given: string | Connection): Databas
       : checked(
           `${database}(…)`,
           given,
-          connectionOptions,
+          serverOptions,
           () => `Write ${database}({ url: process.env.SHOP_URL })`,
         )
   const place = callSite()
