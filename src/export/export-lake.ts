@@ -1,6 +1,6 @@
 import { fullName } from '../define/dataset.js'
 import type { ExportResult } from '../define/export/exported.js'
-import type { ExportTable, Warehouse } from '../define/export/target.js'
+import { type ExportTable, exportedAfter, type Warehouse } from '../define/export/target.js'
 import type { Lake } from '../define/lake.js'
 import { nearest } from '../define/nearest.js'
 import type { Engine } from '../engine/engine.js'
@@ -112,10 +112,7 @@ export async function exportAfterRun(
   const built = new Set(
     record.steps.filter(({ outcome }) => outcome === 'done').map(({ dataset }) => dataset),
   )
-  const chosen = of.lake.exports.filter(
-    ({ afterRuns, tables }) =>
-      afterRuns && tables.some(({ dataset }) => built.has(fullName(dataset))),
-  )
+  const chosen = exportedAfter(of.lake.exports, (dataset) => built.has(fullName(dataset)))
   if (chosen.length === 0) return record
   const all = chosen.map((warehouse) => ({ warehouse, tables: warehouse.tables }))
   const onResult = (result: ExportResult) => onEvent({ type: 'exported', result })

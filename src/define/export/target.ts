@@ -48,3 +48,13 @@ export interface Warehouse {
   readonly afterRuns: boolean
   readonly place: SourceLocation | undefined
 }
+
+/** The warehouses that are exported after a run that has built some datasets: all their tables. */
+export function exportedAfter(
+  exports: readonly Warehouse[],
+  isBuilt: (dataset: Exportable) => boolean,
+): Warehouse[] {
+  return exports.filter(
+    ({ afterRuns, tables }) => afterRuns && tables.some(({ dataset }) => isBuilt(dataset)),
+  )
+}

@@ -1,3 +1,4 @@
+import { exportedAfter } from '../../../define/export/target.js'
 import type { Lake } from '../../../define/lake.js'
 import type { AnyDataset, Bronze } from '../../../define/model.js'
 import type { Job } from '../../../plan/jobs.js'
@@ -40,7 +41,7 @@ export function rightsOf(lake: Lake, deploy: AwsDeploy, job: Job): Rights {
   const bronze = job.datasets.filter(({ tier }) => tier === 'bronze')
   const { inside, outside } = sourcesOf(bronze)
   const externals = lake.externals.length > 0 ? ['external/'] : []
-  const exported = exportedAfter(lake, job)
+  const exported = exportsOf(lake, job)
   return {
     job: job.name,
     reads: sorted([
@@ -151,15 +152,9 @@ function sourcesOf(bronze: readonly AnyDataset[]) {
   return { inside, outside }
 }
 
-/**
- * What is exported after runs of a job: all tables of each warehouse that has one of the job's, and
- * the places in buckets where their files go.
- */
-function exportedAfter({ exports }: Lake, job: Job): { tables: AnyDataset[]; places: string[] } {
-  const chosen = exports.filter(
-    ({ afterRuns, tables }) =>
-      afterRuns && tables.some(({ dataset }) => job.datasets.includes(dataset)),
-  )
+/** What is exported after runs of a job, and the places in buckets where files of it go. */
+function exportsOf({ exports }: Lake, job: Job): { tables: AnyDataset[]; places: string[] } {
+  const chosen = exportedAfter(exports, (dataset) => job.datasets.includes(dataset))
   return {
     tables: chosen.flatMap(({ tables }) => tables.map(({ dataset }) => dataset)),
     places: chosen.flatMap(({ target }) => {
