@@ -56,23 +56,24 @@ function floatText(value: number, digits: number): string {
 
 function shortestSingle(value: number): string {
   for (let precision = 0; precision < 8; precision++) {
-    const texts = [toEven(value, precision), value.toExponential(precision)]
-    const found = texts.find((text) => Math.fround(Number(text)) === value)
-    if (found !== undefined) return found
+    const text = value.toExponential(precision)
+    if (isSame(text, value)) return toEven(text, value, precision)
   }
   return value.toExponential(8)
 }
 
+const isSame = (text: string, value: number) => Math.fround(Number(text)) === value
+
 /**
- * The nearest number of so many digits behind the first; of two that are as near, the one that ends
- * in an even digit. `toExponential` gives the larger one.
+ * Of two texts that are as near, the one that ends in an even digit: `toExponential` gives the
+ * larger one.
  */
-function toEven(value: number, precision: number): string {
+function toEven(text: string, value: number, precision: number): string {
   const [mantissa = '', power = '0'] = value.toExponential(60).split('e')
   const digits = mantissa.slice(0, mantissa.indexOf('.') + 1 + precision)
-  const rest = mantissa.slice(digits.length)
-  const isTie = /^50*$/.test(rest) && /[02468]\.?$/.test(digits)
-  return isTie ? `${digits.replace(/\.$/, '')}e${power}` : value.toExponential(precision)
+  const isTie = /^50*$/.test(mantissa.slice(digits.length)) && /[02468]\.?$/.test(digits)
+  const even = `${digits.replace(/\.$/, '')}e${power}`
+  return isTie && isSame(even, value) ? even : text
 }
 
 /** `1.25` and an exponent, as a number without one. */
