@@ -1,21 +1,9 @@
-import { execFile } from 'node:child_process'
 import { readdir, readFile, rename, rm, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
-import { promisify } from 'node:util'
 import { DuckDBInstance } from '@duckdb/node-api'
 import { describe, expect, it } from 'vitest'
-import { Project, repository } from '../support/project.js'
-
-const child = join(repository, 'test/support/children/export-until.ts')
-
-/** An export in a process of its own, which ends itself at a point. */
-const exported = (project: Project, ...args: string[]) =>
-  promisify(execFile)(process.execPath, ['--import', 'tsx', child, project.folder, ...args], {
-    cwd: repository,
-  }).then(
-    ({ stdout }) => ({ stdout, signal: null }),
-    (error: { stdout: string; stderr: string; signal: string | null }) => error,
-  )
+import { Project } from '../support/project.js'
+import { exported } from './exported.js'
 
 const lake = (target: string, afterRuns = true) => `
 import { bronze, defineLake, folder, gold, silver, sql, t, warehouse, z } from 'moraine'

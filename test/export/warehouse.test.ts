@@ -1,22 +1,9 @@
-import { execFile } from 'node:child_process'
-import { join } from 'node:path'
-import { promisify } from 'node:util'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { sample } from '../support/effort.js'
-import { Project, repository } from '../support/project.js'
+import { Project } from '../support/project.js'
 import { withService } from '../support/services.js'
+import { exported } from './exported.js'
 import { type Client, type Kind, kinds, redshiftKind } from './targets.js'
-
-const child = join(repository, 'test/support/children/export-until.ts')
-
-/** An export in a process of its own, which kills itself at a point. */
-const exported = (project: Project, ...args: string[]) =>
-  promisify(execFile)(process.execPath, ['--import', 'tsx', child, project.folder, ...args], {
-    cwd: repository,
-  }).then(
-    ({ stdout }) => ({ stdout, signal: null }),
-    (error: { stdout: string; stderr: string; signal: string | null }) => error,
-  )
 
 const lake = (kind: Kind, target: string, schema: string, afterRuns: boolean) => `
 import { bronze, defineLake, gold, silver, sql, t, warehouse, z } from 'moraine'

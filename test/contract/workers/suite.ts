@@ -52,8 +52,8 @@ interface What {
   early?: boolean
 }
 
-const program = join(repository, 'test/contract/workers/program.mjs')
-const hello: Hello = {
+export const program = join(repository, 'test/contract/workers/program.mjs')
+export const hello: Hello = {
   protocol: 1,
   moraine: '1.2.3',
   duckdb: 'v1.5.5',

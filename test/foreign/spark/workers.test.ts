@@ -1,11 +1,8 @@
-import { join } from 'node:path'
 import { afterAll, beforeAll, expect, it, onTestFinished } from 'vitest'
 import { Spark, type SparkSession } from '../../../src/engine/spark/spark.js'
 import { SparkWorkers } from '../../../src/engine/spark/spark-workers.js'
-import type { Hello } from '../../../src/engine/workers/protocol.js'
 import type { WorkerEvent } from '../../../src/engine/workers/workers.js'
-import { workersSuite } from '../../contract/workers/suite.js'
-import { repository } from '../../support/project.js'
+import { hello, program, workersSuite } from '../../contract/workers/suite.js'
 import { withService } from '../../support/services.js'
 import { python } from '../readers.js'
 import { isDrawn, pythonOfSail, pythonOfSpark35, startSail } from './sparks.js'
@@ -26,15 +23,7 @@ function suiteOf(name: string, session: () => Promise<SparkSession>, cores?: num
 
   if (cores === undefined) return
   it('it is told where a job waits for room', async () => {
-    const hello: Hello = {
-      protocol: 1,
-      moraine: '1.2.3',
-      duckdb: 'v1.5.5',
-      definition: { path: '_moraine/definitions/aa.mjs', sha256: 'aa' },
-      root: '/nowhere',
-      environment: [],
-    }
-    const command = [process.execPath, join(repository, 'test/contract/workers/program.mjs'), '{}']
+    const command = [process.execPath, program, '{}']
     // A job more than there are cores.
     const slots = cores + 1
     const workers = new SparkWorkers(spark, { hello, command, slots, silence: 2500 })
