@@ -46,6 +46,8 @@ await bundle(driver, 'dist/duckdb.cjs', {
 for (const [from, to = from] of [
   ['query/worker'],
   ['process/watchdog-thread'],
+  ['source/text/look-thread'],
+  ['storage/hash-thread'],
   ['source/decoder/process', 'source/decoder'],
 ])
   await bundle(`src/${from}.ts`, `dist/${to}.cjs`, {
@@ -62,7 +64,7 @@ const own = entrances.map((path) => path.replace(/^\.\/dist\/|\.d\.ts$/g, ''))
 /** What the command line starts with, and what is started by its file: see `src/home.ts`. */
 const started = [
   ...['cli/main', 'cli/save-process', 'query/spawn'],
-  ...['load/thread', 'load/trial-process', 'source/text/look-thread', 'storage/hash-thread'],
+  ...['load/thread', 'load/trial-process'],
   'aws/lambda/handlers',
 ]
 // One copy of each file for all of them: what users import and what commands load is the same.

@@ -1,66 +1,46 @@
 import { existsSync } from 'node:fs'
 import { availableParallelism } from 'node:os'
 import { defineConfig, type TestProjectInlineConfiguration } from 'vitest/config'
+import { BaseSequencer, type TestSpecification } from 'vitest/node'
 import { effort, sample } from './test/support/effort.js'
+import { longest, longestWithServices } from './test/support/longest.js'
 import { memoryFolder } from './test/support/memory-folder.js'
 
 /** Whoever asks for files has those; else a sample says which of the longest files are its own. */
 const isAsked = process.argv.slice(2).some((arg) => /\b(src|test|examples)\b/.test(arg))
 
 /**
- * They take as long as all others: each day one in so many of them, in each run of CI every other,
- * in the full one all.
+ * They take far longer than all others: each day one in four of them, in each run of CI every
+ * other, in the full one all.
  */
-function turnsOf(names: string[], oneIn: number): { drawn: string[]; others: string[] } {
-  const files = names.map((name) => `${name}.test.ts`)
+function turnsOf(files: readonly string[]): { drawn: readonly string[]; others: string[] } {
   const gone = files.filter((file) => !existsSync(file))
-  if (gone.length > 0) throw new Error(`vitest.config.ts names files that are gone: ${gone}`)
+  if (gone.length > 0) throw new Error(`Tests that take turns are gone: ${gone}`)
   const drawn = isAsked
     ? files
-    : sample(files, Math.ceil(files.length / oneIn), Math.ceil(files.length / 2))
+    : sample(files, Math.ceil(files.length / 4), Math.ceil(files.length / 2))
   return { drawn, others: files.filter((file) => !drawn.includes(file)) }
 }
 
+const long = turnsOf(longest)
+const longWithServices = turnsOf(longestWithServices)
 const examples = turnsOf(
   ['orders/test/demo', 'tickit/test/demo', 'tpcds/test/lake', 'tpcds/test/loads'].map(
-    (name) => `examples/${name}`,
+    (name) => `examples/${name}.test.ts`,
   ),
-  4,
 )
-const of = (folder: string, names: string[]) => names.map((name) => `test/${folder}/${name}`)
-const long = turnsOf(
-  [
-    ...of('integration/bronze', [
-      'logs',
-      'read-files',
-      'quarantine-crash',
-      'ingest',
-      'quarantine',
-      'http',
-      'quarantine-random',
-    ]),
-    ...of('integration/run', ['drop-rename', 'step-limits', 'steps-in-parts', 'workers']),
-    ...of('integration/maintain', ['rot', 'maintenance', 'rot-kinds', 'rot-rollback']),
-    ...of('integration/query', ['query-limits', 'save-query']),
-    ...of('integration/gold', ['incremental']),
-    ...of('integration/cli', ['crawl-random']),
-    ...of('integration/silver', ['javascript', 'keys']),
-    ...of('faults', [
-      'storage',
-      'kill',
-      'power-loss',
-      'kill-points',
-      'heard-writers',
-      'repair-kills',
-      'stopped-writer',
-      'branch-kills',
-      'workers',
-    ]),
-    'test/hostile/hostile',
-    'test/corpus/corpus',
-  ],
-  4,
-)
+
+/** The longest files first: one of them at the end keeps one core busy, and the others idle. */
+class LongestFirst extends BaseSequencer {
+  override async sort(files: TestSpecification[]): Promise<TestSpecification[]> {
+    const all = [...longest, ...longestWithServices]
+    const rank = ({ moduleId }: TestSpecification) => {
+      const at = all.findIndex((file) => moduleId.endsWith(`/${file}`))
+      return at < 0 ? all.length : at
+    }
+    return (await super.sort(files)).sort((a, b) => rank(a) - rank(b))
+  }
+}
 
 /** Go on for as long as they are told to. */
 const storms = [
@@ -85,17 +65,18 @@ const apart = [
 
 const inMemory = memoryFolder()
 /** Servers of services write to the disk, as they do elsewhere. */
-const temporary: Record<string, Record<string, string>> = inMemory
-  ? { code: { TMPDIR: inMemory }, apart: { TMPDIR: inMemory } }
-  : {}
+const ownFolder: Record<string, string> = inMemory ? { TMPDIR: inMemory } : {}
+/** A Spark lives for a minute: code that is compiled in haste pays off sooner. */
+const spark = { SPARK_SUBMIT_OPTS: '-XX:TieredStopAtLevel=1 -XX:+UseSerialGC' }
 
 function project(
   name: string,
   include: string[],
-  exclude: string[] = [],
+  exclude: readonly string[],
+  more: TestProjectInlineConfiguration['test'],
 ): TestProjectInlineConfiguration {
   const all = ['**/node_modules/**', '**/dist/**', ...exclude]
-  return { extends: true, test: { name, include, exclude: all, env: temporary[name] ?? {} } }
+  return { extends: true, test: { name, include, exclude: all, ...more } }
 }
 
 export default defineConfig({
@@ -104,6 +85,7 @@ export default defineConfig({
     setupFiles: ['test/support/properties.ts'],
     // Tests wait for processes of their own, and for time to pass.
     maxWorkers: availableParallelism() + 2,
+    sequence: { sequencer: LongestFirst },
     unstubEnvs: true,
     restoreMocks: true,
     // Guards against what never ends, and no measure: machines are slow when they have much to do.
@@ -111,14 +93,14 @@ export default defineConfig({
     hookTimeout: 1_200_000,
     expect: { poll: { timeout: 600_000, interval: 50 } },
     projects: [
-      project(
-        'code',
-        ['src/**/*.test.ts', 'test/**/*.test.ts'],
-        [...storms, ...services, ...apart, ...long.others],
-      ),
-      project('apart', apart),
-      project('services', services, storms),
-      project('storms', storms),
+      project('code', ['test/**/*.test.ts'], [...storms, ...services, ...apart, ...long.others], {
+        env: ownFolder,
+      }),
+      project('apart', apart, long.others, { env: ownFolder }),
+      project('services', services, [...storms, ...longWithServices.others], { env: spark }),
+      project('storms', storms, [], { env: spark }),
+      // Files of these share a process: to load what they test takes longer than most of them.
+      project('units', ['src/**/*.test.ts'], [], { env: ownFolder, isolate: false }),
     ],
   },
 })

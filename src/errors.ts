@@ -1,3 +1,5 @@
+import { withoutPasswords } from './secrets.js'
+
 /**
  * What went wrong, as far as a caller may want to act on it.
  *
@@ -83,7 +85,12 @@ export interface Problem {
 export class DefinitionError extends MoraineError {
   readonly problems: readonly Problem[]
 
-  constructor(problems: readonly Problem[]) {
+  constructor(found: readonly Problem[]) {
+    const problems = found.map((one) => ({
+      ...one,
+      message: withoutPasswords(one.message),
+      ...(one.hint === undefined ? {} : { hint: withoutPasswords(one.hint) }),
+    }))
     const lines = problems.map((p) => `- ${p.message}`).join('\n')
     const count = problems.length === 1 ? 'a mistake' : `${problems.length} mistakes`
     super('definition', `The lake's definition has ${count}:\n${lines}`)

@@ -13,6 +13,7 @@ interface Modules {
   '@modelcontextprotocol/sdk': typeof import('@modelcontextprotocol/sdk/server/mcp.js') &
     typeof import('@modelcontextprotocol/sdk/server/stdio.js') &
     typeof import('@modelcontextprotocol/sdk/server/webStandardStreamableHttp.js')
+  jose: typeof import('jose')
   mssql: { default: typeof import('mssql') }
   mysql2: { default: typeof import('mysql2') }
   pg: typeof import('pg')
@@ -83,6 +84,11 @@ const peers: { readonly [N in keyof Modules]: Peer<Modules[N]> } = {
       ])
       return { ...server, ...http, ...stdio }
     },
+  },
+  jose: {
+    range: '^6.1.0',
+    need: 'A token of an identity provider needs',
+    load: () => import('jose'),
   },
   mssql: {
     range: '^11.0.0 || ^12.0.0',

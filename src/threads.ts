@@ -20,15 +20,27 @@ export class Threads {
   private readonly waiting: Waiting[] = []
   private readonly idle: Thread[] = []
   private count = 0
+  private passed = 0
 
   /**
    * @param file what runs in each: see {@link answering}.
    * @param most how many there may be.
+   * @param start bytes of work that take as long as to start the threads that it is handed to.
    */
   constructor(
     private readonly file: URL,
     private readonly most: number,
+    private readonly start: number,
   ) {}
+
+  /**
+   * Whether work of so many bytes is worth a thread. Where none runs, it is once as much has come
+   * as starting costs: whatever follows, that takes at most twice what would have been best.
+   */
+  isWorth(bytes: number): boolean {
+    this.passed += bytes
+    return this.count > 0 || this.passed > this.start
+  }
 
   /** @throws what the job failed with, or that its thread ended. */
   ask<T>(job: unknown): Promise<T> {
@@ -41,14 +53,15 @@ export class Threads {
   private next(): void {
     const [first] = this.waiting
     if (!first) return
-    const thread = this.idle.pop() ?? (this.count < this.most ? this.start() : undefined)
+    const thread = this.idle.pop() ?? (this.count < this.most ? this.begin() : undefined)
     if (!thread) return
     this.waiting.shift()
     thread.carryOut(first)
   }
 
-  private start(): Thread {
+  private begin(): Thread {
     this.count++
+    this.passed = 0
     const leave = (thread: Thread) => {
       const at = this.idle.indexOf(thread)
       if (at >= 0) this.idle.splice(at, 1)

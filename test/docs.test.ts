@@ -53,11 +53,13 @@ function normal(text: string): string {
       .replace(/\b(\d{6})-[0-9a-f]{8}\b/g, '$1-BATCH')
       // The folder of a table of another engine.
       .replace(/-[0-9a-f]{12}\b/g, '-FOLDER')
-      .replace(/20(2[6-9]|[3-9]\d)-\d\d-\d\d[ T]\d\d:\d\d:\d\d\.\d{1,6}Z/g, 'TIME')
+      .replace(/20(2[6-9]|[3-9]\d)-\d\d-\d\d[ T]\d\d:\d\d:\d\d(\.\d{1,6})?Z/g, 'TIME')
       // When a schedule comes round next.
       .replace(/20\d\d-\d\d-\d\d \d\d:00:00Z/g, 'TIME')
       .replace(/(\/files\/)20\d\d-\d\d-\d\d\//g, '$1DAY/')
       .replace(/(the last on )20\d\d-\d\d-\d\d/g, '$1DAY')
+      // What the machine is.
+      .replace(/^\d+ workers? on .*$/gm, 'WORKERS')
       .replace(/[\d.]+ s\b/g, 'N s')
       .replace(/[\d.]+ ms\b/g, 'N ms')
       .replace(/[\d,]+ rows\/s/g, 'N rows/s')

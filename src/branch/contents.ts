@@ -1,11 +1,13 @@
 import { contentsOf, without } from '../iceberg/difference.js'
 import { Table } from '../iceberg/table.js'
 import { expiryOf } from '../log/branch/expiry.js'
+import type { Moved } from '../log/branch/moved.js'
 import { openNamed } from '../log/branch/named.js'
+import { isDataset, namesOf, ownChanges, statesOf } from '../log/branch/own-changes.js'
+import { ownSourcesIn } from '../log/branch/own-sources.js'
 import type { CommitLog } from '../log/log.js'
 import type { Storage } from '../storage/storage.js'
-import { type Moved, movedSince } from './moved.js'
-import { isDataset, namesOf, ownChanges, statesOf } from './own-changes.js'
+import { toPublish } from './to-publish.js'
 
 /** What is on a branch beside what it shares with main. */
 export interface BranchContents {
@@ -24,6 +26,8 @@ export interface BranchContents {
   /** Files that only it leads to. */
   files: number
   bytes: number
+  /** Datasets that it reads from elsewhere than main, where there are some: their rows here. */
+  ownSources?: { dataset: string; from: string; rows: number }[]
   /** What main has changed since of what it depends on. */
   moved: Moved[]
 }
@@ -49,6 +53,10 @@ export async function contentsOfBranch(
     files += fresh.length
     bytes += fresh.reduce((sum, { entry }) => sum + entry.file.bytes, 0)
   }
+  const ownSources = Object.entries(ownSourcesIn(head)).map(([dataset, { from }]) => {
+    const rowsOf = (head.batches[dataset] ?? []).reduce((sum, batch) => sum + batch.rows, 0)
+    return { dataset, from, rows: rowsOf }
+  })
   const expires = expiryOf(branch, head)?.toISOString()
   const { created } = branch.forked ?? {}
   return {
@@ -60,11 +68,12 @@ export async function contentsOfBranch(
     behind: Math.max(0, now.number - fork.number - 1),
     ...(created ? { created } : {}),
     ...(expires ? { expires } : {}),
+    ...(ownSources.length > 0 ? { ownSources } : {}),
     datasets: namesOf(own)
       .filter(isDataset)
       .map((dataset) => ({ dataset, before: rows(fork, dataset), after: rows(head, dataset) })),
     files,
     bytes,
-    moved: movedSince(states, now),
+    moved: (await toPublish(main, name, states, now)).moved,
   }
 }

@@ -9,19 +9,26 @@ export interface Objection {
   why: string
 }
 
+/** Of rows that are discarded, and are on one side alone: they are no part of those before. */
+const NEWLY = 'newly discarded'
+
 /** What a policy has against a change. */
 export function objections(
-  { datasets }: Pick<LakeDiff, 'datasets'>,
+  { datasets, ownSources = [] }: Pick<LakeDiff, 'datasets' | 'ownSources'>,
   policy: ReviewPolicy,
 ): Objection[] {
-  return datasets.flatMap((diff) =>
+  const own = ownSources.map(({ dataset, from }): Objection => {
+    return { dataset, why: `its rows come from ${from}, so nothing of this can be published` }
+  })
+  const found = datasets.flatMap((diff) =>
     [
       ...breaks(diff, policy),
       ...tooMany(diff, 'removed', diff.rows?.removed ?? 0, policy.maxRemoved),
       ...tooMany(diff, 'changed', diff.rows?.changed ?? 0, policy.maxChanged),
-      ...tooMany(diff, 'more discarded', discardedBy(diff), policy.maxDiscarded),
+      ...tooMany(diff, NEWLY, diff.discardedRows.gained, policy.maxDiscarded),
     ].map((why) => ({ dataset: diff.dataset, why })),
   )
+  return [...own, ...found]
 }
 
 function breaks({ change, columns }: DatasetDiff, { breaking = 'approve' }: ReviewPolicy) {
@@ -30,9 +37,6 @@ function breaks({ change, columns }: DatasetDiff, { breaking = 'approve' }: Revi
   const names = columns.filter((column) => column.breaking).map(({ column }) => column)
   return names.length > 0 ? [`readers may need columns that go or change: ${names.join(', ')}`] : []
 }
-
-const discardedBy = ({ discarded }: DatasetDiff) =>
-  discarded.reduce((sum, { gained, lost }) => sum + Math.max(0, gained - lost), 0)
 
 function tooMany(
   { rowsBefore }: DatasetDiff,
@@ -44,6 +48,8 @@ function tooMany(
   const share = most.endsWith('%') ? Number(most.slice(0, -1)) / 100 : undefined
   const allowed = share === undefined ? Number(most) : share * (rowsBefore ?? 0)
   if (rows <= allowed) return []
-  const of = rowsBefore === null ? '' : ` of ${thousands(rowsBefore)}`
-  return [`${countOf(rows, 'row')}${of} ${what}: more than ${most}`]
+  const of = rowsBefore === null || what === NEWLY ? '' : ` of ${thousands(rowsBefore)}`
+  const beside =
+    rowsBefore !== null && what === NEWLY ? `, beside ${thousands(rowsBefore)} kept before` : ''
+  return [`${countOf(rows, 'row')}${of} ${what}${beside}: more than ${most}`]
 }

@@ -1,12 +1,17 @@
 import { MoraineError } from '../errors.js'
+import type { Moved } from '../log/branch/moved.js'
 import { openNamed } from '../log/branch/named.js'
+import { type BranchStates, namesOf, statesOf } from '../log/branch/own-changes.js'
+import { refuseOwnSources } from '../log/branch/own-sources.js'
+import { lastDefinition } from '../log/branch/refresh.js'
+import { REVIEW } from '../log/branch/standing.js'
 import type { CommitInfo, LakeState } from '../log/commit.js'
 import { lookForLive } from '../log/live.js'
 import type { CommitLog } from '../log/log.js'
+import { ownValue } from '../own-value.js'
 import type { Storage } from '../storage/storage.js'
-import { leftOf, type Moved, movedSince } from './moved.js'
-import { type BranchStates, namesOf, ownChanges, statesOf } from './own-changes.js'
-import { lastDefinition } from './refresh.js'
+import { commitText, isReviewed } from './reviewed.js'
+import { toPublish } from './to-publish.js'
 
 /** The lake that a branch is published in. */
 export interface Lake {
@@ -18,7 +23,7 @@ export interface Lake {
 /** What a branch published. */
 export interface Promoted {
   branch: string
-  /** The commit of main that it made; `undefined` where main had all of it. */
+  /** The commit of main that it made; `undefined` where there was nothing to publish. */
   commit: number | undefined
   /** Tables and views that are other ones now. */
   published: string[]
@@ -28,9 +33,10 @@ export interface Promoted {
 
 /**
  * Publishes what was built on a branch: the very files, in one commit of main, with which the
- * branch ends unless it is kept.
+ * branch ends unless it is kept. One that has nothing to publish stays.
  *
- * @param reviewed the branch's commit that was looked at, where somebody says it.
+ * @param reviewed the branch's commit that was looked at, where somebody says it: `12`, or
+ *   `12-5f513c83822e` with digits of its hash.
  * @throws MoraineError of kind `conflict` where main has moved in what these tables depend on, or
  *   the branch has more commits than were reviewed.
  */
@@ -38,39 +44,54 @@ export async function promote(
   { log, storage }: Lake,
   name: string,
   author: Omit<CommitInfo, 'message'>,
-  { keep = false, reviewed }: { keep?: boolean; reviewed?: number | undefined } = {},
+  { keep = false, reviewed }: { keep?: boolean; reviewed?: string | undefined } = {},
 ): Promise<Promoted> {
+  await refuseNothing(log, name)
   const states = await statesOf(await openNamed(log, name))
   const { branch, head } = states
-  if (reviewed !== undefined && reviewed !== head.number)
+  refuseOwnSources(name, head)
+  if (reviewed !== undefined && !isReviewed(name, reviewed, head))
     throw new MoraineError(
       'conflict',
-      `Branch ${name} is at commit ${head.number}, and commit ${reviewed} was reviewed`,
-      { hint: `Look at it again: moraine diff main..${name}. Nothing was published.` },
+      `Branch ${name} is at commit ${reviewed.includes('-') ? commitText(head) : head.number}, and commit ${reviewed} was reviewed`,
+      { hint: `Look at it again: moraine diff ${name}. Nothing was published.` },
     )
   await refuseAtWork(storage, states)
   const base = await log.head()
-  const moved = movedSince(states, base)
-  if (moved.length > 0) throw stale(name, moved)
-  const own = leftOf(ownChanges(states), base)
+  const { own, moved } = await toPublish(log, name, states, base)
+  if (moved.length > 0) throw stale(name, moved, namesOf(own).length > 0)
+  if (name === REVIEW) await refuseLater(states)
   const published = namesOf(own)
+  // It stays: a run may be about to build on it, or have failed there.
+  if (published.length === 0) return { branch: name, commit: undefined, published, behind: [] }
   const id = { [name]: keep ? branch.branch : null }
-  const message =
-    published.length === 0
-      ? `end branch ${name}: main has all of it`
-      : `promote branch ${name} at its commit ${head.number}`
-  if (published.length === 0 && keep)
-    return { branch: name, commit: undefined, published, behind: [] }
+  const message = `promote branch ${name} at its commit ${head.number}`
   log.definition = await lastDefinition(states)
   // The branch, which this commit ends, leads to all of these files.
-  const changes = published.length === 0 ? {} : own
   const state = await log.commit(
     base,
-    { ...changes, branches: id },
+    { ...own, branches: id },
     { ...author, message },
     { seen: true },
   )
   return { branch: name, commit: state.number, published, behind: behindOf(state) }
+}
+
+/** @throws MoraineError of kind `usage` where no run has left anything for a review. */
+export async function refuseNothing(log: CommitLog, name: string): Promise<void> {
+  if (name !== REVIEW || ownValue((await log.head()).branches, REVIEW) !== undefined) return
+  throw new MoraineError('usage', `There is no branch ${REVIEW}: nothing waits for a review`, {
+    hint: "Where lake.ts says publish: 'review', moraine run makes it once there is something to build.",
+  })
+}
+
+/** What is published has been read after what was reviewed. */
+async function refuseLater({ branch, head }: BranchStates): Promise<void> {
+  if ((await branch.head()).hash === head.hash) return
+  throw new MoraineError('conflict', `A run has built on branch ${REVIEW} at the same time`, {
+    retryable: true,
+    hint: `Look at it again: moraine diff ${REVIEW}. Nothing was published.`,
+  })
 }
 
 /** A run on the branch may take back what it has committed, until it has ended (ADR 69). */
@@ -86,16 +107,21 @@ async function refuseAtWork(storage: Storage, { branch, head, fork }: BranchStat
   })
 }
 
-function stale(name: string, moved: readonly Moved[]): MoraineError {
+function stale(name: string, moved: readonly Moved[], isLeft: boolean): MoraineError {
   const why = [...new Set(moved.map((one) => one.why))]
   const shown = why.slice(0, 5).join('; ')
   const more = why.length > 5 ? `; and ${why.length - 5} more` : ''
+  const review = isLeft
+    ? `Build it on what main has now, and look at it again: moraine run, moraine diff ${name}, moraine promote ${name}.`
+    : `Nothing of it waits any more. Build what main has not yet, and look at it: moraine run, moraine diff ${name}, moraine promote ${name}. If there is nothing to do: moraine branch delete ${name}.`
+  const hint =
+    name === REVIEW
+      ? review
+      : `Bring it up to date, and look at it again: moraine branch refresh ${name}, moraine run --branch ${name}, moraine diff main..${name}. Or do it in one go: moraine promote ${name} --refresh.`
   return new MoraineError(
     'conflict',
     `Branch ${name} cannot be published as it was reviewed: ${shown}${more}`,
-    {
-      hint: `Bring it up to date, and look at it again: moraine branch refresh ${name}, moraine run --branch ${name}, moraine diff main..${name}. Or do it in one go: moraine promote ${name} --refresh. Nothing was published.`,
-    },
+    { hint: `${hint} Nothing was published.` },
   )
 }
 

@@ -224,9 +224,11 @@ class Answers {
         this.bytes += json.length
         this.content.update(json).update('\n')
         if (this.isNew(json)) rows.push({ ...row, line: ++count })
+        if (count === source.most) break
       }
       yield rows
       context.progress(fullName(this.dataset), { rows: count })
+      if (count === source.most) return
     }
   }
 

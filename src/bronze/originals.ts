@@ -3,6 +3,8 @@ import { createReadStream, createWriteStream } from 'node:fs'
 import { open, rename, rm, stat } from 'node:fs/promises'
 import { basename, join } from 'node:path'
 import { pipeline } from 'node:stream/promises'
+import { secondsOf } from '../define/interval.js'
+import type { Bronze } from '../define/model.js'
 import { MoraineError } from '../errors.js'
 import type { SourceFile } from '../source/files/source-file.js'
 import { entriesOf } from '../source/unpack/archive.js'
@@ -11,6 +13,9 @@ import { scratchFolder } from '../storage/scratch.js'
 import { type Storage, stagingOf } from '../storage/storage.js'
 
 type Original = NonNullable<BatchFile['original']>
+
+/** Whether nobody may write to originals again, or remove them for a time. */
+export type Kept = Partial<Pick<Bronze, 'archive' | 'lock'>>
 
 /** Where a source file is kept, by its number among others, its name and its content. */
 export type Place = (number: number, name: string, sha256: string, file: SourceFile) => string
@@ -75,9 +80,10 @@ export class Originals {
    * Makes them durable, and write-once as far as the storage can; also those that a run which was
    * killed had written.
    */
-  async seal(protect: boolean): Promise<void> {
+  async seal({ archive, lock }: Kept): Promise<void> {
     await this.storage.seal(this.written)
-    if (protect) await this.storage.protect([...this.kept.values()].map(({ path }) => path))
+    const paths = [...this.kept.values()].map(({ path }) => path)
+    if (archive) await this.storage.protect(paths, lock === undefined ? lock : secondsOf(lock))
   }
 
   /** Keeps a file that is here; of one that was packed with others, what they were packed into. */
@@ -129,16 +135,16 @@ export class Originals {
   }
 }
 
-/** Keeps one source file. @param protect whether nobody may write to it again. */
+/** Keeps one source file. */
 export async function keepOriginal(
   { storage, signal }: { storage: Storage; signal: AbortSignal },
   place: Place,
   file: SourceFile,
-  protect: boolean,
+  kept: Kept,
 ): Promise<Original> {
   const originals = new Originals(storage, place, signal)
   const original = await originals.keepAny(file)
-  await originals.seal(protect)
+  await originals.seal(kept)
   return original
 }
 

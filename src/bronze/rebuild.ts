@@ -81,6 +81,12 @@ export async function prepareRebuild(context: Context, dataset: Bronze): Promise
   let files = 0
   await withSession(context as RunContext, name, async (session) => {
     for (const before of ever) {
+      // Of what was forgotten, bronze alone has the other rows.
+      if (before.forgotten !== undefined) {
+        if (!now.some(({ manifest }) => manifest === before.manifest)) throw forgotten(before)
+        pointers.push(before)
+        continue
+      }
       // What was discarded stays so.
       if (before.discarded !== undefined) {
         const isThere = now.some(({ manifest }) => manifest === before.manifest)
@@ -145,6 +151,14 @@ async function everCommitted(log: CommitLog, name: string): Promise<BatchPointer
     found.push(...(commit.changes.batches ?? []).filter(({ dataset }) => dataset === name))
   }
   return found
+}
+
+function forgotten({ dataset, number, batch }: BatchPointer): MoraineError {
+  return new MoraineError(
+    'usage',
+    `Batch ${number} of ${dataset} (${batch}) has expired, and its archived files were removed by moraine forget`,
+    { hint: 'The lake is unchanged. What is left of its other rows are the tables made of it.' },
+  )
 }
 
 /** A batch that was discarded and let go: a vacuum may have removed what said so. */

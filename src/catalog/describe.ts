@@ -137,7 +137,8 @@ function linkBack(entries: readonly CatalogEntry[]): void {
         known.get(`${table}.${from}`.toLowerCase())?.to.push({ table: name, column: column.name })
 }
 
-async function lineageOf(
+/** From which columns of others each column of a dataset is computed. */
+export async function lineageOf(
   session: Session,
   dataset: AnyDataset,
   columnsOf: (table: string) => readonly string[],

@@ -1,9 +1,9 @@
+import { awaitedOn, type Waiting } from '../branch/waiting.js'
 import { afterNow } from '../bronze/database/checkpoint.js'
 import type { Held } from '../bronze/held.js'
 import { quarantineText } from '../bronze/quarantine/messages.js'
 import { acceptCommand, heldOf, heldText } from '../bronze/shrink.js'
 import { fullName } from '../define/dataset.js'
-import type { Lake } from '../define/lake.js'
 import type { AnyDataset } from '../define/model.js'
 import { messageOf } from '../errors.js'
 import type { LakeState } from '../log/commit.js'
@@ -15,6 +15,7 @@ import { hash } from '../step/context.js'
 import { Externals } from '../step/external/externals.js'
 import type { Storage } from '../storage/storage.js'
 import { count } from './output/format.js'
+import type { Project } from './project.js'
 
 /** What `moraine status` says of a dataset. */
 export interface Status {
@@ -44,25 +45,29 @@ export interface Status {
 }
 
 /**
- * What is known of all datasets of a lake.
+ * What is known of all datasets of a lake, and what waits for a review.
  *
  * @param looked what their sources offer, where they were looked at.
  */
 export async function statusOfAll(
-  lake: Lake,
-  storage: Storage,
+  { lake, storage, log, house }: Pick<Project, 'lake' | 'log' | 'house'> & { storage: Storage },
   state: LakeState,
   looked: Pick<Looked, 'discoveries' | 'problems'> | undefined,
-): Promise<Status[]> {
+): Promise<{ rows: Status[]; waiting: Waiting | undefined }> {
   const { datasets } = lake
   const { discoveries = {}, problems = {} } = looked ?? {}
-  const externals = await Externals.of(storage, state, datasets, { files: false })
-  const view = externals.on(state)
+  const { state: seen, waiting } = await awaitedOn({ lake, log, branch: house.branch }, state)
+  const waits = new Set(waiting?.datasets.map(({ dataset }) => dataset))
+  const externals = await Externals.of(storage, seen, datasets, { files: false })
+  const view = externals.on(seen)
   const { stages } = plan({ datasets, view, discoveries, full: false, hash, now: new Date() })
-  return stages.map((stage) => {
+  const rows = stages.map((stage) => {
     const problem = problems[stage.name] ?? externals.problemOf(stage.dataset)
-    return statusOf(stage, state, looked !== undefined, problem)
+    const status = statusOf(stage, state, looked !== undefined, problem)
+    if (!status.upToDate || !waits.has(stage.name)) return status
+    return { ...status, state: 'a newer version waits for a review', upToDate: false }
   })
+  return { rows, waiting }
 }
 
 /**
@@ -83,7 +88,9 @@ function statusOf(
   const reason = problem === undefined ? known : messageOf(problem)
   const quarantined = quarantinedOf(state, name)
   const quarantine = quarantineText(quarantined)
+  const own = state.ownSources?.[name]
   const notes = [
+    ...(own ? [`its rows here come from ${own.from}`] : []),
     ...laterOf(dataset, state),
     ...(quarantine ? [`${quarantine}: moraine quarantine`] : []),
   ]

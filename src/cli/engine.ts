@@ -49,6 +49,13 @@ export async function startEngine(
   return openEngine({ staging, extensions, memory, process: asked, watched })
 }
 
+/** Has an engine that was started before leave to others what they share of its memory. */
+export async function shareMemory(command: Command, engine: Engine, shares: Shares): Promise<void> {
+  const memory = memoryOfEngine(command, shares)
+  if (askedMemory(command) !== undefined) limitDecoderMemory(memory)
+  await engine.limitMemory(memory)
+}
+
 /** Bytes that each engine of a command may use, those of its workers as well. */
 export function memoryOfEngine(command: Command, { engines = 1, workers = 0 }: Shares): number {
   const asked = askedMemory(command)
@@ -57,14 +64,17 @@ export function memoryOfEngine(command: Command, { engines = 1, workers = 0 }: S
 }
 
 function askedMemory(command: Command): number | undefined {
-  const text = command.opts<{ memory?: string }>().memory ?? variable('MORAINE_MEMORY')
-  return text ? readSize(text) : undefined
+  const { memory } = command.opts<{ memory?: string }>()
+  if (memory) return readSize(memory, '--memory ')
+  const set = variable('MORAINE_MEMORY')
+  return memory === undefined && set ? readSize(set, 'MORAINE_MEMORY=') : undefined
 }
 
-function readSize(text: string): number {
+/** @param given how it was given, up to its value. */
+export function readSize(text: string, given: '--memory ' | 'MORAINE_MEMORY='): number {
   const bytes = bytesOf(text) ?? 0
   if (bytes >= LEAST) return bytes
-  throw new MoraineError('usage', `'${text}' is not a valid memory size`, {
-    hint: 'Give a number and a unit, at least 512MiB: --memory 2GB',
+  throw new MoraineError('usage', `${given}${text}: '${text}' is not a valid memory size`, {
+    hint: `Give a number and a unit, at least 512MiB: ${given}2GB`,
   })
 }

@@ -2,6 +2,7 @@ import { Console } from 'node:console'
 import { Command, CommanderError } from 'commander'
 import { program as version } from '../log/program.js'
 import { endDespiteWork, exitNow, isAtWork } from '../process/end-now.js'
+import { repeating } from './branch/again.js'
 import { readValues } from './option-values.js'
 import { errorJson, exitCodeOf, renderError } from './output/errors.js'
 import { toJson } from './output/format.js'
@@ -120,6 +121,11 @@ export const commands: [name: string, load: () => Promise<CommandModule>, summar
     'remove the rows of one batch from the lake',
   ],
   [
+    'forget',
+    () => import('./commands/maintain/forget.js'),
+    'remove a person from every layer, earlier states, the archive and records',
+  ],
+  [
     'rollback',
     () => import('./commands/maintain/rollback.js'),
     'restore an earlier state, as a new commit',
@@ -133,6 +139,11 @@ export const commands: [name: string, load: () => Promise<CommandModule>, summar
     'diff',
     () => import('./commands/branch/diff.js'),
     'show what differs between branches, commits or times, row by row',
+  ],
+  [
+    'why',
+    () => import('./commands/branch/why.js'),
+    'show which rows a value of gold was made of, and their files and lines',
   ],
   [
     'bisect',
@@ -245,16 +256,25 @@ async function commandLine(argv: readonly string[]): Promise<number> {
       })
     } else program.command(name).description(summary)
   }
-  try {
-    await program.parseAsync(wanted === 'query' ? argv.map(sqlNotOption) : [...argv])
-    return exit
-  } catch (error) {
-    if (error instanceof CommanderError) return error.exitCode === 0 ? 0 : 2
-    report(error, program.opts<GlobalOptions>().json || argv.includes('--json'))
-    return exitCodeOf(error)
-  } finally {
-    quiet?.()
-  }
+  const line = { given: () => givenTo(program), commands: new Set(commands.map(([name]) => name)) }
+  return repeating(line, async () => {
+    try {
+      await program.parseAsync(wanted === 'query' ? argv.map(sqlNotOption) : [...argv])
+      return exit
+    } catch (error) {
+      if (error instanceof CommanderError) return error.exitCode === 0 ? 0 : 2
+      report(error, program.opts<GlobalOptions>().json || argv.includes('--json'))
+      return exitCodeOf(error)
+    } finally {
+      quiet?.()
+    }
+  })
+}
+
+/** The options of all commands that stand in the command line. */
+function givenTo(program: Command): Partial<GlobalOptions> {
+  const all = Object.entries(program.opts<GlobalOptions>())
+  return Object.fromEntries(all.filter(([name]) => program.getOptionValueSource(name) === 'cli'))
 }
 
 /** A reader that has seen enough (`| head`) is no error. */

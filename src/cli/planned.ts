@@ -1,3 +1,4 @@
+import { awaitedOn } from '../branch/waiting.js'
 import type { LakeState } from '../log/commit.js'
 import { changesOf } from '../plan/decide.js'
 import { select } from '../plan/graph.js'
@@ -6,7 +7,7 @@ import { removedFrom } from '../plan/removed.js'
 import type { ColumnChange } from '../plan/schema-diff.js'
 import { olderDefinition } from '../run/older-definition.js'
 import { type Places, placementsOf, portableOn } from '../run/placement.js'
-import { notesOf, prepare } from '../run/prepare.js'
+import { beginOwn, notesOf, prepare } from '../run/prepare.js'
 import { Sources, unreadOn } from '../run/sources.js'
 import { Batches } from '../step/batches.js'
 import { hash } from '../step/context.js'
@@ -26,15 +27,20 @@ export async function makePlan(
     storage,
     log,
     house,
-  }: Pick<Project, 'lake' | 'log'> & { storage: Storage; house?: Pick<Project['house'], 'branch'> },
+  }: Pick<Project, 'lake' | 'log'> & {
+    storage: Storage
+    house?: Pick<Project['house'], 'branch' | 'ownSources'>
+  },
   selectors: readonly string[],
   full: boolean,
   { now = new Date(), placing }: { now?: Date; placing?: Placing } = {},
 ): Promise<Planned> {
   const datasets = select(lake, selectors)
-  const state = await log.head()
+  const { branch, ownSources = new Map() } = house ?? {}
+  const { state: head } = await beginOwn({ lake, log, branch, ownSources }, await log.head())
+  const { state, waiting } = await awaitedOn({ lake, log, branch }, head)
   const unread = unreadOn(log)
-  await using sources = new Sources(datasets, new Batches(storage), { unread })
+  await using sources = new Sources(datasets, new Batches(storage), { unread, ownSources })
   const externals = await Externals.of(storage, state, datasets, { files: true })
   const portable = portableOn(lake, placing?.instead)
   const bind = bindsOn(storage, state, externals, portable)
@@ -61,7 +67,8 @@ export async function makePlan(
     older,
     removed,
     on,
-    branch: house?.branch,
+    branch,
+    waiting,
   }
 }
 

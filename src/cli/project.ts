@@ -7,6 +7,7 @@ import { Lakehouse } from '../load/lakehouse.js'
 import { findLakeFile, loadLake } from '../load/load.js'
 import type { CommitLog } from '../log/log.js'
 import { parsePoint } from '../log/point.js'
+import { IDENTITY } from '../log/reading/identity.js'
 import { stopSignal } from '../process/stop-signal.js'
 import { variable } from '../settings.js'
 import type { JavaScript } from '../step/javascript.js'
@@ -102,7 +103,8 @@ export class Project<L extends Lake | undefined = Lake> implements AsyncDisposab
     )
     if (commits > 0) return true
     const begun = ['_moraine/', 'bronze/landing/'].map((path) => this.storage.list(path))
-    return (await Promise.all(begun)).some((found) => found.length > 0)
+    // A server that waits for rows has said where a disk is mounted later.
+    return (await Promise.all(begun)).flat().some(({ path }) => path !== IDENTITY)
   }
 
   /**

@@ -2,9 +2,11 @@ import { fullName } from '../define/dataset.js'
 import type { Lake } from '../define/lake.js'
 import { nearest } from '../define/nearest.js'
 import { MoraineError } from '../errors.js'
+import type { LakeState } from '../log/commit.js'
+import { unfinished } from '../log/forgotten.js'
 import type { Removed } from '../plan/removed.js'
 import colors from './output/colors.js'
-import { plural } from './output/format.js'
+import { plural, readableTime } from './output/format.js'
 
 /**
  * The removed dataset that a command names, in full or without its tier.
@@ -57,3 +59,10 @@ export function removedLines(removed: readonly Removed[]): string[] {
       `${colors.yellow('!')} ${name} is no longer in lake.ts; its ${plural(rows, 'row')} can still be queried. If it was renamed: moraine rename ${name} NEW. To remove it: moraine drop ${name}`,
   )
 }
+
+/** Rows of people that are gone from the newest state, and still in earlier ones. */
+export const forgettingLines = (state: LakeState): string[] =>
+  unfinished(state).map(
+    ({ id, at, author }) =>
+      `${colors.yellow('!')} Rows are being forgotten by ${author} since ${readableTime(at)} (receipt ${id}): earlier states still have them, and nothing expires. moraine forget --yes goes on with it.`,
+  )

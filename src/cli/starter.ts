@@ -6,7 +6,7 @@ export function starterFiles(name: string, moraine: string): Record<string, stri
     'data/orders.csv': orders,
     'package.json': `${JSON.stringify({ name, private: true, type: 'module', scripts: { run: 'moraine run' }, dependencies: { moraine } }, null, 2)}\n`,
     'tsconfig.json': `${JSON.stringify({ compilerOptions: { module: 'nodenext', target: 'es2023', strict: true, noEmit: true, allowImportingTsExtensions: true, skipLibCheck: true } }, null, 2)}\n`,
-    '.gitignore': 'node_modules/\nlake/\nlake-dev/\n',
+    '.gitignore': 'node_modules/\nlake/\nlake-dev/\n.moraine/\n',
   }
 }
 

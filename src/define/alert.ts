@@ -1,5 +1,5 @@
-import { oneOf, secretText, texts } from './options/expected.js'
-import { checked, checkedArguments, type OptionList } from './options/options.js'
+import { oneOf, secretText } from './options/expected.js'
+import { checked, checkedArguments, type Expected, type OptionList } from './options/options.js'
 
 /** Events that alerts are sent for. */
 export type AlertOn =
@@ -45,11 +45,30 @@ function onOf(call: string, options: AlertOptions): readonly AlertOn[] {
   return checked(call, options, alertOptions).on ?? all
 }
 
+/** Where a request can be sent; a secret is read when it is. */
+const hook: Expected = {
+  ...secretText,
+  is: "an address that begins with https:// or http://, or secret('env:NAME')",
+  fits: (value) =>
+    typeof value === 'function' ||
+    (typeof value === 'string' && /^https?:\/\//i.test(value) && URL.canParse(value)),
+}
+
+const program: Expected = {
+  is: "a list of a program and its arguments, such as ['notify', '--urgent']",
+  fits: (value) =>
+    Array.isArray(value) &&
+    value.every((item) => typeof item === 'string') &&
+    value[0] !== undefined &&
+    value[0].trim() !== '',
+  advise: (value) => (typeof value === 'string' ? `Wrap it in a list: ['${value}']` : undefined),
+}
+
 type Url = string | (() => string | Promise<string>)
 
 function toUrl(kind: 'webhook' | 'slack', url: Url, options: AlertOptions): Alert {
   const call = `alert.${kind}(…)`
-  const good = checkedArguments(call, { url }, { url: secretText })
+  const good = checkedArguments(call, { url }, { url: hook })
   return { kind, url: good.url ?? '', on: onOf(call, options) }
 }
 
@@ -62,7 +81,7 @@ export const alert = {
   /** A program that gets the same JSON as a webhook on its standard input. */
   command: (command: readonly string[], options: AlertOptions = {}): Alert => {
     const call = 'alert.command(…)'
-    const good = checkedArguments(call, { command }, { command: texts })
+    const good = checkedArguments(call, { command }, { command: program })
     return { kind: 'command', command: good.command ?? [], on: onOf(call, options) }
   },
 }

@@ -37,7 +37,8 @@ import { toPartition } from './partition.js'
 import { described } from './problems/described.js'
 import { isBroken, markBroken, mistake } from './problems/mistakes.js'
 import { noSource } from './source.js'
-import { noSql, sql } from './sql/sql.js'
+import { fullName } from './sql/name.js'
+import { datasetsIn, historiesIn, noSql, sql } from './sql/sql.js'
 
 export { fullName, schemaOf } from './sql/name.js'
 
@@ -57,7 +58,8 @@ export function bronze<C extends string = string>(
     from,
     format,
     compression,
-    archive,
+    archive: archive !== false,
+    lock: archive instanceof Object ? archive.lock : undefined,
     keep,
     columns: columnRefs(),
   }) as unknown as Bronze<any>
@@ -89,6 +91,7 @@ export function silver<S extends Shape>(
   const {
     deleteWhen,
     onInvalidUpdate,
+    identifies = [],
     checks,
     history = false,
     keep,
@@ -114,6 +117,7 @@ export function silver<S extends Shape>(
     partitionBy: (partitionBy ?? []).map(toPartition),
     deleteWhen: deleteWhen ?? (list(from).some(comparesKeys) ? sql`_change = 'delete'` : undefined),
     onInvalidUpdate: onInvalidUpdate ?? 'keep',
+    identifies: list(identifies),
     checks: checks ?? [],
     history,
     keep: toKeep(keep),
@@ -178,6 +182,7 @@ export function gold<S extends Shape = Shape>(
     about,
     place: callSite(),
     query,
+    dialects: checkedDialects(String(name), query, good),
     declared: columns,
     partitionBy: (partitionBy ?? []).map(toPartition),
     incremental,
@@ -189,6 +194,40 @@ export function gold<S extends Shape = Shape>(
     engine,
     columns: columnRefs(),
   }) as unknown as Gold<any>
+}
+
+/** Own SQL reads what the query reads: that decides when the dataset is built. */
+function checkedDialects(
+  name: string,
+  query: Sql,
+  { dialects, view }: GoldOptions<Shape>,
+): GoldOptions<Shape>['dialects'] {
+  const [inputs, histories] = [datasetsIn(query), historiesIn(query)]
+  for (const { dialect, sql: own } of dialects ?? []) {
+    if (view)
+      mistake(
+        `gold('${name}'): a view has no rows that ${dialect} could compute`,
+        'dialects',
+        'Leave dialects out, or view: true.',
+      )
+    const bronze = datasetsIn(own).find(({ tier }) => tier === 'bronze')
+    if (bronze)
+      mistake(
+        `gold('${name}'): its SQL for ${dialect} reads ${fullName(bronze)}, which is not a table that other engines can read`,
+        'dialects',
+        'Read a silver dataset of it.',
+      )
+    const other =
+      datasetsIn(own).find((one) => !inputs.includes(one)) ??
+      historiesIn(own).find((one) => !histories.includes(one))
+    if (other)
+      mistake(
+        `gold('${name}'): its SQL for ${dialect} reads ${inputs.includes(other) ? 'the history of ' : ''}${fullName(other)}, which its query does not read`,
+        'dialects',
+        'Read the same datasets in both: a dataset is built again when one that its query reads has changed.',
+      )
+  }
+  return dialects
 }
 
 /**

@@ -26,6 +26,7 @@ export type {
   Bronze,
   BronzeColumns,
   Check,
+  DialectSql,
   External,
   Gold,
   Incremental,

@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest'
 import { z } from 'zod'
 import { DefinitionError } from '../errors.js'
-import { files } from '../source/index.js'
+import { files, inbox } from '../source/index.js'
 import { bronze, gold, silver } from './dataset.js'
 import { defineLake } from './lake.js'
 import { month, truncate } from './partition.js'
@@ -212,4 +212,13 @@ describe('sql', () => {
     ).toBe('select * from "bronze"."orders" limit 3')
     expect(() => sqlText('select ${x}', {}, undefined)).toThrow('uses ${x}, which is not bound')
   })
+})
+
+it('names the option whose duration is none: that of an archive, or how long batches are kept', () => {
+  const of = (options: object) => problems(bronze('a', { from: inbox(), ...options }))
+  expect(of({ archive: { lock: '1y' } })[0]).toMatch(
+    /^bronze\.a: archive\.lock: '1y' is not a duration/,
+  )
+  expect(of({ keep: '1y' })[0]).toMatch(/^bronze\.a: keep: '1y' is not a duration/)
+  expect(of({ archive: { lock: '365 days' } })).toEqual([])
 })

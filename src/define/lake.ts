@@ -1,6 +1,8 @@
 import { DefinitionError, type Problem, type SourceLocation } from '../errors.js'
 import {
   accessProblems,
+  type Oidc,
+  oidcProblems,
   type Principal,
   type Workgroup,
   workgroupProblems,
@@ -17,6 +19,7 @@ import type { AnyDataset, AnyInput, Deploy, External } from './model.js'
 import type { Environment, ReviewPolicy } from './options/environments.js'
 import { type LakeOptions, lakeOptions } from './options/lake-options.js'
 import { checked } from './options/options.js'
+import { problemsAround } from './problems/environment-problems.js'
 import { externalProblems } from './problems/external-problems.js'
 import { inOrderOfPlace, takeMistakes } from './problems/mistakes.js'
 import { problemsOf } from './problems/problems.js'
@@ -28,7 +31,7 @@ export interface Lake {
   readonly kind: 'lake'
   readonly name: string
   readonly root: string
-  readonly publish: 'passed' | 'all'
+  readonly publish: NonNullable<LakeOptions['publish']>
   readonly alerts: readonly Alert[]
   readonly queries: QueryLimits
   readonly steps: StepLimits
@@ -39,6 +42,8 @@ export interface Lake {
   readonly quarantineAfter: number
   /** `undefined`: nothing was said of it. */
   readonly access: readonly Principal[] | undefined
+  /** Whose tokens stand for principals, beside their own. */
+  readonly oidc: Oidc | undefined
   readonly workgroups: readonly Workgroup[]
   /** What runs steps of datasets that say nothing else. */
   readonly engine: StepEngine | undefined
@@ -78,8 +83,10 @@ export function defineLake(options: LakeOptions): Lake {
     ...duplicates(ordered),
     ...ordered.flatMap((one) => (isBuilt(one) ? problemsOf(one) : externalProblems(one))),
     ...accessProblems(access ?? [], ordered.filter(isBuilt)),
+    ...oidcProblems(access ?? [], good.oidc),
     ...workgroupProblems(good.workgroups ?? [], access),
     ...warehouseProblems(good.exports ?? [], ordered),
+    ...problemsAround(good, ordered.filter(isBuilt), place),
     ...takeMistakes(),
   )
   if (problems.length > 0) throw new DefinitionError(inOrderOfPlace(problems))
@@ -96,6 +103,7 @@ export function defineLake(options: LakeOptions): Lake {
     externals: ordered.filter((input) => input.tier === 'external'),
     quarantineAfter,
     access,
+    oidc: good.oidc,
     workgroups: good.workgroups ?? [],
     ...surroundings(good),
     place,

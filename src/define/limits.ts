@@ -52,7 +52,7 @@ export const memorySize: Expected = {
   fits: (value) => size.fits(value) && (bytesOf(value as string) as number) >= LEAST_MEMORY,
 }
 
-const duration: Expected = {
+export const duration: Expected = {
   is: "a duration such as '30s', '15m' or '2h', or 'none'",
   fits: (value) =>
     typeof value === 'string' && (value === 'none' || secondsOf(value) !== undefined),

@@ -33,6 +33,13 @@ export interface Sql {
   readonly place: SourceLocation | undefined
 }
 
+/** A query in SQL of another engine; made by `sql.for('trino')`. */
+export interface DialectSql {
+  readonly kind: 'dialect'
+  readonly dialect: 'trino'
+  readonly sql: Sql
+}
+
 /**
  * What happens to a row that violates a rule: it is discarded, it is kept and counted, or the step
  * fails and publishes nothing.
@@ -148,6 +155,8 @@ export interface Bronze<R = unknown> extends Common<'bronze', R> {
   readonly format: BronzeFormat
   readonly compression: 'snappy' | 'zstd' | 'deflate' | undefined
   readonly archive: boolean
+  /** How long archived files can't be removed, where the storage can keep them. */
+  readonly lock: string | undefined
   readonly keep: string | undefined
   readonly columns: ColumnRefs<keyof R & string>
 }
@@ -163,6 +172,8 @@ export interface Silver<R = unknown> extends Common<'silver', R> {
   readonly partitionBy: readonly Partition[]
   readonly deleteWhen: Sql | undefined
   readonly onInvalidUpdate: 'keep' | 'remove'
+  /** Columns that tell whose a row is, beside its key. */
+  readonly identifies: readonly string[]
   readonly checks: readonly Check[]
   readonly history: boolean
   readonly keep: Keep | undefined
@@ -174,6 +185,8 @@ export interface Silver<R = unknown> extends Common<'silver', R> {
 
 export interface Gold<R = unknown> extends Common<'gold', R> {
   readonly query: Sql
+  /** The same query in SQL of other engines, where it is not to be written from this one. */
+  readonly dialects?: readonly DialectSql[] | undefined
   readonly declared: Readonly<Record<string, z.ZodType>> | undefined
   readonly partitionBy: readonly Partition[]
   readonly incremental: Incremental | undefined
@@ -278,13 +291,22 @@ export interface BronzeOptions<C extends string> extends About {
   /** For Parquet `snappy` (the default) or `zstd`, for Avro `deflate` (the default) or `snappy`. */
   compression?: 'snappy' | 'zstd' | 'deflate'
   /** For an inbox: whether every file is kept forever in `archive/`, unchanged and read-only. */
-  archive?: boolean
+  archive?: boolean | ArchiveOptions
   /**
    * Retention of batches, once everything downstream has read them: `30d`. Not for `files()`, whose
    * files would be new again. Rebuilding a table from all of its rows later needs `moraine rebuild
    * --from archive`.
    */
   keep?: string
+}
+
+/** How files are archived. */
+export interface ArchiveOptions {
+  /**
+   * How long nobody can remove an archived file, such as `365 days`, counted from its arrival: in a
+   * bucket with object lock, in governance mode. Files of a folder are read-only.
+   */
+  lock: string
 }
 
 export type Shape = Record<string, z.ZodType>
@@ -326,6 +348,12 @@ export interface SilverOptions<S extends Shape> extends About {
    * default; such keys are counted, and marked among the discarded rows), or the key is removed.
    */
   onInvalidUpdate?: 'keep' | 'remove'
+  /**
+   * Columns that tell which person a row is about, such as an e-mail address or a customer's
+   * number: `moraine forget` finds rows by them, and follows their values to the columns of the
+   * same name that other datasets list here.
+   */
+  identifies?: Name<S> | readonly Name<S>[]
   /** What must hold for the whole table before a run is published. */
   checks?: readonly Check<Name<S>>[]
   /**
@@ -354,6 +382,12 @@ export interface SilverOptions<S extends Shape> extends About {
 
 export interface GoldOptions<S extends Shape> extends About {
   query: Sql
+  /**
+   * The same query in an engine's own SQL, where it can't be written from `query`: what the engine
+   * then computes is yours to say, and is held to the names and types of the columns. Example:
+   * [sql.for('trino')`select …`]
+   */
+  dialects?: readonly DialectSql[]
   /** The columns and their types, in order; without them rows are typed as unknown values. */
   columns?: S
   partitionBy?: readonly (GoldName<S> | Partition<GoldName<S>>)[]

@@ -107,5 +107,6 @@ export function keepProblems(
     )
 }
 
-export const notInterval = (text: string) => `keep: '${text}' is not a duration`
+export const notInterval = (text: string, option = 'keep') =>
+  `${option}: '${text}' is not a duration`
 export const INTERVALS = "Write it as '400 days', '30d' or '12h'"

@@ -1,7 +1,17 @@
 import fc from 'fast-check'
 import { expect, it } from 'vitest'
 import { seed } from '../../test/support/seed.js'
-import { byHand, cron, every, lastTime, manual, nextTime, scheduleProblem } from './schedule.js'
+import { takeMistakes } from './problems/mistakes.js'
+import {
+  after,
+  byHand,
+  cron,
+  every,
+  lastTime,
+  manual,
+  nextTime,
+  scheduleProblem,
+} from './schedule.js'
 
 const at = (text: string) => new Date(text)
 
@@ -62,8 +72,20 @@ it('tells what is wrong with it', () => {
     /^cron\('61 \* \* \* \*'\) is not a cron expression/,
   )
   expect(scheduleProblem(cron('* * * * *', { timezone: 'Mars/Olympus' }))).toMatch(
-    /not a cron expression/,
+    /^timezone: 'Mars\/Olympus' is not a time zone name, such as 'Europe\/Berlin' or 'UTC'$/,
   )
+  expect(scheduleProblem(cron('0 6 * * *', { timezone: 'Europe/Berln' }))).toMatch(
+    /^timezone: 'Europe\/Berln' is not .*; did you mean 'Europe\/Berlin'\?$/,
+  )
+  expect(scheduleProblem(cron('0 6 31 2 *'))).toMatch(/^cron\('0 6 31 2 \*'\) never fires/)
+  expect(scheduleProblem(cron('0 6 29 2 *', { timezone: 'Europe/Berlin' }))).toBeUndefined()
+  expect(scheduleProblem(every('5m', { jitter: '1h' }))).toBe(
+    "jitter '1h' is longer than the interval '5m'",
+  )
+  expect(scheduleProblem(every('5m', { jitter: '5m' }))).toBeUndefined()
+  takeMistakes()
+  expect(scheduleProblem(after('orders' as never))).toBeUndefined()
+  expect(takeMistakes()).toHaveLength(1)
   expect(scheduleProblem(every('soon'))).toMatch(/is not a duration/)
   expect(scheduleProblem(every('5m', { timeout: 'long' }))).toMatch(
     /^timeout 'long' is not a duration/,

@@ -11,6 +11,8 @@ import {
   text,
 } from './options/expected.js'
 import { checked, checkedArguments, type Expected, type OptionList } from './options/options.js'
+import { isBroken, markBroken } from './problems/mistakes.js'
+import { isZone, zoneHint } from './types/zone.js'
 
 interface CronOptions extends SchedulePolicy {
   timezone?: string
@@ -67,11 +69,12 @@ export function after(
   policy: SchedulePolicy = {},
 ): Schedule {
   const good = checkedArguments('after(…)', { datasets }, { datasets: runnable })
-  return {
+  const made: Schedule = {
     kind: 'after',
     datasets: [good.datasets ?? []].flat() as AnyDataset[],
     policy: checked('after(…)', policy, policyOptions),
   }
+  return good.datasets === undefined ? markBroken(made) : made
 }
 
 /** No schedule: it runs only with `moraine run`. */
@@ -91,19 +94,29 @@ export function scheduleProblem(schedule: Schedule): string | undefined {
     if (text !== undefined && !(millisecondsOf(text) > 0))
       return `${name} '${text}' is not a duration such as '30s', '10m' or '2h'`
   if (!Number.isInteger(retries) || retries < 0) return 'retries must be a number, 0 or more'
+  if (isBroken(schedule)) return undefined
   if (schedule.kind === 'after' && schedule.datasets.length === 0)
     return 'after() needs at least one dataset'
-  if (schedule.kind === 'every')
-    return secondsOf(schedule.interval) === undefined
-      ? `every('${schedule.interval}') is not a duration such as '30s', '15m', '2h' or '1d'`
-      : undefined
+  if (schedule.kind === 'every') return intervalProblem(schedule.interval, jitter)
   if (schedule.kind !== 'cron') return undefined
+  const { pattern, timezone = 'UTC' } = schedule
+  if (!isZone(timezone))
+    return `timezone: '${timezone}' is not a time zone name, such as 'Europe/Berlin' or 'UTC'${zoneHint(timezone)}`
   try {
-    cronOf(schedule).nextRun()
+    if (cronOf(schedule).nextRun() === null)
+      return `cron('${pattern}') never fires: there is no such day or time`
     return undefined
   } catch (error) {
-    return `cron('${schedule.pattern}') is not a cron expression: ${messageOf(error).replace(/^CronPattern: /, '')}`
+    return `cron('${pattern}') is not a cron expression: ${messageOf(error).replace(/^CronPattern: /, '')}`
   }
+}
+
+function intervalProblem(interval: string, jitter: string | undefined): string | undefined {
+  if (secondsOf(interval) === undefined)
+    return `every('${interval}') is not a duration such as '30s', '15m', '2h' or '1d'`
+  return jitter !== undefined && millisecondsOf(jitter) > millisecondsOf(interval)
+    ? `jitter '${jitter}' is longer than the interval '${interval}'`
+    : undefined
 }
 
 function cronOf({ pattern, timezone = 'UTC' }: When & { kind: 'cron' }): Cron {

@@ -102,6 +102,8 @@ export interface FilesSource<C extends string = string> {
   readonly readers?: Readonly<Record<string, FilesSource<C>>>
   /** Set where the files that are there do not add up, but each export holds all rows. */
   readonly full?: FullExports
+  /** Only so many rows are read, in the order of the files' names: a sample. */
+  readonly most?: number
   /** The share of rows that may be gone from one full export to the next. */
   readonly maxShrink?: number | undefined
 }
@@ -318,6 +320,8 @@ export interface HttpSource<C extends string = string> {
   readonly cursor:
     | { readonly column: C; readonly param: string; readonly start: string | undefined }
     | undefined
+  /** Only so many rows are read: a sample. */
+  readonly most?: number
   /** Whether redirects and next pages may lead to addresses of private networks. */
   readonly allowPrivate: boolean
   /** Milliseconds between two requests. */

@@ -73,10 +73,10 @@ export interface TableFile {
   /** Who wrote it may have left out field ids: then nothing of it can be read. */
   foreign?: boolean
   /**
-   * What columns are called in the file, should it have no field ids: those that are under none of
-   * their names are NULL.
+   * What columns, and fields within them, are called in the file, by their field ids, should it
+   * have none of these: those that are under none of their names are NULL.
    */
-  names?: Readonly<Record<string, readonly string[]>>
+  names?: Readonly<Record<number, readonly string[]>>
   /** How lists of deleted positions spell the file, where it is not its location. */
   named?: string
   deletes?: readonly DeleteFile[]
@@ -133,6 +133,11 @@ export interface BronzeFile extends BronzeEncoding {
    * there.
    */
   madeOf?: Readonly<Record<string, readonly string[]>>
+  /**
+   * `_source_line` is to be the number of the row in this file, from 0: several records may be on
+   * one line of what was read.
+   */
+  numbered?: boolean
 }
 
 /** SQL for the rows of bronze files in parts; one that has no rows is missing. */
@@ -249,6 +254,8 @@ export interface Engine {
    * not started again.
    */
   confineToFiles(locations: readonly string[]): Promise<void>
+  /** From now on it uses no more memory than so many bytes. */
+  limitMemory(bytes: number): Promise<void>
   /** From now on it looks for its extensions in a folder. */
   extensionsFrom(folder: string): Promise<void>
   close(): Promise<void>
@@ -382,6 +389,14 @@ export interface FileEngine {
    * types wanted.
    */
   batchParts(files: readonly BronzeFile[], requestedTypes: ReadonlyMap<string, string>): BatchParts
+  /**
+   * SQL for the rows of a bronze file as it keeps them, with their lineage (`_batch`,
+   * `_source_file`, `_source_line`) as columns of their own: what is written of them is a file
+   * whose description says nothing of these.
+   *
+   * @param file where it is `numbered`, `_row_of_file` is the number of a row.
+   */
+  keptRows(file: BronzeFile): string
   /** Readies bronze files for {@link batches} whatever their format; those in Parquet are ready. */
   hold(files: readonly { location: string }[]): Promise<void>
   /**
@@ -389,6 +404,12 @@ export interface FileEngine {
    * fit.
    */
   text(path: string, options: TextOptions): string
+  /**
+   * SQL for rows of a file that has one as JSON on each line; without a file, for none.
+   *
+   * @param longest bytes of the longest line.
+   */
+  lines(path: string | undefined, columns: readonly Field[], longest?: number): string
   /** SQL for a relation over a Parquet file, with the types that it has. */
   parquet(path: string): string
   /**

@@ -8,6 +8,7 @@ import { MoraineError, messageOf } from '../errors.js'
 import type { CommitLog } from '../log/log.js'
 import type { RunEvent, RunRecord } from '../step/events.js'
 import type { Storage } from '../storage/storage.js'
+import { dueExports, forgetDue, isDue, noteDue } from './due.js'
 import { type ExportOptions, exportTables } from './export.js'
 import { shownName } from './load/work.js'
 
@@ -100,28 +101,54 @@ export async function exportsBehind(
 }
 
 /**
- * Exports after a run: all tables of each warehouse for which the run has published rows, so that
- * what failed before has another chance. A failure is told, and changes nothing of the run.
+ * Exports after a run: all tables of each warehouse for which the run has published rows, and of
+ * those that it could have published to and that lack what an earlier run has published. A failure
+ * is told, and changes nothing of the run; the next run tries again.
  */
 export async function exportAfterRun(
   of: ExportsOf,
   record: RunRecord,
   onEvent: (event: RunEvent) => void = () => {},
 ): Promise<RunRecord> {
-  if (record.commits.length === 0) return record
-  const built = new Set(
-    record.steps.filter(({ outcome }) => outcome === 'done').map(({ dataset }) => dataset),
-  )
-  const chosen = exportedAfter(of.lake.exports, (dataset) => built.has(fullName(dataset)))
+  // What waits for a review is not what others should see.
+  if (record.review) return record
+  const { storage } = of
+  const due = await dueExports(storage)
+  const chosen = chosenAfter(of.lake, record, due)
   if (chosen.length === 0) return record
+  const { run } = record
   const all = chosen.map((warehouse) => ({ warehouse, tables: warehouse.tables }))
   const onResult = (result: ExportResult) => onEvent({ type: 'exported', result })
-  const exports = await exportChosen(of, all, { onResult }).catch((error) => {
+  const results = async () => {
+    await Promise.all(chosen.map((warehouse) => noteDue(storage, warehouse, run)))
+    const exports = await exportChosen(of, all, { onResult })
+    for (const warehouse of chosen) {
+      const isDone = !exports.some((one) => isFailureOf(one, warehouse))
+      await forgetDue(storage, warehouse, due, isDone ? run : undefined)
+    }
+    return exports
+  }
+  const exports = await results().catch((error) => {
     const failed = all.flatMap((one) => one.tables.map((table) => failedResult(one, table, error)))
     failed.forEach(onResult)
     return failed
   })
   return { ...record, exports }
+}
+
+const isFailureOf = (result: ExportResult, { name }: Warehouse) =>
+  result.warehouse === name && result.outcome === 'failed'
+
+function chosenAfter(lake: Lake, record: RunRecord, due: readonly string[]): Warehouse[] {
+  const namesOf = (steps: RunRecord['steps']) => new Set(steps.map(({ dataset }) => dataset))
+  const among = (names: ReadonlySet<string>) =>
+    exportedAfter(lake.exports, (dataset) => names.has(fullName(dataset)))
+  const done = record.steps.filter(({ outcome }) => outcome === 'done')
+  const published = record.commits.length === 0 ? [] : among(namesOf(done))
+  const lacking = record.outcome === 'cancelled' ? [] : among(namesOf(record.steps))
+  return lake.exports.filter(
+    (one) => published.includes(one) || (lacking.includes(one) && isDue(due, one)),
+  )
 }
 
 /** What kept exports from being tried at all. */

@@ -38,7 +38,7 @@ export async function openTarget(to: Connectable, engine: Session): Promise<Open
   const { target, place } = to
   if (target.kind === 'duckdb') {
     const { connectDuckDB } = await import('./duckdb/target.js')
-    const opened = await connectDuckDB(engine, target.path, place)
+    const opened = await connectDuckDB(engine, target.path, place, to.storage)
     const { session } = opened
     return {
       ...opened,

@@ -13,15 +13,9 @@ import { type BucketQuery, queryOfBucket, rowsOfBucket } from './buckets.js'
 import { castRows, computing, type GoldColumns } from './casts.js'
 import { checkPartitions, describeGold } from './describe.js'
 import type { PartProof } from './partition.js'
-import {
-  defineEmpty,
-  drivingOf,
-  expiringInputs,
-  queryOfPart,
-  type TouchedParts,
-  touchedParts,
-} from './partitions.js'
+import { defineEmpty, drivingOf, expiringInputs, queryOfPart, touchedParts } from './partitions.js'
 import { provePart } from './prove.js'
+import type { TouchedParts } from './replaced-parts.js'
 
 /** Computes a gold dataset from its inputs: all of it, or the parts that changed rows touch. */
 export async function buildGold(

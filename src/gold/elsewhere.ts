@@ -1,20 +1,15 @@
 import { fullName } from '../define/dataset.js'
-import { inputsOf } from '../define/inputs.js'
 import type { Gold } from '../define/model.js'
-import { historiesIn } from '../define/sql/sql.js'
 import type { DataFile } from '../iceberg/spec/manifest.js'
 import { Table, type TablePointer } from '../iceberg/table.js'
 import type { BuildDecision } from '../plan/decision.js'
-import { wouldDrop } from '../plan/refused/loss.js'
-import { type StepContext, withSession } from '../step/context.js'
-import { refuseBreaking } from '../step/schema-change.js'
+import type { StepContext } from '../step/context.js'
 import type { StepOutput } from '../step/task/output.js'
-import { aboutTable } from '../step/write-table.js'
 import type { Storage } from '../storage/storage.js'
 import { stateOf } from './build.js'
-import { checkPartitions, describeGold } from './describe.js'
-import { type Portable, portableSql } from './portable.js'
-import { provePart } from './prove.js'
+import { type OwnSql, ownSql } from './own-sql.js'
+import type { Portable } from './portable.js'
+import { prepareElsewhere } from './prepare-elsewhere.js'
 
 /** An engine that computes gold and writes its rows by itself. */
 export interface GoldEngine extends Portable {
@@ -32,58 +27,46 @@ export interface Filling {
   /** Its columns, in the order of the query's. */
   columns: readonly string[]
   sql: string
+  /** The query in the engine's own SQL, where its author wrote it: it may give other columns. */
+  own: OwnSql | undefined
 }
 
-/** Computes all rows of a gold dataset on another engine. */
+/**
+ * Computes a gold dataset on another engine: all of it, or the parts that changed rows touch. Rows
+ * that only share a file with those of such parts are written here.
+ */
 export async function buildGoldElsewhere(
   context: StepContext,
   dataset: Gold,
   decision: BuildDecision,
   engine: GoldEngine,
 ): Promise<StepOutput> {
-  const { relations, storage, folders, run, allowBreaking } = context
+  const { relations, storage, folders, run } = context
   const name = fullName(dataset)
-  // All of it is computed.
-  if (decision.avoids) throw wouldDrop(dataset, decision.avoids)
-  const { described, proofs, sql } = await withSession(context, name, async (session) => {
-    await relations.define(session, inputsOf(dataset))
-    await relations.defineHistories(session, historiesIn(dataset.query))
-    const columns = await describeGold(session, dataset)
-    checkPartitions(dataset, columns.fields)
-    if (!allowBreaking)
-      refuseBreaking(dataset, await relations.table(name), columns.fields, decision.renamed)
-    const found =
-      dataset.incremental && (await provePart(session, dataset, columns.fields, undefined))
-    return {
-      described: columns,
-      proofs: found,
-      sql: await portableSql(session, dataset, columns, engine),
-    }
-  })
-  const shape = {
-    columns: described.fields,
-    partitions: dataset.partitionBy,
-    about: aboutTable(dataset),
-    ...(decision.renamed ? { renamed: decision.renamed } : {}),
-  }
+  const prepared = await prepareElsewhere(context, dataset, decision, engine)
+  const { shape, proofs, parts, others, sql } = prepared
   const before = (await relations.stored(name)) ?? Table.create(storage, folders[name] ?? name)
   const nothing = { removed: 'all', added: [], deletes: [] } as const
   const empty = await before.reshape(shape).write({ ...nothing, summary: { 'moraine.run': run } })
-  const columns = described.fields.map((field) => field.name)
-  const filled = await engine.fill({ context, dataset, empty: empty.pointer, columns, sql })
-  const added = await filesOf(storage, await Table.load(storage, filled))
+  const columns = shape.columns.map((field) => field.name)
+  const own = ownSql(dataset, engine)
+  const filling = { context, dataset, empty: empty.pointer, columns, sql, own }
+  const filled = parts?.some === false ? empty.pointer : await engine.fill(filling)
+  const computed = await filesOf(storage, await Table.load(storage, filled))
+  const added = [...computed, ...others]
+  const change = { ...nothing, removed: parts?.removed ?? ('all' as const), added }
   return {
-    tables: {
-      [name]: { shape, changes: [{ ...nothing, added }], state: stateOf(dataset, proofs) },
-    },
+    tables: { [name]: { shape, changes: [change], state: stateOf(dataset, proofs) } },
     result: {
       rows: added.reduce((sum, { rows }) => sum + rows, 0),
       bytes: added.reduce((sum, { bytes }) => sum + bytes, 0),
       files: added.length,
-      notes: [`on ${engine.title}${dataset.incremental ? ', as a whole' : ''}`],
+      notes: [`on ${engine.title}${parts ? `, ${parts.said}` : wholeNote(dataset)}`],
     },
   }
 }
+
+const wholeNote = ({ incremental }: Gold) => (incremental ? ', as a whole' : '')
 
 /** The data files of a table, with the checksums of their bytes. */
 async function filesOf(storage: Storage, table: Table): Promise<DataFile[]> {

@@ -16,6 +16,21 @@ export interface PartProof extends Proof {
   sql: string
 }
 
+/** Parts of a dataset, by the values of their column. */
+export interface PartValues {
+  column: Field
+  texts: readonly string[]
+  /** Whether the rows without a value are one of them. */
+  hasNull: boolean
+}
+
+/** The parts that are not final, where some are. */
+export interface OpenParts {
+  column: Field
+  /** The last part that is final, as text. */
+  after: string
+}
+
 interface Range {
   low: Value
   high: Value
@@ -33,14 +48,14 @@ export class Part {
   private ordered = true
   /** The relation of touched parts, from `low` to `high`. */
   private touched = ''
-  /** SQL for the last part that is final. */
-  private final: string | undefined
+  /** The last part that is final, as the engine writes it. */
+  private last: string | undefined
   /** Values as the engine writes them. */
   private readonly texts = new Map<Value, string>()
 
   constructor(
     private readonly session: Session,
-    private readonly column: Field,
+    readonly column: Field,
     affects: { before?: number; after?: number } | undefined,
   ) {
     this.type = session.dialect.values.type(column.type)
@@ -52,6 +67,11 @@ export class Part {
   /** SQL for the part of a row of a driving input. */
   private valueOf({ sql }: PartProof): string {
     return `CAST((${sql}) AS ${this.type})`
+  }
+
+  /** SQL for the last part that is final. */
+  private get final(): string | undefined {
+    return this.last === undefined ? undefined : `CAST(${quoteText(this.last)} AS ${this.type})`
   }
 
   private get wide(): boolean {
@@ -81,7 +101,7 @@ export class Part {
     const [row] = await this.session.rows(
       `SELECT CAST(${this.shifted(`greatest(${last.join(', ')})`, this.after)} AS VARCHAR) AS v`,
     )
-    this.final = `CAST(${quoteText(String(row?.v))} AS ${this.type})`
+    this.last = String(row?.v)
   }
 
   /**
@@ -121,12 +141,34 @@ export class Part {
     this.ranges = this.ordered ? (ranges as Range[]) : []
   }
 
+  /**
+   * The touched parts one by one, as texts: for engines that are told which. `undefined` where they
+   * are ranges, or where values are none that every engine reads.
+   */
+  get values(): PartValues | undefined {
+    if (this.wide || !this.ordered) return undefined
+    const texts = this.ranges.map(({ low }) => this.texts.get(low) as string)
+    const isPlain = this.column.type.kind !== 'date' && this.column.type.kind !== 'timestamp'
+    const isRead = isPlain || texts.every((text) => /^\d{4}-\d\d-\d\d( [\d:.]+)?$/.test(text))
+    return isRead ? { column: this.column, texts, hasNull: this.hasNull } : undefined
+  }
+
+  /** The parts that can still be computed, where others can't be any more. */
+  get open(): OpenParts | undefined {
+    return this.last === undefined ? undefined : { column: this.column, after: this.last }
+  }
+
+  /** SQL that a value of `by` is a part that is not final. */
+  isOpen(value: string): string {
+    return this.final ? `coalesce(${value} > ${this.final}, true)` : 'true'
+  }
+
   /** SQL that a value of `by` is one of the touched parts. */
   isTouched(value: string): string {
     const found = this.wide
       ? this.within(value, 't.low', 't.high')
       : this.orNull(value, `${value} IN (SELECT low FROM ${this.touched} WHERE low IS NOT NULL)`)
-    return this.final ? `(${found} AND coalesce(${value} > ${this.final}, true))` : found
+    return this.final ? `(${found} AND ${this.isOpen(value)})` : found
   }
 
   /** SQL that a row of a driving input is one that touched parts look at. */
@@ -160,6 +202,21 @@ export class Part {
     })
   }
 
+  /** Whether parts that are not final lie within ranges of values, or may. */
+  opensAny(ranges: readonly PartRange[]): boolean {
+    return ranges.some(
+      ({ high, nulls, any }) => any || nulls || (high !== undefined && this.mayBeBehind(high)),
+    )
+  }
+
+  /** Whether a bound lies behind the last part that is final, or may. */
+  private mayBeBehind(bound: string | Uint8Array): boolean {
+    const last = this.last === undefined ? undefined : parseValue(this.last, this.icebergType)
+    if (last === undefined) return true
+    const bytes = typeof bound === 'string' ? Buffer.from(bound, 'base64') : bound
+    return compareValues(decodeValue(bytes, this.icebergType), last) > 0
+  }
+
   /** What rows of touched parts have in common, where it can be said in a few words. */
   predicates(): Predicate[] {
     if (!this.ordered || this.hasNull || this.ranges.length === 0) return []
@@ -184,6 +241,16 @@ export class Part {
     if (!lower || !upper) return true
     const [low, high] = [decodeValue(lower, field.type), decodeValue(upper, field.type)]
     return this.ranges.some((range) => overlap(range, { low, high }))
+  }
+
+  /** Whether a file of the gold table may hold rows of parts that are not final. */
+  mayHoldOpen({ file }: ScanTask, table: TableVersion, name: string): boolean {
+    const field = table.schema.fields.find((f) => f.name === name)
+    const statistics = field && file.columns.get(field.id)
+    // Bounds say nothing of NaN.
+    const isBounded = field?.type === this.icebergType && !/^(float|double)$/.test(this.icebergType)
+    if (!isBounded || !statistics?.upper || statistics.nulls !== 0) return true
+    return this.mayBeBehind(statistics.upper)
   }
 
   /** The files of a driving input that may hold rows that touched parts look at. */

@@ -1,6 +1,13 @@
 import { fullName, schemaOf } from '../define/dataset.js'
 import type { Gold } from '../define/model.js'
-import { datasetsIn, historiesIn, placeInSql, reference, renderSql } from '../define/sql/sql.js'
+import {
+  datasetsIn,
+  historiesIn,
+  placeInSql,
+  quoteName,
+  reference,
+  renderSql,
+} from '../define/sql/sql.js'
 import { typeName } from '../define/types/column-type.js'
 import type { BoundTable, Session } from '../engine/engine.js'
 import { MoraineError } from '../errors.js'
@@ -9,6 +16,7 @@ import { renderPlan } from '../sql/bound/render.js'
 import { type TargetName, targets } from '../sql/bound/target.js'
 import { NotPortable } from '../sql/bound/tree.js'
 import type { GoldColumns } from './casts.js'
+import { ownSql } from './own-sql.js'
 
 /** For which engine SQL is written, and how that names the tables of the lake. */
 export interface Portable {
@@ -16,8 +24,9 @@ export interface Portable {
   table: (schema: string, name: string) => string
 }
 
-/** The way out that there always is. */
+/** The ways out that there always are. */
 const OWN = 'let DuckDB compute it: engine: duckdb(), imported from moraine'
+const BY_HAND = "; or write the query in Trino's own SQL beside it: dialects: [sql.for('trino')`…`]"
 
 /**
  * The query of a gold dataset in SQL of another engine, with the very rows and types that DuckDB
@@ -32,6 +41,9 @@ export async function portableSql(
   { fields, found }: GoldColumns,
   portable: Portable,
 ): Promise<string> {
+  const own = ownSql(dataset, portable)
+  if (own)
+    return `SELECT ${fields.map((field) => quoteName(field.name)).join(', ')} FROM (\n${own.sql}\n)`
   const sql = renderSql(dataset.query)
   refuseCasts(dataset, { fields, found }, portable.target)
   const plan = await session.parser.boundPlan(sql, await tablesOf(session, dataset))
@@ -48,7 +60,7 @@ export async function portableSql(
     throw refused(
       dataset,
       message,
-      hint.startsWith('Let DuckDB') ? `L${OWN.slice(1)}` : `${hint}. Or ${OWN}`,
+      `${hint.startsWith('Let DuckDB') ? `L${OWN.slice(1)}` : `${hint}. Or ${OWN}`}${byHand(dataset, portable.target)}`,
       place,
     )
   }
@@ -92,11 +104,13 @@ function refuseCasts(dataset: Gold, { fields, found }: GoldColumns, target: Targ
     throw refused(
       dataset,
       `'${name}' is declared as ${typeName(type)}, but the query returns ${typeName(given.type)}: ${targets[target].title} would change values that do not fit`,
-      `Declare it as what the query returns. Or ${OWN}`,
+      `Declare it as what the query returns. Or ${OWN}${byHand(dataset, target)}`,
       dataset.place && { ...dataset.place, near: `${name}:` },
     )
   }
 }
+
+const byHand = ({ view }: Gold, target: TargetName) => (target === 'trino' && !view ? BY_HAND : '')
 
 const refused = (dataset: Gold, message: string, hint: string, place: Gold['place']) =>
   new MoraineError('definition', `${fullName(dataset)}: ${message}`, { hint, place })

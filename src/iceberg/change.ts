@@ -23,4 +23,9 @@ export interface TableChange {
   summary?: Readonly<Record<string, string>>
   /** The rows stay the same, in other files (spec, Snapshots: `replace`). */
   sameRows?: boolean
+  /**
+   * Nothing of files that are gone stays in manifests: what they say of a file, such as the least
+   * and the greatest of its values, is of rows that nobody may know of any more.
+   */
+  withoutTraces?: boolean
 }

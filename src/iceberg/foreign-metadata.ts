@@ -27,11 +27,6 @@ export function shapeOf(metadata: TableMetadata): TableMetadata {
   }
 }
 
-/** That a table of another engine can't be read: why, and what to do. */
-export function unreadable(name: string, why: string, hint: string): MoraineError {
-  return new MoraineError('source', `${name} cannot be read: ${why}`, { hint })
-}
-
 /**
  * The metadata of a table that another engine has written, of any version.
  *

@@ -1,3 +1,4 @@
+import { MoraineError } from '../errors.js'
 import { isBelow } from '../storage/paths.js'
 import { normalLocation, pathOf, plainLocation, type Storage } from '../storage/storage.js'
 
@@ -20,4 +21,9 @@ export function foreignPath(
     pathOf(storage, plain) ??
     (root !== undefined && plain.startsWith(root) ? plain.slice(root.length) : undefined)
   return path?.startsWith(FOREIGN) && isBelow(path) ? path : undefined
+}
+
+/** That a table of another engine can't be read: why, and what to do. */
+export function unreadable(name: string, why: string, hint: string): MoraineError {
+  return new MoraineError('source', `${name} cannot be read: ${why}`, { hint })
 }

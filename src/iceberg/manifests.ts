@@ -5,6 +5,7 @@ import { sha256 } from '../storage/checksum.js'
 import { remedyFor } from '../storage/remedy.js'
 import { type Storage, stagingOf } from '../storage/storage.js'
 import { unpackBlock } from './codecs/block.js'
+import { keptEntries } from './kept-entries.js'
 import {
   type DataFile,
   decodeManifest,
@@ -65,7 +66,11 @@ export class Manifests {
   }
 
   entries(path: string, manifest: ManifestFile): Promise<ManifestEntry[]> {
-    return once(this.entriesOf, path, () => this.read(path, manifest))
+    const entries = once(this.entriesOf, path, () => this.read(path, manifest))
+    const { added_files_count, existing_files_count, deleted_files_count } = manifest
+    const count = added_files_count + existing_files_count + deleted_files_count
+    keptEntries.use(entries, { count, drop: () => this.entriesOf.delete(path) })
+    return entries
   }
 
   /** The same for who needs them once: they are not kept. */
@@ -103,6 +108,8 @@ function once<T>(known: Map<string, Promise<T>>, key: string, make: () => Promis
   if (found) return found
   const made = make()
   known.set(key, made)
+  // What could not be read may be there the next time.
+  made.catch(() => known.delete(key))
   return made
 }
 

@@ -269,7 +269,7 @@ export class Table extends TableVersion {
       if (change.removed !== 'all') throw error
       return []
     })
-    const { kept, removed } = await this.rewriteManifests(before, change.removed, ids)
+    const { kept, removed } = await this.rewriteManifests(before, change, ids)
     const deletes = change.deletes ?? []
     const written = await writeAdded(
       this.target,
@@ -349,7 +349,7 @@ export class Table extends TableVersion {
 
   private async rewriteManifests(
     manifests: readonly ManifestFile[],
-    removed: TableChange['removed'],
+    { removed, withoutTraces = false }: TableChange,
     ids: SnapshotIds,
   ) {
     const kept: ManifestFile[] = []
@@ -362,11 +362,12 @@ export class Table extends TableVersion {
     // all.
     const ordered = [...live.filter(wasRead), ...live.filter((manifest) => !wasRead(manifest))]
     for (const manifest of ordered) {
-      const done = removed !== 'all' && gone.length === removed.size
+      const traced = withoutTraces && manifest.deleted_files_count > 0
+      const done = removed !== 'all' && gone.length === removed.size && !traced
       const read = done ? [] : await this.entriesUnless(manifest, removed === 'all')
       if (!read) continue
       const entries = read.filter(isLive)
-      if (!entries.some((entry) => isRemoved(entry.file))) {
+      if (!traced && !entries.some((entry) => isRemoved(entry.file))) {
         kept.push(manifest)
         continue
       }

@@ -1,7 +1,8 @@
 import { readFile } from 'node:fs/promises'
+import { createRequire } from 'node:module'
 import { dirname, join } from 'node:path'
 import { pathToFileURL } from 'node:url'
-import type { Plugin } from 'esbuild'
+import type * as Esbuild from 'esbuild'
 import { entrance } from '../home.js'
 import { asDefinitionError, hintForEntry } from './load-errors.js'
 
@@ -25,7 +26,8 @@ export async function bundleOf(
   own: (path: string, text: string) => void = () => {},
   placed: (path: string) => string = (path) => path,
 ): Promise<string> {
-  const { build } = await import('esbuild')
+  // By `require`: `import` would read its code once more, to find what it exports.
+  const { build }: typeof Esbuild = createRequire(import.meta.url)('esbuild')
   const result = await build({
     // Not the path, which would be a pattern where it holds a `*`.
     entryPoints: [ENTRY],
@@ -67,7 +69,7 @@ const REQUIRE =
 /** What is bundled, whatever the user's file is called. */
 const ENTRY = 'moraine-entry'
 
-const entryAt = (file: string): Plugin => ({
+const entryAt = (file: string): Esbuild.Plugin => ({
   name: 'entry-at',
   setup(build) {
     build.onResolve({ filter: new RegExp(`^${ENTRY}$`) }, ({ kind }) =>
@@ -80,7 +82,7 @@ const entryAt = (file: string): Plugin => ({
  * Moraine itself is always the one that is running, so that a project works before anything is
  * installed in it.
  */
-const moraineIn = (packages: Packages): Plugin => ({
+const moraineIn = (packages: Packages): Esbuild.Plugin => ({
   name: 'moraine-stays-outside',
   setup(build) {
     build.onResolve({ filter: /^moraine($|\/)/ }, ({ path }) => {
@@ -107,7 +109,7 @@ export function withMoraine(code: string): string {
 }
 
 /** Packages that stay outside are resolved from the file that imports them. */
-const packagesIn = (packages: Packages): Plugin => ({
+const packagesIn = (packages: Packages): Esbuild.Plugin => ({
   name: 'packages-are-found',
   setup(build) {
     if (packages === 'inside') return
@@ -134,7 +136,7 @@ const parts = Object.keys(entries).map((subpath) => `moraine${subpath}`)
 const filesKnowTheirPlace = (
   own: (path: string, text: string) => void,
   placed: (path: string) => string,
-): Plugin => ({
+): Esbuild.Plugin => ({
   name: 'files-know-their-place',
   setup(build) {
     build.onLoad({ filter: /\.[cm]?[jt]sx?$/ }, async ({ path }) => {

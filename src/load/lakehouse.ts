@@ -1,4 +1,5 @@
 import type { Lake } from '../define/lake.js'
+import type { OwnSources } from '../define/options/own-sources.js'
 import type { Engine } from '../engine/engine.js'
 import { type EngineOptions, openEngine } from '../engine/open.js'
 import { CommitLog } from '../log/log.js'
@@ -24,10 +25,19 @@ export class Lakehouse<S extends Storage = Storage> {
     /** What time it is. */
     readonly now: () => Date = () => new Date(),
     readonly log: CommitLog = new CommitLog(storage),
-    /** The branch that all work is on; `undefined` for main. */
-    readonly branch?: string,
+    private readonly on?: { branch: string; ownSources: OwnSources },
   ) {
     this.staging = stagingOf(storage)
+  }
+
+  /** The branch that all work is on; `undefined` for main. */
+  get branch(): string | undefined {
+    return this.on?.branch
+  }
+
+  /** What the branch reads from elsewhere than main, as an environment says. */
+  get ownSources(): OwnSources {
+    return this.on?.ownSources ?? new Map()
   }
 
   /** @throws MoraineError of kind `usage` for a URL of a kind that is not known. */
@@ -40,9 +50,10 @@ export class Lakehouse<S extends Storage = Storage> {
    *
    * @throws MoraineError of kind `usage` where there is none of that name.
    */
-  async onBranch(name: string): Promise<Lakehouse<S>> {
+  async onBranch(name: string, ownSources: OwnSources = new Map()): Promise<Lakehouse<S>> {
     const { openNamed } = await import('../log/branch/named.js')
-    return new Lakehouse(this.storage, this.now, await openNamed(this.log.main, name), name)
+    const log = await openNamed(this.log.main, name)
+    return new Lakehouse(this.storage, this.now, log, { branch: name, ownSources })
   }
 
   /**
@@ -57,11 +68,10 @@ export class Lakehouse<S extends Storage = Storage> {
   /** Brings the lake up to date, and what it exports; see `runLake`. */
   async run(lake: Lake, options: Omit<RunOptions, 'storage' | 'log'>): Promise<RunRecord> {
     const { runLake } = await import('../run/execute.js')
-    const { storage, log, now, branch } = this
-    const on = branch === undefined ? {} : { branch }
+    const { storage, log, now, on } = this
     const record = await runLake(lake, { now, ...options, ...on, storage, log })
     // What lies on a branch is not what others should see.
-    if (lake.exports.length === 0 || branch !== undefined) return record
+    if (lake.exports.length === 0 || on !== undefined) return record
     const { exportAfterRun } = await import('../export/export-lake.js')
     const startEngine = () => this.startEngine({ memory: exportMemory() })
     return exportAfterRun({ lake, storage, log, startEngine }, record, options.onEvent)

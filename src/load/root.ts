@@ -52,7 +52,15 @@ export function openStorage(root: string, options: OpenOptions = {}): RetryingSt
         hint: 'Use a folder, or a URL that starts with file:// or s3://.',
       },
     )
+  const [, scheme, rest = ''] = ONE_SLASH.exec(root) ?? []
+  if (scheme)
+    throw new MoraineError('usage', `'${scheme}:/${rest}' has one slash after its scheme`, {
+      hint: `Write ${scheme}://${scheme === 'file' ? '/' : ''}${rest}`,
+    })
   return patient(new LocalStorage(isAbsolute(root) ? root : resolve(folder, root)))
 }
+
+/** A URL that lacks a slash, which would be the path of a folder; no drive of Windows. */
+const ONE_SLASH = /^(s3|file|gs|https?|abfss?|az):\/(?!\/)(.*)$/is
 
 const isUrl = (root: string) => /^[a-z][a-z0-9+.-]+:\/\//i.test(root)

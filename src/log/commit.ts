@@ -68,7 +68,8 @@ export interface PartRange {
 
 /**
  * Every row in is in exactly one of the others: in = kept + discarded + superseded + deleted +
- * expired. Where other engines have changed rows, in + added = … + removed ({@link Adopted}).
+ * expired + forgotten. Where other engines have changed rows, in + added = … + removed ({@link
+ * Adopted}).
  */
 export interface RowCounts {
   in: number
@@ -81,6 +82,8 @@ export interface RowCounts {
   deleted?: number
   /** Rows that were kept, and have expired since: they were older than `keep` allows. */
   expired?: number
+  /** Rows that were kept or discarded, and were removed by `moraine forget` since. */
+  forgotten?: number
 }
 
 /** One bronze batch, as the log points to it; its manifest says the rest. */
@@ -103,6 +106,8 @@ export interface BatchPointer {
   replaces?: boolean
   /** It was discarded: how many rows it had. Its manifest names no data any more. */
   discarded?: number
+  /** Rows that `moraine forget` has removed from it: nothing may read it again from elsewhere. */
+  forgotten?: number
   /**
    * Objects that could not be read, and whose place it holds; what became of them, the quarantine
    * of its dataset says.
@@ -215,10 +220,49 @@ export interface Changes {
   watermarks?: Record<string, unknown>
   /** What other engines keep here. */
   external?: ExternalChanges
+  /** Datasets of a branch that are read from elsewhere than on main, or are not any more. */
+  ownSources?: Record<string, OwnSourceState | null>
   /** Branches that have a name: their ids by it; only main has names. */
   branches?: Record<string, string | null>
   /** The request that asked for it: by its key, the SHA-256 of what it was, in hex. */
   requests?: Record<string, string>
+  /** Rows of a person were removed from all that the lake has of them. */
+  forgotten?: Forgotten
+}
+
+/**
+ * What a commit says of rows that are forgotten: never whose they were, nor anything made of that.
+ */
+export interface Forgotten {
+  /** Made at random. */
+  id: string
+  /** Rows that this commit removed, by tables and bronze datasets. */
+  rows?: Readonly<Record<string, number>>
+  /** What held them is gone as well: earlier states, their files, and records. */
+  done?: true
+}
+
+/** That rows were forgotten, for who asks later. */
+export interface Receipt {
+  /** The commit that removed them; states before it can't come back. */
+  commit: number
+  at: string
+  author: string
+  rows: Readonly<Record<string, number>>
+  /** The commit that said that nothing is left, once there is one. */
+  done?: { commit: number; at: string }
+}
+
+/**
+ * That rows of a dataset are not those of its source on main: such a branch is never published.
+ */
+export interface OwnSourceState {
+  /** Where they come from, in words. */
+  from: string
+  /** How many are read at most, where they are the first of its source. */
+  sample?: number
+  /** Of what they are read from, in hex: from something else the dataset begins anew. */
+  sha256: string
 }
 
 /** Who made a commit, in which run, and why. */
@@ -298,6 +342,8 @@ export interface LakeState {
   watermarks: Readonly<Record<string, unknown>>
   /** What other engines keep here, where they do. */
   external?: External
+  /** Datasets of a branch whose rows are others than main's, where there are some. */
+  ownSources?: Readonly<Record<string, OwnSourceState>>
   /** Ids of branches by their names, where some have one. */
   branches?: Readonly<Record<string, string>>
   /** Requests that were carried out not long ago, by their keys: a second time nothing is done. */
@@ -317,4 +363,6 @@ export interface LakeState {
   definitions?: Readonly<Record<string, readonly MadeBy[]>>
   /** Features that commits so far have used. */
   features?: FeatureUses
+  /** Rows that were forgotten, by the ids of their receipts, where some were. */
+  forgotten?: Readonly<Record<string, Receipt>>
 }

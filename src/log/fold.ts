@@ -3,8 +3,9 @@ import { writtenBranches } from './branch/run-branch-names.js'
 import type { BatchPointer, Changes, Commit, LakeState } from './commit.js'
 import { foldDefinitions } from './definitions.js'
 import { externalBoth, externalTo, foldExternal, writtenExternal } from './external.js'
+import { foldForgotten } from './forgotten.js'
 import { differences, merged } from './maps.js'
-import { foldRequests } from './requests.js'
+import { foldRequests } from './reading/requests.js'
 
 export const emptyState: LakeState = {
   number: 0,
@@ -24,7 +25,7 @@ export function fold(state: LakeState, commit: Commit, hash: string): LakeState 
   const expired = expire
     ? { expired: { ...state.expired, ...expire } }
     : state.expired && { expired: state.expired }
-  return {
+  const after: LakeState = {
     number: commit.number,
     time: commit.time,
     hash,
@@ -34,7 +35,10 @@ export function fold(state: LakeState, commit: Commit, hash: string): LakeState 
     offsets: merged(state.offsets, offsets),
     watermarks: merged(state.watermarks, watermarks),
     ...foldExternal(state.external, commit.changes.external),
-    ...foldRequests(state.requests, commit),
+  }
+  // In the order in which checkpoints have them.
+  foldRequests(after, state, commit)
+  return Object.assign(after, {
     ...foldBranches(state.branches, commit.changes.branches),
     ...expired,
     ...(horizon > 0 ? { horizon } : {}),
@@ -44,12 +48,19 @@ export function fold(state: LakeState, commit: Commit, hash: string): LakeState 
     ...(commit.features || state.features
       ? { features: { ...state.features, ...commit.features } }
       : {}),
-  }
+    ...foldForgotten(state.forgotten, commit),
+    ...foldOwnSources(state.ownSources, commit.changes.ownSources),
+  })
 }
 
 function foldBranches(before: LakeState['branches'], changes: Changes['branches']) {
   const branches = merged(before ?? {}, changes)
   return Object.keys(branches).length > 0 ? { branches } : {}
+}
+
+function foldOwnSources(before: LakeState['ownSources'], changes: Changes['ownSources']) {
+  const ownSources = merged(before ?? {}, changes)
+  return Object.keys(ownSources).length > 0 ? { ownSources } : {}
 }
 
 function later(...times: (string | undefined)[]): { vacuumed?: string } {
@@ -114,6 +125,9 @@ export function changesTo(from: LakeState, to: LakeState): Changes {
     ...(Object.keys(cut).length > 0 ? { cut } : {}),
     ...(batches.length > 0 ? { batches } : {}),
     ...expireTo(from, to),
+    ...(from.ownSources || to.ownSources
+      ? { ownSources: differences(from.ownSources ?? {}, to.ownSources ?? {}) }
+      : {}),
     ...externalTo(from.external, to.external),
   }
 }
@@ -217,7 +231,7 @@ function expireTo({ expired: from = {} }: LakeState, { expired: to = {} }: LakeS
 export function isEmpty(changes: Changes): boolean {
   const { tables, views, batches, cut, offsets, watermarks, expire, horizon, vacuumed } = changes
   const { namespaces, relations } = changes.external ?? {}
-  const others = [namespaces, relations, changes.branches]
+  const others = [namespaces, relations, changes.branches, changes.ownSources]
   const parts = [tables, views, batches, cut, offsets, watermarks, expire, ...others]
   return (
     horizon === undefined &&
@@ -262,5 +276,6 @@ function written(changes: Changes): Set<string> {
     ...writtenExternal(changes.external),
     ...Object.keys(changes.requests ?? {}).map((key) => `request ${key}`),
     ...writtenBranches(changes.branches),
+    ...Object.keys(changes.ownSources ?? {}).map((name) => `batches of ${name}`),
   ])
 }

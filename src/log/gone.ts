@@ -1,30 +1,13 @@
 import { MoraineError } from '../errors.js'
 import { filesOfAllSnapshots, type Known, knownParts } from '../iceberg/all-files.js'
-import { FOREIGN } from '../iceberg/foreign-path.js'
 import { Table } from '../iceberg/table.js'
 import type { Storage } from '../storage/storage.js'
 import type { BatchPointer, Changes, ExternalState, LakeState, TableState } from './commit.js'
 import { relationAt } from './external.js'
+import { VACUUMED } from './format/folders.js'
 
 /** Requests at once. */
 const TOGETHER = 16
-
-/** Folders that hold nothing but what the log leads to: all that a vacuum removes data from. */
-export const VACUUMED = [
-  'bronze/',
-  'silver/',
-  'gold/',
-  'discarded/',
-  'deleted/',
-  'history/',
-  'tombstones/',
-  // What parts of steps have handed to each other.
-  'scratch/',
-  // What other engines keep.
-  FOREIGN,
-  // What `tombstones/` was called by earlier versions.
-  'ended/',
-]
 
 /**
  * What is archived is never removed: a file of any age may be found there, and be referred to,

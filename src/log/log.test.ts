@@ -3,10 +3,12 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import fc from 'fast-check'
 import { afterEach, beforeEach, describe, expect, it } from 'vitest'
+import { until } from '../../test/support/until.js'
 import { MoraineError } from '../errors.js'
 import { renameChanges } from '../plan/removed.js'
 import { LocalStorage } from '../storage/local.js'
 import { MemoryStorage } from '../storage/memory.js'
+import { RetryingStorage } from '../storage/retrying.js'
 import type { BatchPointer, Changes, CommitInfo, LakeState, TableState } from './commit.js'
 import { encodeCommit } from './entry.js'
 import { CommitLog } from './log.js'
@@ -137,6 +139,34 @@ describe('the commit log', () => {
     }
     await expect(new CommitLog(new Careless()).probe()).rejects.toThrow(MoraineError)
     await expect(new CommitLog(new MemoryStorage()).probe()).resolves.toBeUndefined()
+  })
+
+  it('answers before a checkpoint is written, where others wait, and writes one at a time', async () => {
+    const waiting: (() => void)[] = []
+    class Slow extends MemoryStorage {
+      override async createIfAbsent(path: string, bytes: Uint8Array): Promise<boolean> {
+        if (/checkpoints.*json$/.test(path)) await new Promise<void>((go) => waiting.push(go))
+        return super.createIfAbsent(path, bytes)
+      }
+    }
+    const storage = new Slow()
+    const effects = { ...quick, interval: 2, answersFirst: true } as const
+    const log = new CommitLog(storage, 'main', effects)
+    for (let i = 1; i <= 5; i++) await log.commit(await log.head(), change(`silver.t${i}`), info)
+    const written = () => [...storage.objects.keys()].filter((p) => /checkpoints.*json$/.test(p))
+    await until('a checkpoint is begun', () => waiting.length > 0)
+    expect(written()).toEqual([])
+    expect((await new CommitLog(storage).head()).number).toBe(5)
+    waiting.shift()?.()
+    await until('it is written', () => written().length === 1)
+    await log.commit(await log.head(), change('silver.t6'), info)
+    await until('the next one is begun', () => waiting.length > 0)
+    waiting.shift()?.()
+    await until('it is written', () => written().length === 2)
+    const state = await new CommitLog(storage).head()
+    expect([state.number, Object.keys(state.tables).length]).toEqual([6, 6])
+    const { problems } = await verifyLake(storage, new CommitLog(storage))
+    expect(problems.filter((problem) => problem.includes('checkpoint'))).toEqual([])
   })
 
   it('reads a checkpoint instead of all commits, and the same state comes out', async () => {
@@ -544,6 +574,108 @@ describe('a log on a disk in whose place another one is mounted', () => {
     await swapBack()
     await log.refuseOther()
     expect((await log.commit(base, change('silver.c'), info)).number).toBe(base.number + 1)
+  })
+
+  it.each([
+    ['that has no commit either', 0],
+    ['that has one', 1],
+    ['that has some', 3],
+  ])('writes no first commit to another lake %s, and does not read it', async (_, commits) => {
+    const log = await lakeAt(here, 0)
+    await log.probe()
+    const base = await log.head()
+    await (await lakeAt(other, commits)).probe()
+    await swap()
+    const before = await filesOf(here)
+    const message = expect.stringContaining(`Another lake lies in ${here}`)
+    const refused = { kind: 'storage', message }
+    await expect(log.commit(base, change('silver.c'), info)).rejects.toMatchObject(refused)
+    await expect(log.refuseOther()).rejects.toMatchObject(refused)
+    await expect(log.probe()).rejects.toMatchObject(refused)
+    if (commits > 0) await expect(log.head()).rejects.toMatchObject(refused)
+    expect(await filesOf(here)).toEqual(before)
+    await swapBack()
+    await log.refuseOther()
+    expect((await log.commit(base, change('silver.c'), info)).number).toBe(1)
+    expect(await filesOf(other)).toEqual(before)
+  })
+
+  it('knows a lake again that another process has begun, and one that was begun anew', async () => {
+    const reader = new CommitLog(new LocalStorage(here), 'main', quick)
+    await reader.head()
+    const writer = await lakeAt(here, 1)
+    expect((await reader.head()).number).toBe(1)
+    await reader.refuseOther()
+    expect((await writer.head()).number).toBe(1)
+    await rm(here, { recursive: true })
+    const anew = await lakeAt(here, 0)
+    await anew.probe()
+    expect((await anew.commit(await anew.head(), change('silver.a'), info)).number).toBe(1)
+  })
+
+  it('is the same lake without what it said of itself, once it has commits', async () => {
+    const storage = new LocalStorage(here)
+    const log = new CommitLog(storage, 'main', quick)
+    await log.probe()
+    await log.commit(await log.head(), change('silver.a'), info)
+    await new CommitLog(storage, 'main', quick).head()
+    await rm(join(here, '_moraine/lake.json'))
+    const next = new CommitLog(storage, 'main', quick)
+    await next.probe()
+    expect((await next.commit(await next.head(), change('silver.b'), info)).number).toBe(2)
+  })
+
+  it('is known to all who use a storage, however long they wait for it', async () => {
+    const storage = new RetryingStorage(new LocalStorage(here))
+    const log = new CommitLog(storage, 'main', quick)
+    const base = await log.head()
+    await log.probe()
+    await (await lakeAt(other, 0)).probe()
+    await swap()
+    const beside = new CommitLog(storage.with({ total: 0 }), 'main', quick)
+    const message = expect.stringContaining(`Another lake lies in ${here}`)
+    await expect(beside.commit(base, change('silver.a'), info)).rejects.toMatchObject({ message })
+  })
+
+  it('is read where nothing can be written, if it was begun before', async () => {
+    await (await lakeAt(here, 0)).probe()
+    class ReadOnly extends LocalStorage {
+      override createIfAbsent(): Promise<boolean> {
+        return Promise.reject(new Error('EROFS'))
+      }
+    }
+    const log = new CommitLog(new ReadOnly(here), 'main', quick)
+    await log.refuseOther()
+    expect((await log.head()).number).toBe(0)
+  })
+
+  it('is not begun by who reads it and can’t', async () => {
+    class Failing extends LocalStorage {
+      fails = false
+      override async readIfPresent(path: string): Promise<Uint8Array | undefined> {
+        if (this.fails && path.includes('/log/')) throw new Error('EIO')
+        return super.readIfPresent(path)
+      }
+    }
+    const storage = new Failing(here)
+    const log = new CommitLog(storage, 'main', quick)
+    await log.head()
+    storage.fails = true
+    await expect(log.head()).rejects.toThrow('EIO')
+    expect(await storage.stat('_moraine/lake.json')).toBeUndefined()
+  })
+
+  it('says nothing of itself to who only reads it, nor where it was begun long ago', async () => {
+    await lakeAt(here, 0)
+    const reader = new CommitLog(new LocalStorage(here), 'main', quick)
+    await reader.head()
+    await expect(readdir(here)).rejects.toThrow('ENOENT')
+    await lakeAt(here, 2)
+    await rm(join(here, '_moraine/lake.json'))
+    const old = new CommitLog(new LocalStorage(here), 'main', quick)
+    await old.refuseOther()
+    await old.commit(await old.head(), change('silver.a', 'x'), info)
+    expect(await filesOf(here)).not.toContain('_moraine/lake.json')
   })
 
   it('writes nothing to it where the disk goes in the middle of a commit', async () => {

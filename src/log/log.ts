@@ -1,5 +1,5 @@
 import { randomUUID } from 'node:crypto'
-import { setTimeout as sleep } from 'node:timers/promises'
+import { setImmediate as nextTurn, setTimeout as sleep } from 'node:timers/promises'
 import { MoraineError } from '../errors.js'
 import { createOnce } from '../storage/retry.js'
 import type { Storage } from '../storage/storage.js'
@@ -16,6 +16,7 @@ import {
   withArrivals,
   withoutExpiry,
 } from './fold.js'
+import { forgottenSince } from './forgotten.js'
 import { featuresOf, isKnown, refuseWriting } from './format/features.js'
 import type { Base } from './gone.js'
 import { program } from './program.js'
@@ -31,9 +32,14 @@ export interface LogEffects {
   pause: (attempt: number) => Promise<void>
   /** Commits from one checkpoint to the next; without it 50, in a bucket 10. */
   interval?: number
+  /**
+   * Whoever commits has the answer before the checkpoint is written that is due: for a process that
+   * lives on, while others wait for their turn.
+   */
+  answersFirst?: true
 }
 
-const realEffects: LogEffects = {
+export const realEffects: LogEffects = {
   now: () => new Date(),
   id: randomUUID,
   pause: (attempt) => sleep(Math.random() * Math.min(1000, 10 * 2 ** attempt)),
@@ -71,6 +77,8 @@ export class CommitLog extends LogReader {
    * When this log was opened: what is committed to it was written since, unless a commit says more.
    */
   private readonly opened: number
+  /** A checkpoint that is being written. */
+  private checkpoint: Promise<void> | undefined
 
   constructor(
     storage: Storage,
@@ -82,9 +90,9 @@ export class CommitLog extends LogReader {
     this.opened = parent?.log.opened ?? effects.now().getTime()
   }
 
-  /** Refuses a storage that lets two writers create the same object. */
+  /** Refuses a storage that lets two writers create the same object, or that holds another lake. */
   async probe(): Promise<void> {
-    if (await this.storage.stat(this.pathOf(1))) return
+    if (await this.storage.stat(this.pathOf(1))) return this.identity.refuseOther(this.storage)
     const path = `_moraine/probe/${this.effects.id()}`
     const first = await this.storage.createIfAbsent(path, encoder.encode('1'))
     const second = await this.storage.createIfAbsent(path, encoder.encode('2'))
@@ -94,6 +102,18 @@ export class CommitLog extends LogReader {
       throw new MoraineError('storage', `${this.storage.url} cannot store a lake`, {
         hint: 'It allows an object to be created twice, so two runs could overwrite each other.',
       })
+    await this.identity.begin(this.storage)
+  }
+
+  /**
+   * Makes sure, for one who is going to write, that storage still holds the lake: one that has no
+   * commit yet says from now on which it is.
+   */
+  override async refuseOther(state = this.cache, storage = this.storage): Promise<void> {
+    const isFolder = storage.url.startsWith('file:')
+    const mayBegin = isFolder && (state === undefined || state.number === 0)
+    if (mayBegin && !(await storage.stat(this.pathOf(1)))) await this.identity.begin(storage)
+    await super.refuseOther(state, storage)
   }
 
   /**
@@ -147,7 +167,7 @@ export class CommitLog extends LogReader {
       refuseWriting(state)
       await writer?.refuse(await this.vacuums(state), this.effects.now().getTime())
       const there = await this.offer(state, this.next(state, id, changes, info))
-      if (there.commit.previous !== state.hash) await this.refuseOther(state)
+      if (state.number === 0 || there.commit.previous !== state.hash) await this.refuseOther(state)
       state = this.folded(state, there)
       if (there.commit.id === id) return this.committed(state)
       refuseConflict(changes, there.commit)
@@ -246,12 +266,26 @@ export class CommitLog extends LogReader {
     await this.checkpoints.anchors.write(state).catch(() => {})
     // Of what this program does not know, the log has more than its state.
     if (!isKnown(state)) return state
-    if (this.checkpointed !== undefined && state.number - this.checkpointed >= interval) {
-      this.checkpointed = state.number
-      // It only saves later readers work: without it the commit is as good.
-      await this.checkpoints.write(state).catch(() => {})
-    }
+    const { checkpointed, checkpoint } = this
+    if (checkpointed === undefined || state.number - checkpointed < interval) return state
+    // Where storage is slow, the next commit finds that one is due.
+    if (checkpoint) return state
+    this.checkpointed = state.number
+    this.checkpoint = this.writeCheckpoint(state)
+    if (!this.effects.answersFirst) await this.checkpoint
     return state
+  }
+
+  /** It only saves later readers work: without it the commit is as good. */
+  private async writeCheckpoint(state: LakeState): Promise<void> {
+    try {
+      if (this.effects.answersFirst) await nextTurn()
+      await this.checkpoints.write(state)
+    } catch {
+      // Nor is it missed where the process ends first.
+    } finally {
+      this.checkpoint = undefined
+    }
   }
 
   /**
@@ -267,6 +301,9 @@ export class CommitLog extends LogReader {
     const then = await this.stateAt(to)
     for (let attempt = 0; ; attempt++) {
       const base = await this.head()
+      const refused =
+        forgottenSince(then.number, base) ?? (undoIntake ? undefined : otherSources(then, base))
+      if (refused) throw refused
       const { state: target } = await mendedSince(this, then, base.number)
       if (target.number < (base.horizon ?? 0)) throw behind(target.number, base.horizon as number)
       const changes = changesTo(base, undoIntake ? target : await this.arrived(target, base))
@@ -369,6 +406,17 @@ export class CommitLog extends LogReader {
 /** Whether a refusal will not pass by itself: a full disk, no permission. */
 function isFinal(failure: unknown): boolean {
   return failure instanceof MoraineError && !failure.retryable
+}
+
+/** Rows of other sources than those that an earlier state has can't stand behind its own. */
+function otherSources(then: LakeState, base: LakeState): MoraineError | undefined {
+  const of = ({ ownSources = {} }: LakeState) => JSON.stringify(Object.entries(ownSources).sort())
+  if (of(then) === of(base)) return undefined
+  return new MoraineError(
+    'usage',
+    `Datasets of this branch were read from other sources at commit ${then.number}, so their current batches cannot follow the earlier ones`,
+    { hint: 'Roll back bronze as well, with --undo-intake. Nothing was changed.' },
+  )
 }
 
 function lost(path: string): MoraineError {

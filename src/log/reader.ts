@@ -7,8 +7,10 @@ import { Checkpoints, type KnownNumbers } from './checkpoints.js'
 import type { Changes, Commit, LakeState } from './commit.js'
 import { type Entry, parseEntry } from './entry.js'
 import { emptyState, fold } from './fold.js'
+import { forgottenSince } from './forgotten.js'
 import { needsNewer } from './format/features.js'
 import { AHEAD, entryPath, firstAfter, missingEntries } from './reading/gaps.js'
+import { LakeIdentity, otherLake } from './reading/identity.js'
 import { Shared } from './reading/shared.js'
 
 /** The branch that another one came from, and where. */
@@ -37,6 +39,10 @@ export class LogReader {
     protected readonly parent?: Parent,
   ) {
     this.checkpoints = new Checkpoints(storage, branch)
+  }
+
+  protected get identity(): LakeIdentity {
+    return LakeIdentity.of(this.storage)
   }
 
   private get folder(): string {
@@ -79,10 +85,16 @@ export class LogReader {
   private async look(): Promise<LakeState> {
     const found = this.cache
       ? await this.advance(this.cache).catch(async (error) => {
-          await this.refuseOther()
+          // As one who reads, who has the lake say nothing.
+          await LogReader.prototype.refuseOther.call(this)
           throw error
         })
       : await this.complete(await this.told(await this.nearest(Number.POSITIVE_INFINITY)))
+    if (found.number === 0) await this.identity.learn(this.storage)
+    else if (!this.cache?.number) {
+      await this.identity.refuseOther(this.storage)
+      this.identity.settle()
+    }
     // A commit of this process may have come to its end meanwhile.
     if (!this.cache || found.number >= this.cache.number) this.cache = found
     return this.cache
@@ -94,17 +106,22 @@ export class LogReader {
    *
    * @param state the newest one that was read, if nothing else is said.
    * @param storage another way to the same storage.
-   * @throws MoraineError of kind `storage` when it holds another log, or none of that length.
+   * @throws MoraineError of kind `storage` when it holds another log, or none of that length; where
+   *   nothing is committed yet, another lake.
    */
   async refuseOther(
     state: LakeState | undefined = this.cache,
     storage: Storage = this.storage,
   ): Promise<void> {
-    if (!state || state.number === 0 || !storage.url.startsWith('file:')) return
+    if (!storage.url.startsWith('file:')) return
+    if (!state || state.number === 0) return this.identity.refuseOther(storage)
     const path = this.pathOf(state.number)
     const bytes = await storage.readIfPresent(path)
     if (bytes && (sha256(bytes) === state.hash || isDamaged(bytes, path))) return
-    throw otherLake(storage, state.number, bytes !== undefined)
+    throw otherLake(
+      storage,
+      bytes ? `its commit ${state.number} is a different one` : `it has no commit ${state.number}`,
+    )
   }
 
   /**
@@ -244,14 +261,16 @@ export class LogReader {
    * @throws MoraineError of kind `usage` for one whose files vacuum has removed.
    */
   async visibleAt(at: number | Date): Promise<LakeState> {
-    const { horizon = 0 } = await this.head().catch((error) => {
+    const head = await this.head().catch((error) => {
       // What was before a commit that only newer programs can read can be read.
       if (error instanceof MoraineError && error.kind === 'version' && typeof at === 'number')
         return emptyState
       throw error
     })
     const number = typeof at === 'number' ? at : await this.numberAt(at)
-    if (number < horizon && number > 0) throw behind(number, horizon)
+    const { horizon = 0 } = head
+    if (number < horizon && number > 0)
+      throw forgottenSince(number, head) ?? behind(number, horizon)
     return this.stateAt(number)
   }
 
@@ -326,17 +345,6 @@ function isDamaged(bytes: Uint8Array, path: string): boolean {
   } catch (error) {
     return error instanceof MoraineError && error.kind === 'corrupt'
   }
-}
-
-function otherLake({ url }: Storage, number: number, isThere: boolean): MoraineError {
-  const why = isThere ? `its commit ${number} is a different one` : `it has no commit ${number}`
-  return new MoraineError(
-    'storage',
-    `Another lake lies in ${url.replace(/^file:\/\//, '')}: ${why}`,
-    {
-      hint: 'Was another disk mounted, or a folder renamed? Put the lake back that was there before. If it was replaced on purpose, as by a backup, start the command again.',
-    },
-  )
 }
 
 export function behind(number: number, horizon: number): MoraineError {

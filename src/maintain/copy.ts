@@ -5,6 +5,7 @@ import { MoraineError } from '../errors.js'
 import { tableFolder } from '../iceberg/table-folder.js'
 import { Heartbeat, whileWriting } from '../log/live.js'
 import { CommitLog } from '../log/log.js'
+import { IDENTITY } from '../log/reading/identity.js'
 import { checksumsOf } from '../log/verify/verify.js'
 import { currentUser } from '../step/context.js'
 import { MovedChecksums } from '../storage/moved.js'
@@ -17,6 +18,7 @@ const LOG = '_moraine/log/'
 /** What is made anew where it is missing, or says nothing about the lake. */
 const LEFT = [
   LOG,
+  IDENTITY,
   '_moraine/probe/',
   '_moraine/checkpoints/',
   '_moraine/checksums/',

@@ -38,6 +38,9 @@ export interface Optimized {
   bytes: number
 }
 
+/** Bytes that files should have. */
+export const FILE_BYTES = 128 * 2 ** 20
+
 /** Data files that become one, or a few. */
 type Bin = ScanTask[]
 
@@ -66,7 +69,7 @@ async function optimize(
   name: string,
   options: OptimizeOptions,
 ): Promise<Optimized> {
-  const { target = 128 * 2 ** 20, step = 2 ** 30, signal, onStep } = options
+  const { target = FILE_BYTES, step = 2 ** 30, signal, onStep } = options
   const total: Optimized = { table: name, before: 0, after: 0, bytes: 0 }
   let state = await log.head()
   refuseWriting(state)
@@ -76,30 +79,37 @@ async function optimize(
     signal?.throwIfAborted()
     const table = await tableAt(storage, state, name)
     const chosen = takeUpTo(bins, step)
-    const removed = chosen.flat()
-    const files: DataFile[] = []
-    for (const bin of chosen) files.push(...(await rewrite(storage, session, table, bin, options)))
-    const sums = await storage.seal(files.map((file) => table.pathOf(file.path)))
-    const added = files.map((file) => table.withChecksum(file, sums))
-    const written = await table.write({
-      removed: pathsOf(removed),
-      added,
-      summary: { 'moraine.optimized': 'true' },
-      sameRows: true,
+    const { written, added } = await compacted(storage, session, table, {
+      chosen,
+      ...(options.orderBy ? { orderBy: options.orderBy } : {}),
     })
     state = await publish({ log, storage }, state, name, written, options.info)
-    const done = {
-      table: name,
-      before: removed.length,
-      after: added.length,
-      bytes: added.reduce((sum, file) => sum + file.bytes, 0),
-    }
-    total.before += done.before
-    total.after += done.after
-    total.bytes += done.bytes
+    total.before += chosen.flat().length
+    total.after += added.length
+    total.bytes += added.reduce((sum, file) => sum + file.bytes, 0)
     onStep?.(total)
   }
   return total
+}
+
+/** A version of a table with the rows of chosen files in others, which nobody sees yet. */
+export async function compacted(
+  storage: Storage,
+  session: Session,
+  table: Table,
+  { chosen, ...options }: Pick<OptimizeOptions, 'orderBy'> & { chosen: readonly Bin[] },
+): Promise<{ written: Table; added: readonly DataFile[] }> {
+  const files: DataFile[] = []
+  for (const bin of chosen) files.push(...(await rewrite(storage, session, table, bin, options)))
+  const sums = await storage.seal(files.map((file) => table.pathOf(file.path)))
+  const added = files.map((file) => table.withChecksum(file, sums))
+  const written = await table.write({
+    removed: pathsOf(chosen.flat()),
+    added,
+    summary: { 'moraine.optimized': 'true' },
+    sameRows: true,
+  })
+  return { written, added }
 }
 
 async function tableAt(storage: Storage, state: LakeState, name: string): Promise<Table> {
@@ -135,7 +145,7 @@ async function publish(
  * Files of each partition that are worth rewriting, in lots of about the size that files should
  * have.
  */
-function binsOf(tasks: readonly ScanTask[], target: number, all: boolean): Bin[] {
+export function binsOf(tasks: readonly ScanTask[], target: number, all: boolean): Bin[] {
   const partitions = new Map<string, ScanTask[]>()
   for (const task of tasks) {
     const key = JSON.stringify(task.file.partition, (_, v) => (typeof v === 'bigint' ? `${v}n` : v))
@@ -164,7 +174,7 @@ function packed(tasks: readonly ScanTask[], target: number): Bin[] {
   return bins.map((bin) => bin.tasks)
 }
 
-function takeUpTo(bins: Bin[], bytes: number): Bin[] {
+export function takeUpTo(bins: Bin[], bytes: number): Bin[] {
   const taken: Bin[] = []
   let sum = 0
   while (bins.length > 0 && (taken.length === 0 || sum < bytes)) {
@@ -180,7 +190,7 @@ async function rewrite(
   session: Session,
   table: Table,
   bin: Bin,
-  { orderBy }: OptimizeOptions,
+  { orderBy }: Pick<OptimizeOptions, 'orderBy'>,
 ): Promise<DataFile[]> {
   await checkFiles(storage, table, bin)
   await storage.prepare(`${table.dataFolder}/x`)

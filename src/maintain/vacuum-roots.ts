@@ -4,7 +4,7 @@ import { realEffects } from '../iceberg/effects.js'
 import { FOREIGN } from '../iceberg/foreign-path.js'
 import { Manifests } from '../iceberg/manifests.js'
 import { Table, type TablePointer } from '../iceberg/table.js'
-import { isDeletedBranch } from '../log/branch/ids.js'
+import { isDeletedBranch, isExpiredRun } from '../log/branch/ids.js'
 import type { ExternalChanges, LakeState } from '../log/commit.js'
 import type { CommitLog } from '../log/log.js'
 import { quarantinedIn } from '../log/quarantined.js'
@@ -75,7 +75,8 @@ export class Roots {
 
   /**
    * All that is visible from commit `horizon` of main on, and on other branches from its time on.
-   * Branches that were deleted after `cutoff` may still be read by somebody.
+   * Branches that were deleted after `cutoff` may still be read by somebody. What runs did not
+   * publish goes with the state that they began with.
    */
   async follow(log: CommitLog, horizon: number, cutoff: Date): Promise<void> {
     const time = (await log.stateAt(horizon)).time
@@ -88,7 +89,7 @@ export class Roots {
       if (isGone(id)) continue
       if (id === log.branch) await this.commits(log, horizon)
       const branch = id === log.branch ? undefined : await log.openBranch(id)
-      if (branch && !branch.ancestors.some(isGone))
+      if (branch && !branch.ancestors.some(isGone) && !isExpiredRun(branch, { horizon }))
         await this.commits(branch, time ? (await branch.stateAt(new Date(time))).number : 0)
     }
   }

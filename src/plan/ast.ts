@@ -5,6 +5,12 @@ export interface AstNode {
   [key: string]: unknown
 }
 
+/** The query of a text, as the parser gives its tree; `undefined` where there is none. */
+export function queryIn(serialized: string): AstNode | undefined {
+  const tree = JSON.parse(serialized) as { statements?: { node: AstNode }[] }
+  return tree.statements?.[0]?.node
+}
+
 /** All nodes of a tree, parents first. */
 export function nodesOf(tree: unknown): AstNode[] {
   const found: AstNode[] = []
@@ -35,6 +41,8 @@ export function constantText(tree: unknown): { text: string; isText: boolean } |
     value: unknown
   }
   if (is_null || typeof value === 'object') return undefined
+  // `1e400`: nothing is chosen by it.
+  if (typeof value === 'number' && !Number.isFinite(value)) return undefined
   if (type.id === 'DECIMAL')
     return { text: scaledText(String(value), type.type_info?.scale ?? 0), isText: false }
   const known = [

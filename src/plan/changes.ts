@@ -80,7 +80,11 @@ function effectOf(
       ? `rule '${rest.join(' ')}'`
       : kind === 'external'
         ? `the declaration of ${rest.join(' ')}`
-        : (words[kind] ?? name)
+        : kind === 'query' && rest.length > 0
+          ? `its SQL ${rest.join(' ')}`
+          : (words[kind] ?? name)
+  if (name === 'key' && (before === NO_KEY || after === NO_KEY))
+    return { said: `its key was ${before === NO_KEY ? 'added' : 'removed'}`, harmless: false }
   const how =
     name === 'compression'
       ? 'changed'
@@ -97,6 +101,9 @@ function effectOf(
     (name.startsWith('rule ') && !after && known.discarded === 0)
   return { said: name === 'order' ? '' : `${what} ${how}`, harmless }
 }
+
+/** What definitions have for no key and no cursor: `[[],null]`. */
+const NO_KEY = 'bb5bb1b3a77487ee'
 
 const words: Readonly<Record<string, string>> = {
   from: 'its inputs',
@@ -126,7 +133,7 @@ function columnEffect(
     return { said: `column '${name}' was removed`, harmless: known.discarded === 0 }
   const [old, fresh] = [typeOf(before), typeOf(after)]
   if (old.type === fresh.type)
-    return { said: `the checks of column '${name}' changed`, harmless: false }
+    return { said: `column '${name}' is computed or checked differently`, harmless: false }
   const harmless = old.hash === fresh.hash && widens(old.type, fresh.type) && known.discarded === 0
   return { said: `column '${name}' is now ${fresh.type} instead of ${old.type}`, harmless }
 }

@@ -6,7 +6,14 @@ import { keptFrom, retentionOf } from '../define/retention.js'
 import { countOf, thousands } from '../define/thousands.js'
 import type { Adopted, BatchPointer, Offsets, TableState } from '../log/commit.js'
 import { compareDefinitions, type DefinitionChanges } from './changes.js'
-import type { BuildDecision, Decision, Discovery, View, Window } from './decision.js'
+import {
+  type BuildDecision,
+  type Decision,
+  type Discovery,
+  isForgetting,
+  type View,
+  type Window,
+} from './decision.js'
 import { definitionOf } from './fingerprint.js'
 import { hasSeen, historiesOf, lastNumber, windowAfter } from './offsets.js'
 
@@ -103,7 +110,7 @@ function decideAlone(
   const found = decideByInputs(dataset, view, seen, table, build)
   const decision = changes
     ? withChanges(found, changes)
-    : ((found.action === 'none' ? idle(dataset, table, now) : undefined) ?? found)
+    : ((found.action === 'none' ? idle(dataset, table, view, now) : undefined) ?? found)
   return { decision, byInputs: true }
 }
 
@@ -155,8 +162,14 @@ function decideView(dataset: Gold, view: View, hash: DecideOptions['hash']): Dec
 }
 
 /** What to do if no input is new. */
-function idle(dataset: Silver | Gold, table: TableState, now: Date): Decision | undefined {
-  if (!table.adopted?.unchecked || !canKeepRows(dataset)) return expiring(dataset, table, now)
+function idle(
+  dataset: Silver | Gold,
+  table: TableState,
+  view: View,
+  now: Date,
+): Decision | undefined {
+  if (!table.adopted?.unchecked || !canKeepRows(dataset))
+    return isForgetting(view) ? undefined : expiring(dataset, table, now)
   const reason = 'other engines have changed its rows: its keys and checks are held against them'
   return { action: 'build', mode: 'incremental', reason, windows: [] }
 }

@@ -31,8 +31,15 @@ export interface FilesDiscovery {
 /** The state a decision is made on: the log's, or the log's with what this run has made so far. */
 export type View = Pick<
   LakeState,
-  'tables' | 'views' | 'batches' | 'offsets' | 'expired' | 'definitions'
+  'tables' | 'views' | 'batches' | 'offsets' | 'expired' | 'definitions' | 'forgotten'
 >
+
+/**
+ * Whether rows of a person are not removed from everywhere yet: until then nothing expires, as what
+ * was made of the person's rows could not be computed without them any more.
+ */
+export const isForgetting = ({ forgotten = {} }: Pick<View, 'forgotten'>): boolean =>
+  Object.values(forgotten).some(({ done }) => !done)
 
 /** What is to be done for a dataset, and why, in a sentence. */
 export type Decision =

@@ -1,7 +1,7 @@
 import type { ColumnType } from '../define/types/column-type.js'
 import { sqlType } from '../define/types/sql-type.js'
 import type { Dialect } from '../sql/dialect.js'
-import type { AstNode } from './ast.js'
+import { type AstNode, queryIn } from './ast.js'
 import { ctesOf, leavesOf, nameOf, queryOf, type Scope } from './select.js'
 
 /**
@@ -102,8 +102,7 @@ const passing = new Set(
  * mean. Where it can't be told, it is not.
  */
 export function isUnrounded(serialized: string, column: string): boolean {
-  const tree = JSON.parse(serialized) as { statements?: { node: AstNode }[] }
-  const root = tree.statements?.[0]?.node
+  const root = queryIn(serialized)
   return root !== undefined && columnUnrounded(root, column, [])
 }
 

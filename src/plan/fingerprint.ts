@@ -125,6 +125,9 @@ function goldParts(dataset: Gold<any>): Parts {
     query: sqlText(dataset.query),
     partitions: JSON.stringify(dataset.partitionBy),
     ...(incremental ? { incremental: JSON.stringify(incremental) } : {}),
+    ...Object.fromEntries(
+      (dataset.dialects ?? []).map(({ dialect, sql }) => [`query for ${dialect}`, sqlText(sql)]),
+    ),
     ...externalParts(dataset),
     ...compressionPart(dataset),
     ...(dataset.view ? { view: 'true' } : {}),

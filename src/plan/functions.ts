@@ -177,6 +177,12 @@ const known = [
 /** The names of all functions that give the same value for the same rows. */
 export const callable: readonly string[] = known.flatMap((list) => [...list])
 
+/** Whether a function makes one value of many rows. */
+export function isAggregate(name: string): boolean {
+  const lower = name.toLowerCase()
+  return [setAggregates, orderedAggregates, estimates].some((list) => list.has(lower))
+}
+
 /** Whether a function stands on one of the lists of what may be called. */
 export function isKnown(name: string): boolean {
   return known.some((list) => list.has(name.toLowerCase()))

@@ -1,4 +1,4 @@
-import { type AstNode, nodesOf } from './ast.js'
+import { type AstNode, nodesOf, queryIn } from './ast.js'
 import { whyReaches } from './reach.js'
 import {
   type Level,
@@ -66,8 +66,7 @@ export interface ProofInput {
  * @throws Unprovable otherwise.
  */
 export function proveIncremental(input: ProofInput): Proof[] {
-  const tree = JSON.parse(input.serialized) as { statements?: { node: AstNode }[] }
-  const root = tree.statements?.[0]?.node
+  const root = queryIn(input.serialized)
   if (!root)
     throw new Unprovable(
       'its query is not a plain SELECT',

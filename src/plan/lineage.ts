@@ -1,4 +1,4 @@
-import { type AstNode, nodesOf } from './ast.js'
+import { type AstNode, nodesOf, queryIn } from './ast.js'
 
 /** A column of a dataset. */
 export interface ColumnSource {
@@ -23,8 +23,7 @@ export type ColumnsOf = (table: string) => readonly string[]
  * @param serialized what the parser gave for the query.
  */
 export function columnLineage(serialized: string, columnsOf: ColumnsOf): ColumnLineage {
-  const tree = JSON.parse(serialized) as { statements?: { node: AstNode }[] }
-  const root = tree.statements?.[0]?.node
+  const root = queryIn(serialized)
   return root ? new Tracer(columnsOf).query(root, []) : new Map()
 }
 

@@ -63,6 +63,12 @@ function stored(type: string): string {
   return type === 'json' || type === 'uuid' ? 'string' : type
 }
 
+/** A decimal with other digits behind the point may hold all values, and is another type still. */
+function isOtherScale(before = '', after = ''): boolean {
+  const [a, b] = [before, after].map((type) => /^decimal\(\d+,(\d+)\)$/.exec(type)?.[1])
+  return a !== undefined && b !== undefined && a !== b
+}
+
 /** A change in words, as plans show it: `+ amount decimal(12,2)`. */
 export function sayChange({ column, change, before, after }: ColumnChange): string {
   switch (change) {
@@ -73,6 +79,6 @@ export function sayChange({ column, change, before, after }: ColumnChange): stri
     case 'renamed':
       return `~ ${before} → ${after}`
     case 'type':
-      return `~ ${column} ${before} → ${after}`
+      return `~ ${column} ${before} → ${after}${isOtherScale(before, after) ? " (Iceberg can't change the scale of a decimal)" : ''}`
   }
 }

@@ -7,16 +7,16 @@ import type { LakeState } from '../log/commit.js'
 import { refuseReading } from '../log/format/features.js'
 import { Heartbeat } from '../log/live.js'
 import { variable } from '../settings.js'
-import { tiers } from '../sql/guard.js'
+import { type TableRef, tiers } from '../sql/guard.js'
 import { currentUser } from '../step/context.js'
 import type { Readable } from '../storage/staging.js'
 import { type Storage, stagingOf } from '../storage/storage.js'
 import { type Estimate, estimateOf } from './estimate.js'
-import type { Limits } from './limits.js'
+import { excessError, type Limits } from './limits.js'
 import type { Reply } from './protocol.js'
 import type { Worker } from './query-process.js'
 import { type Found, ruled, throughViews, withViewRules } from './reads.js'
-import { atHand, isWorthIt, type Scan, scan } from './scan.js'
+import { atHand, isWorthIt, type LogEntries, type Scan, scan } from './scan.js'
 import { findName, levelsOf } from './tables.js'
 
 /** A query, and what it is asked of. */
@@ -25,16 +25,25 @@ export interface Asked {
   storage: Storage
   state: LakeState | Promise<LakeState>
   sql: string
+  /** Parts of it, each of which must be one expression. */
+  expressions?: readonly string[]
   limits: Limits
   declared: readonly Field[] | undefined
   rights: Rights | undefined
   parameters: ParameterValues | undefined
   /** The namespace of tables that are named without one. */
   schema: string | undefined
+  /** A table of which each row has its file and its place there. */
+  places?: TableRef | undefined
   /** Only says what the result would be like. */
   isDescribed?: boolean
   /** Judges what is about to be read, before anything is. */
   judge: ((estimate: Estimate) => void) | undefined
+  /** The log of the branch that is asked, for tables that tell of it. */
+  log: LogEntries
+  signal: AbortSignal | undefined
+  /** A folder for tables that are computed, which goes with the query. */
+  scratch: () => Promise<string>
 }
 
 /** What is known of a query once it runs. */
@@ -61,7 +70,9 @@ export async function begin(
     type: 'parse',
     sql,
     limits,
-    takesParameters: isDescribed || parameters !== undefined,
+    ...(parameters === undefined ? {} : { parameters }),
+    isDescribed,
+    ...(asked.expressions ? { expressions: asked.expressions } : {}),
     ...(asked.schema === undefined ? {} : { schema: asked.schema }),
     ...(root ? { extensions: extensionFolder() } : {}),
   } as const
@@ -80,7 +91,7 @@ export async function begin(
     )
     return { columns, parameters, files: { opened: 0, total: 0, bytes: 0 }, estimate }
   }
-  const { relations, inPlace } = await brought(storage, { scans, named, root, parsed })
+  const { relations, inPlace } = await brought(asked, { scans, named, root, parsed })
   const access = inPlace ? await root?.access() : undefined
   const { columns } = await worker.ask(
     {
@@ -129,22 +140,35 @@ async function look(
 
 /** The files of each table that have to be opened. */
 function scansOf(
-  { storage, declared }: Asked,
+  { storage, declared, log, signal, limits, places }: Asked,
   state: LakeState,
   tables: readonly Found[],
 ): Promise<Scan[]> {
+  const began = performance.now()
+  // Records are read by this process, whose time the query's own does not see.
+  const goesOn = () => {
+    signal?.throwIfAborted()
+    if (performance.now() - began > limits.time) throw excessError('time', limits)
+  }
   return Promise.all(
     tables.map(async ({ table, predicates, rules, ofPartitions }) => {
-      const asked = { table, declared, ofPartitions }
+      const asked = { table, declared, ofPartitions, log, goesOn }
       const found = await scan(storage, state, asked, predicates)
-      return rules ? { ...found, relation: { ...found.relation, rules } } : found
+      const own = {
+        ...(rules ? { rules } : {}),
+        ...(places && isSame(places, table) ? { places: true } : {}),
+      }
+      return { ...found, relation: { ...found.relation, ...own } }
     }),
   )
 }
 
+const isSame = (a: TableRef, b: TableRef) =>
+  a.tier.toLowerCase() === b.tier.toLowerCase() && a.name.toLowerCase() === b.name.toLowerCase()
+
 /** The tables with their files as the query's process can open them. */
 async function brought(
-  storage: Storage,
+  { storage, scratch }: Asked,
   {
     scans,
     named,
@@ -158,11 +182,16 @@ async function brought(
   },
 ) {
   const staging = stagingOf(storage)
-  const found = await Promise.all(
+  // None writes on in the folder of a query that has failed by another one.
+  const all = await Promise.allSettled(
     scans.map((s) =>
-      atHand(staging, s, (file) => reaches && isWorthIt(s, file, named, root?.always)),
+      atHand(staging, s, (file) => reaches && isWorthIt(s, file, named, root?.always), scratch),
     ),
   )
+  const found = all.map((one) => {
+    if (one.status === 'rejected') throw one.reason
+    return one.value
+  })
   return {
     relations: found.map(({ relation }) => relation),
     inPlace: found.some(({ inPlace }) => inPlace),

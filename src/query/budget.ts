@@ -34,6 +34,11 @@ export class MemoryBudget {
 
   constructor(private readonly total = Math.floor(machineMemory() * PART)) {}
 
+  /** How many wait for memory. */
+  get waitingNow(): number {
+    return this.waiting.length
+  }
+
   /**
    * @param memory what was asked for; without it, at most `most`.
    * @param patience milliseconds that it may wait.
@@ -107,6 +112,32 @@ export class MemoryBudget {
       this.waiting.shift()
       next.admit(grant)
     }
+  }
+}
+
+/** What the queries of this process, and the engines that write their results, have together. */
+export const queryMemory = new MemoryBudget()
+
+/** Milliseconds that the writing of a result waits for memory. */
+const PATIENCE = 600_000
+
+/**
+ * Writes a result once there is memory for the engine that does. Its rows have been read by then: a
+ * query that waits for its writer would keep what the writer waits for.
+ *
+ * @throws MoraineError of kind `limit` when it has waited for too long; the signal's reason.
+ */
+export async function withQueryMemory<T>(
+  memory: number,
+  signal: AbortSignal | undefined,
+  work: () => Promise<T>,
+): Promise<T> {
+  signal?.throwIfAborted()
+  const grant = await queryMemory.take(memory, { most: memory, patience: PATIENCE, signal })
+  try {
+    return await work()
+  } finally {
+    grant.giveBack()
   }
 }
 

@@ -11,7 +11,6 @@ import {
 } from '../define/options/options.js'
 import { described } from '../define/problems/described.js'
 import { takeMistakes } from '../define/problems/mistakes.js'
-import { quoteName, reference, renderSql } from '../define/sql/sql.js'
 import { defOf, fieldsOfShape } from '../define/types/schema.js'
 import type { ParameterValues, ResultRow, RowValue } from '../engine/engine.js'
 import { DefinitionError, MoraineError } from '../errors.js'
@@ -19,6 +18,7 @@ import { Lakehouse } from '../load/lakehouse.js'
 import { folderOf, rootOf } from '../load/root.js'
 import type { LakeState } from '../log/commit.js'
 import { parsePoint } from '../log/point.js'
+import { readStatement, textOf } from '../sql/read-statement.js'
 import { asList, limitsOf } from './limits.js'
 import { stateToRead } from './point.js'
 import { type QueryOptions, queryLake, queryRows } from './query.js'
@@ -138,15 +138,19 @@ export function openLake(given: Lake, options: OpenOptions = {}): OpenLake {
   const state = (at?: At) => (at === undefined ? log.head() : stateToRead(log, toPoint(at)))
 
   const asked = ({ signal, ...own }: AskOptions) => ({
+    log,
     limits: limitsOf(own, usual, lake.queries),
     ...(signal ? { signal } : {}),
   })
 
   async function* batches(dataset: AnyInput, read: ReadOptions<string>, options: QueryOptions) {
-    const sql = readSql(dataset, read)
+    const { sql, expressions, inOwnText } = readStatement(dataset, read)
     const shape = dataset.tier === 'external' ? dataset.declared : undefined
-    const how = { ...options, ...(shape ? { declared: fieldsOfShape(shape) } : {}) }
-    await using result = await queryLake(storage, await state(read.at), sql, how)
+    const how = { ...options, expressions, ...(shape ? { declared: fieldsOfShape(shape) } : {}) }
+    const begun = queryLake(storage, await state(read.at), sql, how)
+    await using result = await begun.catch((error) => {
+      throw inOwnText(error)
+    })
     const convert = converterOf(dataset)
     for await (const batch of result.batches) yield batch.map(convert)
   }
@@ -176,7 +180,7 @@ export function openLake(given: Lake, options: OpenOptions = {}): OpenLake {
       const { at, parameters, ...rest } = sound(() =>
         checked<QueryAskOptions>('query(…)', options, queryAskOptions),
       )
-      const written = typeof sql === 'string' ? sql : renderSql(sql)
+      const written = textOf(sql)
       const values = parameters ? { parameters } : {}
       return queryRows(storage, await state(at), written, { ...asked(rest), ...values })
     },
@@ -191,15 +195,6 @@ function toPoint(at: At): number | Date {
   throw new MoraineError('usage', `at: '${at}' is neither a commit nor a time`, {
     hint: "Give a commit number or a time such as '2026-01-31T12:00:00Z'.",
   })
-}
-
-function readSql(dataset: AnyInput, { where, columns, orderBy, limit }: ReadOptions<string>) {
-  return [
-    `SELECT ${columns ? columns.map(quoteName).join(', ') : '*'} FROM ${reference(dataset)}`,
-    ...(where ? [`WHERE ${renderSql(where)}`] : []),
-    ...(orderBy ? [`ORDER BY ${renderSql(orderBy)}`] : []),
-    ...(limit === undefined ? [] : [`LIMIT ${Math.floor(limit)}`]),
-  ].join('\n')
 }
 
 /** SQL's BIGINT comes as bigint; where the schema says `number` (z.int()), rows hold numbers. */

@@ -1,4 +1,5 @@
 import type { TableRules } from '../define/access/rights.js'
+import type { Field } from '../define/types/column-type.js'
 import type {
   BronzeEncoding,
   ParameterValues,
@@ -18,14 +19,21 @@ export type Request =
   | {
       type: 'parse'
       sql: string
+      /** Parts of it, each of which must be one expression. */
+      expressions?: readonly string[]
       limits: Limits
       extensions?: string
-      takesParameters?: boolean
+      /**
+       * Values of its parameters, of which none is missing; where it is only described, some may
+       * be.
+       */
+      parameters?: ParameterValues
+      isDescribed?: boolean
       /** The namespace of tables that are named without one. */
       schema?: string
     }
   /** Which tables the query of a view reads, or that of rules. */
-  | { type: 'tables'; sql: string }
+  | { type: 'tables'; sql: string; expressions?: readonly string[] }
   /** Only says what the result would be like. */
   | { type: 'describe'; relations: RelationFiles[] }
   | {
@@ -47,8 +55,14 @@ export interface RelationFiles {
   files: (TableFile & BronzeEncoding)[]
   /** Of a view: its query, over relations that come before it. */
   query?: string
+  /** Each row has its file and its place there, in two more columns. */
+  places?: boolean
   /** What is kept of it from whoever asks. */
   rules?: TableRules
+  /** Of a table that is computed: its columns, where its files have a row as JSON on each line. */
+  lines?: readonly Field[]
+  /** Bytes of the longest of them. */
+  longest?: number
 }
 
 /** What a query reads. */

@@ -108,7 +108,10 @@ function make(
   const values = constants.map(constantText)
   if (values.some((value) => value === undefined)) return []
   const texts = values as { text: string; isText: boolean }[]
-  return [{ column, op, values: texts.map((v) => v.text), textual: texts.every((v) => v.isText) }]
+  const textual = texts.every((v) => v.isText)
+  // A time at midnight is after its day where the day is a text that was bound.
+  const isLoose = op === '>' && textual && constants.some((one) => (one as AstNode).isBound)
+  return [{ column, op: isLoose ? '>=' : op, values: texts.map((v) => v.text), textual }]
 }
 
 function columnOf(node: AstNode | undefined, alias: string, alone: boolean): string | undefined {

@@ -3,17 +3,17 @@ import type { Field } from '../define/types/column-type.js'
 import type { ParameterValues, QueryParameter, ResultColumn, ResultRow } from '../engine/engine.js'
 import type { LakeState } from '../log/commit.js'
 import type { Heartbeat } from '../log/live.js'
+import { LogReader } from '../log/reader.js'
+import type { TableRef } from '../sql/guard.js'
 import { damageIn } from '../storage/damage.js'
 import type { Storage } from '../storage/storage.js'
 import { type Asked, begin } from './begin.js'
-import { type Grant, MemoryBudget } from './budget.js'
+import { type Grant, queryMemory } from './budget.js'
 import type { Estimate } from './estimate.js'
 import { asList, type Limits } from './limits.js'
-import { withNamed } from './named.js'
+import { withNamed } from './parameters/named.js'
 import { Worker } from './query-process.js'
-
-/** What the queries of this process may have together. */
-const budget = new MemoryBudget()
+import { Scratch } from './system/lines.js'
 
 /** How a query is run. */
 export interface QueryOptions {
@@ -27,12 +27,18 @@ export interface QueryOptions {
   rights?: Rights
   /** Who asks, where several do: no process serves two of them. */
   owner?: string
+  /** Parts of the query that somebody wrote as one expression each, which is proved. */
+  expressions?: readonly string[]
   /** Values of `?` and `$1` in their order, or of `:name` and `$name` by names. */
   parameters?: ParameterValues
   /** The namespace of tables that are named without one. */
   schema?: string
+  /** A table of which each row has its file and its place there. */
+  places?: TableRef
   /** Judges what is about to be read, before anything is: it throws what refuses the query. */
   judge?: (estimate: Estimate, process: QueryProcess) => void
+  /** The log of the branch that is asked; without it, that of main. */
+  log?: Pick<LogReader, 'entry'>
 }
 
 /** The process of a query: its number, and what ends it at once with an error. */
@@ -68,10 +74,11 @@ export async function queryLake(
   options: QueryOptions,
 ): Promise<QueryResult> {
   const { limits: asked, signal, declared, rights, parameters, schema, judge, owner } = options
+  const { log = new LogReader(storage, 'main'), places } = options
   signal?.throwIfAborted()
   // Nobody else may wait for it while this query waits for others.
   Promise.resolve(state).catch(() => {})
-  const grant = await budget.take(asked.sharesMemory ? undefined : asked.memory, {
+  const grant = await queryMemory.take(asked.sharesMemory ? undefined : asked.memory, {
     most: asked.memory,
     patience: asked.time,
     signal,
@@ -79,12 +86,14 @@ export async function queryLake(
   const limits = { ...asked, memory: grant.memory }
   const worker = workerFor(limits, signal, { grant, owner })
   const names: string[] = []
+  const scratch = new Scratch()
   // Says while the query goes on what it reads.
   let heartbeat: Heartbeat | undefined
   const close = async () => {
     try {
       await heartbeat?.stop()
       await worker.close()
+      await scratch.remove()
     } finally {
       grant.giveBack()
     }
@@ -96,8 +105,11 @@ export async function queryLake(
   try {
     const process = { pid: worker.pid, stop: (reason: unknown) => worker.stop(reason) }
     const judged = judge && ((estimate: Estimate) => judge(estimate, process))
-    const given = { declared, rights, schema, judge: judged }
-    const question = { worker, storage, state, limits, ...given, ...withNamed(sql, parameters) }
+    const given = { declared, rights, schema, judge: judged, log, signal, places }
+    const own = { worker, scratch: scratch.folder }
+    const { expressions = [] } = options
+    const asked = { ...withNamed(sql, parameters), expressions }
+    const question = { ...own, storage, state, limits, ...given, ...asked }
     const { columns, files, estimate } = await begin(question, begun)
     return {
       columns,
@@ -122,16 +134,18 @@ export async function describeQuery(
   storage: Storage,
   state: LakeState | Promise<LakeState>,
   sql: string,
-  { limits, signal, rights, schema, owner }: QueryOptions,
+  options: QueryOptions,
 ): Promise<{ columns: ResultColumn[]; parameters: QueryParameter[]; estimate: Estimate }> {
+  const { limits, signal, rights, schema, owner, parameters } = options
+  const { log = new LogReader(storage, 'main') } = options
   Promise.resolve(state).catch(() => {})
   const worker = new Worker(limits, signal, owner)
   let heartbeat: Heartbeat | undefined
   const question: Asked = {
-    ...{ worker, storage, state, sql, limits, rights, schema },
+    ...{ worker, storage, state, limits, rights, schema },
+    ...withNamed(sql, parameters),
     declared: undefined,
-    parameters: undefined,
-    judge: undefined,
+    ...{ judge: undefined, log, signal, scratch: new Scratch().folder },
     isDescribed: true,
   }
   try {

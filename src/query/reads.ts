@@ -1,4 +1,4 @@
-import type { Levels, Rights, TableRules } from '../define/access/rights.js'
+import { badRules, type Levels, type Rights, type TableRules } from '../define/access/rights.js'
 import { quoteName } from '../define/sql/sql.js'
 import { MoraineError } from '../errors.js'
 import type { LakeState } from '../log/commit.js'
@@ -105,8 +105,13 @@ export async function ruled(
       continue
     }
     if (functions.includes('stats')) throw noStatistics()
-    const inside = await worker.ask({ type: 'tables', sql: rulesSql(read, rules) }, 'tables')
-    if (inside.tables.length !== 1) throw badRules(read)
+    // What is wrong with a rule is nothing that whoever asks may read.
+    const inside = await worker
+      .ask({ type: 'tables', ...rulesSql(read, rules) }, 'tables')
+      .catch((error) => {
+        throw error instanceof MoraineError && error.kind === 'query' ? badRules(read.table) : error
+      })
+    if (inside.tables.length !== 1) throw badRules(read.table)
     if (columns && inside.named) columns = [...new Set([...columns, ...inside.named])]
     else columns = undefined
     const own = unmasked(read.predicates, rules)
@@ -127,10 +132,13 @@ function unmasked(predicates: readonly Pushed[], { masks }: TableRules): Pushed[
 }
 
 /** A query with nothing but rules, so that they are proved as any SQL is. */
-function rulesSql({ table: { tier, name } }: Reads, { masks, rows }: TableRules): string {
+function rulesSql({ table: { tier, name } }: Reads, { masks, rows }: TableRules) {
   const shown = Object.values(masks).map((mask) => `(${mask}\n)`)
   const where = rows === undefined ? '' : ` WHERE (${rows}\n)`
-  return `SELECT ${shown.join(', ') || '1'} FROM ${quoteName(tier)}.${quoteName(name)}${where}`
+  return {
+    sql: `SELECT ${shown.join(', ') || '1'} FROM ${quoteName(tier)}.${quoteName(name)}${where}`,
+    expressions: [...Object.values(masks), ...(rows === undefined ? [] : [rows])],
+  }
 }
 
 export function withViewRules(
@@ -147,11 +155,5 @@ export function withViewRules(
 function noStatistics(): MoraineError {
   return new MoraineError('query', 'The function stats cannot be called on a table with rules', {
     hint: 'It would tell of values that are masked, and of rows that are not shown.',
-  })
-}
-
-function badRules({ table: { tier, name } }: Reads): MoraineError {
-  return new MoraineError('query', `The rules of ${tier}.${name} cannot be applied`, {
-    hint: 'In lake.ts, masks and conditions may use the columns of the table itself alone.',
   })
 }

@@ -3,6 +3,7 @@ import { ForeignTable } from '../iceberg/foreign.js'
 import type { DataFile } from '../iceberg/spec/manifest.js'
 import type { TableVersion } from '../iceberg/version.js'
 import type { LakeState } from '../log/commit.js'
+import type { LogReader } from '../log/reader.js'
 import { type TableRef, tiers } from '../sql/guard.js'
 import { Batches, bronzeFiles, bronzeLineage, columnsOf } from '../step/batches.js'
 import { Naming } from '../step/naming.js'
@@ -12,6 +13,7 @@ import type { Staging } from '../storage/staging.js'
 import type { Storage } from '../storage/storage.js'
 import type { RelationFiles } from './protocol.js'
 import type { Pushed } from './pushdown.js'
+import { isSystem, scanSystem, type WriteRows } from './system/scan.js'
 import { externalTable, findName, ownTable, pointerOf } from './tables.js'
 
 /**
@@ -20,9 +22,14 @@ import { externalTable, findName, ownTable, pointerOf } from './tables.js'
  */
 export async function atHand(
   staging: Staging,
-  { relation, sizes }: Scan,
+  { relation, sizes, write }: Scan,
   stays: (file: DataFile | undefined) => boolean,
+  scratch: () => Promise<string>,
 ): Promise<{ relation: RelationFiles; inPlace: boolean }> {
+  if (write) {
+    const { location, longest } = await write(await scratch())
+    return { relation: { ...relation, files: [{ location }], longest }, inPlace: false }
+  }
   const all = relation.files.flatMap(({ location, deletes = [] }) => [
     location,
     ...deletes.map((list) => list.location),
@@ -73,23 +80,33 @@ export interface Scan {
   version: string
   /** Source columns of its partitions, in lower case. */
   partitions: readonly string[]
+  /** Of a table that has no files: what makes one. */
+  write?: WriteRows
 }
+
+/** The commits of the branch that is asked. */
+export type LogEntries = Pick<LogReader, 'entry'>
 
 interface AskedScan {
   table: TableRef
   declared: readonly Field[] | undefined
   /** Conditions of which those on columns of partitions count. */
   ofPartitions?: readonly Pushed[] | undefined
+  /** The log of the branch that is asked. */
+  log: LogEntries
+  /** Throws why nothing more is to be read, where that is so. */
+  goesOn: () => void
 }
 
 export async function scan(
   storage: Storage,
   state: LakeState,
-  { table: asked, declared, ofPartitions = [] }: AskedScan,
+  { table: asked, declared, ofPartitions = [], log, goesOn }: AskedScan,
   predicates: readonly Pushed[],
 ): Promise<Scan> {
   const { tier, name } = asked
   if (tier === 'bronze') return scanBronze(storage, state, name)
+  if (isSystem(asked)) return scanSystem({ storage, state, log, goesOn }, name, predicates)
   const table = tiers.includes(tier)
     ? await ownTable(storage, state, asked)
     : await externalTable(storage, state, asked, declared)

@@ -1,37 +1,17 @@
 import { allRights, type Levels } from '../define/access/rights.js'
 import { nearest } from '../define/nearest.js'
+import { SYSTEM, systemNames } from '../define/sql/name.js'
 import type { Field } from '../define/types/column-type.js'
 import { MoraineError } from '../errors.js'
 import { ForeignTable } from '../iceberg/foreign.js'
 import { Table, type TablePointer } from '../iceberg/table.js'
-import type { TableVersion } from '../iceberg/version.js'
 import type { LakeState } from '../log/commit.js'
-import { type ExternalRelation, externalRelations } from '../log/external.js'
+import { type ExternalRelation, externalRelations, keyOfRelation, LEVEL } from '../log/external.js'
 import { type TableRef, tiers } from '../sql/guard.js'
 import { folded } from '../sql/relations.js'
 import type { Storage } from '../storage/storage.js'
-
-/**
- * Tables as queries of one state have found them, by their metadata: what describes them is read
- * once.
- */
-const loaded = new WeakMap<LakeState, Map<string, Promise<TableVersion>>>()
-
-function once<T extends TableVersion>(
-  state: LakeState,
-  key: string,
-  load: () => Promise<T>,
-): Promise<T> {
-  const tables = loaded.get(state) ?? new Map<string, Promise<TableVersion>>()
-  loaded.set(state, tables)
-  const known = tables.get(key) as Promise<T> | undefined
-  if (known) return known
-  const found = load()
-  tables.set(key, found)
-  // What could not be read may be there the next time.
-  found.catch(() => tables.delete(key))
-  return found
-}
+import { LoadedTables } from './loaded-tables.js'
+import { systemTableOf } from './system/tables.js'
 
 /** What the log says of a table. */
 export function pointerOf(state: LakeState, asked: TableRef): unknown {
@@ -63,8 +43,9 @@ export async function ownTable(
   state: LakeState,
   { tier, name }: TableRef,
 ): Promise<Table> {
-  const at = state.tables[findName(state, `${tier}.${name}`)] as TablePointer
-  return once(state, at.metadata, () => Table.load(storage, at))
+  const found = findName(state, `${tier}.${name}`)
+  const at = state.tables[found] as TablePointer
+  return LoadedTables.of(storage).once(found, at, () => Table.load(storage, at))
 }
 
 /** A table of another engine: all of its columns, or those that are declared. */
@@ -75,8 +56,8 @@ export async function externalTable(
   declared: readonly Field[] | undefined,
 ): Promise<ForeignTable> {
   const { tier, name, at } = findExternal(state, asked)
-  const key = `${at.metadata} ${JSON.stringify(declared)}`
-  return once(state, key, () =>
+  const as = `${keyOfRelation(at)} as ${tier}.${name}: ${JSON.stringify(declared)}`
+  return LoadedTables.of(storage).once(as, at, () =>
     ForeignTable.load(storage, at, { name: `${tier}.${name}`, declared }),
   )
 }
@@ -86,10 +67,27 @@ export async function externalTable(
  * one that is spelt so.
  */
 function sameExternal(state: LakeState, { tier, name }: TableRef): ExternalRelation | undefined {
-  const same = externalRelations(state).filter(
-    (one) => folded(one.namespace.join('.')) === tier && folded(one.name) === folded(name),
-  )
+  const same = foldedExternals(state).get(foldedName(tier, name)) ?? []
   return same.find((one) => one.name === name) ?? same[0]
+}
+
+const foldedName = (tier: string, name: string) => `${tier}${LEVEL}${folded(name)}`
+
+/** By what they were made of: there may be tens of thousands, and all may be asked for. */
+const byFolded = new WeakMap<object, ReadonlyMap<string, ExternalRelation[]>>()
+
+/** Tables and views of other engines by their names, without the case of letters. */
+function foldedExternals(state: LakeState): ReadonlyMap<string, ExternalRelation[]> {
+  const { relations = {} } = state.external ?? {}
+  const known = byFolded.get(relations)
+  if (known) return known
+  const found = new Map<string, ExternalRelation[]>()
+  for (const one of externalRelations(state)) {
+    const key = foldedName(folded(one.namespace.join('.')), one.name)
+    found.set(key, [...(found.get(key) ?? []), one])
+  }
+  byFolded.set(relations, found)
+  return found
 }
 
 function findExternal(state: LakeState, { tier, name }: TableRef) {
@@ -112,6 +110,11 @@ function findExternal(state: LakeState, { tier, name }: TableRef) {
 export function levelsOf(state: LakeState, asked: TableRef, rights = allRights): Levels {
   const shown = `${asked.tier}.${asked.name}`
   const isSeen = (levels: Levels) => rights.mayQuery(levels)
+  if (asked.tier === SYSTEM) {
+    const levels = [SYSTEM, folded(asked.name)]
+    if (systemTableOf(asked.name) && isSeen(levels)) return levels
+    throw noTable(state, shown, isSeen)
+  }
   if (!tiers.includes(asked.tier)) {
     const { namespace, name } = sameExternal(state, asked) ?? { namespace: [], name: '' }
     const levels = [...namespace, name]
@@ -148,7 +151,12 @@ function noTable(
   const external = externalRelations(state).filter(({ namespace, name }) =>
     isSeen([...namespace, name]),
   )
-  const all = [...own, ...external.map(({ fullName }) => fullName)]
+  const system = systemNames.filter((name) => isSeen([SYSTEM, name]))
+  const all = [
+    ...own,
+    ...external.map(({ fullName }) => fullName),
+    ...(wanted.startsWith(`${SYSTEM}.`) ? system.map((name) => `${SYSTEM}.${name}`) : []),
+  ]
   const similar = nearest(wanted, all)
   return new MoraineError(
     'query',

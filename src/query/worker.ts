@@ -6,20 +6,22 @@
  */
 
 import { isDeepStrictEqual } from 'node:util'
+import { badRules } from '../define/access/rights.js'
 import { quoteName } from '../define/sql/sql.js'
 import type { Engine, ResultRow, Session } from '../engine/engine.js'
 import { type EngineOptions, openEngine } from '../engine/open.js'
 import { isEngineLost, SqlError, shortOf } from '../engine/sql-error.js'
 import { DiskFull } from '../engine/stopped.js'
 import { MoraineError, messageOf } from '../errors.js'
-import type { AstNode } from '../plan/ast.js'
 import { areRepeatable } from '../plan/repeatable.js'
 import { watchParent } from '../process/watchdog.js'
-import { proveSelect, type TableRef } from '../sql/guard.js'
 import { folded } from '../sql/relations.js'
+import { engineSchema, inUsersWords, withEngineSchemas } from '../sql/system-schema.js'
 import type { ObjectAccess } from '../storage/staging.js'
 import { defaultMemory, type Excess, engineShare, type Limits, limitsOf } from './limits.js'
+import { bindValues, checkValues, refuseUnnamed } from './parameters/values.js'
 import type { RelationFiles, Reply, Request } from './protocol.js'
+import { type Proven, proved } from './proved.js'
 import { columnsNamed, predicatesFor, timesNamed } from './pushdown.js'
 import { sizer } from './result-size.js'
 
@@ -66,7 +68,7 @@ class Sandbox {
   async clear(needs: Needs): Promise<boolean> {
     if (this.isLost || !this.isClean || !isDeepStrictEqual(this.needs, needs)) return false
     for (const name of this.here) await this.session.undefineHere(name)
-    for (const { tier, name } of this.views) await this.session.undefine(tier, name)
+    for (const { tier, name } of this.views) await this.session.undefine(engineSchema(tier), name)
     this.views = []
     this.here = []
     return true
@@ -90,15 +92,21 @@ class Sandbox {
   ): Promise<void> {
     for (const relation of relations) {
       const { tier, name, schema, files } = relation
-      if (!schema && relation.query === undefined) {
+      if (!schema && relation.query === undefined && !relation.lines) {
         this.isClean = false
         await this.session.files.hold(files)
       }
-      await this.session.define(tier, name, relationSql(this.session, relation))
+      const defined = this.session.define(
+        engineSchema(tier),
+        name,
+        relationSql(this.session, relation),
+      )
+      await (relation.rules ? defined.catch(inOwnWords(relation)) : defined)
       this.views.push(relation)
     }
     for (const { name, schema } of bare) {
-      await this.session.defineHere(name, `SELECT * FROM ${quoteName(schema)}.${quoteName(name)}`)
+      const from = `${quoteName(engineSchema(schema))}.${quoteName(name)}`
+      await this.session.defineHere(name, `SELECT * FROM ${from}`)
       this.here.push(name)
     }
   }
@@ -142,7 +150,7 @@ class QueryProcess {
       case 'parse':
         return this.parse(request)
       case 'tables':
-        return this.tables(request.sql)
+        return this.tables(request)
       case 'describe':
         return this.describe(request.relations)
       case 'run':
@@ -158,7 +166,8 @@ class QueryProcess {
   }
 
   private async parse(asked: Extract<Request, { type: 'parse' }>): Promise<Reply> {
-    const { sql, limits, extensions, takesParameters = false, schema } = asked
+    const { sql, limits, extensions, parameters, isDescribed = false, schema } = asked
+    const { expressions = [] } = asked
     watchdog.limitMemory(limits.memory)
     this.limits = limits
     this.rows = this.bytes = 0
@@ -171,17 +180,26 @@ class QueryProcess {
     }
     if (!(await this.sandbox.clear(needs))) this.sandbox = await this.sandbox.renewed(needs)
     const { session, reaches } = this.sandbox
-    const tree = await session.parser.tree(sql)
-    const { nodes, tables, bare } = proveSelect(tree, sql, { takesParameters, schema })
-    this.sql = sql
+    const treeOf = (text: string) => session.parser.tree(text)
+    const tree = await treeOf(sql)
+    if (!isDescribed || parameters !== undefined)
+      await refuseUnnamed(sql, parameters, { tree, treeOf })
+    const proof = { takesParameters: true, schema, readsSystem: true }
+    const found = await proved(session.parser, { sql, tree, expressions }, proof)
+    const { nodes, parameters: taken, tables, bare } = found
+    if (!isDescribed) checkValues(taken, parameters)
+    this.sql = await withEngineSchemas(sql, { tree, nodes, tables, bare }, treeOf)
     this.bare = bare.map((name) => ({ name, schema: schema ?? '' }))
     const named = columnsNamed(nodes)
+    bindValues(taken, parameters, nodes)
     return { type: 'parsed', reaches, named, ...readsOf(tables, nodes) }
   }
 
-  private async tables(sql: string): Promise<Reply> {
+  private async tables(asked: Extract<Request, { type: 'tables' }>): Promise<Reply> {
     if (!this.sandbox) throw new Error('the query was not parsed')
-    const { nodes, tables } = proveSelect(await this.sandbox.session.parser.tree(sql), sql)
+    const { parser } = this.sandbox.session
+    const tree = await parser.tree(asked.sql)
+    const { nodes, tables } = await proved(parser, { ...asked, tree }, { readsSystem: true })
     return { type: 'tables', named: columnsNamed(nodes), ...readsOf(tables, nodes) }
   }
 
@@ -193,6 +211,9 @@ class QueryProcess {
     if (!this.sandbox.allows(pathsOf(needed), undefined))
       this.sandbox = await this.sandbox.renewed(this.sandbox.needs)
     await this.sandbox.define(needed, this.bare)
+    // Binding opens files as well. Those that a run would read stay within reach for one.
+    this.know(pathsOf(relations))
+    await this.sandbox.shut(this.known)
     const { columns, parameters } = await this.sandbox.session.prepared(this.sql)
     return { type: 'columns', columns, parameters }
   }
@@ -207,8 +228,7 @@ class QueryProcess {
     const paths = pathsOf(relations)
     if (!this.sandbox.allows(paths, access))
       this.sandbox = await this.sandbox.renewed(this.sandbox.needs)
-    if (this.known.length > REMEMBERED) this.known = []
-    this.known = [...new Set([...this.known, ...paths])]
+    this.know(paths)
     if (access) await this.sandbox.reach(access)
     await this.sandbox.define(relations, this.bare)
     await this.sandbox.shut(this.known)
@@ -216,6 +236,11 @@ class QueryProcess {
     this.batches = result.batches[Symbol.asyncIterator]()
     this.sizeOf = this.limits.bytes < Number.POSITIVE_INFINITY ? sizer(result.columns) : undefined
     return { type: 'columns', columns: result.columns }
+  }
+
+  private know(paths: readonly string[]): void {
+    if (this.known.length > REMEMBERED) this.known = []
+    this.known = [...new Set([...this.known, ...paths])]
   }
 
   private async next(): Promise<Reply> {
@@ -238,7 +263,7 @@ function failedBy(excess: Excess, message = ''): Reply {
 }
 
 /** What is read, how often, and which functions are called. */
-function readsOf(tables: readonly TableRef[], nodes: readonly AstNode[]) {
+function readsOf(tables: Proven['tables'], nodes: Proven['nodes']) {
   const named = nodes.flatMap(({ function_name: name }) =>
     typeof name === 'string' ? [folded(name)] : [],
   )
@@ -256,13 +281,25 @@ function pathsOf(relations: readonly RelationFiles[]): string[] {
     .flatMap(({ location, deletes = [] }) => [location, ...deletes.map((d) => d.location)])
 }
 
+/** The engine's words for what is wrong with rules have the rules in them. */
+const inOwnWords =
+  ({ tier, name }: RelationFiles) =>
+  (error: unknown): never => {
+    const isWrong =
+      error instanceof SqlError && /^(Binder|Parser|Catalog)/.test(messageOf(error.cause))
+    throw isWrong ? badRules({ tier, name }) : error
+  }
+
 function relationSql(session: Session, relation: RelationFiles): string {
   const sql = plainRelation(session, relation)
   return relation.rules ? session.tables.withRules(sql, relation.rules) : sql
 }
 
-function plainRelation(session: Session, { schema, columns, files, query }: RelationFiles): string {
+function plainRelation(session: Session, relation: RelationFiles): string {
+  const { schema, columns, files, query, lines, longest } = relation
   if (query !== undefined) return query
+  if (lines) return session.files.lines(files[0]?.location, lines, longest)
+  if (schema && relation.places) return session.tables.scanWithFiles(schema, files)
   if (schema) return session.tables.scan(schema, files)
   if (files.length > 0)
     return `SELECT ${columns.map(quoteName).join(', ')} FROM (${session.files.batches(files)})`
@@ -283,7 +320,7 @@ process.on('message', (request: Request) => {
       query.failed(error)
       const hint = error instanceof MoraineError ? error.hint : undefined
       // The engine's own message points at the line.
-      const message = messageOf(error instanceof SqlError ? error.cause : error)
+      const message = inUsersWords(messageOf(error instanceof SqlError ? error.cause : error))
       const excess = error instanceof DiskFull ? 'disk' : shortOf(message)
       process.send?.(
         excess ? failedBy(excess, message) : { type: 'failed', message, ...(hint ? { hint } : {}) },

@@ -1,4 +1,5 @@
 import { batchesToExpire } from '../bronze/expire-batches.js'
+import { isForgetting } from '../plan/decision.js'
 import type { ExpireStage } from '../plan/plan.js'
 import { Batches } from '../step/batches.js'
 import type { RunRecorder } from './recorder.js'
@@ -14,6 +15,7 @@ export async function expireBatches(
   if (stages.length === 0 || signal.aborted) return
   const kept = stages.map(({ dataset }) => dataset)
   const state = await log.head()
+  if (isForgetting(state)) return
   const expire = await batchesToExpire(kept, {
     lake,
     state,

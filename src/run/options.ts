@@ -1,4 +1,5 @@
 import type { Gold, Silver } from '../define/model.js'
+import type { OwnSources } from '../define/options/own-sources.js'
 import type { Engine } from '../engine/engine.js'
 import type { Portable } from '../gold/portable.js'
 import type { TableState } from '../log/commit.js'
@@ -43,6 +44,8 @@ export interface RunOptions {
   reread?: readonly string[]
   /** Ids of objects in quarantine that are tried again, however often they have failed. */
   retry?: readonly string[]
+  /** Datasets that a branch reads from elsewhere than main, which keeps them apart from main's. */
+  ownSources?: OwnSources | undefined
   /** Rows of each bronze input that silver reads at most, to try a definition out. */
   sample?: number
   /**

@@ -8,7 +8,7 @@ import type { Portable } from '../gold/portable.js'
 import type { BuildDecision, Discovery, View } from '../plan/decision.js'
 import type { Stage } from '../plan/plan.js'
 import { splitOf } from '../step/task/split.js'
-import { partsOf } from './split/in-parts.js'
+import { partsOf } from './split/part-sizes.js'
 
 /** Where a step runs, and what is known of it before. */
 export interface Placement {
@@ -76,7 +76,9 @@ function placementOf(
       engine: engineName(engine),
       tasks: 1,
       bytes,
-      ...(decision.mode === 'incremental' ? { why: 'it is computed as a whole there' } : {}),
+      ...(decision.mode === 'incremental' && dataset.tier === 'gold' && dataset.incremental?.affects
+        ? { why: 'it is computed as a whole there, since its parts depend on others (affects)' }
+        : {}),
     }
   const why = split.by === 'nothing' ? { why: split.why } : {}
   const rows = 'rows' in split ? split.rows : 0

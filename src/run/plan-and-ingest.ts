@@ -1,4 +1,6 @@
 import type { AnyDataset } from '../define/model.js'
+import { asRefreshed } from '../log/branch/refresh.js'
+import { REVIEW } from '../log/branch/standing.js'
 import type { LakeState } from '../log/commit.js'
 import type { Plan } from '../plan/plan.js'
 import { Externals } from '../step/external/externals.js'
@@ -7,7 +9,9 @@ import type { BuildPhase } from './build.js'
 import { EarlyStages } from './early/early-stages.js'
 import { IntakePhase } from './ingest.js'
 import type { RunOptions } from './options.js'
+import { withOwnSources } from './own/begin.js'
 import { prepare } from './prepare.js'
+import { isReviewed } from './publish.js'
 import type { RunRecorder } from './recorder.js'
 import { contextOn, type Shared, withReadable } from './run-context.js'
 import { Sources, unreadOn } from './sources.js'
@@ -23,6 +27,10 @@ interface RunParts {
   phase: BuildPhase
 }
 
+/** What tables are built on: a state of main, with those that wait for a review. */
+const seenFrom = (shared: Shared, state: LakeState): Promise<LakeState> | LakeState =>
+  isReviewed(shared) ? asRefreshed(shared.log, REVIEW, state) : state
+
 /**
  * Plans all that a run does, and carries out the stages that read sources; returns the plan, and
  * the state after them.
@@ -32,15 +40,18 @@ interface RunParts {
  */
 export async function planAndIngest(
   { shared, datasets, options, steps, recorder, phase }: RunParts,
-  begun: LakeState,
+  begins: LakeState,
 ): Promise<Plan & { base: LakeState; externals: Externals }> {
+  const { ownSources } = options
+  const begun = await withOwnSources(shared, ownSources, begins)
   const context = contextOn(shared, begun, options)
   const { backfill, feeds, retry, full = false, replay, anew, portable } = options
   const { reread, signal } = context
   const unread = unreadOn(shared.log)
-  const asked = { backfill, feeds, retry, reread, unread, signal }
+  const asked = { backfill, feeds, retry, reread, unread, ownSources, signal }
   await using sources = new Sources(datasets, context.relations.batches, asked)
-  const state = withReadable(begun, anew)
+  const seen = await seenFrom(shared, begun)
+  const state = withReadable(seen, anew)
   const looked = { files: true }
   const begunWith = await Externals.of(shared.storage, state, datasets, looked)
   const prepared = await prepare({
@@ -61,16 +72,19 @@ export async function planAndIngest(
       ),
   })
   const { stages, expire, left } = prepared
-  const early = new EarlyStages(prepared, options, (stage, on) =>
+  // Stages that begin early see main alone.
+  const elsewhere = isReviewed(shared) ? undefined : options.elsewhere
+  const early = new EarlyStages(prepared, { ...options, elsewhere }, (stage, on) =>
     phase.begin(stage, contextOn(shared, on, options), on, Externals.none),
   )
-  const base = await new IntakePhase(prepared, sources, { steps, recorder }, early.onRead).run(
+  const ingested = await new IntakePhase(prepared, sources, { steps, recorder }, early.onRead).run(
     context,
     begun,
   )
+  const base = await seenFrom(shared, ingested)
   // Other engines may have written meanwhile: what is built is of one state.
   const externals =
-    base.external === begun.external
+    base.external === seen.external
       ? begunWith
       : await Externals.of(shared.storage, base, datasets, looked)
   // What the columns of these rows show to be wrong is found before any table is built.

@@ -9,6 +9,8 @@ import type { BindScope, BindState } from './bind/bind.js'
 import { newSql, refuseMistakes, type SqlLeft } from './bind/bind-new.js'
 import type { Looked, Sources } from './sources.js'
 
+export { beginOwn } from './own/begin.js'
+
 /** What a run is asked for, as far as it decides what is done. */
 interface Asked {
   datasets: readonly AnyDataset[]

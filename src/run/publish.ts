@@ -1,4 +1,6 @@
 import { fullName } from '../define/dataset.js'
+import type { Lake } from '../define/lake.js'
+import { commitToStanding, openStanding, REVIEW } from '../log/branch/standing.js'
 import type { Changes, LakeState, Offsets, TableState, ViewState } from '../log/commit.js'
 import type { CommitFiles } from '../log/log.js'
 import { commitTables } from '../log/tables/commit-tables.js'
@@ -11,7 +13,7 @@ import type { Steps } from './steps.js'
 
 /** One commit with all that passed. */
 export async function publish(
-  { lake, log, storage, author, run, signal }: Shared,
+  { lake, log, branch, storage, author, run, started, signal }: Shared,
   steps: Steps,
   recorder: RunRecorder,
   base: LakeState,
@@ -21,25 +23,48 @@ export async function publish(
   if (lake.publish === 'all' && steps.anyFailed) return
   const names = built.map(({ dataset }) => fullName(dataset))
   const message = `build ${names.length === 1 ? names[0] : `${names.length} tables`}`
-  const state = await commitTables({ log, storage }, base, {
+  const committed = {
     changes: publishable(built),
     info: { author, run, message },
     files: filesOf(built),
-  })
+  }
+  if (isReviewed({ lake, branch })) {
+    // The branch is opened later than files were written.
+    const files = { since: started, ...committed.files }
+    const on = await commitToStanding({ log, storage }, REVIEW, base, { ...committed, files })
+    recorder.waiting({ branch: REVIEW, commit: on.number, datasets: names })
+    return
+  }
+  const state = await commitTables({ log, storage }, base, committed)
   recorder.committed(state.number, names)
 }
+
+/**
+ * A definition whose tables are published as soon as they are built: where that is what somebody
+ * waits for, be it tables that are damaged, rows that have to go, or a lake to try things in.
+ */
+export const publishedAtOnce = (lake: Lake): Lake =>
+  lake.publish === 'review' ? { ...lake, publish: 'passed' } : lake
+
+/** Whether what a run builds waits for a review, and what it was built on does. */
+export const isReviewed = ({ lake, branch }: Pick<Shared, 'lake' | 'branch'>): boolean =>
+  lake.publish === 'review' && branch === undefined
 
 /**
  * What was built but may not be seen yet lies on a branch of its own, for those who want to look.
  */
 export async function keepRejected(
-  { log, author, run }: Shared,
+  shared: Shared,
   rejected: Readonly<Record<string, TableState>>,
   base: LakeState,
   built: readonly BuildOutcome[],
 ): Promise<void> {
   if (Object.keys(rejected).length === 0) return
-  const branch = await log.fork(branchOf(run), base)
+  const { author, run } = shared
+  const log = isReviewed(shared)
+    ? await openStanding(shared.log, REVIEW, { author, run })
+    : shared.log
+  const branch = await log.fork(branchOf(run), log === shared.log ? base : await log.head())
   const { tables } = publishable(built)
   const message = 'not published: checks failed'
   const changes = { tables: { ...tables, ...rejected } }

@@ -19,6 +19,7 @@ export class RunRecorder {
   readonly rejected: Record<string, TableState> = {}
   failure: RunRecord['error']
   private readonly commits: number[] = []
+  private review: RunRecord['review']
   private begun: Promise<void> | undefined
   private heartbeat: Heartbeat | undefined
   private base = 0
@@ -84,6 +85,7 @@ export class RunRecorder {
       ...(branch === undefined ? {} : { branch }),
       steps: steps.results,
       commits: this.commits,
+      ...(this.review ? { review: this.review } : {}),
       ...this.requests(),
       ...(Object.keys(this.rejected).length > 0 ? { rejected: Object.keys(this.rejected) } : {}),
       ...(failure ? { error: failure } : {}),
@@ -101,5 +103,9 @@ export class RunRecorder {
   committed(commit: number, datasets: string[]): void {
     this.commits.push(commit)
     this.emit({ type: 'committed', commit, datasets })
+  }
+  /** What was built waits on a branch. */
+  waiting(review: NonNullable<RunRecord['review']>): void {
+    this.review = review
   }
 }

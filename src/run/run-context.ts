@@ -39,7 +39,8 @@ export function sharedOf(
     rewriteUpTo: options.rewriteUpTo ?? 16 << 20,
     partBytes: options.partBytes ?? 128 << 20,
     quarantineAfter: lake.quarantineAfter,
-    tryApart: options.tryApart,
+    // Whoever reads apart looks at main.
+    tryApart: options.branch === undefined ? options.tryApart : undefined,
     worker: options.worker,
     javascript: options.javascript ?? new InThisThread(),
     allowBreaking: options.allowBreaking ?? false,

@@ -15,7 +15,7 @@ import type { DaemonOptions } from './daemon-options.js'
 import { EnginePool } from './engine-pool.js'
 import { Metrics } from './metrics.js'
 import { Notifier } from './notifier.js'
-import { type HealthEvent, StorageHealth } from './storage-health.js'
+import { type HealthEvent, refusedWriting, StorageHealth } from './storage-health.js'
 
 /** Milliseconds between two looks whether a folder still holds the lake that is served. */
 const OTHER_EVERY = 1000
@@ -23,6 +23,8 @@ const OTHER_EVERY = 1000
 const STALE_EVERY = 10_000
 /** Milliseconds after which people are told that storage is away. */
 const ALERT_AFTER = 10_000
+/** What is said of a lake that can't be begun, and of nothing else. */
+const BEGINNING = 'begin the lake'
 /** Notes of one dataset that are remembered. */
 const REMEMBERED = 1000
 
@@ -38,6 +40,9 @@ export class Daemon {
   private readonly work: BackgroundWork
   private readonly notifier: Notifier
   private watched: Promise<unknown> | undefined
+  /** Whether it may write, once it has started. */
+  private isBegun = false
+  private isStarted = false
   private readonly leftBehind = new Set<string>()
   private readonly noted = new Map<string, Set<string>>()
   readonly health: StorageHealth
@@ -98,16 +103,23 @@ export class Daemon {
 
   /** Makes and watches the folders that files are dropped into; resolves once each was tried. */
   watchFolders(): Promise<unknown> {
+    if (!this.isBegun) return Promise.resolve()
     this.watched ??= Promise.all(this.arrivals.map((arrivals) => arrivals.watch()))
     return this.watched
   }
 
   /** Begins to look, and to run; what does not work yet is tried again. */
   start(): void {
-    void this.watchFolders()
-    for (const arrivals of this.arrivals) arrivals.start()
     if (this.options.storage.url.startsWith('file:'))
       this.work.repeat('look at the lake', OTHER_EVERY, () => this.lookForOther())
+    if (this.isBegun) this.startJobs()
+  }
+
+  private startJobs(): void {
+    if (this.isStarted || this.work.hasStopped) return
+    this.isStarted = true
+    void this.watchFolders()
+    for (const arrivals of this.arrivals) arrivals.start()
     this.work.repeat('find stale datasets', STALE_EVERY, async () =>
       this.notifier.stale(this.jobs, this.scheduler.successes),
     )
@@ -120,11 +132,35 @@ export class Daemon {
     return log.refuseOther(undefined, impatient ?? storage)
   }
 
+  /**
+   * Has the lake say which it is. One that has no commit, in a folder that can't be written, is
+   * served as it is: nobody looks for work in it until it can be written, or has commits.
+   *
+   * @throws MoraineError where storage holds another lake than the one that is served.
+   */
+  async beginLake(): Promise<void> {
+    try {
+      await this.refuseOther()
+      this.isBegun = true
+      this.work.isSound(BEGINNING)
+    } catch (error) {
+      const why = refusedWriting(error)
+      if (this.isBegun || why === undefined) throw error
+      const { log, storage } = this.options
+      if ((await log.head()).number > 0) throw error
+      this.work.warn(
+        BEGINNING,
+        `There is no lake at ${storage.url} yet, and it can't be written: it is served empty, and no job runs until that changes. ${why}`,
+      )
+    }
+  }
+
   /** Nobody should need to send something before it is known that it can't be accepted. */
   private async lookForOther(): Promise<void> {
     if (!this.health.isSound) return
-    await this.refuseOther()
+    await this.beginLake()
     await this.options.log.head()
+    if (this.isBegun) this.startJobs()
   }
 
   /** Says that something has arrived for a dataset. */

@@ -1,9 +1,11 @@
+import type { Oidc } from '../define/access/oidc.js'
 import type { Principal as Defined } from '../define/access/principal.js'
 import { allRights, type Rights, rightsOf, rightsWithin } from '../define/access/rights.js'
 import type { Secret } from '../define/source.js'
 import { MoraineError } from '../errors.js'
 import { OwnSecrets } from '../secrets.js'
 import { isSameSecret } from './access.js'
+import { OidcTokens } from './identity/oidc-tokens.js'
 import {
   type Claims,
   claimsIn,
@@ -44,19 +46,21 @@ export interface Provable {
 /** A principal that has proved itself, and by which of its secrets. */
 export interface Proved {
   principal: Principal
-  by: SignedBy
+  by: SignedBy | 'oidc'
 }
 
 /** As far as a token says who it is. */
 interface ProvedBy {
   principal: Pick<Principal, 'name' | 'run'>
-  by: SignedBy
+  by: SignedBy | 'oidc'
 }
 
 interface PrincipalsOptions {
   /** One of this machine, which may do all, where `lake.ts` has none. */
   local?: LocalKeys | undefined
   now?: () => number
+  /** An identity provider whose tokens stand for principals. */
+  oidc?: Oidc | undefined
   /** Hears of secrets that can't be looked up; their principals are not known then. */
   onError?: ((error: unknown) => void) | undefined
 }
@@ -82,6 +86,9 @@ const HELD_FOR = 5000
 export class Principals {
   private readonly principals: readonly Known[]
   private readonly now: () => number
+  private readonly oidc: OidcTokens | undefined
+  /** Names of principals by the claims of their tokens. */
+  private readonly claimed = new Map<string, string>()
 
   /**
    * @param token whoever shows it may do all.
@@ -89,9 +96,12 @@ export class Principals {
   constructor(
     token: Secret | undefined,
     defined: readonly Defined[] = [],
-    { local, now = () => Date.now(), onError = () => {} }: PrincipalsOptions = {},
+    { local, now = () => Date.now(), oidc, onError = () => {} }: PrincipalsOptions = {},
   ) {
     this.now = now
+    this.oidc = oidc && new OidcTokens(oidc, now, onError)
+    for (const { name, oidc: claim } of defined)
+      if (claim !== undefined) this.claimed.set(claim, name)
     const held = (secret: Secret | undefined) =>
       secret === undefined ? undefined : new Held(secret, now, onError)
     const secret = held(token)
@@ -170,7 +180,14 @@ export class Principals {
     // All are compared, whoever it is: the time tells nothing.
     for (const { principal, secrets } of this.principals)
       if (isSame(token, await secrets.token?.value())) found.push({ principal, by: 'token' })
-    return found.length === 1 ? found[0] : undefined
+    return found.length === 1 ? found[0] : this.ofProvider(token)
+  }
+
+  /** Who shows a token of the identity provider. */
+  private async ofProvider(token: string): Promise<Proved | undefined> {
+    const claim = await this.oidc?.claimOf(token)
+    const known = this.named((claim && this.claimed.get(claim)) || '')
+    return known && { principal: known.principal, by: 'oidc' }
   }
 
   /** Who showed a token that was given here, though it may have expired. */
@@ -209,6 +226,8 @@ export class Principals {
 
   /** A token for whoever has proved to be a principal, with the same rights. */
   async given({ principal, by }: ProvedBy, seconds: number): Promise<string | undefined> {
+    // Its own provider gives it tokens.
+    if (by === 'oidc') return undefined
     const { name: sub, run } = principal
     const secret = await this.named(sub)?.secrets[by]?.value()
     const iat = Math.floor(this.now() / 1000)

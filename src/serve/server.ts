@@ -71,7 +71,7 @@ export interface RunningServer {
 const LONGEST_KEY = 200
 
 /** The application, as requests see it. */
-function application(options: Omit<ServerOptions, 'port' | 'host'>): Hono {
+export function application(options: Omit<ServerOptions, 'port' | 'host'>): Hono {
   const { names, receivers, metrics, health } = options
   const app = new Hono()
   app.use(async (c, next) => {
@@ -102,6 +102,10 @@ function application(options: Omit<ServerOptions, 'port' | 'host'>): Hono {
   if (options.queries) app.route('/v1', options.queries)
   if (options.agents) app.route('/mcp', options.agents)
   if (metrics) routeMetrics(app, metrics)
+  app.get('/openapi.json', async (c) => {
+    const { serverDocument } = await import('./openapi/server-document.js')
+    return c.json(serverDocument(app.routes))
+  })
   app.notFound((c) => c.json({ error: 'not found' }, 404))
   app.onError((error, c) => c.json({ error: messageOf(error) }, 500))
   return app

@@ -170,3 +170,16 @@ export class StorageHealth {
     for (const done of [...this.waiting]) done()
   }
 }
+
+/** Codes that say that nothing can be written there for as long as nobody changes that. */
+const REFUSED = ['EACCES', 'EPERM', 'EROFS']
+
+/**
+ * What to do where a failure to write is one of permissions, or of a file system that is read-only;
+ * `undefined` of any other.
+ */
+export function refusedWriting(error: unknown): string | undefined {
+  if (!(error instanceof MoraineError)) return undefined
+  const { code } = (error.cause ?? {}) as { code?: unknown }
+  return REFUSED.includes(String(code)) ? (error.hint ?? messageOf(error)) : undefined
+}

@@ -41,7 +41,7 @@ export async function buildSilver(
       const tally = await tallyRows(session, validated)
       const { part } = context
       const sample = part ? SAMPLE_OF_PART : undefined
-      const deduplicated = await deduplicate(session, dataset, validated, sample)
+      const deduplicated = await deduplicate(session, dataset, { validated, tally }, sample)
       const ready = { dataset, decision, validated, tally, deduplicated }
       return part?.by === 'files' && dataset.key.length > 0
         ? writeGroup(how, session, ready, part)
@@ -83,7 +83,7 @@ async function replayed(
   const tally = await tallyRows(session, validated)
   const leaving = await leavingOf(session, chosen, validated)
   if (!leaving) return undefined
-  const all = await deduplicate(session, dataset, validated)
+  const all = await deduplicate(session, dataset, { validated, tally })
   const deduplicated = await withoutOutrun(context, session, dataset, decision, all)
   const ready = { dataset, decision, validated, tally, deduplicated }
   return writeStep(context, session, await mergeRows(context, session, ready), leaving)

@@ -16,7 +16,7 @@ import {
   samePlace,
 } from './keys.js'
 import type { Deduplicated, Validated } from './stages.js'
-import { keysAlone } from './validate.js'
+import { keysAlone, type Tally } from './validate.js'
 
 /**
  * What the newest row of a key says: that the key has these values, that it is gone, or (where
@@ -32,7 +32,7 @@ const KIND = `CASE WHEN _reasons IS NOT NULL THEN 'invalid' WHEN _deleted THEN '
 export async function deduplicate(
   session: Session,
   dataset: Silver,
-  validated: Validated,
+  { validated, tally }: { validated: Validated; tally: Pick<Tally, 'flagged'> },
   sample?: number,
 ): Promise<Deduplicated> {
   const keys = keysOf(dataset).join(', ')
@@ -43,7 +43,9 @@ export async function deduplicate(
     `SELECT *, ${KIND} AS _kind FROM ${rows.sql} WHERE NOT _superseded AND (_reasons IS NULL${invalid})`,
   )
   const isRepeated =
-    keys === '' ? undefined : await findDuplicates(session, keysOf(dataset), keyed, flagged, sample)
+    keys === ''
+      ? undefined
+      : await findDuplicates(session, keysOf(dataset), keyed, tally.flagged > 0, sample)
   const duplicates =
     keys !== '' && havePlaces(dataset)
       ? await session.materialize(

@@ -44,18 +44,19 @@ export function discardedRows(
     ${isStale(dataset, stale)} AS _stale FROM ${withIngestedAt(flagged.sql)} AS f WHERE _reasons IS NOT NULL AND NOT _superseded`
 }
 
+/** @param rows SQL for them, where there are some. */
 export async function writeDiscardedRows(
   context: StepContext,
   session: Session,
   dataset: Silver,
-  rows: string,
+  rows: string | undefined,
   incremental: boolean,
 ): Promise<Written> {
   return writeTable(context, session, {
     name: discardedOf(dataset),
     columns: discardedColumns,
     partitions: [],
-    rows: `${rows} ORDER BY _batch, _source_file, _source_line`,
+    rows: rows && `${rows} ORDER BY _batch, _source_file, _source_line`,
     removed: incremental ? new Set() : 'all',
   })
 }

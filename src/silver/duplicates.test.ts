@@ -12,8 +12,7 @@ import { findDuplicates } from './duplicates.js'
  */
 async function repeatedIn(session: Session, rows: string, type: string, flawed: boolean) {
   const relation = await session.materialize(`SELECT a::${type} AS a, b::${type} AS b FROM ${rows}`)
-  const flagged = await session.materialize(`FROM ${relation.sql} LIMIT ${flawed ? 1 : 0}`)
-  const candidates = await findDuplicates(session, ['a', 'b'], { relation }, flagged, 200)
+  const candidates = await findDuplicates(session, ['a', 'b'], { relation }, flawed, 200)
   const keys = `SELECT a, b FROM ${relation.sql} WHERE a IS NOT NULL AND b IS NOT NULL`
   const groups = (from: string) =>
     session.rows(`SELECT a, b, count(*) AS n FROM (${from}) GROUP BY ALL HAVING n > 1 ORDER BY ALL`)

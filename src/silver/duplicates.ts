@@ -1,4 +1,4 @@
-import type { Relation, Session } from '../engine/engine.js'
+import type { Session } from '../engine/engine.js'
 import { NearlySorted } from './nearly-sorted.js'
 import type { Keyed } from './stages.js'
 
@@ -19,23 +19,23 @@ const EXACT = 2 ** 53
 /**
  * Looks for keys that come more than once. Returns SQL that holds for rows of all keys that do, and
  * of few that do not; `undefined` where none does.
+ *
+ * @param isFlawed something is wrong with some rows: their order is often wrong, too.
  */
 export async function findDuplicates(
   session: Session,
   keys: readonly string[],
   keyed: Keyed,
-  flagged: Relation,
+  isFlawed: boolean,
   sample = SAMPLE,
 ): Promise<string | undefined> {
-  // Where something is wrong with rows, their order is often too.
-  const [flaw] = await session.rows(`SELECT 1 FROM ${flagged.sql} LIMIT 1`)
   const from = keyed.relation.sql
-  if (!flaw && (await areInOrder(session, keys, from, sample))) return undefined
+  if (!isFlawed && (await areInOrder(session, keys, from, sample))) return undefined
   const packing = await packingOf(session, keys, keyed)
   const sorted =
     packing && packing.rows > sample && (await nearlySorted(session, packing, from, sample / 4))
   if (sorted) return sorted.none ? undefined : sorted.sql
-  if (flaw && (await areInOrder(session, keys, from, sample))) return undefined
+  if (isFlawed && (await areInOrder(session, keys, from, sample))) return undefined
   // Hashes are quicker to group than keys.
   const hash = session.dialect.values.hash(...keys)
   const { sql: repeated } = await session.materialize(
@@ -57,17 +57,21 @@ async function areInOrder(
 ): Promise<boolean> {
   const few = `(SELECT ${keys.join(', ')} FROM ${from} LIMIT ${sample})`
   const likely = await ordersThatHold(session, keys, permutations(keys.slice(0, 3)), few)
-  return (await ordersThatHold(session, keys, likely, from)).length > 0
+  // Fewer rows than that are all that there are.
+  if (likely.orders.length === 0 || likely.rows < sample) return likely.orders.length > 0
+  return (await ordersThatHold(session, keys, likely.orders, from)).orders.length > 0
 }
 
-/** Those orders of key columns in which each row comes after the one before. */
+/**
+ * Those orders of key columns in which each row comes after the one before, and how many rows were
+ * looked at.
+ */
 async function ordersThatHold(
   session: Session,
   keys: readonly string[],
   orders: readonly (readonly string[])[],
   from: string,
-): Promise<readonly (readonly string[])[]> {
-  if (orders.length === 0) return []
+): Promise<{ orders: readonly (readonly string[])[]; rows: number }> {
   const rises = ([key, ...others]: readonly string[]): string =>
     key === undefined
       ? 'false'
@@ -78,10 +82,13 @@ async function ordersThatHold(
   )
   const all = keys.map((key) => `${key}, lag(${key}) OVER () AS ${before(key)}`)
   const [found] = await session.rows(
-    `SELECT ${falls.join(', ')} FROM (SELECT ${all.join(', ')} FROM ${from})`,
+    `SELECT count(*) AS n, ${falls.join(', ')} FROM (SELECT ${all.join(', ')} FROM ${from})`,
   )
   // There is none before the first row, which counts as one that does not.
-  return orders.filter((_, i) => Number(found?.[`n${i}`]) <= 1)
+  return {
+    orders: orders.filter((_, i) => Number(found?.[`n${i}`]) <= 1),
+    rows: Number(found?.n),
+  }
 }
 
 function permutations<T>(items: readonly T[]): T[][] {

@@ -6,15 +6,16 @@ import type { MoraineError } from '../errors.js'
 import { notPublished } from '../step/checks.js'
 import type { StepContext } from '../step/context.js'
 import type { FailedRows } from '../step/task/output.js'
-import { countReasons } from './validate.js'
+import { countReasons, type Tally } from './validate.js'
 
 /** Rows that break a check of severity `fail`: they keep the step from being published. */
 export async function failedRows(
   session: Session,
   flagged: Relation,
+  { failed }: Pick<Tally, 'failed'>,
 ): Promise<FailedRows | undefined> {
+  if (failed === 0) return undefined
   const reasons = await countReasons(session, flagged, '_failures')
-  if (reasons.length === 0) return undefined
   const [example] = await session.rows(
     `SELECT _batch, _source_file, _source_line FROM ${flagged.sql} WHERE _failures IS NOT NULL ORDER BY _batch, _source_file, _source_line LIMIT 1`,
   )

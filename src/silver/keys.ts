@@ -1,4 +1,5 @@
-import type { Silver } from '../define/model.js'
+import type { Bronze, Silver } from '../define/model.js'
+import type { FilesSource } from '../define/source.js'
 import { quoteName } from '../define/sql/sql.js'
 import type { ColumnType } from '../define/types/column-type.js'
 import { fieldsOfShape } from '../define/types/schema.js'
@@ -9,13 +10,31 @@ export function removesKeys({ deleteWhen, onInvalidUpdate }: Silver): boolean {
   return deleteWhen !== undefined || onInvalidUpdate === 'remove'
 }
 
-/** What no two rows of bronze have in common. */
+/** What no two rows of bronze have in common, where none of them share a line. */
 export const ROW_ID = '_source_line, _source_file, _batch'
 
 /** Whether rows are told apart by where they were read. */
 export function havePlaces({ from }: Silver): boolean {
-  return from.length === 1 && from[0]?.tier === 'bronze'
+  const [only] = from
+  return from.length === 1 && only?.tier === 'bronze' && !mayShareLines(only.from)
 }
+
+/** Whether several rows of a source may stand on one line, as those of a JSON document. */
+function mayShareLines(source: Bronze['from']): boolean {
+  switch (source.kind) {
+    case 'files':
+      return [source, ...Object.values(source.readers ?? {})].some(isDocument)
+    case 'inbox':
+      return Object.values(source.readers).some(isDocument)
+    case 'http':
+      return source.format !== 'csv' && source.format !== 'jsonl'
+    default:
+      return false
+  }
+}
+
+const isDocument = ({ layout }: FilesSource) =>
+  layout?.kind === 'xml' || (layout?.kind === 'json' && !layout.lines)
 
 /**
  * SQL that rows of two relations have the same place. One number is quick to compare, texts that

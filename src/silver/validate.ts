@@ -285,7 +285,11 @@ async function isCheap(
 
 export interface Tally {
   rows: number
+  /** Of which something is to be said. */
+  flagged: number
   discarded: number
+  /** Rows that break a check of severity `fail`. */
+  failed: number
   /** Rows of earlier versions of their file. */
   superseded: number
   reasons: ReasonCount[]
@@ -301,15 +305,21 @@ export async function tallyRows(
   { flagged, keyed }: Pick<Validated, 'flagged' | 'keyed'>,
 ): Promise<Tally> {
   const [row] = await session.rows(
-    `SELECT ${keyed.rows ?? `(SELECT count(*) FROM ${keyed.relation.sql})`} AS n, count(*) FILTER (WHERE NOT _superseded AND _reasons IS NOT NULL) AS discarded,
-     count(*) FILTER (WHERE _superseded) AS superseded FROM ${flagged.sql}`,
+    `SELECT ${keyed.rows ?? `(SELECT count(*) FROM ${keyed.relation.sql})`} AS n, count(*) AS flagged, count(*) FILTER (WHERE _superseded) AS superseded,
+     count(*) FILTER (WHERE NOT _superseded AND _reasons IS NOT NULL) AS discarded,
+     count(*) FILTER (WHERE NOT _superseded AND _reasons IS NULL AND _warnings IS NOT NULL) AS warned,
+     count(*) FILTER (WHERE NOT _superseded AND _failures IS NOT NULL) AS failed FROM ${flagged.sql}`,
   )
+  const [discarded, warned] = [Number(row?.discarded), Number(row?.warned)]
   return {
     rows: Number(row?.n),
-    discarded: Number(row?.discarded),
+    flagged: Number(row?.flagged),
+    discarded,
+    failed: Number(row?.failed),
     superseded: Number(row?.superseded),
-    reasons: await countReasons(session, flagged, '_reasons'),
-    warnings: await countReasons(session, flagged, '_warnings', '_reasons IS NULL'),
+    reasons: discarded === 0 ? [] : await countReasons(session, flagged, '_reasons'),
+    warnings:
+      warned === 0 ? [] : await countReasons(session, flagged, '_warnings', '_reasons IS NULL'),
   }
 }
 

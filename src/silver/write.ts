@@ -42,7 +42,7 @@ export async function writeStep(
     : {}
   const counts = countRows(merged, written, leaving ? merged.tally.discarded : rowsOf(discarded))
   proveNothingLost(name, counts)
-  const failed = await failedRows(session, merged.validated.flagged)
+  const failed = await failedRows(session, merged.validated.flagged, merged.tally)
   const failure = failed && !context.part ? failureOf(context, dataset, failed) : undefined
   const own = { ...written.output, ...whatIsSaid(context, merged, leaving) }
   return {
@@ -92,13 +92,19 @@ export function inputColumns(
 function writeReasons(
   context: StepContext,
   session: Session,
-  { dataset, target, validated, stale }: Merged,
+  { dataset, target, validated, stale, tally }: Merged,
   leaving: Relation | undefined,
 ): Promise<Written> {
   const rows = discardedRows(dataset, validated.flagged, stale, target.withIngestedAt)
   return leaving
     ? writeLeft(context, session, dataset, leaving, rows)
-    : writeDiscardedRows(context, session, dataset, rows, target.incremental)
+    : writeDiscardedRows(
+        context,
+        session,
+        dataset,
+        tally.discarded > 0 ? rows : undefined,
+        target.incremental,
+      )
 }
 
 /** How many rows were written. */

@@ -1,7 +1,8 @@
-import { engineSchemas, managedSchemas } from '../define/sql/name.js'
+import { engineSchemas, managedSchemas, SYSTEM } from '../define/sql/name.js'
 import { MoraineError } from '../errors.js'
 import type { AstNode } from '../plan/ast.js'
 import { similarFunction, whyNotCallable } from './callable.js'
+import { pointAt } from './pointer.js'
 import { folded, type Visited, visit } from './relations.js'
 
 /** A table that a query names. */
@@ -15,6 +16,8 @@ export interface ProvenSelect {
   tables: TableRef[]
   /** All nodes of its tree but parameters, parents first. */
   nodes: AstNode[]
+  /** Its parameters. */
+  parameters: AstNode[]
   /** Tables that it names without a namespace, where it has one of its own. */
   bare: string[]
 }
@@ -25,6 +28,8 @@ interface ProofOptions {
   takesParameters?: boolean
   /** The namespace of tables that are named without one. */
   schema?: string | undefined
+  /** Tables that tell of the lake itself may be read. */
+  readsSystem?: boolean
 }
 
 /** What a text has that it may not have. */
@@ -94,16 +99,16 @@ export interface Tree {
 export function proveSelect(
   serialized: string,
   sql: string,
-  { takesParameters = false, schema }: ProofOptions = {},
+  { takesParameters = false, schema, readsSystem = false }: ProofOptions = {},
 ): ProvenSelect {
   const tree = parsed(serialized)
   const [refusal] = examineTree(tree, sql)
   const all = [...visit(tree.statements)]
   const visited = takesParameters ? all.filter(({ node }) => node.class !== 'PARAMETER') : all
   const bare = schema === undefined ? [] : placed(visited, schema)
-  const [first] = refusal ? [refusal] : examine(visited, (node) => whyNoTable(node))
+  const [first] = refusal ? [refusal] : examine(visited, (node) => whyNoTable(node, readsSystem))
   if (first) {
-    const where = first.at === undefined ? '' : pointAt(sql, first.at)
+    const where = first.at === undefined ? '' : pointAt(sql, charactersIn(sql, first.at))
     throw new MoraineError('query', `${first.message}${where}`, {
       hint: first.hint ?? 'Check the SQL.',
     })
@@ -114,7 +119,8 @@ export function proveSelect(
     const table = { tier: folded(String(node.schema_name)), name: String(node.table_name) }
     found.set(folded(`${table.tier}.${table.name}`), table)
   }
-  return { nodes: visited.map(({ node }) => node), tables: [...found.values()], bare }
+  const parameters = all.flatMap(({ node }) => (node.class === 'PARAMETER' ? [node] : []))
+  return { nodes: visited.map(({ node }) => node), parameters, tables: [...found.values()], bare }
 }
 
 /** Gives tables that are named without a namespace that of the query; returns their names. */
@@ -251,7 +257,10 @@ function whyCall(node: AstNode, where: 'value' | 'from'): Refusal | undefined {
   }
 }
 
-function whyNoTable(node: AstNode): Omit<Refusal, 'at' | 'named'> | undefined {
+function whyNoTable(
+  node: AstNode,
+  readsSystem: boolean,
+): Omit<Refusal, 'at' | 'named'> | undefined {
   const tier = folded(String(node.schema_name ?? ''))
   const name = String(node.table_name ?? '')
   if (node.at_clause) return atClause
@@ -260,7 +269,7 @@ function whyNoTable(node: AstNode): Omit<Refusal, 'at' | 'named'> | undefined {
       message: `There is no catalog '${node.catalog_name}'`,
       hint: `Write table names as silver.orders; a nested namespace in quotes, as one: "${node.catalog_name}.${node.schema_name}".${node.table_name}`,
     }
-  if (tiers.includes(tier)) return undefined
+  if (tiers.includes(tier) || (readsSystem && tier === SYSTEM)) return undefined
   if (tier !== '' && !managedSchemas.includes(tier) && !engineSchemas.includes(tier))
     return undefined
   if (tier !== '')
@@ -279,10 +288,6 @@ function whyNoTable(node: AstNode): Omit<Refusal, 'at' | 'named'> | undefined {
   }
 }
 
-/** The line of a position in a text, with a mark below it, as the engine shows it. */
-function pointAt(sql: string, position: number): string {
-  const before = Buffer.from(sql).subarray(0, position).toString().split('\n')
-  const label = `LINE ${before.length}: `
-  const line = sql.split('\n')[before.length - 1] ?? ''
-  return `\n\n${label}${line}\n${' '.repeat(label.length + (before.at(-1) ?? '').length)}^`
-}
+/** How many characters stand before a position, which the parser counts in bytes. */
+export const charactersIn = (sql: string, position: number): number =>
+  Buffer.from(sql).subarray(0, position).toString().length

@@ -44,7 +44,7 @@ export function brokenChecks(
 
 /** Holds a new version of a table, which nobody sees yet, against the dataset's checks. */
 export async function holdChecks(
-  context: StepContext,
+  context: Pick<StepContext, 'storage' | 'relations' | 'started' | 'rowsBefore'>,
   session: Session,
   dataset: Silver | Gold,
   table: TableVersion,

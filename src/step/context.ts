@@ -3,6 +3,7 @@ import type { Lake } from '../define/lake.js'
 import type { Gold, Silver } from '../define/model.js'
 import type { Engine, Session } from '../engine/engine.js'
 import type { CommitLog } from '../log/log.js'
+import { isForgetting } from '../plan/decision.js'
 import { variable } from '../settings.js'
 import { sha256 } from '../storage/checksum.js'
 import type { Storage } from '../storage/storage.js'
@@ -82,6 +83,10 @@ export type TryApart = (
 export function currentUser(): string {
   return variable('USER') ?? userInfo().username
 }
+
+/** Whether rows stay that are older than their dataset keeps them. */
+export const isHeld = ({ relations }: Pick<StepResources, 'relations'>): boolean =>
+  isForgetting(relations.view)
 
 export const hash = (text: string): string => sha256(text).slice(0, 32)
 

@@ -108,6 +108,8 @@ export interface RunRecord {
   steps: StepResult[]
   /** Numbers of the commits the run made. */
   commits: number[]
+  /** Where its tables wait for a review: they were built on a branch, which this commit is of. */
+  review?: { branch: string; commit: number; datasets: string[] }
   /** Tables that were built but not published; `moraine query --run ID` reads them. */
   rejected?: string[]
   /**

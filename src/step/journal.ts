@@ -152,13 +152,13 @@ export class Journal {
     )
   }
 
-  /** All runs, oldest first; what else lies there is none. */
-  private async ids(): Promise<string[]> {
+  /** The ids of all runs, oldest first; what else lies there is none. */
+  async ids(): Promise<string[]> {
     const folders = await this.storage.folders('_moraine/runs/')
     return folders.filter((name) => /^\d/.test(name))
   }
 
-  private async read(run: string): Promise<JournalEntry | undefined> {
+  async read(run: string): Promise<JournalEntry | undefined> {
     const part = (name: string) => this.storage.readIfPresent(`_moraine/runs/${run}/${name}.json`)
     const end = await part('end')
     const ended = decode<RunRecord>(end)
@@ -175,7 +175,7 @@ export class Journal {
 }
 
 /** When a run began, as its id says. */
-function startOf(run: string): string {
+export function startOf(run: string): string {
   const [, day = '', time = ''] = /^(\d{8})T?(\d{6})/.exec(run) ?? []
   const parsed = new Date(
     `${day.slice(0, 4)}-${day.slice(4, 6)}-${day.slice(6)}T${time.slice(0, 2)}:${time.slice(2, 4)}:${time.slice(4)}Z`,

@@ -1,5 +1,5 @@
 import type { z } from 'zod'
-import type { AnyDataset, Bronze, Silver } from '../define/model.js'
+import type { AnyDataset, AnyInput, Bronze, Silver } from '../define/model.js'
 import { sqlType } from '../define/types/sql-type.js'
 import { ownValue } from '../own-value.js'
 import { valueType } from '../quality/raw.js'
@@ -18,7 +18,8 @@ export function requestedTypes(
   moments = false,
 ): ReadonlyMap<string, string> {
   const readers = datasets.filter(
-    (dataset): dataset is Silver => dataset.tier === 'silver' && dataset.from.includes(bronze),
+    (dataset): dataset is Silver =>
+      dataset.tier === 'silver' && dataset.from.some((input) => isSameBronze(input, bronze)),
   )
   const found = new Map<string, string | undefined>()
   for (const reader of readers)
@@ -30,6 +31,10 @@ export function requestedTypes(
     entry[1] !== undefined && (moments || entry[1] !== MOMENT)
   return new Map([...found].filter(isWanted))
 }
+
+/** On a branch it may be read from another source. */
+const isSameBronze = (input: AnyInput, { name }: Bronze) =>
+  input.tier === 'bronze' && input.name === name
 
 /** Columns that a silver dataset reads as they are, with the engine's types of their values. */
 export function columnTypes({ schema, select }: Silver): [column: string, type: string][] {

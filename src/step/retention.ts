@@ -17,7 +17,7 @@ import { toColumnType } from '../iceberg/spec/types.js'
 import { decodeValue } from '../iceberg/spec/values.js'
 import type { FileChange, TableVersion } from '../iceberg/version.js'
 import type { TableState } from '../log/commit.js'
-import { type StepContext, withSession } from './context.js'
+import { isHeld, type StepContext, withSession } from './context.js'
 import { chooseDeletes } from './delete-strategy.js'
 import { tableFiles } from './table-files.js'
 import { NO_ROWS } from './task/counts.js'
@@ -36,7 +36,7 @@ export interface Unexpired {
 
 /**
  * Lets rows go that are older than a dataset's `keep`; the table stays as it is where it has none,
- * or they stay for ever.
+ * or they stay for ever, or somebody's rows are being forgotten.
  */
 export async function withoutExpired(
   context: StepContext,
@@ -67,7 +67,9 @@ export async function withoutExpired(
     const leaving = await session.materialize(
       `SELECT _data_file, _data_row FROM (${files}) WHERE ${expired}`,
     )
-    const rows = await count(session, `SELECT count(*) AS n FROM ${leaving.sql}`)
+    const rows = isHeld(context)
+      ? 0
+      : await count(session, `SELECT count(*) AS n FROM ${leaving.sql}`)
     const left =
       rows > 0 && (await remove(context, session, dataset, table, { tasks, leaving, expired }))
     const oldest = await oldestRow(context, session, left ? left.table : table, column)

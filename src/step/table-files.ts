@@ -38,10 +38,7 @@ export function tableFiles(
   const isPlain = ({ sha256 }: DataFile) =>
     !table.isForeign && table.metadata.schemas.length === 1 && sha256 !== undefined
   const { properties } = table.metadata
-  const names =
-    table.isForeign && hasNameMapping(properties)
-      ? namesInFiles(properties, table.schema.fields)
-      : undefined
+  const names = table.isForeign && hasNameMapping(properties) ? namesInFiles(properties) : undefined
   return tasks.map(({ file, deletes, only }) => ({
     location: locate(file),
     ...(names ? { names } : {}),

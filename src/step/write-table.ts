@@ -89,8 +89,8 @@ export async function shapedTable(
  * Writes which rows are deleted: one list for each file, together with those that were deleted
  * before.
  */
-async function writeDeletions(
-  { storage, run }: StepContext,
+export async function writeDeletions(
+  { storage, run }: Pick<StepContext, 'storage' | 'run'>,
   session: Session,
   table: TableVersion,
   deletions: readonly Deletion[],

@@ -28,8 +28,10 @@ export function stableUuid(text: string): string {
 
 /** Bytes from which on a thread makes a file's hash: to ask it costs less than that takes. */
 const LARGE = 2 ** 22
+/** Starting one takes as long as the hash of so many bytes. */
+const START = 2 ** 25
 /** Two make hashes faster than a machine of many cores writes files. */
-const threads = new Threads(builtFile('storage/hash-thread.js'), 2)
+const threads = new Threads(builtFile('storage/hash-thread.cjs'), 2, START)
 
 /** SHA-256 of a file of this machine, in hex. */
 export async function fileSha256(path: string): Promise<string> {
@@ -48,7 +50,8 @@ export const hashInThread = (job: HashJob) => threads.ask<string>(job)
 export async function handleSha256(file: FileHandle, path: string): Promise<string> {
   const { size } = await file.stat()
   // Where there is no such thread, as in somebody's bundle, or it fails, it is made here.
-  return size < LARGE ? hashHere(file) : hashInThread({ path }).catch(() => hashHere(file))
+  const isHere = size < LARGE || !threads.isWorth(size)
+  return isHere ? hashHere(file) : hashInThread({ path }).catch(() => hashHere(file))
 }
 
 async function hashHere(file: FileHandle): Promise<string> {

@@ -11,21 +11,28 @@ import {
   readdir,
   readFile,
   rename,
+  rmdir,
   stat,
   unlink,
 } from 'node:fs/promises'
 import { dirname, join, relative, sep } from 'node:path'
+import { setTimeout as sleep } from 'node:timers/promises'
 import { MoraineError, messageOf } from '../errors.js'
 import { fileSha256, handleSha256 } from './checksum.js'
 import { makeFolder } from './disk.js'
 import { checkPath } from './paths.js'
 import { missing } from './remedy.js'
-import type { Storage, StoredObject } from './storage.js'
+import type { PurgedVersions, Storage, StoredObject } from './storage.js'
 
 const codeOf = (error: unknown) => (error as NodeJS.ErrnoException).code
 
 /** Whether what was asked for is not there, or the folder that it should be in. */
 const isAbsent = (error: unknown) => codeOf(error) === 'ENOENT' || codeOf(error) === 'ENOTDIR'
+
+/** What a file is called while it is being written. */
+const HALF = /\.[0-9a-f-]{36}\.tmp$/
+/** Milliseconds without a change after which nobody writes it any more. */
+const UNFINISHED = 10_000
 
 /** Refusals that may be over at the next attempt. */
 const passing = [
@@ -94,18 +101,20 @@ export class LocalStorage implements Storage {
   }
 
   /**
-   * Makes the names in a folder durable, and those of the folders that lead to it: a power cut may
+   * Makes the names in folders durable, and those of the folders that lead to them: a power cut may
    * take away a folder that nobody synced the name of, with all that is in it. Also one that
-   * somebody else made a moment ago.
+   * somebody else made a moment ago. What leads to several of them is synced once.
    */
-  private async syncNames(folder: string): Promise<void> {
-    await syncFolder(folder)
-    const above: string[] = []
-    for (let dir = folder; !this.rooted.has(dir); dir = dirname(dir)) {
-      above.push(dir)
-      if (dir.length <= this.folder.length) break
-    }
-    for (const dir of above) await syncFolder(dirname(dir)).catch(mayNotBeRead)
+  private async syncNames(folders: ReadonlySet<string>): Promise<void> {
+    const above = new Set<string>()
+    for (const folder of folders)
+      for (let dir = folder; !this.rooted.has(dir) && !above.has(dir); dir = dirname(dir)) {
+        above.add(dir)
+        if (dir.length <= this.folder.length) break
+      }
+    for (const folder of folders) await syncFolder(folder)
+    for (const parent of new Set([...above].map((dir) => dirname(dir))))
+      if (!folders.has(parent)) await syncFolder(parent).catch(mayNotBeRead)
     for (const dir of above) this.rooted.add(dir)
   }
 
@@ -141,7 +150,7 @@ export class LocalStorage implements Storage {
         await file.sync()
       })
       await name(temporary, target)
-      await this.syncNames(dirname(target))
+      await this.syncNames(new Set([dirname(target)]))
     } finally {
       await unlink(temporary).catch(() => {})
     }
@@ -299,6 +308,34 @@ export class LocalStorage implements Storage {
     })
   }
 
+  /**
+   * Folders of partitions are named by values of rows, and stay when their last file goes; what was
+   * written half, by a process that was killed, is no object.
+   */
+  async purge(folder: string): Promise<PurgedVersions> {
+    const root = this.at(folder)
+    const names = await readdir(root, { recursive: true, withFileTypes: true }).catch((error) => {
+      if (isAbsent(error)) return []
+      throw failed('list', folder, error)
+    })
+    const gone = (error: unknown): undefined => {
+      if (isAbsent(error) || ['ENOTEMPTY', 'EEXIST'].includes(codeOf(error) ?? '')) return undefined
+      throw failed('remove', folder, error)
+    }
+    // What lies deeper comes later.
+    for (const entry of names.reverse()) {
+      const path = join(entry.parentPath, entry.name)
+      if (entry.isDirectory() && entry.name.includes('=')) await rmdir(path).catch(gone)
+      if (!entry.isFile() || !HALF.test(entry.name)) continue
+      const found = await stat(path).catch(gone)
+      if (!found) continue
+      await sleep(Math.max(0, found.mtimeMs + UNFINISHED - Date.now()))
+      const now = await stat(path).catch(gone)
+      if (now?.mtimeMs === found.mtimeMs) await unlink(path).catch(gone)
+    }
+    return { versions: 0, kept: [] }
+  }
+
   async strangeAmong(paths: readonly string[]): Promise<string | undefined> {
     const known = new Map<string, Promise<boolean>>()
     const isPlain = (path: string, kind: 'isFile' | 'isDirectory') => {
@@ -356,8 +393,7 @@ export class LocalStorage implements Storage {
         throw await this.orAway(error, failed(doing, path, error))
       })
     }
-    for (const folder of new Set(paths.map((path) => dirname(this.at(path)))))
-      await this.syncNames(folder)
+    await this.syncNames(new Set(paths.map((path) => dirname(this.at(path)))))
     return sums
   }
 

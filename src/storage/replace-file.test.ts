@@ -15,6 +15,7 @@ import { join } from 'node:path'
 import { pathToFileURL } from 'node:url'
 import { beforeEach, expect, it, onTestFinished } from 'vitest'
 import { repository } from '../../test/support/project.js'
+import { abortController } from '../signals.js'
 import { type ReplaceEffects, replaceFile } from './replace-file.js'
 
 let folder: string
@@ -28,6 +29,24 @@ beforeEach(async () => {
 })
 
 const failing = (code: string) => Promise.reject(Object.assign(new Error(code), { code }))
+
+it('what is stopped, or fails by itself, says why and leaves the file as it was', async () => {
+  const stop = abortController()
+  const reason = new Error('stopped')
+  async function* stopped() {
+    yield 'after'
+    stop.abort(reason)
+  }
+  await expect(replaceFile(path, stopped(), { signal: stop.signal })).rejects.toBe(reason)
+  const own = new RangeError('no such row')
+  async function* failing() {
+    yield 'after'
+    throw own
+  }
+  await expect(replaceFile(path, failing())).rejects.toBe(own)
+  expect(await readFile(path, 'utf8')).toBe('before')
+  expect(await readdir(folder)).toEqual(['lake.ts'])
+})
 
 it.each([
   ['ENOSPC', 'writeFile', 'the disk is full'],
@@ -50,7 +69,7 @@ it.each([
     },
     rename: (from, to) => (at === 'rename' ? failing(code) : rename(from, to)),
   }
-  await expect(replaceFile(path, 'after', effects)).rejects.toMatchObject({
+  await expect(replaceFile(path, 'after', { effects })).rejects.toMatchObject({
     kind: 'storage',
     message: `${path} can't be written: ${said}`,
   })

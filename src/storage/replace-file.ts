@@ -9,35 +9,55 @@ export interface ReplaceEffects {
   rename(from: string, to: string): Promise<void>
 }
 
+interface ReplaceOptions {
+  effects?: ReplaceEffects
+  /** Leaves the file as it was, until the very end; its reason is thrown. */
+  signal?: AbortSignal
+}
+
 type Used = 'writeFile' | 'sync' | 'close'
 
 /**
  * Writes a file of the user's as a whole: beside it, synced, and renamed over it. Whatever happens
  * meanwhile, there is the file from before or the new one. A link stays one, and permissions are
- * kept.
+ * kept. What a text in parts throws is thrown as it is.
  *
  * @throws MoraineError of kind `storage` when it can't be written; the file is as it was.
  */
 export async function replaceFile(
   path: string,
-  text: string | Uint8Array,
-  effects: ReplaceEffects = { open, rename },
+  text: string | Uint8Array | AsyncIterable<string | Uint8Array>,
+  { effects = { open, rename }, signal }: ReplaceOptions = {},
 ): Promise<void> {
   const target = await realpath(path).catch(() => path)
   const folder = dirname(target)
-  const mode = await stat(target).then(
-    (found) => found.mode & 0o777,
-    () => undefined,
-  )
+  const before = await stat(target).catch(() => undefined)
+  // A device or a folder would be replaced by a file.
+  if (before && !before.isFile())
+    throw new MoraineError('storage', `${path} can't be written: it is not a file`, {
+      hint: 'Name a file.',
+    })
+  const mode = before && before.mode & 0o777
   const beside = join(folder, `.${basename(target)}.${randomBytes(4).toString('hex')}.tmp`)
+  let own: { error: unknown } | undefined
+  const heard = typeof text === 'string' || text instanceof Uint8Array ? text : parts(text)
+  async function* parts(of: AsyncIterable<string | Uint8Array>) {
+    try {
+      yield* of
+    } catch (error) {
+      own = { error }
+      throw error
+    }
+  }
   try {
     const file = await effects.open(beside, 'wx', mode)
     try {
-      await file.writeFile(text)
+      await file.writeFile(heard)
       await file.sync()
     } finally {
       await file.close()
     }
+    signal?.throwIfAborted()
     await effects.rename(beside, target)
     // Some systems can't sync a folder; the rename is whole there all the same.
     await effects
@@ -49,6 +69,8 @@ export async function replaceFile(
       .catch(() => {})
   } catch (cause) {
     await rm(beside, { force: true }).catch(() => {})
+    if (own) throw own.error
+    if (cause instanceof MoraineError || signal?.aborted) throw cause
     const { code } = cause as NodeJS.ErrnoException
     throw new MoraineError('storage', `${path} can't be written: ${why(code)}`, {
       cause,

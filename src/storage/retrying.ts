@@ -2,6 +2,7 @@ import { PATIENT, type Patience, patiently } from './retry.js'
 import type { ObjectAccess, Staging } from './staging.js'
 import {
   type Grant,
+  type PurgedVersions,
   type RequestSigner,
   type Storage,
   type StoredObject,
@@ -33,6 +34,10 @@ export class RetryingStorage implements Storage {
 
   get address(): string {
     return this.inner.address ?? this.inner.url
+  }
+
+  get origin(): object {
+    return this.inner.origin ?? this.inner
   }
 
   get signer(): RequestSigner | undefined {
@@ -110,8 +115,16 @@ export class RetryingStorage implements Storage {
     return this.again(() => this.inner.restore(path, bytes))
   }
 
-  protect(paths: readonly string[]): Promise<void> {
-    return this.again(() => this.inner.protect(paths))
+  protect(paths: readonly string[], seconds?: number): Promise<void> {
+    return this.again(() => this.inner.protect(paths, seconds))
+  }
+
+  async hinders(path: string): Promise<string | undefined> {
+    return this.again(async () => this.inner.hinders?.(path))
+  }
+
+  async purge(folder: string): Promise<PurgedVersions> {
+    return this.again(async () => (await this.inner.purge?.(folder)) ?? { versions: 0, kept: [] })
   }
 
   async vend(grants: readonly Grant[], seconds: number): Promise<ObjectAccess | undefined> {

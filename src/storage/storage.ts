@@ -52,6 +52,12 @@ export interface RequestSigner {
   ): Promise<Readonly<Record<string, string>>>
 }
 
+/** Earlier versions of objects that are gone, and objects of which some could not be removed. */
+export interface PurgedVersions {
+  versions: number
+  kept: readonly { path: string; why: string }[]
+}
+
 /**
  * A folder or a bucket that holds a lake. Objects are written once, under names that were never
  * used before, and are never changed.
@@ -61,6 +67,8 @@ export interface Storage {
   readonly url: string
   /** The root with the settings that lead to it, where the URL alone does not. */
   readonly address?: string
+  /** What all ways to the same storage lead to, where this is one of several. */
+  readonly origin?: object
   /** What readies its objects for engines, where they do not lie on this machine. */
   readonly staging?: Staging
   /**
@@ -110,8 +118,21 @@ export interface Storage {
   /**
    * Keeps objects from being changed or removed, as far as the storage can: read-only files, a
    * legal hold in a bucket with object lock.
+   *
+   * @param seconds from now on, in a bucket in the place of a hold, which has no end; one that
+   * can't do it refuses.
    */
-  protect(paths: readonly string[]): Promise<void>
+  protect(paths: readonly string[], seconds?: number): Promise<void>
+  /**
+   * Why an object can't be removed now, such as a lock and until when; only where objects can be.
+   */
+  hinders?(path: string): Promise<string | undefined>
+  /**
+   * Removes earlier versions of objects below a folder for good: of those that were removed, and of
+   * those that were replaced; and what else is left of objects that are not there. Storages that
+   * keep nothing have no such method.
+   */
+  purge?(folder: string): Promise<PurgedVersions>
   /**
    * Credentials of the storage for somebody who is to reach some folders and nothing else;
    * `undefined` where it has none to give. Storages whose objects nobody reaches by credentials

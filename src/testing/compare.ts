@@ -103,7 +103,7 @@ async function silverResult(
     windows: [],
   })
   const tally = await tallyRows(session, validated)
-  const { latest } = await deduplicate(session, dataset, validated)
+  const { latest } = await deduplicate(session, dataset, { validated, tally })
   const columns = fieldsOfShape(dataset.schema.shape as never)
   const names = columns.map((c) => quoteName(c.name)).join(', ')
   const rows = await session.rows(

@@ -24,7 +24,8 @@ import type { AwsDeploy } from '../../src/aws/options/aws.js'
 import { packLambda } from '../../src/aws/package/pack-lambda.js'
 import { loadLake } from '../../src/load/load.js'
 import { deploy, deployKilled, lakeProject, smallLake, startDeploy } from '../support/deploying.js'
-import { sample } from '../support/effort.js'
+import { amount, sample } from '../support/effort.js'
+import { waysAt } from '../support/kills.js'
 import { type Ministack, ministackProgram, startMinistack } from '../support/ministack.js'
 import type { Project } from '../support/project.js'
 import { withService } from '../support/services.js'
@@ -103,9 +104,11 @@ withService('MiniStack', [ministackProgram], () => {
   it('goes on with the next call, wherever it was ended', async () => {
     const counted = await deployKilled(await lakeProject('counted'), cloud)
     expect(counted).toMatchObject({ died: false, code: 0 })
-    const cases = Array.from({ length: counted.requests }, (_, i) => i + 1).flatMap((point) =>
-      (['before', 'after'] as const).map((when) => ({ point, when })),
-    )
+    const points = Array.from({ length: counted.requests }, (_, i) => i + 1)
+    const cases = waysAt(points, amount(1, 1, 10)).map((way) => {
+      const [when, point] = way.split(':')
+      return { when: when === 'before' ? 'before' : 'after', point: Number(point) } as const
+    })
     for (const [n, at] of sample(cases, 3, 5).entries()) {
       const name = `killed-${n}`
       const project = await lakeProject(name)

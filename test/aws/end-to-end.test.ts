@@ -71,7 +71,7 @@ withService('MiniStack', [ministackProgram], () => {
 
     await put('prices/today.csv', 'item,price\na,1.50\nb,2.50\n')
     const files = amount(10, 20, 60)
-    const kills = amount(2, 4, 20)
+    const kills = amount(2, 4, 12)
     for (let n = files - 1; n >= 0; n--) {
       // Newer versions of some orders come before older ones.
       await put(`bronze/landing/orders/${n}.jsonl`, orders(n))

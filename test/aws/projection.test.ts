@@ -161,9 +161,7 @@ withService('MiniStack', [ministackProgram], () => {
     const lines = stdout.slice(stdout.indexOf('Cost')).split('\n')
     expect(lines[1]).toMatch(/\$0\.000\d+ a run of bronze\.orders \(2 a day; measured\)/)
     expect(lines[2]).toMatch(/\$0\.\d+ a day; \$1\.\d\d a month, with \S+ \S+ of tables/)
-    expect(lines[3]).toMatch(
-      /prices of us-east-1 of 20\d\d\S* to 20\d\d-\d\d-\d\d, some from memory/,
-    )
+    expect(lines[3]).toMatch(/prices of us-east-1 of 20\d\d\S* to 20\d\d-\d\d-\d\d:/)
   })
 
   const catalogUrl = async () => {

@@ -20,9 +20,11 @@ import { afterAll, beforeAll, expect, it } from 'vitest'
 import { makeFiles } from '../../examples/tickit/generate/files.js'
 import { generate } from '../../examples/tpcds/generate/main.js'
 import { aws, deployedJobs, rightsOf, template } from '../../src/aws/index.js'
+import type { AwsDeploy } from '../../src/aws/options/aws.js'
 import { jobId } from '../../src/aws/template/names.js'
 import type { Lake } from '../../src/define/lake.js'
 import { loadLake } from '../../src/load/load.js'
+import { lakeProject } from '../support/deploying.js'
 import { amount, sample } from '../support/effort.js'
 import {
   type EnforcingCloud,
@@ -46,10 +48,12 @@ const SELDOM = [
   'Write s3:AbortMultipartUpload',
 ]
 
+/** For batches that expired and datasets that are gone: src/aws/glue/project.test.ts. */
+const SELDOM_SHOWN = ['Catalog glue:DeletePartition', 'Catalog glue:DeleteTable']
+
 /** Actions without which a run goes on, and what it leaves then. */
 const LENIENT: Readonly<Record<string, string>> = {
   's3:DeleteObject': 'notes that the run lives and checkpoints stay, until a vacuum finds them',
-  's3:GetBucketObjectLockConfiguration': 'originals are archived without a hold',
 }
 
 /** Actions of a function's own, which the emulator refuses where they are taken away. */
@@ -179,6 +183,51 @@ withService('MiniStack', [ministackProgram], () => {
     // With it, what was left is taken up.
     const again = await invoke(of, ['inbox', await arrived()])
     expect(again.isDone, again.text).toBe(true)
+  })
+
+  it('the projection of a new lake needs every action of its role but two, and no other', async () => {
+    const project = await lakeProject('shown')
+    const file = join(project.folder, 'lake.ts')
+    const lake = await loadLake(file)
+    const made = await stage(lake, lake.deploy as AwsDeploy)
+    const folder = await unpacked(await packed(file))
+    const key = 'bronze/landing/orders/1.jsonl'
+    await put(made.bucket, key, JSON.stringify({ id: 1, amount: '2.50' }))
+    const job = { staged: made, folder, name: 'BronzeOrders' }
+    const ran = await invoke(job, ['inbox', batchOf(bridged(made.bucket, key))])
+    expect(ran.isDone, ran.text).toBe(true)
+    const { error, answer, calls, text } = await invoke({ ...job, name: 'Projection' }, [
+      'project',
+      { Records: [] },
+    ])
+    expect([error, answer], text).toEqual([undefined, { batchItemFailures: [] }])
+    expect(calls.some(({ headers }) => headers['x-amz-target'] === 'AWSGlue.CreateTable')).toBe(
+      true,
+    )
+    expect(compare(made, 'Projection', calls)).toEqual(SELDOM_SHOWN)
+  })
+
+  it('readers by team reach what was granted to them, and nothing else', async () => {
+    const project = await Project.create({ 'lake.ts': PAIR })
+    const lake = await loadLake(join(project.folder, 'lake.ts'))
+    const teams = { analysts: { read: ['silver.one'] }, engineers: { read: ['bronze'] } }
+    const made = await stage(lake, aws({ region: 'us-east-1', name: 'read-pair', teams }))
+    const as = async (role: string) => new Reaching(cloud, made, await made.keysOf(role))
+    const analysts = await as('AnalystsReader')
+    await put(made.bucket, 'silver/one/one/of-them', 'x')
+    await put(made.bucket, 'bronze/one/one/of-them', 'x')
+    await analysts.expectAllowed('read', 'silver/one/')
+    await analysts.expectAllowed('list', 'silver/one/')
+    const engineers = await as('EngineersReader')
+    await engineers.expectAllowed('read', 'bronze/one/')
+    for (const folder of ['silver/other/', 'bronze/one/', 'gold/', '_moraine/log/main/'])
+      for (const how of ['read', 'list'] as const) await analysts.expectRefused(how, folder)
+    for (const how of ['read', 'list'] as const) await engineers.expectRefused(how, 'silver/one/')
+    for (const [team, folder] of [
+      [analysts, 'silver/one/'],
+      [engineers, 'bronze/one/'],
+    ] as const)
+      for (const how of ['write', 'remove', 'abort'] as const) await team.expectRefused(how, folder)
   })
 
   /** Files of an example in a bucket of their own, in small. */

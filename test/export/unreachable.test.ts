@@ -29,3 +29,35 @@ export default defineLake({
   const without = await moraine(['-C', project.folder, 'export'], { WAREHOUSE_URL: '' })
   expect(without.stdout).toContain('The secret env:WAREHOUSE_URL is missing or empty')
 })
+
+it('tries again with the next run, though nothing is new, until the warehouse has what it lacked', async () => {
+  const project = await Project.create({
+    'lake.ts': `
+import { bronze, defineLake, duckdbFile, gold, sql, warehouse } from 'moraine'
+import { files } from 'moraine/sources'
+const raw = bronze('one', { from: files('*.csv') })
+const daily = gold('daily', { query: sql\`select count(*) as n from \${raw}\` })
+export default defineLake({
+  name: 'shop',
+  datasets: [daily],
+  exports: [warehouse(duckdbFile('out/reports.duckdb'), { tables: [daily] })],
+})`,
+    'one.csv': 'a\n1\n',
+  })
+  // The folder of its file is not there yet.
+  const first = await project.cli('run')
+  expect(first.code).toBe(1)
+  expect(first.stdout).toContain('gold.daily → duckdb: daily  failed')
+  // It is still away: a run that has nothing to do fails, too.
+  const still = await project.cli('run')
+  expect(still.code).toBe(1)
+  expect(still.stdout).toContain('gold.daily → duckdb: daily  failed')
+  await project.write({ 'out/readme.txt': 'reports' })
+  const again = await project.cli('run')
+  expect(again).toMatchObject({ code: 0 })
+  expect(again.stdout).toContain('gold.daily → duckdb: daily  1 row (first export)')
+  // It has all: the next run does not ask it.
+  const last = await project.cli('run')
+  expect(last.code).toBe(0)
+  expect(last.stdout).not.toContain('duckdb')
+})

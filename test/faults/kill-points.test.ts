@@ -9,8 +9,8 @@ import { verifyLake } from '../../src/log/verify/verify.js'
 import { runLake } from '../../src/run/execute.js'
 import { Relations } from '../../src/step/relations.js'
 import { LocalStorage } from '../../src/storage/local.js'
-import { effort, sample } from '../support/effort.js'
-import { killed, pointsOf } from '../support/kills.js'
+import { amount, effort, sample } from '../support/effort.js'
+import { killed, pointsOf, waysAt } from '../support/kills.js'
 import { Project } from '../support/project.js'
 
 /*
@@ -90,7 +90,7 @@ describe('a run that is killed at any point', () => {
     const expected = await answers(engine, new LocalStorage(inFolder('whole')))
     expect(points.length).toBeGreaterThan(90)
 
-    const kills = sample(points, 4, 12).flatMap((at) => [`before:${at}`, `after:${at}`])
+    const kills = waysAt(sample(points, 4, 12), amount(1, 1, 10))
     let [done, deaths] = [0, 0]
     const worker = async (name: string) => {
       const own = await DuckDB.start({ threads: 1 })

@@ -1,9 +1,11 @@
 import { spawn } from 'node:child_process'
 import { once } from 'node:events'
+import { existsSync } from 'node:fs'
 import { mkdir, readdir, readFile, rename, rm, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { afterAll, beforeAll, describe, expect, it, onTestFinished } from 'vitest'
+import { api } from '../support/api.js'
 import { startBuckets } from '../support/buckets.js'
 import { faultyProxy } from '../support/faulty-proxy.js'
 import { moraine, Project, repository } from '../support/project.js'
@@ -26,6 +28,18 @@ export default defineLake({
   name: 'shop', root: '${root}', datasets: [total, rates],
   alerts: [alert.command(['sh', '-c', 'cat >> "$0"', join(import.meta.dirname, 'alerts.jsonl')])],
 })
+`
+/** One that only other programs send something to. */
+const inbox = `
+import { bronze, defineLake } from 'moraine'
+import { ingest } from 'moraine/sources'
+export default defineLake({ name: 'shop', datasets: [bronze('events', { from: ingest() })] })
+`
+const asks = (url: string) => `
+import { bronze, defineLake } from 'moraine'
+import { http } from 'moraine/sources'
+const rows = bronze('rows', { from: http('${url}/rows', { allowPrivate: true }) })
+export default defineLake({ name: 'shop', root: 'mnt/lake', datasets: [rows] })
 `
 const rates = 'currency,rate\nEUR,1.0\n'
 
@@ -233,9 +247,6 @@ describe('a lake in a folder', () => {
     const served = Served.start(project)
     const { url } = await served.line(({ event }) => event === 'listening')
     await insist(url, 1)
-    // A lake without a commit is told from no other one: a run that finds nothing makes none.
-    const built = async () => 'gold.total' in (await Project.at(at('mnt')).state()).tables
-    await until('the first row is in the lake', built)
     const objects = async (root: string) =>
       (await readdir(at(root), { recursive: true })).filter((path) => path.endsWith('.json')).sort()
     const before = (await objects('mnt2/lake')).filter((path) => /landing|_moraine.log/.test(path))
@@ -262,6 +273,47 @@ describe('a lake in a folder', () => {
     const rows = await Project.at(at('mnt')).query('select id from bronze.events order by id')
     expect(rows).toEqual([{ id: '1' }, { id: '2' }])
     expect((await project.cli('verify', '--deep')).code).toBe(0)
+  })
+
+  it('in whose place another one is mounted before its first commit accepts nothing, and goes on once it is back', async () => {
+    const project = await Project.create({ 'lake.ts': inbox })
+    const at = (name: string) => join(project.folder, name)
+    // Two that were begun, and that nothing was sent to yet.
+    const begun = async (root: string) => {
+      const served = Served.start(project, ['--root', at(root)])
+      const { url } = await served.line(({ event }) => event === 'listening')
+      await until('it has begun', () => existsSync(at(`${root}/_moraine/lake.json`)))
+      return { served, url }
+    }
+    const other = await begun('mnt2/lake')
+    expect(await other.served.stop()).toBe(0)
+    const { served, url } = await begun('mnt/lake')
+    await rename(at('mnt'), at('away'))
+    await rename(at('mnt2'), at('mnt'))
+    expect((await post(url, 1)).status).toBe(503)
+    const away = await served.line(({ event }) => event === 'storage is away')
+    expect(String(away.message)).toContain(`Another lake lies in ${at('mnt/lake')}`)
+    const objects = await readdir(at('mnt/lake'), { recursive: true })
+    expect(objects.filter((path) => /landing\/|log\//.test(path))).toEqual([])
+    await rename(at('mnt'), at('mnt2'))
+    await rename(at('away'), at('mnt'))
+    await insist(url, 1)
+    expect(await served.stop()).toBe(0)
+    const rows = await Project.at(at('mnt')).query('select id from bronze.events')
+    expect(rows).toEqual([{ id: '1' }])
+  })
+
+  it('gets no first commit of a run that began in another one', async () => {
+    const at = (name: string) => join(project.folder, name)
+    const { url } = await api(async () => {
+      await rename(at('mnt'), at('away'))
+      await rename(at('mnt2'), at('mnt'))
+      return [{ id: 1 }]
+    })
+    const project = await Project.create({ 'lake.ts': asks(url) })
+    await mkdir(at('mnt2/lake/_moraine'), { recursive: true })
+    expect((await project.cli('run')).code).toBe(1)
+    expect(await readdir(at('mnt/lake'), { recursive: true })).not.toContain('_moraine/log')
   })
 
   it('that can not be written to at first is served as soon as it can', async () => {

@@ -9,7 +9,7 @@ import { verifyLake } from '../../src/log/verify/verify.js'
 import { Relations } from '../../src/step/relations.js'
 import { LocalStorage } from '../../src/storage/local.js'
 import { amount, sample } from '../support/effort.js'
-import { killed, pointsOf } from '../support/kills.js'
+import { killed, pointsOf, waysAt } from '../support/kills.js'
 import type { Project } from '../support/project.js'
 import { change, flipped, lakeOfAllLayers } from '../support/rot.js'
 
@@ -86,12 +86,7 @@ describe('a repair that is killed at any point', () => {
     expect(points.length).toBeGreaterThan(60)
 
     let [done, deaths] = [0, 0]
-    // What lies there after one touch is what lies there before the next.
-    const ways = sample(points, 1, 5).flatMap((at, i) => [
-      `before:${at}`,
-      ...(i % amount(1, 1, 20) === 0 ? [`after:${at}`] : []),
-    ])
-    for (const how of ways) {
+    for (const how of waysAt(sample(points, 1, 5), amount(1, 1, 20))) {
       const root = inFolder('tried')
       await cp(inFolder('lake'), root, { recursive: true })
       if ((await killed(project, root, how, { command })).died) deaths++

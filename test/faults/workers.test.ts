@@ -1,15 +1,22 @@
-import { type ChildProcess, spawn } from 'node:child_process'
-import { readFile, rm, writeFile } from 'node:fs/promises'
+import { rm, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
-import { text as textOf } from 'node:stream/consumers'
 import { setTimeout as sleep } from 'node:timers/promises'
 import fc from 'fast-check'
 import { describe, expect, it, onTestFinished } from 'vitest'
-import type { RunRecord } from '../../src/step/events.js'
 import { amount } from '../support/effort.js'
-import { rowsOfLake } from '../support/lake-rows.js'
+import {
+  begin as beginRun,
+  close,
+  definition,
+  file,
+  found,
+  isWhole,
+  open,
+  rowsOf,
+  waiting,
+} from '../support/gated-lake.js'
 import { ended, isRunning } from '../support/processes.js'
-import { Project, repository, step } from '../support/project.js'
+import { Project, step } from '../support/project.js'
 import { seed } from '../support/seed.js'
 import { smallDisk } from '../support/small-disk.js'
 import { type Fate, Unreliable } from '../support/workers.js'
@@ -19,112 +26,10 @@ import { type Fate, Unreliable } from '../support/workers.js'
  * it is after; the next run goes on, and `verify` finds nothing.
  */
 
-/**
- * Checks of names wait while a file is there, and say who waits; another file ends their worker.
- */
-const definition = `
-import { bronze, defineLake, gold, silver, sql, t, z } from 'moraine'
-import { files } from 'moraine/sources'
-const { appendFileSync, existsSync } = process.getBuiltinModule('node:fs')
-const at = (name: string) => import.meta.dirname + '/' + name
-const pause = (ms: number) => Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, ms)
-const waits = (text: string) => {
-  if (existsSync(at('poison'))) process.kill(process.pid, 'SIGKILL')
-  if (text !== 'wait' || !existsSync(at('gate'))) return true
-  appendFileSync(at('waiting'), process.pid + '\\n')
-  while (existsSync(at('gate'))) pause(20)
-  return true
-}
-let slow = 0
-const raw = bronze('orders', { from: files('in/*.csv') })
-const orders = silver('orders', {
-  from: raw, key: 'id', cursor: 'at',
-  schema: z.object({ id: t.int(), name: z.string().refine(waits), at: t.date(), amount: t.decimal(9, 2) }),
-})
-const others = silver('others', {
-  from: raw,
-  schema: z.object({ id: t.int(), name: z.string().refine(() => { if (slow++ < 1) pause(700); return true }) }),
-})
-const total = gold('total', { query: sql\`select count(*) as n, sum(amount) as amount from \${orders}\` })
-const count = gold('count', { query: sql\`select count(*) as n from \${others}\` })
-export default defineLake({ name: 'faults', datasets: [total, count] })
-`
-
-const file = (batch: number) =>
-  [
-    'id,name,at,amount',
-    ...Array.from(
-      { length: 40 },
-      (_, i) => `${i + batch * 20},${i === 7 ? 'wait' : 'n'},2026-01-${10 + batch},${batch}.25`,
-    ),
-    'x,n,2026-01-01,1',
-    '',
-  ].join('\n')
-
 const shop = () => Project.create({ 'lake.ts': definition, 'in/0.csv': file(0) })
 
 /** A run on processes, and what comes of it. */
-function begin(project: Project): {
-  child: ChildProcess
-  done: Promise<RunRecord | undefined>
-  stderr: Promise<string>
-} {
-  const program = join(repository, 'bin/moraine.js')
-  const args = [program, '-C', project.folder, '--json', 'run', '--engine', 'workers:2']
-  const child = spawn(process.execPath, args, { stdio: ['ignore', 'pipe', 'pipe'] })
-  onTestFinished(() => void child.kill('SIGKILL'))
-  const stderr = textOf(child.stderr)
-  const gone = new Promise((resolve) => child.once('close', resolve))
-  const done = textOf(child.stdout).then(async (text) => {
-    await gone
-    if (text === '' && child.signalCode === null) throw new Error(await stderr)
-    return text === '' ? undefined : (JSON.parse(text) as RunRecord)
-  })
-  return { child, done, stderr }
-}
-
-/** The processes that wait in a check, once there are as many. */
-async function waiting({ folder }: Project, least = 1): Promise<number[]> {
-  for (;;) {
-    const text = await readFile(join(folder, 'waiting'), 'utf8').catch(() => '')
-    const pids = text.split('\n').filter(Boolean).map(Number)
-    if (pids.length >= least) return pids
-    await sleep(20)
-  }
-}
-
-const close = (project: Project) => project.write({ gate: '' })
-const open = (project: Project) => rm(join(project.folder, 'gate'))
-
-async function isWhole(project: Project): Promise<void> {
-  const verify = JSON.parse((await project.cli('--json', 'verify')).stdout)
-  expect(verify.problems).toEqual([])
-}
-
-/** The rows of a lake that never met a fault. */
-async function rowsOf(files: number): Promise<unknown> {
-  const project = await Project.create({ 'lake.ts': definition })
-  for (let i = 0; i < files; i++) {
-    await project.write({ [`in/${i}.csv`]: file(i) })
-    await project.run()
-  }
-  return withoutBatches(await rowsOfLake(join(project.folder, 'lake')))
-}
-
-/** When rows came, and in which batch, differs from lake to lake. */
-function withoutBatches(rows: Awaited<ReturnType<typeof rowsOfLake>>): unknown {
-  const text = JSON.stringify(rows)
-  return JSON.parse(
-    text
-      .replace(/\d{8}T\d{6,9}Z-[0-9a-f]+/g, 'run')
-      .replace(/\d{6}-[0-9a-f]{8}/g, 'batch')
-      .replace(/\d{4}-\d\d-\d\d \d\d:\d\d:\d\d(\.\d+)?\+00/g, 'time')
-      .replace(/[^'"\s,]*\/in\//g, 'in/'),
-  )
-}
-
-const found = async (project: Project) =>
-  withoutBatches(await rowsOfLake(join(project.folder, 'lake')))
+const begin = (project: Project) => beginRun(project, '--engine', 'workers:2')
 
 describe('workers that are killed', () => {
   it('are replaced, and their step is tried again with files of other names', async () => {
@@ -216,7 +121,7 @@ describe('a step that takes too long', () => {
     await close(project)
     const limited = definition.replace(
       "name: 'faults',",
-      "name: 'faults', steps: { timeout: '6s' },",
+      "name: 'faults', steps: { timeout: '20s' },",
     )
     await project.write({ 'lake.ts': limited })
     const { done } = begin(project)
@@ -225,7 +130,7 @@ describe('a step that takes too long', () => {
     if (!record) throw new Error('no record')
     expect(step(record, 'silver.orders')).toMatchObject({
       outcome: 'failed',
-      error: { message: expect.stringContaining('6 s') },
+      error: { message: expect.stringContaining('20 s') },
     })
     expect(step(record, 'gold.count').outcome).toBe('done')
     for (const pid of pids) await ended(pid)
@@ -285,7 +190,55 @@ describe('outcomes of workers', () => {
   })
 })
 
+describe('a worker of another version', () => {
+  it('gets nothing to do: steps fail, the lake is as before, and the next run goes on', async () => {
+    const project = await shop()
+    await project.run()
+    const before = await project.state()
+    await project.write({ 'in/1.csv': file(1) })
+    const others = new Unreliable({ hello: { moraine: '99.0.0' } })
+    onTestFinished(() => others.close())
+    const record = await project.run({ worker: await others.stepsOf(project) })
+    for (const name of ['silver.orders', 'silver.others'])
+      expect(step(record, name)).toMatchObject({
+        outcome: 'failed',
+        error: {
+          kind: 'conflict',
+          message: expect.stringMatching(/The worker has Moraine \S+, and the run has 99\.0\.0/),
+          hint: expect.stringContaining('wherever workers run'),
+        },
+      })
+    expect((await project.state()).tables).toEqual(before.tables)
+    await isWhole(project)
+    expect((await begin(project).done)?.outcome).toBe('done')
+    expect(await found(project)).toEqual(await rowsOf(2))
+    await isWhole(project)
+  })
+})
+
 describe('a worker whose disk is full', () => {
+  it('gives its step back, and another one carries it out', async ({ skip }) => {
+    const disk = smallDisk('1m')
+    if (!disk) return skip('this machine does not let us make a small file system')
+    const project = await shop()
+    const mark = join(project.folder, 'first')
+    // Only the worker that starts first has to do with the small disk, which is full then.
+    const script = `if mkdir '${mark}' 2>/dev/null; then export TMPDIR='${disk}'; head -c 2m /dev/zero > '${disk}/full' 2>/dev/null; fi; exec "$@"`
+    const one = new Unreliable({ startedBy: ['sh', '-c', script, 'sh'] })
+    onTestFinished(() => one.close())
+    const record = await project.run({ worker: await one.stepsOf(project), stepsAtOnce: 1 })
+    expect(one.events).toContainEqual(
+      expect.objectContaining({
+        type: 'failed',
+        attempt: 1,
+        why: expect.stringMatching(/exit code 75|No space/i),
+      }),
+    )
+    expect(record.outcome).toBe('done')
+    expect(await found(project)).toEqual(await rowsOf(1))
+    await isWhole(project)
+  })
+
   it('gives its step back, which fails if that is so everywhere; nothing is changed', async ({
     skip,
   }) => {

@@ -158,11 +158,11 @@ describe('a writer that goes on after it was stopped for longer than the grace',
         const mine: (Outcome | undefined)[] = []
         outcomes = mine
         const log = new CommitLog(world.storageOf(0), 'main', effects(0))
-        void outcomeOf(() => log.commit(base, silver(two.state), info)).then((o) => {
-          mine[0] = o
+        world.runs(0, async () => {
+          mine[0] = await outcomeOf(() => log.commit(base, silver(two.state), info))
         })
-        void sweep(world, 1).then((o) => {
-          mine[1] = o
+        world.runs(1, async () => {
+          mine[1] = await sweep(world, 1)
         })
       },
       check: async (world) => {
@@ -193,8 +193,11 @@ describe('a writer that goes on after it was stopped for longer than the grace',
       start: async (world) => {
         put(world)
         const mine = new CommitLog(world.storageOf(0), 'main', effects(0))
-        void outcomeOf(() => mine.commit(base, silver(two.state), info))
-        void sweep(world, 1, 0)
+        world.runs(
+          0,
+          async () => void (await outcomeOf(() => mine.commit(base, silver(two.state), info))),
+        )
+        world.runs(1, async () => void (await sweep(world, 1, 0)))
       },
       check: async (world) => {
         await whole(world)
@@ -213,13 +216,13 @@ describe('a writer that goes on after it was stopped for longer than the grace',
         outcome = undefined
         put(world)
         const log = new CommitLog(world.storageOf(0), 'main', effects(0))
-        void outcomeOf(async () => {
-          const branch = await log.fork('run-1', base)
-          await branch.commit(await branch.head(), silver(two.state), info)
-        }).then((o) => {
-          outcome = o
+        world.runs(0, async () => {
+          outcome = await outcomeOf(async () => {
+            const branch = await log.fork('run-1', base)
+            await branch.commit(await branch.head(), silver(two.state), info)
+          })
         })
-        void sweep(world, 1)
+        world.runs(1, async () => void (await sweep(world, 1)))
       },
       check: async (world) => {
         await whole(world)
@@ -249,10 +252,10 @@ describe('a writer that goes on after it was stopped for longer than the grace',
         outcome = undefined
         put(world)
         const mine = new CommitLog(world.storageOf(0), 'main', effects(0))
-        void outcomeOf(() => mine.rollback(1, info)).then((o) => {
-          outcome = o
+        world.runs(0, async () => {
+          outcome = await outcomeOf(() => mine.rollback(1, info))
         })
-        void sweep(world, 1, 0)
+        world.runs(1, async () => void (await sweep(world, 1, 0)))
       },
       check: async (world) => {
         await whole(world)

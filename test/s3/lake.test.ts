@@ -1,5 +1,5 @@
 import { execFile } from 'node:child_process'
-import { mkdtemp, readdir, rm } from 'node:fs/promises'
+import { mkdtemp, readdir, rm, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { promisify } from 'node:util'
@@ -68,7 +68,7 @@ for (const [name, needs, inPlace] of ways)
     })
 
     const write = async (name: string, text: string) => {
-      const { mkdir, writeFile } = await import('node:fs/promises')
+      const { mkdir } = await import('node:fs/promises')
       await mkdir(join(folder, 'project/in'), { recursive: true })
       await writeFile(join(folder, 'project/lake.ts'), lake)
       await writeFile(join(folder, 'project/in', name), text)
@@ -112,6 +112,36 @@ for (const [name, needs, inPlace] of ways)
       expect(await told(inBucket())).toEqual(await told(local()))
       const before = ['query', '--at', '3', answers[0] as string, '--json']
       expect(await cli(inBucket(), ...before)).toBe(await cli(local(), ...before))
+    })
+
+    it('a branch in a bucket changes, tells and publishes what one in a folder does', async () => {
+      const others = lake.replace('group by day', 'where id > 10 group by day')
+      const shown: unknown[] = []
+      for (const where of [inBucket(), local()]) {
+        await cli(where, 'branch', 'create', 'dev')
+        await writeFile(join(folder, 'project/lake.ts'), others)
+        await rm(join(folder, 'cache'), { recursive: true, force: true })
+        await cli(where, 'run', '--branch', 'dev')
+        const { datasets } = JSON.parse(await cli(where, 'diff', 'dev', '--json'))
+        const why = ['why', 'gold.daily', '--where', "day = '2026-02-01'", '--branch', 'dev']
+        const { origins } = JSON.parse(await cli(where, ...why, '--column', 'amount', '--json'))
+        expect(await cli(where, 'query', answers[1] as string)).not.toBe(
+          await cli(where, 'query', answers[1] as string, '--branch', 'dev'),
+        )
+        await cli(where, 'promote', 'dev')
+        // Batches have names of their own.
+        shown.push(
+          JSON.parse(
+            JSON.stringify({ datasets, origins }, (name, value) =>
+              ['batch', 'files', 'bytes'].includes(name) ? undefined : value,
+            ),
+          ),
+        )
+        await writeFile(join(folder, 'project/lake.ts'), lake)
+      }
+      expect(shown[0]).toEqual(shown[1])
+      expect(await told(inBucket())).toEqual(await told(local()))
+      for (const where of [inBucket(), local()]) await cli(where, 'run', '--accept-definition')
     })
 
     it('a query brings only the files that it needs', async () => {

@@ -1,11 +1,12 @@
 import { execFileSync } from 'node:child_process'
 import type { TestProject } from 'vitest/node'
+import { isBuilt } from './built.js'
 import { turn } from './effort.js'
 import { openMemoryFolder } from './memory-folder.js'
 
 /**
  * The command line and a query's process run from the build, so tests begin with a fresh one,
- * unless it is said that they have it. Says which sample they draw, for whoever wants it again.
+ * unless they have it, or it is said so. Says which sample they draw, for whoever wants it again.
  */
 export default function setup(project: TestProject): (() => void) | undefined {
   const folder = project.config.env?.TMPDIR
@@ -20,7 +21,7 @@ export default function setup(project: TestProject): (() => void) | undefined {
     console.log(`Again with MORAINE_SEED=${process.env.MORAINE_SEED}`)
   }
   console.log(`Samples and properties of turn ${turn} (again with MORAINE_TURN=${turn})`)
-  if (!process.env.MORAINE_BUILT)
+  if (!process.env.MORAINE_BUILT && !isBuilt(project.config.root))
     execFileSync('npm', ['run', '--silent', 'build'], { stdio: 'inherit' })
   return close
 }

@@ -9,6 +9,7 @@ import type { AddressInfo } from 'node:net'
 export type Fate =
   | 'pass'
   | 503
+  | 403
   | 409
   | 404
   | 'lose'
@@ -23,7 +24,12 @@ export interface FaultyProxy {
   close(): void
 }
 
-const codes = { 503: 'SlowDown', 409: 'ConditionalRequestConflict', 404: 'NoSuchKey' } as const
+const codes = {
+  403: 'AccessDenied',
+  503: 'SlowDown',
+  409: 'ConditionalRequestConflict',
+  404: 'NoSuchKey',
+} as const
 
 const OTHER_ETAG = `"${'0123456789abcdef'.repeat(2)}"`
 

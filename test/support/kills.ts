@@ -81,3 +81,14 @@ export async function pointsOf(
   if (touched === 0) throw new Error(`It never touched ${root}:\n${output}`)
   return Array.from({ length: touched }, (_, i) => i + 1)
 }
+
+/**
+ * Ways to be killed at these points: before each of them, and after one in so many and the last.
+ * What lies there after one touch of the lake is what lies there before the next.
+ */
+export function waysAt(points: readonly number[], afterOneIn: number): string[] {
+  return points.flatMap((at, i) => [
+    `before:${at}`,
+    ...(i % afterOneIn === 0 || i === points.length - 1 ? [`after:${at}`] : []),
+  ])
+}

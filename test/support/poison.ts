@@ -27,6 +27,7 @@ export function poisoned(engine: Engine, marker = POISON, message = FAILURE): En
     },
     confine: (locations) => engine.confine(locations),
     confineToFiles: (locations) => engine.confineToFiles(locations),
+    limitMemory: (bytes) => engine.limitMemory(bytes),
     extensionsFrom: (folder) => engine.extensionsFrom(folder),
     close: () => engine.close(),
   }

@@ -24,12 +24,20 @@ export async function ended(pid: number): Promise<void> {
 
 /** The processes that a process has started. */
 export function childrenOf(pid: number): number[] {
+  return processesBelow(pid, 1)
+}
+
+/** The processes that a process has started, and those that they have started, so many deep. */
+export function processesBelow(pid: number, levels = Infinity): number[] {
   const all = execFileSync('ps', ['-A', '-o', 'pid=,ppid='], { encoding: 'utf8' })
-  return all
     .split('\n')
     .map((line) => line.trim().split(/\s+/).map(Number))
-    .filter(([, parent]) => parent === pid)
-    .map(([child]) => child as number)
+  const below = (of: readonly number[], deep: number): number[] => {
+    const children = all.filter(([, parent = 0]) => of.includes(parent)).map(([child = 0]) => child)
+    if (children.length === 0 || deep === 1) return children
+    return [...children, ...below(children, deep - 1)]
+  }
+  return below([pid], levels)
 }
 
 /** Waits until a process has worked for longer than it takes to start: for so many seconds. */

@@ -33,6 +33,7 @@ export default defineLake({ name: 'shop', datasets: [raw, orders, daily], access
   principal('ada', { password: secret('env:ADA'), token: secret('env:ADA_TOKEN'), read: ['*', 'bronze.*', 'discarded.*'] }),
   principal('guest', { password: secret('env:GUEST'), token: secret('env:GUEST_TOKEN'), read: ['silver.orders'],
     masks: { 'silver.orders': { customer: sql\`'…'\` } }, rows: { 'silver.orders': sql\`id < 3\` } }),
+  principal('auditor', { password: 'auditor-of-the-shop', read: ['system.*'] }),
 ], workgroups: [workgroup('all'), workgroup('small', { maxRows: 2, members: ['ada'] })] })
 `,
 }

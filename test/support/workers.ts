@@ -4,6 +4,7 @@ import { Processes } from '../../src/engine/workers/processes.js'
 import type { Hello } from '../../src/engine/workers/protocol.js'
 import type {
   MapOptions,
+  WorkerEvent,
   WorkerOutcome,
   Workers,
   WorkerTask,
@@ -39,6 +40,10 @@ export type Fate = 'answered' | 'twice' | 'lost'
 interface Conditions {
   /** What becomes of each task, in the order in which they come. */
   fate?: (nth: number, task: WorkerTask) => Fate
+  /** The program, with its arguments, that starts each worker: what follows is the worker's own. */
+  startedBy?: readonly string[]
+  /** What workers are told of the run in the place of what it is. */
+  hello?: Partial<Hello>
   /** What the environment of workers has in addition. */
   env?: Record<string, string>
   /** Bytes that the engine of a worker may use. */
@@ -52,6 +57,8 @@ interface Conditions {
  */
 export class Unreliable {
   private engines: StepEngines | undefined
+  /** What happened to tasks. */
+  readonly events: WorkerEvent[] = []
   /** Tasks that came. */
   tasks = 0
 
@@ -74,14 +81,16 @@ export class Unreliable {
 
   private open(hello: Hello, beforeStart: () => Promise<void>): Workers {
     const { env = {}, fate = () => 'answered' as const, attempts } = this.conditions
-    const start = join(repository, 'bin/moraine.js')
+    const { startedBy = [], hello: otherwise = {} } = this.conditions
+    const own = [process.execPath, join(repository, 'bin/moraine.js'), 'worker']
+    const [program = '', ...args] = [...startedBy, ...own]
     const real = new Processes({
       slots: 2,
-      hello,
+      hello: { ...hello, ...otherwise },
       beforeStart,
       ...(attempts === undefined ? {} : { attempts }),
       command: {
-        argv: [process.execPath, start, 'worker'],
+        argv: [program, ...args],
         env: { ...environment(), ...env },
       },
     })
@@ -90,7 +99,11 @@ export class Unreliable {
       const copies = what === 'twice' ? ['', ' again'] : ['']
       const given: WorkerOutcome[] = []
       const tasks = copies.map((copy) => ({ ...task, id: task.id + copy }))
-      for await (const outcome of real.map(tasks, options)) given.push(outcome)
+      const onEvent = (event: WorkerEvent) => {
+        this.events.push(event)
+        options.onEvent?.(event)
+      }
+      for await (const outcome of real.map(tasks, { ...options, onEvent })) given.push(outcome)
       if (what === 'lost') return { id: task.id, lost: 'its answer got lost' }
       // The one that came first counts.
       return { ...(given[0] as WorkerOutcome), id: task.id }

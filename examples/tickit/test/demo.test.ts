@@ -4,6 +4,10 @@ import { createRequire } from 'node:module'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterAll, describe, expect, it } from 'vitest'
+import { loadLake } from '../../../src/load/load.js'
+import { LocalStorage } from '../../../src/storage/local.js'
+import { turn } from '../../../test/support/effort.js'
+import { Explained } from '../../../test/support/explained.js'
 import { makeFiles } from '../generate/files.js'
 
 const example = join(import.meta.dirname, '..')
@@ -51,5 +55,11 @@ describe('the TICKIT example', () => {
 
     const again = run('demo.ts')
     expect(again).toContain('Nothing to do: no source has new data, and no definition has changed.')
+  })
+
+  it('says of which sales a number is made, and in which lines they came', async () => {
+    const lake = await loadLake(join(example, 'lake.ts'))
+    await using explained = await Explained.open(lake, new LocalStorage(env.MORAINE_ROOT))
+    await explained.explainGold(turn)
   })
 })

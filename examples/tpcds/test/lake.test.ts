@@ -1,11 +1,14 @@
 import { execFileSync } from 'node:child_process'
 import { join } from 'node:path'
 import { expect, it } from 'vitest'
+import { loadLake } from '../../../src/load/load.js'
 import { CommitLog } from '../../../src/log/log.js'
 import { limitsOf } from '../../../src/query/limits.js'
 import { queryRows } from '../../../src/query/query.js'
 import { LocalStorage } from '../../../src/storage/local.js'
+import { turn } from '../../../test/support/effort.js'
 import { engineSession } from '../../../test/support/engine.js'
+import { Explained } from '../../../test/support/explained.js'
 import { moraine, repository, temporaryFolder } from '../../../test/support/project.js'
 import { generate } from '../generate/main.js'
 
@@ -86,6 +89,9 @@ it('keeps what is good of 24 dirty tables, and discards exactly what was spoilt'
   expect(customers.length).toBeGreaterThan(500)
   expect(customers.filter((row) => row.mean !== exact(row))).toEqual([])
   expect(customers.filter((row) => row.doubles !== exact(row)).length).toBeGreaterThan(0)
+  const definition = await loadLake(join(repository, 'examples/tpcds/lake.ts'))
+  await using explained = await Explained.open(definition, storage)
+  await explained.explainGold(turn)
 })
 
 it('gives the reports that a script by hand gives, row for row', async () => {

@@ -1,4 +1,5 @@
 import { secondsOf } from '../../define/interval.js'
+import { nearest } from '../../define/nearest.js'
 import { counting, either, flag, object, oneOf, texts } from '../../define/options/expected.js'
 import { type Expected, having, needed, type OptionList } from '../../define/options/options.js'
 import { bytesOf } from '../../define/size.js'
@@ -48,9 +49,26 @@ const glueList: OptionList<GlueOptions> = {
   },
 }
 
+/** As regions are called, those as well that there are not yet. */
+const REGION =
+  /^[a-z]{2}(-(gov|iso[a-z]?))?-(north|south|east|west|central|northeast|northwest|southeast|southwest)-\d$/
+
+/** Regions to which a hint may lead. */
+const REGIONS = [
+  ...['us-east-1', 'us-east-2', 'us-west-1', 'us-west-2', 'ca-central-1', 'ca-west-1'],
+  ...['mx-central-1', 'sa-east-1', 'eu-central-1', 'eu-central-2', 'eu-west-1', 'eu-west-2'],
+  ...['eu-west-3', 'eu-north-1', 'eu-south-1', 'eu-south-2', 'il-central-1', 'me-central-1'],
+  ...['me-south-1', 'af-south-1', 'ap-east-1', 'ap-south-1', 'ap-south-2', 'ap-northeast-1'],
+  ...['ap-northeast-2', 'ap-northeast-3', 'ap-southeast-1', 'ap-southeast-2', 'ap-southeast-3'],
+]
+
 const region: Expected = {
   is: "a region of AWS, such as 'eu-central-1'",
-  fits: (value) => typeof value === 'string' && /^[a-z]{2}(-[a-z]+)+-\d$/.test(value),
+  fits: (value) => typeof value === 'string' && REGION.test(value),
+  advise: (value) => {
+    const similar = typeof value === 'string' ? nearest(value, REGIONS) : undefined
+    return similar ? `Did you mean '${similar}'?` : undefined
+  },
 }
 
 /** https://docs.aws.amazon.com/AmazonS3/latest/userguide/bucketnamingrules.html */

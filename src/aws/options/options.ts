@@ -54,7 +54,8 @@ export interface AwsOptions {
    */
   noncurrent?: string
   /**
-   * Whether archived originals can't be removed: a lock that only `s3:PutObjectLegalHold` lifts.
+   * Whether archived originals can't be removed: a legal hold that only `s3:PutObjectLegalHold`
+   * lifts. For a lock that ends, see `archive: { lock: '365 days' }` of a bronze dataset.
    */
   archiveLock?: boolean
   /** The processors of functions; `arm64` costs less, and is the default. */

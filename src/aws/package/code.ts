@@ -11,14 +11,14 @@ import type { NeededPeers } from './needed-peers.js'
 export type Code = ReadonlyMap<string, string>
 
 /** What begins by itself where it is loaded, in a thread or process of its own. */
-const STARTED = [
-  'load/thread',
-  'load/trial-process',
+const STARTED = ['load/thread', 'load/trial-process']
+/** The same as CommonJS. */
+const STARTED_COMMON = [
+  'process/watchdog-thread',
+  'source/decoder',
   'source/text/look-thread',
   'storage/hash-thread',
 ]
-/** The same as CommonJS. */
-const STARTED_COMMON = ['process/watchdog-thread', 'source/decoder']
 const HANDLERS = 'aws/lambda/handlers'
 /** What a function never loads: definitions were bundled before. */
 const LEFT_OUT = ['esbuild', '#duckdb', '@duckdb/*']

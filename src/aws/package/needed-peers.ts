@@ -42,6 +42,7 @@ export async function neededPeers(lake: Lake): Promise<NeededPeers> {
   const beside = new Map<PeerName, readonly string[]>()
   if (isProjected(lake.deploy) || handsOver(lake.deploy))
     beside.set(PROJECTION, Object.keys(await importPeer(PROJECTION)))
+  if (lake.oidc) beside.set('jose', Object.keys(await importPeer('jose')))
   for (const [kind, names] of Object.entries(OF_DATABASE))
     for (const name of names) {
       const found = importPeer(name)

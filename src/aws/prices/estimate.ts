@@ -56,9 +56,7 @@ export interface LakeCost {
   day: Cost
   /** 30 such days, and what is held meanwhile. */
   month: Cost
-  /** Prices among them that have no date. */
-  undated: boolean
-  /** From when to when the others are: `2024` to `2026-10-07`. */
+  /** From when to when its prices are: `2024` to `2026-10-07`. */
   dates: readonly [from: string, to: string]
 }
 
@@ -103,13 +101,12 @@ export function estimate(
     }),
     day,
     month,
-    undated: month.lines.some(({ price }) => price.date === null),
     dates: datesOf(month),
   }
 }
 
 function datesOf({ lines }: Cost): readonly [string, string] {
-  const dates = lines.flatMap(({ price }) => price.date ?? []).sort()
+  const dates = lines.map(({ price }) => price.date).sort()
   return [dates[0] ?? '', dates.at(-1) ?? '']
 }
 

@@ -9,14 +9,12 @@ import { lakeCost } from './lake-cost.js'
 import { costOf, prices } from './prices.js'
 
 describe('prices', () => {
-  it('each have a figure, a unit, a source, and a date or the word that there is none', () => {
+  it('each have a figure, a unit, a source, and a date', () => {
     for (const [name, price] of Object.entries(prices)) {
       expect(price.figure, name).toBeGreaterThan(0)
       expect(price.per, name).toBeGreaterThanOrEqual(1)
       expect(price.unit, name).not.toBe('')
-      if (price.date === null) expect(price.source, name).toMatch(/remembered/)
-      else
-        expect([name, price.date]).toEqual([name, expect.stringMatching(/^20\d\d(-\d\d-\d\d)?$/)])
+      expect([name, price.date]).toEqual([name, expect.stringMatching(/^20\d\d(-\d\d-\d\d)?$/)])
       expect(price.source, name).toMatch(/^https:\/\//)
     }
   })

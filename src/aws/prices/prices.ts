@@ -26,8 +26,8 @@ export interface Price {
   per: number
   unit: string
   source: string
-  /** When the source had it, as far as it tells; `null` for a figure that nobody has looked up. */
-  date: string | null
+  /** When the source had it; of one that does not tell, when it was read. */
+  date: string
 }
 
 const listed: Readonly<Record<PriceName, Omit<Price, 'per'> & { per?: number }>> = known.prices

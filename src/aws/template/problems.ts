@@ -2,6 +2,7 @@ import { nearest } from '../../define/nearest.js'
 import { DefinitionError, type Problem } from '../../errors.js'
 import type { Context } from './context.js'
 import { LONGEST_PREFIX } from './names.js'
+import { reachProblems } from './reach.js'
 import { scheduleProblems } from './services/schedules.js'
 
 /**
@@ -16,7 +17,8 @@ export function checkDeployment(context: Context): void {
     ...variableProblems(context),
     ...scheduleProblems(context),
     ...teamProblems(context),
-    ...placeProblems(context),
+    ...reachProblems(context),
+    ...tagProblems(context),
     ...catalogProblems(context),
   ]
   if (problems.length > 0) throw new DefinitionError(problems)
@@ -43,16 +45,39 @@ function nameProblems(context: Context): Problem[] {
 
 function jobProblems(context: Context): Problem[] {
   const known = context.jobs.map(({ name }) => name)
-  return Object.keys(context.deploy.jobs ?? {})
-    .filter((name) => !known.includes(name))
-    .map((name) => {
-      const similar = nearest(name, known)
-      return problem(context, {
-        message: `aws({ jobs }): no job is named '${name}'`,
-        hint: similar ? `Did you mean '${similar}'?` : `The jobs are: ${known.join(', ')}`,
-        near: name,
-      })
-    })
+  const { jobs = {}, paused } = context.deploy
+  const named = { jobs: Object.keys(jobs), paused: Array.isArray(paused) ? paused : [] }
+  return Object.entries(named).flatMap(([option, names]) =>
+    (names as string[])
+      .filter((name) => !known.includes(name))
+      .map((name) => {
+        const similar = nearest(name, known)
+        return problem(context, {
+          message: `aws({ ${option} }): no job is named '${name}'`,
+          hint: similar ? `Did you mean '${similar}'?` : `The jobs are: ${known.join(', ')}`,
+          near: name,
+        })
+      }),
+  )
+}
+
+/**
+ * Tags that a resource of AWS has at most:
+ * https://docs.aws.amazon.com/tag-editor/latest/userguide/tagging.html
+ */
+const MOST_TAGS = 50
+
+function tagProblems(context: Context): Problem[] {
+  const count = Object.keys(context.deploy.tags ?? {}).length
+  // The tag `lake` is beside them.
+  if (count < MOST_TAGS) return []
+  return [
+    problem(context, {
+      message: `aws({ tags }) has ${count} tags; a resource of AWS has at most ${MOST_TAGS}, and lake is one of them`,
+      hint: 'Remove some of them.',
+      near: 'tags',
+    }),
+  ]
 }
 
 function variableProblems(context: Context): Problem[] {
@@ -113,20 +138,4 @@ function catalogProblems(context: Context): Problem[] {
       near: 'catalog',
     }),
   ]
-}
-
-/** Inboxes in folders, which no function reaches. */
-function placeProblems({ lake }: Context): Problem[] {
-  return lake.datasets.flatMap((dataset) => {
-    if (dataset.tier !== 'bronze' || dataset.from.kind !== 'inbox') return []
-    const { path } = dataset.from
-    if (path === undefined || path.startsWith('s3://')) return []
-    return [
-      {
-        message: `bronze.${dataset.name}: functions on AWS do not reach the folder '${path}'`,
-        hint: "Leave path out for the lake's own inbox, or give a prefix of a bucket: path: 's3://drop/orders'",
-        place: dataset.place && { ...dataset.place, near: path },
-      },
-    ]
-  })
 }

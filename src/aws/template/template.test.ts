@@ -1,9 +1,11 @@
 import { expect, it } from 'vitest'
 import { faultsOf } from '../../../test/support/cloudformation.js'
+import { DefinitionError } from '../../errors.js'
 import {
   bronze,
   cron,
   defineLake,
+  duckdbFile,
   folder,
   type Gold,
   gold,
@@ -14,8 +16,9 @@ import {
   warehouse,
   z,
 } from '../../index.js'
+import { VACUUMED } from '../../log/format/folders.js'
 import { type Job, jobsOf } from '../../plan/jobs.js'
-import { inbox, secret } from '../../source/index.js'
+import { files, inbox, postgres, secret, mysql as server } from '../../source/index.js'
 import { aws, template } from '../index.js'
 import { rightsOf } from './jobs/rights.js'
 
@@ -34,6 +37,13 @@ function orders(options: Partial<Parameters<typeof aws>[0]> = {}) {
 
 const resourcesOf = ({ lake, deploy }: ReturnType<typeof orders>) =>
   Object.assign({}, ...template(lake, deploy).stacks.map((one) => one.template.Resources))
+
+it('lets what vacuum removes be brought back for a while, in each folder that it removes from', () => {
+  const { Rules } = resourcesOf(orders()).LakeBucket.Properties.LifecycleConfiguration
+  const expiring = Rules.filter((rule: object) => 'NoncurrentVersionExpiration' in rule)
+  expect(expiring.map(({ Prefix }: { Prefix: string }) => Prefix)).toEqual(VACUUMED)
+  expect(VACUUMED).toContain('tombstones/')
+})
 
 it('makes what holds data and the code first, and then what runs it', () => {
   const { lake, deploy } = orders()
@@ -61,7 +71,7 @@ it('never has values of secrets in a template', () => {
 })
 
 it('lets a function write where its job exports to, and read all tables of these warehouses', () => {
-  const { lake: plain, deploy } = orders()
+  const { lake: plain, deploy } = orders({ secrets: { URL: 'reports/url' } })
   const [total] = plain.datasets.filter(({ tier }) => tier === 'gold') as Gold[]
   const other = gold('other', { query: sql`select 1 as one`, schedule: cron('0 4 * * *') })
   const files = folder('s3://reports/shop')
@@ -101,6 +111,49 @@ it('lets a function write where its job exports to, and read all tables of these
   expect(policies).not.toContain('by-hand')
 })
 
+it('lets a function lock originals for the time that their dataset says, in a bucket that can', () => {
+  const raw = (archive: true | { lock: string }) => {
+    const from = bronze('orders', { from: inbox({ format: 'jsonl' }), archive })
+    const schema = z.object({ id: t.int() })
+    const deploy = aws({ region: 'eu-central-1' })
+    const datasets = [silver('orders', { from, schema, key: 'id' })]
+    return resourcesOf({ lake: defineLake({ name: 'orders', deploy, datasets }), deploy })
+  }
+  const rights = (resources: Record<string, any>) =>
+    resources.BronzeOrdersRolePolicy.Properties.PolicyDocument.Statement.filter(
+      ({ Sid }: { Sid: string }) => ['Hold', 'Retain', 'Lock'].includes(Sid),
+    )
+  const locked = raw({ lock: '365 days' })
+  expect(locked.LakeBucket.Properties.ObjectLockEnabled).toBe(true)
+  expect(rights(locked)).toMatchObject([
+    { Sid: 'Retain', Action: ['s3:PutObjectRetention', 's3:GetObjectRetention'] },
+    { Sid: 'Lock', Action: ['s3:GetBucketObjectLockConfiguration'] },
+  ])
+  expect(JSON.stringify(rights(locked)[0].Resource)).toContain('/archive/orders/*')
+  const plain = raw(true)
+  expect(plain.LakeBucket.Properties).not.toHaveProperty('ObjectLockEnabled')
+  expect(rights(plain).map(({ Sid }: { Sid: string }) => Sid)).toEqual(['Lock'])
+})
+
+it('lets a function hold originals whose dataset says no time, where another one has the bucket lock', () => {
+  const schema = z.object({ id: t.int() })
+  const of = (name: string, archive: true | { lock: string }) => {
+    const from = bronze(name, { from: inbox({ format: 'jsonl' }), archive })
+    return silver(name, { from, schema, key: 'id' })
+  }
+  const deploy = aws({ region: 'eu-central-1' })
+  const datasets = [of('orders', { lock: '365 days' }), of('returns', true)]
+  const resources = resourcesOf({ lake: defineLake({ name: 'orders', deploy, datasets }), deploy })
+  const rights = (id: string) =>
+    resources[id].Properties.PolicyDocument.Statement.filter(({ Sid }: { Sid: string }) =>
+      ['Hold', 'Retain'].includes(Sid),
+    )
+  expect(rights('BronzeReturnsRolePolicy')).toMatchObject([
+    { Sid: 'Hold', Action: ['s3:PutObjectLegalHold'] },
+  ])
+  expect(rights('BronzeOrdersRolePolicy')).toMatchObject([{ Sid: 'Retain' }])
+})
+
 it('has a job of Glue for each job, where that is asked for, with the rights of its function', () => {
   const made = orders({ glue: { workers: 4 }, secrets: { SHOP_URL: 'shop/database#url' } })
   expect(faultsOf(template(made.lake, made.deploy))).toEqual([])
@@ -131,4 +184,59 @@ it('has a job of Glue for each job, where that is asked for, with the rights of 
   })
   // Nobody else pays for it.
   expect(JSON.stringify(resourcesOf(orders()))).not.toContain('AWS::Glue::Job')
+})
+
+/** What is wrong with a lake for AWS, as messages. */
+function problemsOf(made: Pick<ReturnType<typeof orders>, 'lake' | 'deploy'>): string[] {
+  try {
+    template(made.lake, made.deploy)
+    return []
+  } catch (error) {
+    if (error instanceof DefinitionError) return error.problems.map(({ message }) => message)
+    throw error
+  }
+}
+
+it('refuses what functions would not reach: folders, files of databases, variables that they do not have', () => {
+  const of = (options: Partial<Parameters<typeof aws>[0]>) => {
+    const shop = postgres({ url: secret('env:SHOP_URL') }).table('orders', { key: 'id' })
+    const a = bronze('a', { from: files('/data/*.csv') })
+    const raw = [
+      a,
+      bronze('b', { from: files(['../b.csv', 'lists/b.csv', 's3://drop/b.csv']) }),
+      bronze('c', { from: shop }),
+    ]
+    const n = gold('n', { query: sql`select count(*) as n from ${a}` })
+    const deploy = aws({ region: 'eu-central-1', ...options })
+    const exports = [
+      warehouse(duckdbFile('reports.duckdb'), { tables: [n] }),
+      warehouse(duckdbFile('hand.duckdb'), { tables: [n], name: 'hand', afterRuns: false }),
+      warehouse(folder('out'), { tables: [n] }),
+      warehouse(server({ host: 'db', password: secret('env:DB_PASSWORD') }), { tables: [n] }),
+    ]
+    const lake = defineLake({ name: 'shop', deploy, datasets: [...raw, n], exports })
+    return { lake, deploy }
+  }
+  const reach = [
+    "warehouse 'duckdb': functions on AWS have no place to keep the file 'reports.duckdb'",
+    "warehouse 'folder': functions on AWS do not reach the folder 'out'",
+  ]
+  expect(problemsOf(of({}))).toEqual([
+    ...reach,
+    'bronze.c: functions on AWS would not have the variable SHOP_URL',
+    "warehouse 'mysql': functions on AWS would not have the variable DB_PASSWORD",
+  ])
+  const secrets = { SHOP_URL: 'shop/url', DB_PASSWORD: 'reports/db#password' }
+  expect(problemsOf(of({ secrets }))).toEqual(reach)
+})
+
+it('refuses paused jobs that there are not, and more tags than AWS takes', () => {
+  expect(problemsOf(orders({ paused: ['bronze.orders'] }))).toEqual([])
+  expect(problemsOf(orders({ paused: ['bronze.order'] }))).toEqual([
+    "aws({ paused }): no job is named 'bronze.order'",
+  ])
+  const tags = (count: number) =>
+    Object.fromEntries(Array.from({ length: count }, (_, i) => [`tag${i}`, 'x']))
+  expect(problemsOf(orders({ tags: tags(49) }))).toEqual([])
+  expect(problemsOf(orders({ tags: tags(50) }))[0]).toContain('at most 50')
 })

@@ -1,17 +1,25 @@
 import { fullName } from '../../define/dataset.js'
+import { inputsOf } from '../../define/inputs.js'
 import type { Lake } from '../../define/lake.js'
-import type { AnyDataset } from '../../define/model.js'
-import { typeName } from '../../define/types/column-type.js'
+import type { AnyDataset, Gold } from '../../define/model.js'
+import { renderSql } from '../../define/sql/sql.js'
+import { type Field, typeName } from '../../define/types/column-type.js'
+import type { Session } from '../../engine/engine.js'
+import { MoraineError } from '../../errors.js'
+import { ownSourcesIn, readersIn } from '../../log/branch/own-sources.js'
 import type { Definition, LakeState, TableState } from '../../log/commit.js'
 import { compareDefinitions } from '../../plan/changes.js'
-import { select } from '../../plan/graph.js'
 import type { ColumnChange } from '../../plan/schema-diff.js'
+import { type CheckDiff, diffChecks, type HeldChecks } from './checks.js'
+import { groupedBy } from './grouped.js'
+import { Reach, type Reached } from './reach.js'
 import type { RowsDiff } from './rows.js'
 import { hasSameRows } from './same.js'
 import {
   type Comparing,
   columnsOfTable,
-  diffReasons,
+  type DiscardedDiff,
+  diffDiscarded,
   diffTables,
   type FilesDiff,
   type Key,
@@ -37,10 +45,16 @@ export interface DatasetDiff {
   rowsBefore: number | null
   rowsAfter: number | null
   rows?: RowsDiff
-  discarded: readonly { reason: string; gained: number; lost: number }[]
+  discarded: DiscardedDiff['reasons']
+  /** Rows that are discarded on one side alone. */
+  discardedRows: { gained: number; lost: number }
+  /** Checks that came out otherwise, as far as records of runs say. */
+  checks: readonly CheckDiff[]
   files?: FilesDiff
   /** Datasets that are computed from it, as `lake.ts` says. */
   downstream: readonly string[]
+  /** Those with columns that are computed from columns which changed. */
+  reaches: readonly Reached[]
 }
 
 export interface LakeDiff {
@@ -49,6 +63,19 @@ export interface LakeDiff {
   datasets: readonly DatasetDiff[]
   /** Datasets that both have, with the same rows. */
   same: number
+  /** What a branch cannot show of the definition, if there is anything. */
+  notes?: readonly string[]
+  /** Datasets of either side that are read from elsewhere than main's, where there are some. */
+  ownSources?: readonly OwnRows[]
+}
+
+/** Rows that are not main's: what is made of them can't be published. */
+export interface OwnRows {
+  dataset: string
+  /** Where they come from, in words. */
+  from: string
+  /** What is made of them. */
+  readers: readonly string[]
 }
 
 /** What is compared. */
@@ -59,6 +86,8 @@ export interface DiffAsked extends Comparing {
   lake: Lake | undefined
   /** Full names of datasets that are compared; all without. */
   only?: ReadonlySet<string> | undefined
+  /** What runs have said of checks, of both sides. */
+  checks?: { before: HeldChecks; after: HeldChecks } | undefined
   /** Columns that rows of all of them are paired by, in the place of their keys. */
   key?: readonly string[] | undefined
 }
@@ -67,15 +96,24 @@ export interface DiffAsked extends Comparing {
 export async function diffStates(asked: DiffAsked): Promise<Omit<LakeDiff, 'before' | 'after'>> {
   const { before, after, only } = asked
   const names = new Set([...namesIn(before), ...namesIn(after)])
+  const { lake, storage, session } = asked
+  const reach = lake && new Reach(lake, after, storage, session)
   const datasets: DatasetDiff[] = []
   let same = 0
   for (const name of [...names].sort()) {
     if (only && !only.has(name)) continue
     const found = await diffDataset(asked, name)
-    if (found) datasets.push(found)
+    if (found) datasets.push({ ...found, ...(await aroundOf(asked, found, reach)) })
     else same++
   }
-  return { datasets, same }
+  const own = [after, before].flatMap(ownRowsIn)
+  return { datasets, same, ...(own.length > 0 ? { ownSources: own } : {}) }
+}
+
+function ownRowsIn(state: LakeState): OwnRows[] {
+  return Object.entries(ownSourcesIn(state)).map(([dataset, { from }]) => {
+    return { dataset, from, readers: [...readersIn(state, [dataset])].sort() }
+  })
 }
 
 function namesIn({ tables, views = {} }: LakeState): string[] {
@@ -84,7 +122,32 @@ function namesIn({ tables, views = {} }: LakeState): string[] {
   )
 }
 
-async function diffDataset(asked: DiffAsked, name: string): Promise<DatasetDiff | undefined> {
+/** What is downstream of a dataset that differs, and how its checks came out. */
+async function aroundOf(
+  { checks }: DiffAsked,
+  { dataset, columns, rows }: OwnDiff,
+  reach: Reach | undefined,
+): Promise<Pick<DatasetDiff, 'downstream' | 'reaches' | 'checks'>> {
+  const changed = [
+    ...columns.map(({ column }) => column),
+    ...(rows?.columns ?? []).flatMap(({ column, changed: n }) => (n > 0 ? [column] : [])),
+  ]
+  const isThere = reach?.has(dataset) ?? false
+  const all = reach && isThere ? await reach.of(dataset, [...new Set(changed)]) : []
+  const [old = [], fresh = []] = checks
+    ? await Promise.all([checks.before.of(dataset), checks.after.of(dataset)])
+    : []
+  return {
+    downstream: all.map((one) => one.dataset),
+    reaches: all.filter((one) => one.columns.length > 0),
+    checks: diffChecks(old, fresh),
+  }
+}
+
+/** How a dataset differs, by itself. */
+type OwnDiff = Omit<DatasetDiff, 'downstream' | 'reaches' | 'checks'>
+
+async function diffDataset(asked: DiffAsked, name: string): Promise<OwnDiff | undefined> {
   const { before, after, lake } = asked
   const [old, fresh] = [before.tables[name], after.tables[name]]
   const [oldView, freshView] = [before.views?.[name], after.views?.[name]]
@@ -93,7 +156,7 @@ async function diffDataset(asked: DiffAsked, name: string): Promise<DatasetDiff 
     (fresh ?? freshView)?.definition,
     old?.counts?.discarded ?? 0,
   )
-  const reasons = await reasonsOf(asked, name)
+  const { reasons, ...discardedRows } = await discardedOf(asked, name)
   const isSame = hasSameRows(old, fresh) && oldView?.sql === freshView?.sql
   if (isSame && definition.length === 0 && reasons.length === 0) return undefined
   const dataset = lake?.datasets.find((one) => fullName(one) === name)
@@ -104,10 +167,10 @@ async function diffDataset(asked: DiffAsked, name: string): Promise<DatasetDiff 
     rowsBefore: old?.rows ?? null,
     rowsAfter: fresh?.rows ?? null,
     discarded: reasons,
-    downstream: lake && dataset ? downstreamOf(lake, name) : [],
+    discardedRows,
   }
   if (old && fresh) {
-    const key = keyOf(asked, dataset, old, fresh)
+    const key = await keyOf(asked, { name, dataset }, old, fresh)
     return { ...common, ...(await diffTables(asked, old, fresh, key)) }
   }
   const [only] = [old, fresh].filter((state) => state !== undefined)
@@ -133,29 +196,26 @@ function saidOf(before: Definition | undefined, after: Definition | undefined, d
   return changes.said.length > 0 ? changes.said : ['its columns are in another order']
 }
 
-function reasonsOf(asked: DiffAsked, name: string) {
+function discardedOf(asked: DiffAsked, name: string): Promise<DiscardedDiff> {
   const table = name.replace(/^silver\./, 'discarded.')
-  if (table === name) return []
-  return diffReasons(asked, asked.before.tables[table], asked.after.tables[table])
-}
-
-function downstreamOf(lake: Lake, name: string): string[] {
-  return select(lake, [`${name}+`])
-    .map(fullName)
-    .filter((other) => other !== name)
+  const states = table === name ? [] : [asked.before.tables[table], asked.after.tables[table]]
+  return diffDiscarded(asked, states[0], states[1])
 }
 
 /**
  * The key of a dataset: what silver is keyed by, or what a check of gold says is unique, or else
- * what it is kept up to date by. A key that was another one before says nothing of rows of then.
+ * what may be one. A key that was another one before says nothing of rows of then.
  */
-function keyOf(
-  { key }: DiffAsked,
-  dataset: AnyDataset | undefined,
+async function keyOf(
+  { key, session, storage }: DiffAsked,
+  { name, dataset }: { name: string; dataset: AnyDataset | undefined },
   before: TableState,
   after: TableState,
-): Key {
-  if (key) return { columns: key, isUnique: false }
+): Promise<Key> {
+  if (key) {
+    const sides = await Promise.all([before, after].map((one) => columnsOfTable(storage, one)))
+    return { columns: knownColumns(name, key, sides.flat()), isUnique: false }
+  }
   if (dataset?.tier === 'silver') {
     const isUnique = before.definition.key === after.definition.key
     return { columns: dataset.key, isUnique: isUnique && dataset.key.length > 0 }
@@ -163,9 +223,29 @@ function keyOf(
   if (dataset?.tier !== 'gold') return { columns: [], isUnique: false }
   const unique = dataset.checks.find(isUniqueCheck)
   if (unique) return { columns: unique.columns, isUnique: false }
-  // One row a part is the rule, and nothing that anybody has promised.
-  const { incremental } = dataset
-  return { columns: incremental ? [incremental.by] : [], isUnique: false, isGuess: true }
+  return { columns: [], isUnique: false, guesses: await guessesOf(session, dataset) }
+}
+
+/** @throws MoraineError of kind `usage` for a column that neither side has. */
+function knownColumns(name: string, asked: readonly string[], fields: readonly Field[]): string[] {
+  const names = [...new Set(fields.map((field) => field.name))]
+  return asked.map((column) => {
+    const found =
+      names.find((one) => one === column) ??
+      names.find((one) => one.toLowerCase() === column.toLowerCase())
+    if (found !== undefined) return found
+    throw new MoraineError('usage', `${name} has no column '${column}'`, {
+      hint: `Its columns: ${names.join(', ')}`,
+    })
+  })
+}
+
+/** Groups have one row each; so has a part as a rule, and a row of silver that is only joined. */
+async function guessesOf(session: Session, gold: Gold): Promise<(readonly string[])[]> {
+  const groups = groupedBy(await session.parser.tree(renderSql(gold.query)))
+  const parts = gold.incremental ? [gold.incremental.by] : []
+  const keys = inputsOf(gold).flatMap((input) => (input.tier === 'silver' ? [input.key] : []))
+  return [groups, parts, ...keys]
 }
 
 const isUniqueCheck = <C extends { check: string }>(check: C): check is C & { check: 'unique' } =>

@@ -1,6 +1,14 @@
 import type { ResultRow, Session } from '../../engine/engine.js'
 import type { Pair } from './columns.js'
-import { byKeySql, byRowsSql, duplicatesSql, type SidesSql, sumSql } from './rows-sql.js'
+import {
+  byKeySql,
+  byRowsSql,
+  duplicatesSql,
+  ordered,
+  type SidesSql,
+  sumSql,
+  sumsOf,
+} from './rows-sql.js'
 
 /** Values of a row by column, as texts; `null` is SQL's NULL. */
 export type ExampleRow = Readonly<Record<string, string | null>>
@@ -51,8 +59,10 @@ export interface RowsDiff {
 /** How rows are compared. */
 export interface RowsAsked {
   pairs: readonly Pair[]
-  /** The key that is expected; none to compare whole rows. */
+  /** The key that is expected; none where there may be one among `guesses`. */
   key: readonly string[]
+  /** What may be a key; where none of them is, whole rows are compared. */
+  guesses: readonly (readonly string[])[]
   /** Whether each side is known to have each key once. */
   isUnique: boolean
   /** Examples of each kind, at most. */
@@ -66,8 +76,14 @@ export async function diffRows(
   asked: RowsAsked,
 ): Promise<RowsDiff> {
   const { pairs, examples } = asked
-  const { key, note } = await usableKey(session, sides, asked)
-  const sql = key.length > 0 ? byKeySql(sides, pairs, key) : byRowsSql(sides, pairs)
+  const { key, note } =
+    asked.key.length > 0
+      ? await usableKey(session, sides, asked)
+      : { key: await guessedKey(session, sides, asked), note: undefined }
+  const sql =
+    key.length > 0
+      ? byKeySql(session.dialect, sides, pairs, key)
+      : byRowsSql(session.dialect, sides, pairs)
   const differing = await session.materialize(sql)
   try {
     const rows = new Differing(session, differing.sql, pairs, key)
@@ -93,7 +109,6 @@ async function usableKey(
   sides: SidesSql,
   { pairs, key, isUnique }: Pick<RowsAsked, 'pairs' | 'key' | 'isUnique'>,
 ): Promise<{ key: readonly string[]; note?: string }> {
-  if (key.length === 0) return { key }
   const missing = key.find((name) => !pairs.some((pair) => pair.name === name))
   if (missing !== undefined)
     return {
@@ -101,17 +116,45 @@ async function usableKey(
       note: `only one side has the key column '${missing}': whole rows are compared`,
     }
   if (isUnique) return { key }
-  for (const side of ['before', 'name'] as const) {
-    const sql = side === 'before' ? sides.before : sides.after
-    const [row] = await session.rows(duplicatesSql(sql, pairs, side, key))
-    const n = Number(row?.n)
-    if (n > 0)
-      return {
-        key: [],
-        note: `${n} ${n === 1 ? 'key has' : 'keys have'} several rows ${side === 'before' ? 'before' : 'after'}: whole rows are compared`,
-      }
+  const found = await severalRows(session, sides, pairs, key)
+  if (!found) return { key }
+  const { n, when } = found
+  return {
+    key: [],
+    note: `${n} ${n === 1 ? 'key has' : 'keys have'} several rows ${when}: whole rows are compared`,
   }
-  return { key }
+}
+
+/** The first of the guesses that is a key of both sides; whoever calls has promised none. */
+async function guessedKey(
+  session: Session,
+  sides: SidesSql,
+  { pairs, guesses }: Pick<RowsAsked, 'pairs' | 'guesses'>,
+): Promise<readonly string[]> {
+  for (const guess of guesses) {
+    const key = guess.map(
+      (name) => pairs.find((pair) => pair.name.toLowerCase() === name.toLowerCase())?.name,
+    )
+    if (key.length === 0 || !key.every((name) => name !== undefined)) continue
+    if (!(await severalRows(session, sides, pairs, key))) return key
+  }
+  return []
+}
+
+/** How many keys have several rows, and on which side; `undefined` for none on either. */
+async function severalRows(
+  session: Session,
+  sides: SidesSql,
+  pairs: readonly Pair[],
+  key: readonly string[],
+): Promise<{ n: number; when: 'before' | 'after' } | undefined> {
+  for (const when of ['before', 'after'] as const) {
+    const sql = duplicatesSql(session.dialect, sides, when, { pairs, key })
+    const [row] = await session.rows(sql)
+    const n = Number(row?.n)
+    if (n > 0) return { n, when }
+  }
+  return undefined
 }
 
 /** Rows that differ, as `rows-sql` gives them. */
@@ -140,11 +183,11 @@ class Differing {
       const both = `_wa > 0 AND _wb > 0 AND a${i} IS DISTINCT FROM b${i}`
       const side = (s: 'a' | 'b') => {
         const [value, there] = [`${s}${i}`, `_w${s} > 0`]
-        const sum = sumSql(pair.type, value, `_w${s}`)
+        const sum = sumSql(this.session.dialect, pair, value, `_w${s}`)
         return [
           `coalesce(sum(_w${s}) FILTER (WHERE ${value} IS NULL), 0) AS nulls_${s}${i}`,
-          `CAST(min(${value}) FILTER (WHERE ${there}) AS VARCHAR) AS min_${s}${i}`,
-          `CAST(max(${value}) FILTER (WHERE ${there}) AS VARCHAR) AS max_${s}${i}`,
+          `CAST(min(${ordered(pair, value)}) FILTER (WHERE ${there}) AS VARCHAR) AS min_${s}${i}`,
+          `CAST(max(${ordered(pair, value)}) FILTER (WHERE ${there}) AS VARCHAR) AS max_${s}${i}`,
           ...(sum ? [`CAST(${sum} AS VARCHAR) AS sum_${s}${i}`] : []),
         ]
       }
@@ -221,28 +264,21 @@ class Differing {
 const textOf = (value: unknown): string | null =>
   value === null || value === undefined ? null : String(value)
 
-function columnOf({ name, type }: Pair, i: number, row: ResultRow): ColumnDiff {
+function columnOf(pair: Pair, i: number, row: ResultRow): ColumnDiff {
   const moved = (what: string) => {
     return { before: textOf(row[`${what}_a${i}`]), after: textOf(row[`${what}_b${i}`]) }
   }
   const nulls = { before: Number(row[`nulls_a${i}`]), after: Number(row[`nulls_b${i}`]) }
-  const hasSum = sumSql(type, 'v', 'w') !== undefined
   return {
-    column: name,
+    column: pair.name,
     changed: Number(row[`changed${i}`]),
     nulls,
     min: moved('min'),
     max: moved('max'),
-    ...(hasSum ? { sum: isFloat(type) ? rounded(moved('sum')) : moved('sum') } : {}),
+    ...(`sum_a${i}` in row
+      ? { sum: sumsOf(textOf(row[`sum_a${i}`]), textOf(row[`sum_b${i}`])) }
+      : {}),
   }
-}
-
-const isFloat = ({ kind }: Pair['type']) => kind === 'float' || kind === 'double'
-
-/** Sums of floating point depend on the order of rows in their last digits. */
-function rounded({ before, after }: Moved<string | null>): Moved<string | null> {
-  const digits = (text: string | null) => text && String(Number(Number(text).toPrecision(12)))
-  return { before: digits(before), after: digits(after) }
 }
 
 function hasMoved({ changed, nulls, min, max, sum }: ColumnDiff): boolean {

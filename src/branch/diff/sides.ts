@@ -40,7 +40,11 @@ export async function rangeOf(main: CommitLog, text: string): Promise<Range | un
 
 async function alone(main: CommitLog, text: string): Promise<Range | undefined> {
   const side = await find(main, text)
-  if (!side || text === 'main') return undefined
+  if (!side) return undefined
+  if (text === 'main')
+    throw new MoraineError('usage', 'main alone would be compared with itself', {
+      hint: 'Name another side, such as a branch or a commit: moraine diff dev, moraine diff 12..main',
+    })
   if (side.log !== main) return { before: await forkOf(side), after: side }
   return { before: side, after: await sideOf(main, 'main') }
 }

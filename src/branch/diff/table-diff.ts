@@ -1,4 +1,4 @@
-import type { Session } from '../../engine/engine.js'
+import type { ResultRow, Session } from '../../engine/engine.js'
 import { contentsOf, without } from '../../iceberg/difference.js'
 import { Table } from '../../iceberg/table.js'
 import type { TableState } from '../../log/commit.js'
@@ -37,8 +37,8 @@ export interface Comparing {
 export interface Key {
   columns: readonly string[]
   isUnique: boolean
-  /** Nobody has said that these are a key: where they are none, whole rows are compared. */
-  isGuess?: boolean
+  /** What may be a key without them, though nobody has said so: the first that is one is taken. */
+  guesses?: readonly (readonly string[])[]
 }
 
 /** Compares two versions of a table; files that both have with the same rows are not read. */
@@ -58,9 +58,8 @@ export async function diffTables(
     session.tables.scan(table.schema, tableFiles(storage, table, tasks))
   const sides = { before: scan(old, unlike.before), after: scan(fresh, unlike.after) }
   const isUnique = key.isUnique && isChecked(before) && isChecked(after)
-  const asked = { pairs, key: key.columns, isUnique, examples }
-  const found = await diffRows(session, sides, asked)
-  const rows = key.isGuess ? withoutNote(found) : found
+  const { columns, guesses = [] } = key
+  const rows = await diffRows(session, sides, { pairs, key: columns, guesses, isUnique, examples })
   const sizeOf = (entries: ReturnType<typeof without>) => ({
     files: entries.length,
     bytes: entries.reduce((sum, { entry }) => sum + entry.file.bytes, 0),
@@ -73,8 +72,6 @@ export async function diffTables(
   return { columns: changes, rows, files }
 }
 
-const withoutNote = ({ note: _, ...rows }: RowsDiff): RowsDiff => rows
-
 /** Whether no other engine has changed rows that no run has checked since. */
 const isChecked = ({ adopted }: TableState) => adopted?.unchecked !== true
 
@@ -84,34 +81,57 @@ export async function columnsOfTable(storage: Storage, state: TableState) {
   return fieldsOf(schema.fields)
 }
 
-/** Rows of `discarded.*` that only one version has, by their reasons. */
-export async function diffReasons(
+/** Rows that only one side discards: how many, and for which reasons. */
+export interface DiscardedDiff {
+  gained: number
+  lost: number
+  /** A row counts for each of its reasons. */
+  reasons: readonly { reason: string; gained: number; lost: number }[]
+}
+
+/**
+ * Rows of `discarded.*` that only one version has. One that both have for other reasons is none.
+ */
+export async function diffDiscarded(
   { storage, session }: Comparing,
   before: TableState | undefined,
   after: TableState | undefined,
-): Promise<{ reason: string; gained: number; lost: number }[]> {
-  if (before?.metadata === after?.metadata) return []
+): Promise<DiscardedDiff> {
+  if (before?.metadata === after?.metadata) return { gained: 0, lost: 0, reasons: [] }
   const load = async (state: TableState | undefined) => state && (await Table.load(storage, state))
   const [old, fresh] = await Promise.all([load(before), load(after)])
   const tasks = async (table: Table | undefined) => (table ? table.plan() : [])
   const unlike = unlikeFiles(await tasks(old), await tasks(fresh))
-  const columns = 'reasons, raw, _source_file, _source_line'
+  const row = 'raw, _source_file, _source_line'
   const rows = (table: Table | undefined, files: readonly PartOfFile[], counts: string) =>
     table
       ? [
-          `SELECT ${counts}, ${columns} FROM (${session.tables.scan(table.schema, tableFiles(storage, table, files))})`,
+          `SELECT ${counts}, reasons, ${row} FROM (${session.tables.scan(table.schema, tableFiles(storage, table, files))})`,
         ]
       : []
   const all = [
     ...rows(old, unlike.before, '1 AS a, 0 AS b'),
     ...rows(fresh, unlike.after, '0 AS a, 1 AS b'),
   ]
-  const found =
-    await session.rows(`SELECT reason, sum(greatest(nb - na, 0)) AS gained, sum(greatest(na - nb, 0)) AS lost
-    FROM (SELECT ${session.dialect.lists.each('reasons')} AS reason, na, nb FROM (
-      SELECT ${columns}, sum(a) AS na, sum(b) AS nb FROM (${all.join(' UNION ALL ')}) GROUP BY ${columns}))
-    WHERE na <> nb GROUP BY reason ORDER BY gained + lost DESC, reason`)
-  return found.map(({ reason, gained, lost }) => {
-    return { reason: String(reason), gained: Number(gained), lost: Number(lost) }
-  })
+  const only = (side: 'a' | 'b') => `min(reasons) FILTER (WHERE ${side} = 1)`
+  const moved = await session.materialize(`SELECT CASE WHEN nb > na THEN rb ELSE ra END AS reasons,
+      greatest(nb - na, 0) AS more, greatest(na - nb, 0) AS less FROM (
+      SELECT sum(a) AS na, sum(b) AS nb, ${only('a')} AS ra, ${only('b')} AS rb
+      FROM (${all.join(' UNION ALL ')}) GROUP BY ${row}) WHERE na <> nb`)
+  try {
+    const sums = 'coalesce(sum(more), 0) AS gained, coalesce(sum(less), 0) AS lost'
+    const [total] = await session.rows(`SELECT ${sums} FROM ${moved.sql}`)
+    const reasons = await session.rows(`SELECT reason, ${sums} FROM (
+        SELECT ${session.dialect.lists.each('reasons')} AS reason, more, less FROM ${moved.sql})
+      GROUP BY reason ORDER BY gained + lost DESC, reason`)
+    const counts = (of: ResultRow | undefined) => {
+      return { gained: Number(of?.gained), lost: Number(of?.lost) }
+    }
+    return {
+      ...counts(total),
+      reasons: reasons.map((of) => ({ reason: String(of.reason), ...counts(of) })),
+    }
+  } finally {
+    await session.drop([moved])
+  }
 }

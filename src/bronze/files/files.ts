@@ -82,7 +82,7 @@ async function ingestAround(
   // By their names, as their rows are: what is set aside parts those before it from those behind
   // it.
   const byName = () => [...files].sort((a, b) => (a.name < b.name ? -1 : 1))
-  const suspects = await suspectsOf(context.storage, dataset)
+  const suspects = await suspectsOf(context, dataset)
   const isSuspect = files.some((file) => suspects.together.has(nameOf(file)))
   if (!isSuspect) {
     const done = await together(nothingYet(base), files).catch((error) => {
@@ -134,7 +134,7 @@ async function setFileAside(
     kind: 'file',
     size,
     modified,
-    keep: ({ folder }) => keepOriginal(context, besideBatch(folder), file, false),
+    keep: ({ folder }) => keepOriginal(context, besideBatch(folder), file, {}),
     error,
     watermark: done.state.watermarks[fullName(dataset)],
   })

@@ -17,6 +17,7 @@ import type { NewBatch } from '../batch-commit.js'
 import type { FilesIngestion } from '../ingestion.js'
 import { besideBatch, Originals } from '../originals.js'
 import { mayBeItsBytes, ObjectFailure } from '../quarantine/blame.js'
+import { writtenAgain } from '../without-rows.js'
 import type { FileColumns, KnownColumns } from './columns.js'
 import { digestOfFile, faultOf, isFault, readingOf, writeUnreadable } from './unreadable.js'
 
@@ -89,17 +90,40 @@ export class FileIngest {
     const { context, dataset } = this
     const { signal, storage } = context
     for (const file of files) this.given.set(file.name, file)
+    const { most } = this.source
     for await (const file of prefetched(files, signal)) {
       signal.throwIfAborted()
-      await this.file(file, files.length > FEW)
+      await this.file(file, files.length > FEW && most === undefined)
       context.progress(fullName(dataset), { rows: this.rows })
+      if (most !== undefined && this.rows >= most) break
     }
     await this.decodeWaiting()
     await this.keepPack()
     await this.keepFaults()
     this.notes.push(...this.columns.notes())
     this.files.splice(0, this.files.length, ...(await sealFiles(storage, this.files)))
-    await this.originals.seal(false)
+    await this.originals.seal({})
+    if (most !== undefined && this.rows > most) await this.keepFirst(most)
+  }
+
+  /** Leaves the last rows of a sample out that are more than it has. */
+  private async keepFirst(most: number): Promise<void> {
+    const { context, session, batch, files } = this
+    const { storage } = context
+    while (this.rows > most) {
+      const last = files.pop() as Ingested
+      const left = last.rows - (this.rows - most)
+      if (left > 0) {
+        const path = last.data.replace(/\.parquet$/, '-first.parquet')
+        const sample = { batch: batch.batch, sources: [last], path }
+        const first = await writtenAgain({ storage, session }, sample, (kept) => {
+          return `SELECT ${session.dialect.rows.except(['_row_of_file'])} FROM (${kept}) ORDER BY _row_of_file LIMIT ${left}`
+        })
+        files.push(...(await sealFiles(storage, first)))
+      }
+      await storage.remove(last.data)
+      this.rows -= last.rows - Math.max(0, left)
+    }
   }
 
   /** The columns of all files, these included. */

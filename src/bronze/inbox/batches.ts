@@ -94,7 +94,7 @@ export class InboxBatches {
     files: readonly SourceFile[],
   ): Promise<Intake> {
     let done = nothingYet(base)
-    const suspects = await suspectsOf(context.storage, this.dataset)
+    const suspects = await suspectsOf(context, this.dataset)
     const nameOf = ({ name, size }: SourceFile) => `${name} (${size})`
     for (const group of groupsOf(files)) {
       context.signal.throwIfAborted()
@@ -160,7 +160,7 @@ export class InboxBatches {
       kind: 'file',
       size,
       modified,
-      keep: ({ folder }) => keepOriginal(context, this.placeOf(folder), file, dataset.archive),
+      keep: ({ folder }) => keepOriginal(context, this.placeOf(folder), file, dataset),
       nameFor: (sha256) => {
         const before = known.get(name)
         const other = `${name}@${sha256.slice(0, 8)}`
@@ -184,7 +184,9 @@ export class InboxBatches {
     for (const file of all.filter((one) => one !== unread).slice(0, TRIED)) {
       const folder = `bronze/${this.dataset.name}/probe/${context.run}-${file.modified}`
       const batch = { number: 0, batch: '', folder }
-      const found = await readFile(ingestion, { file, batch, done }).catch(() => undefined)
+      // It is tried, and not kept.
+      const trial = { file, batch, done, kept: {} }
+      const found = await readFile(ingestion, trial).catch(() => undefined)
       for (const { data } of found?.files ?? []) await context.storage.remove(data)
       if (found && found.files.length > 0) return true
     }
@@ -200,7 +202,7 @@ export class InboxBatches {
     const done = { ...before, notes: [...before.notes, ...ingest.notes] }
     if (ingest.files.length === 0) return done
     const sealed = await sealFiles(context.storage, ingest.files)
-    await originals.seal(dataset.archive)
+    await originals.seal(dataset)
     const files = describedFiles(sealed)
     const all = new Map<string, KnownFile>([...known, ...files.map((f) => [f.name, f] as const)])
     const list = `bronze/${dataset.name}/index/${batch.batch}.json`

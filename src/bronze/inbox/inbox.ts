@@ -1,7 +1,11 @@
 import { resolve } from 'node:path'
+import { fullName } from '../../define/dataset.js'
 import type { Bronze } from '../../define/model.js'
 import type { InboxSource } from '../../define/source.js'
+import { MoraineError } from '../../errors.js'
 import { heardOf } from '../../log/live.js'
+import { shownUrl } from '../../secrets.js'
+import { within } from '../../storage/place/within.js'
 import { type Storage, stagingOf } from '../../storage/storage.js'
 import { nothingYet } from '../batch-commit.js'
 import { landingOf } from '../ingest/landing.js'
@@ -17,16 +21,38 @@ export { readInboxFile } from './ingest-files.js'
 
 /**
  * The place where the files of a dataset are dropped: a folder of this machine, or a bucket's URL.
+ *
+ * @throws MoraineError of kind `definition` for one in the lake, other than its own there, and for
+ *   one that the lake lies in: what is ingested from an inbox is removed from it.
  */
 export function placeOf(storage: Storage, dataset: Bronze, source: InboxSource): string {
   const { path, base } = source
-  if (path?.startsWith('s3://')) return path
-  if (path !== undefined) return resolve(base, path)
+  if (path !== undefined) {
+    const place = path.startsWith('s3://') ? path : resolve(base, path)
+    refuseLake(storage, dataset, place)
+    return place
+  }
   const own = storage.address ?? storage.url
   if (!own.startsWith('s3://'))
     return stagingOf(storage).localPath(storage.locate(landingOf(dataset)))
   const [root = '', settings] = own.split('?')
   return `${root.replace(/\/$/, '')}/${landingOf(dataset)}/${settings ? `?${settings}` : ''}`
+}
+
+function refuseLake(storage: Storage, dataset: Bronze, place: string): void {
+  const lies = within(storage, place)
+  const own = landingOf(dataset)
+  if (lies.is === 'outside') return
+  if (lies.is === 'inside' && `${lies.path}/`.startsWith(`${own}/`)) return
+  const how = lies.is === 'inside' ? 'lies in the lake' : 'is a folder that the lake lies in'
+  throw new MoraineError(
+    'definition',
+    `${fullName(dataset)}: its inbox ${shownUrl(place)} ${how}, whose own files would be ingested and removed`,
+    {
+      hint: `Nothing was ingested. Choose a folder of its own for the inbox, or leave 'path' out: the lake has ${own} for it.`,
+      ...(dataset.place ? { place: dataset.place } : {}),
+    },
+  )
 }
 
 /** Looks whether files were dropped, or whether the feed has rows to lay down. */

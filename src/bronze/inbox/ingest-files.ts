@@ -21,7 +21,7 @@ import type { NewBatch } from '../batch-commit.js'
 import { faultOf, isFault, writeUnreadable } from '../files/unreadable.js'
 import type { InboxIngestion } from '../ingestion.js'
 import type { Intake } from '../offer.js'
-import { besideBatch, Originals, originalOf, type Place } from '../originals.js'
+import { besideBatch, type Kept, Originals, originalOf, type Place } from '../originals.js'
 import { mayBeItsBytes, ObjectFailure } from '../quarantine/blame.js'
 import type { ReadAgain } from '../quarantine/retry.js'
 import { withInspected } from './inspected.js'
@@ -190,17 +190,19 @@ interface Alone {
   known?: ReadonlyMap<string, KnownFile>
   /** Where it is kept as it came. */
   place?: Place
+  /** Whether nobody may write to it again; as the dataset says, where nothing is said. */
+  kept?: Kept
 }
 
 export async function readFile(
   ingestion: InboxIngestion,
-  { file, batch, done, known = new Map(), place = besideBatch(batch.folder) }: Alone,
+  { file, batch, done, known = new Map(), place = besideBatch(batch.folder), kept }: Alone,
 ): Promise<InboxIngest> {
   const { context, dataset } = ingestion
   const originals = new Originals(context.storage, place, context.signal)
   const ingest = new InboxIngest(ingestion, { batch, known, originals, done })
   await withSession(context, fullName(dataset), (session) => ingest.file(session, file))
-  await originals.seal(dataset.archive)
+  await originals.seal(kept ?? dataset)
   return ingest
 }
 

@@ -50,7 +50,7 @@ async function ingestLanded(
   const left = all.filter(({ path }) => known.landed.has(path))
   const fresh = all.filter(({ path }) => !known.landed.has(path))
   await removeAll(context, left)
-  const suspects = await suspectsOf(context.storage, dataset)
+  const suspects = await suspectsOf(context, dataset)
   for (const group of groupsOf(fresh)) {
     context.signal.throwIfAborted()
     const { reached } = (base.watermarks[name] ?? {}) as Reached

@@ -50,14 +50,16 @@ const PARTS = 8
 
 const own = randomBytes(8).toString('hex')
 
-const folderOf = (dataset: Bronze) => `_moraine/reading/${dataset.name}/`
+/** Of a branch it is another one: what is read there says nothing of main's files. */
+const folderOf = (dataset: Bronze, branch?: string) =>
+  `_moraine/reading/${dataset.name}${branch === undefined ? '' : `@${branch}`}/`
 
 /**
  * Reads objects with a durable note of it: if the process ends while it does, whatever of, the next
  * one finds the note. An error or a stop by a signal that can be heard removes it.
  */
 export async function whileReading<T>(
-  { storage, run }: RunContext,
+  { storage, run, branch }: RunContext,
   dataset: Bronze,
   objects: readonly string[],
   read: () => Promise<T>,
@@ -70,7 +72,7 @@ export async function whileReading<T>(
     time: new Date().toISOString(),
     objects: [...objects],
   }
-  const path = `${folderOf(dataset)}${run}-${randomBytes(4).toString('hex')}.json`
+  const path = `${folderOf(dataset, branch)}${run}-${randomBytes(4).toString('hex')}.json`
   await storage.write(path, encodeSealed(note))
   try {
     return await read()
@@ -93,15 +95,20 @@ export async function whileReading<T>(
  * fault of what was read, and of what another machine or container reads it is only known after a
  * while that it has ended.
  */
-export async function suspectsOf(storage: Storage, dataset: Bronze): Promise<Suspects> {
+export async function suspectsOf(
+  { storage, branch }: Pick<RunContext, 'storage' | 'branch'>,
+  dataset: Bronze,
+): Promise<Suspects> {
   const together = new Map<string, number>()
   const left: string[] = []
   let heard: Promise<string[]> | undefined
   const isHeard = async (path: string) => {
-    heard ??= heardOf(storage).then((all) => all.map(({ id }) => `${folderOf(dataset)}${id}-`))
+    heard ??= heardOf(storage).then((all) =>
+      all.map(({ id }) => `${folderOf(dataset, branch)}${id}-`),
+    )
     return (await heard).some((start) => path.startsWith(start))
   }
-  for (const { path } of await storage.list(folderOf(dataset))) {
+  for (const { path } of await storage.list(folderOf(dataset, branch))) {
     const note = await noteAt(storage, path)
     if (note && (isAtWork(note) ?? (isRecent(note) || (await isHeard(path))))) continue
     left.push(path)

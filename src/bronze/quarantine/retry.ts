@@ -53,7 +53,7 @@ export async function retryQuarantined(
 ): Promise<Intake> {
   const { context, dataset } = retry
   let done = nothingYet(base)
-  const suspects = await suspectsOf(context.storage, dataset)
+  const suspects = await suspectsOf(context, dataset)
   for (const object of objects) {
     context.signal.throwIfAborted()
     const isSuspect = suspects.together.has(noteOf(object))

@@ -4,7 +4,7 @@ import { variable } from '../../settings.js'
 /** Commands that read or build the lake as it is on a branch. */
 const onBranches = new Set([
   ...['plan', 'run', 'replay', 'status', 'history', 'query', 'preview', 'discarded', 'profile'],
-  ...['catalog', 'rollback', 'bisect'],
+  ...['catalog', 'rollback', 'bisect', 'why'],
 ])
 
 /** Commands that are for main alone, as what they do is seen outside of the lake, or is intake. */

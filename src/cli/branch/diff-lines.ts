@@ -1,5 +1,8 @@
-import type { DatasetDiff, LakeDiff, Side } from '../../branch/diff/diff.js'
-import type { ColumnDiff, ExampleRow, RowsDiff } from '../../branch/diff/rows.js'
+import type { CheckDiff } from '../../branch/diff/checks.js'
+import type { DatasetDiff, LakeDiff, OwnRows, Side } from '../../branch/diff/diff.js'
+import type { ChangedRow, ColumnDiff, ExampleRow, RowsDiff } from '../../branch/diff/rows.js'
+import { commitText } from '../../branch/reviewed.js'
+import { REVIEW } from '../../log/branch/standing.js'
 import { sayChange } from '../../plan/schema-diff.js'
 import colors from '../output/colors.js'
 import { count, plural, size } from '../output/format.js'
@@ -9,8 +12,9 @@ import { ESC, printable } from '../output/terminal.js'
 /** Columns of a terminal that has not said how many it has. */
 const WIDTH = 80
 const INDENT = 2
-/** Characters of a value in a table. */
+/** Characters of a value in a table, and in a line of its own. */
 const VALUE = 20
+const LONG_VALUE = 40
 
 const COLOUR = new RegExp(`${ESC}\\[\\d+m`, 'gu')
 
@@ -18,8 +22,10 @@ const width = () => (terminalWidth() ?? WIDTH) - INDENT
 
 /** A comparison for people, in 80 columns where the terminal does not have more. */
 export function* diffLines(diff: LakeDiff): Iterable<string> {
-  const { before, after, datasets, same } = diff
+  const { before, after, datasets, same, notes = [] } = diff
   yield `${colors.bold(sideText(before))} → ${colors.bold(sideText(after))}`
+  for (const one of diff.ownSources ?? []) yield `${colors.yellow('!')} ${ownRowsText(one)}`
+  for (const note of notes) yield `${colors.yellow('!')} ${printable(note)}`
   if (datasets.length === 0) return yield `No dataset differs: ${plural(same, 'dataset')} compared.`
   for (const dataset of datasets) {
     yield ''
@@ -29,11 +35,20 @@ export function* diffLines(diff: LakeDiff): Iterable<string> {
   yield `${plural(datasets.length, 'dataset')} differ${datasets.length === 1 ? 's' : ''}, ${same} ${same === 1 ? 'is' : 'are'} the same.`
 }
 
-export const sideText = ({ name, commit }: Side) =>
-  name === String(commit) ? `commit ${commit}` : `${name} (commit ${commit})`
+/** Rows that are not main's, and what is made of them. */
+export function ownRowsText({ dataset, from, readers }: OwnRows): string {
+  const made = readers.length > 0 ? `, and so do ${readers.join(', ')}` : ''
+  return `${dataset} comes from ${from}${made}: they cannot be published.`
+}
+
+/** The branch of reviews is told by what `promote --commit` takes. */
+export function sideText({ name, commit, hash }: Side): string {
+  if (name === String(commit)) return `commit ${commit}`
+  return `${name} (commit ${name === REVIEW ? commitText({ number: commit, hash }) : commit})`
+}
 
 function* datasetLines(diff: DatasetDiff): Iterable<string> {
-  const { dataset, change, definition, columns, rows, discarded, downstream } = diff
+  const { dataset, change, definition, columns, rows, discarded, checks, downstream } = diff
   const marks = { added: colors.green('+'), removed: colors.red('-'), changed: colors.yellow('~') }
   yield `${marks[change]} ${colors.bold(dataset)}  ${rowsText(diff)}`
   for (const said of definition) yield cut(`  definition  ${printable(said)}`)
@@ -44,8 +59,26 @@ function* datasetLines(diff: DatasetDiff): Iterable<string> {
   for (const line of filesLines(diff)) yield line
   for (const { reason, gained, lost } of discarded)
     yield cut(`  discarded   ${changesText(gained, lost)}  ${printable(reason)}`)
-  if (downstream.length > 0) yield cut(`  downstream  ${downstream.join(', ')}`)
+  for (const one of checks) yield cut(`  check       ${printable(checkText(one))}`)
+  if (downstream.length > 0) yield cut(`  downstream  ${printable(downstreamText(diff))}`)
   if (rows) yield* rowLines(rows)
+}
+
+/**
+ * `gold.daily_revenue (revenue)`: datasets, and their columns that are computed from changed ones.
+ */
+export function downstreamText({ downstream, reaches }: DatasetDiff): string {
+  const reached = new Map(reaches.map(({ dataset, columns }) => [dataset, columns.join(', ')]))
+  const one = (name: string) => (reached.has(name) ? `${name} (${reached.get(name)})` : name)
+  return downstream.map(one).join(', ')
+}
+
+/** `unique(day): passed → failed: 2 values twice`. */
+export function checkText({ check, severity, before, after, message }: CheckDiff): string {
+  const failed = severity === 'fail' ? 'failed' : 'warned'
+  const said = (passed: boolean | null) =>
+    passed === null ? 'not checked' : passed ? 'passed' : failed
+  return `${check}: ${said(before)} → ${said(after)}${message === undefined ? '' : `: ${message}`}`
 }
 
 /** `5 → 7 rows: 3 added, 1 removed, 2 changed, by order_id`. */
@@ -92,22 +125,29 @@ function* rowLines({ columns, examples, note }: RowsDiff): Iterable<string> {
   }
   const { added, removed, changed } = examples
   if (added.length + removed.length + changed.length > 0) yield ''
-  for (const { key, columns: moved } of changed) {
-    const parts = Object.entries(moved).map(
-      ([name, [a, b]]) => `${name}: ${shown(a)} → ${shown(b)}`,
-    )
-    yield cut(`  ${colors.yellow('~')} ${rowText(key)}  ${printable(parts.join(', '))}`)
-  }
+  for (const row of changed) yield cut(changedLine(row))
   for (const row of added) yield cut(`  ${colors.green('+')} ${rowText(row)}`)
   for (const row of removed) yield cut(`  ${colors.red('-')} ${rowText(row)}`)
+}
+
+/** Values are shown as far as the line has room for both sides of each. */
+function changedLine({ key, columns }: ChangedRow): string {
+  const line = (most: number) => {
+    const parts = Object.entries(columns).map(
+      ([name, [a, b]]) => `${printable(name)}: ${movedText(a, b, most)}`,
+    )
+    return `  ${colors.yellow('~')} ${rowText(key)}  ${parts.join(', ')}`
+  }
+  const whole = line(LONG_VALUE)
+  return fits(whole) ? whole : line(VALUE)
 }
 
 /** What moved in columns, over the rows that differ. */
 function columnTable(columns: readonly ColumnDiff[]): string {
   const moved = ({ before, after }: { before: unknown; after: unknown }) => {
     if (before === after || (before ?? after ?? null) === null) return ''
-    const text = (value: unknown) => (value === null ? '-' : shown(value as string | number))
-    return `${text(before)} → ${text(after)}`
+    const text = (value: unknown) => (value === null ? null : String(value))
+    return movedText(text(before), text(after), VALUE, '-')
   }
   const heads = ['column', 'changed', 'nulls', 'sum', 'min', 'max']
   const rows = columns.map(({ column, changed, nulls, sum, min, max }) => ({
@@ -137,10 +177,27 @@ function valueLines({ column, values = [] }: ColumnDiff): string[] {
     )
 }
 
-function shown(value: string | number | null): string {
+function shown(value: string | null): string {
   if (value === null) return 'NULL'
-  const text = printable(String(value))
-  return text.length > VALUE ? `${text.slice(0, VALUE - 1)}…` : text
+  const text = printable(value)
+  return text.length > LONG_VALUE ? `${text.slice(0, LONG_VALUE - 1)}…` : text
+}
+
+/** Long values that begin alike are shown from where they differ. */
+function movedText(a: string | null, b: string | null, most: number, none = 'NULL'): string {
+  const [before, after] = [a, b].map((value) => (value === null ? none : printable(value)))
+  const both = [before ?? none, after ?? none]
+  if (both.every(({ length }) => length <= most)) return both.join(' → ')
+  const [one = '', other = ''] = both
+  let same = 0
+  while (same < one.length && one[same] === other[same]) same++
+  // A few characters before show where it is.
+  const from = same < most / 2 ? 0 : same - Math.floor(most / 4)
+  const part = (text: string) => {
+    const rest = from === 0 ? text : `…${text.slice(from)}`
+    return rest.length > most ? `${rest.slice(0, most - 1)}…` : rest
+  }
+  return both.map(part).join(' → ')
 }
 
 const rowText = (row: ExampleRow) =>
@@ -154,8 +211,8 @@ function* indented(text: string): Iterable<string> {
 
 /** A line that is no longer than the terminal; colours do not count. */
 function cut(text: string): string {
-  const most = width() + INDENT
-  const plain = text.replace(COLOUR, '')
-  if (plain.length <= most) return text
-  return `${plain.slice(0, most - 1)}…`
+  if (fits(text)) return text
+  return `${text.replace(COLOUR, '').slice(0, width() + INDENT - 1)}…`
 }
+
+const fits = (text: string) => text.replace(COLOUR, '').length <= width() + INDENT

@@ -3,15 +3,24 @@ import type { ColumnDiff, ExampleRow, RowsDiff } from '../../branch/diff/rows.js
 import { sayChange } from '../../plan/schema-diff.js'
 import { count, size } from '../output/format.js'
 import { printable } from '../output/terminal.js'
-import { changesText, rowsText, sideText } from './diff-lines.js'
+import {
+  changesText,
+  checkText,
+  downstreamText,
+  ownRowsText,
+  rowsText,
+  sideText,
+} from './diff-lines.js'
 
 /** Characters of a value. */
 const VALUE = 60
 
 /** A comparison as Markdown: one line a dataset, its details folded. Nothing in it is markup. */
 export function diffMarkdown(diff: LakeDiff): string {
-  const { before, after, datasets, same } = diff
-  const heading = `### ${plain(sideText(before))} → ${plain(sideText(after))}`
+  const { before, after, datasets, same, notes = [] } = diff
+  const own = (diff.ownSources ?? []).map(ownRowsText)
+  const title = `### ${plain(sideText(before))} → ${plain(sideText(after))}`
+  const heading = [title, ...[...own, ...notes].map((note) => `⚠ ${plain(note)}`)].join('\n\n')
   if (datasets.length === 0) return `${heading}\n\nNo dataset differs (${same} compared).`
   const table = [
     '| dataset | rows | columns | discarded | downstream |',
@@ -46,7 +55,7 @@ function summaryRow(diff: DatasetDiff): string {
 }
 
 function detailsOf(diff: DatasetDiff): string[] {
-  const { dataset, definition, columns, rows, discarded, files } = diff
+  const { dataset, definition, columns, rows, discarded, checks, reaches, files } = diff
   const list = [
     ...definition.map((said) => `- definition: ${plain(said)}`),
     ...columns.map((column) => {
@@ -55,6 +64,8 @@ function detailsOf(diff: DatasetDiff): string[] {
     ...discarded.map(({ reason, gained, lost }) => {
       return `- discarded ${changesText(gained, lost)}: ${plain(reason)}`
     }),
+    ...checks.map((one) => `- check ${plain(checkText(one))}`),
+    ...(reaches.length > 0 ? [`- downstream: ${plain(downstreamText(diff))}`] : []),
     ...(files
       ? [
           `- files: ${count(files.added.files)} new (${size(files.added.bytes)}), ${count(files.removed.files)} gone, ${count(files.shared)} shared and not read`,

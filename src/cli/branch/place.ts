@@ -2,6 +2,7 @@ import type { Command } from 'commander'
 import { secondsOf } from '../../define/interval.js'
 import type { Lake } from '../../define/lake.js'
 import { branchOfEnvironment, type Environment } from '../../define/options/environments.js'
+import { type OwnSources, ownSourcesOf, replaceSources } from '../../define/options/own-sources.js'
 import { MoraineError } from '../../errors.js'
 import { Lakehouse } from '../../load/lakehouse.js'
 import { type OpenOptions, resolvedRoot, rootOf } from '../../load/root.js'
@@ -31,7 +32,24 @@ export async function placed(
   const own = env?.root === undefined ? undefined : resolvedRoot(env.root, folder)
   const root = options.root ?? own ?? rootOf(lake, folder)
   const opening = { patience, ...(staging ? { staging } : {}) }
-  return { root, house: await onBranch(command, Lakehouse.at(root, opening), env) }
+  const sources = env && ownSourcesOf(env, lake.datasets)
+  if (own !== undefined && root === own && env?.branch === undefined && sources?.size) {
+    refuseSameRoot(options.env, own, rootOf(lake, folder))
+    replaceSources(lake.datasets, sources)
+  }
+  const house = Lakehouse.at(root, opening)
+  // Where another root is said, the environment's branch there is meant all the same.
+  return { root, house: await onBranch(command, house, env, sources) }
+}
+
+/** Rows of other sources would come among those of main. */
+function refuseSameRoot(env: string | undefined, own: string, main: string): void {
+  if (own.replace(/\/+$/, '') !== main.replace(/\/+$/, '')) return
+  throw new MoraineError(
+    'usage',
+    `Environment '${env}' has sources, but its root is that of lake.ts: their rows would come into main`,
+    { hint: 'Give it a branch, or another root.' },
+  )
 }
 
 /** A lake as it is on the branch that a command is on. */
@@ -39,6 +57,7 @@ export async function onBranch(
   command: Command,
   house: Lakehouse<RetryingStorage>,
   env?: Environment,
+  sources?: OwnSources,
 ): Promise<Lakehouse<RetryingStorage>> {
   const own = env && branchOfEnvironment(env, currentUser())
   const said = command.optsWithGlobals<PlaceOptions>().branch
@@ -46,7 +65,7 @@ export async function onBranch(
   if (branch === undefined) return house
   // A run is the first that has something to do there.
   if (branch === own && command.name() === 'run') await ensureBranch(house.log, branch, env?.ttl)
-  return house.onBranch(branch)
+  return house.onBranch(branch, branch === own ? sources : undefined)
 }
 
 /**

@@ -1,6 +1,8 @@
 import type { LakeDiff } from '../../branch/diff/diff.js'
+import type { HeldOn } from '../../branch/new-checks.js'
 import type { Objection } from '../../branch/policy.js'
-import type { RunRecord } from '../../step/events.js'
+import { commitText } from '../../branch/reviewed.js'
+import type { CheckResult, RunRecord } from '../../step/events.js'
 import { diffMarkdown, plain } from './diff-markdown.js'
 
 /** What a review has found. */
@@ -9,6 +11,8 @@ export interface Review {
   record: RunRecord
   diff: LakeDiff
   objections: readonly Objection[]
+  /** How new checks came out of tables that the run had no reason to build. */
+  held: readonly HeldOn[]
   /** Whether somebody has approved what the policy objects to. */
   approved: boolean
 }
@@ -17,29 +21,32 @@ export interface Review {
  * A review as one comment. Its first line says which branch it is of, so that the next one takes
  * its place.
  */
-export function reviewMarkdown({ branch, record, diff, objections, approved }: Review): string {
+export function reviewMarkdown(review: Review): string {
+  const { branch, record, diff, objections, held } = review
   const failed = record.steps.filter(({ outcome }) => outcome === 'failed')
   const lines = [
     `<!-- moraine review ${plain(branch)} -->`,
-    `## ${headline(record, objections, approved)}`,
+    `## ${headline(review)}`,
     '',
     ...failed.map(
       ({ dataset, error }) => `- ✖ **${plain(dataset)}**: ${plain(error?.message ?? '')}`,
     ),
     ...(record.error ? [`- ✖ ${plain(record.error.message)}`] : []),
     ...objections.map(({ dataset, why }) => `- ⚠ **${plain(dataset)}**: ${plain(why)}`),
-    ...checksOf(record),
+    ...checksOf([...record.steps, ...held]),
   ]
-  const end = record.outcome === 'done' ? publishing(branch, diff) : []
+  const end = isBroken(review) ? [] : publishing(branch, diff)
   return [...lines, '', diffMarkdown(diff), ...end].join('\n')
 }
 
-function headline(
-  { outcome }: RunRecord,
-  objections: readonly Objection[],
-  approved: boolean,
-): string {
-  if (outcome !== 'done') return '✖ The change does not build'
+/** Whether the change does not build, or a check of severity `fail` does not hold. */
+export const isBroken = ({ record, held }: Pick<Review, 'record' | 'held'>): boolean =>
+  record.outcome !== 'done' ||
+  held.some(({ checks }) => checks.some((one) => !one.passed && one.severity === 'fail'))
+
+function headline({ record, held, objections, approved }: Review): string {
+  if (record.outcome !== 'done') return '✖ The change does not build'
+  if (isBroken({ record, held })) return '✖ A new check does not hold'
   if (objections.length === 0) return '✔ The change builds, and the policy allows it'
   return approved
     ? '✔ The change builds, and is approved'
@@ -47,8 +54,8 @@ function headline(
 }
 
 /** Checks that did not hold: those that only warn are no failure. */
-const checksOf = ({ steps }: RunRecord) =>
-  steps.flatMap(({ dataset, checks = [] }) =>
+const checksOf = (held: readonly { dataset: string; checks?: readonly CheckResult[] }[]) =>
+  held.flatMap(({ dataset, checks = [] }) =>
     checks
       .filter(({ passed }) => !passed)
       .map(({ check, severity, message }) => {
@@ -58,7 +65,8 @@ const checksOf = ({ steps }: RunRecord) =>
   )
 
 /** What publishes exactly this. */
-function publishing(branch: string, { after, datasets }: LakeDiff): string[] {
-  if (datasets.length === 0) return []
-  return ['', `Publish exactly this: \`moraine promote ${branch} --commit ${after.commit}\``]
+function publishing(branch: string, { after, datasets, ownSources }: LakeDiff): string[] {
+  if (datasets.length === 0 || ownSources) return []
+  const commit = commitText({ number: after.commit, hash: after.hash })
+  return ['', `Publish exactly this: \`moraine promote ${branch} --commit ${commit}\``]
 }

@@ -6,7 +6,7 @@ import { plural } from './format.js'
 const MOST = 5
 
 /** What a run, a day and a month of a lake on AWS cost, and how that is known. */
-export function costLines({ jobs, day, month, undated, dates }: LakeCost): string[] {
+export function costLines({ jobs, day, month, dates }: LakeCost): string[] {
   const dearest = [...jobs].sort((a, b) => dollarsADay(b) - dollarsADay(a))
   const shown = dearest.slice(0, MOST)
   const rest = dearest.length - shown.length
@@ -18,7 +18,7 @@ export function costLines({ jobs, day, month, undated, dates }: LakeCost): strin
     ...shown.map(jobLine),
     ...(rest > 0 ? [`and ${plural(rest, 'other job')}`] : []),
     `${dollars(day.usd)} a day${some}; $${month.usd.toFixed(2)} a month${held}`,
-    `prices of us-east-1 of ${dates[0]} to ${dates[1]}${undated ? ', some from memory' : ''}: yours may differ (docs/guide/aws.md)`,
+    `prices of us-east-1 of ${dates[0]} to ${dates[1]}: yours may differ (docs/guide/aws.md)`,
   ]
 }
 

@@ -8,6 +8,7 @@ import {
   type SourceLocation,
 } from '../../errors.js'
 import { redact, starred } from '../../secrets.js'
+import { again } from '../branch/again.js'
 import colors from './colors.js'
 
 /** An error for people: what, where with a code frame, what to do. Never a stack trace. */
@@ -45,7 +46,7 @@ export function renderProblem({ message, hint, place }: Problem): string {
   return [
     colors.bold(indented(redact(message))),
     ...(frame ? [frame] : []),
-    ...(hint ? [`${colors.cyan('→')} ${hint}`] : []),
+    ...(hint ? [`${colors.cyan('→')} ${again(hint)}`] : []),
   ].join('\n')
 }
 
@@ -140,7 +141,9 @@ export function errorJson(error: unknown): object {
     return { error: { kind: 'unexpected', message: redact(messageOf(error)) } }
   const { kind, hint, place } = error
   const message = redact(error.message)
-  return { error: { kind, message, ...(hint ? { hint } : {}), ...(place ? { place } : {}) } }
+  return {
+    error: { kind, message, ...(hint ? { hint: again(hint) } : {}), ...(place ? { place } : {}) },
+  }
 }
 
 /** 2 for a mistake in usage or definition, else 1. */

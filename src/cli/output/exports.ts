@@ -1,4 +1,5 @@
 import type { ExportResult } from '../../define/export/exported.js'
+import { again } from '../branch/again.js'
 import colors from './colors.js'
 import { count, duration, plural } from './format.js'
 
@@ -18,7 +19,7 @@ export function exportLines(result: ExportResult): string[] {
     return [
       `${head}${colors.red('failed')}`,
       `  ${error?.message ?? result.reason}`,
-      ...(error?.hint ? [`  ${colors.cyan('→')} ${error.hint}`] : []),
+      ...(error?.hint ? [`  ${colors.cyan('→')} ${again(error.hint)}`] : []),
     ]
   if (outcome === 'exported') return [`${head}${exportedText(result)}`]
   const text = outcome === 'planned' ? plannedText(result) : result.reason

@@ -1,3 +1,4 @@
+import type { Waiting } from '../../branch/waiting.js'
 import { fullName } from '../../define/dataset.js'
 import type { Bronze } from '../../define/model.js'
 import { messageOf, type Problem } from '../../errors.js'
@@ -8,6 +9,7 @@ import type { SqlLeft } from '../../run/bind/bind-new.js'
 import { isElsewhere, type Placement } from '../../run/placement.js'
 import type { Prepared } from '../../run/prepare.js'
 import { redact } from '../../secrets.js'
+import { again, waitingLines } from '../branch/lines.js'
 import { print } from '../project.js'
 import { removedLines } from '../removed.js'
 import colors from './colors.js'
@@ -34,11 +36,13 @@ export interface Planned extends Pick<Prepared, 'stages' | 'expire' | 'problems'
   on: Readonly<Record<string, Placement>>
   /** The branch that is planned; absent for main. */
   branch?: string | undefined
+  /** What earlier runs have built, and a review is yet to publish. */
+  waiting?: Waiting | undefined
 }
 
 /** What `plan --json` says. */
 export function planJson(planned: Planned): object {
-  const { stages, expire, problems, changes, left, notes, older, removed, on } = planned
+  const { stages, expire, problems, changes, left, notes, older, removed, on, waiting } = planned
   return {
     ...(removed.length > 0 ? { removed } : {}),
     ...(left.problems.length > 0 ? { maybe: left.problems.map(asProblem) } : {}),
@@ -57,6 +61,7 @@ export function planJson(planned: Planned): object {
     ...(expire.length > 0
       ? { expire: expire.map(({ name, after }) => ({ dataset: name, after })) }
       : {}),
+    ...(waiting ? { waiting } : {}),
   }
 }
 
@@ -99,8 +104,12 @@ export function printPlan(planned: Planned): void {
   const unread = new Set(Object.values(problems)).size
   if (unread > 0) print(`${plural(unread, 'source')} can't be read, so the plan may be incomplete.`)
   else if (doing.length === 0) print('Nothing to do: the lake is up to date.')
-  else print(`${plural(doing.length, 'step')} to do. Start with: moraine run${onBranch(branch)}`)
+  else
+    print(
+      `${plural(doing.length, 'step')} to do. Start with: ${again(`moraine run${onBranch(branch)}`)}`,
+    )
   printLater(planned)
+  for (const line of waitingLines(planned.waiting)) print(line)
   if ([...changes.values()].flat().some((change) => change.breaking))
     print(
       'Columns that readers may use are removed or changed, so a run will refuse this. Keep the old columns next to the new ones, or use --allow-breaking',

@@ -1,6 +1,6 @@
 import { expect, it } from 'vitest'
 import type { RunRecord, StepResult } from '../../step/events.js'
-import { closing } from './summary.js'
+import { closing, stepLine } from './summary.js'
 
 const gone = { kind: 'storage', message: 'The lake in /mnt no longer exists', hint: 'Mounted?' }
 const failed = (dataset: string, error: object = gone) =>
@@ -16,6 +16,14 @@ it('storage that is away is told of once, however many steps it fails', () => {
   expect(times(told(steps), gone.message)).toBe(1)
   expect(times(told(steps, gone), gone.message)).toBe(1)
   expect(told(steps)).toContain('silver.a')
+})
+
+it('a view is told of without rows, and a table that is empty with none', () => {
+  const done = { outcome: 'done', seconds: 2 } as const
+  const view = stepLine({ ...done, dataset: 'gold.v' } as StepResult, 8)
+  expect(view).toMatch(/gold\.v/)
+  expect(view).not.toMatch(/row/)
+  expect(stepLine({ ...done, dataset: 'gold.t', rows: 0 } as StepResult, 8)).toContain('0 rows')
 })
 
 it('whatever else fails is told of for each step', () => {

@@ -1,5 +1,7 @@
 import { DefinitionError } from '../../errors.js'
+import type { WorkersOnMachine } from '../../load/workers/step-engines.js'
 import type { RunRecord, StepResult } from '../../step/events.js'
+import { again } from '../branch/again.js'
 import colors from './colors.js'
 import { renderError, renderProblem } from './errors.js'
 import { count, duration, plural, size } from './format.js'
@@ -24,7 +26,7 @@ export function stepLine(result: StepResult, width: number): string {
 function describe(result: StepResult): string {
   switch (result.outcome) {
     case 'done':
-      return [rowsOf(result), duration(result.seconds), ...speed(result)].join(', ')
+      return [...amountOf(result), duration(result.seconds), ...speed(result)].join(', ')
     case 'failed':
       return colors.red(
         `failed: ${result.error ? shortened(result.dataset, result.error).message.split('\n')[0] : ''}`,
@@ -39,6 +41,10 @@ function describe(result: StepResult): string {
       return result.reason
   }
 }
+
+/** What was built; a view has no rows of its own. */
+const amountOf = (result: StepResult): string[] =>
+  result.counts || result.rows !== undefined ? [rowsOf(result)] : []
 
 function rowsOf({ counts, rows, bytes, dataset }: StepResult): string {
   if (!counts) return `${plural(rows ?? 0, 'row')}${bytes === undefined ? '' : ` (${size(bytes)})`}`
@@ -118,27 +124,44 @@ function outcome(record: RunRecord): string {
   const done = record.steps.filter((step) => step.outcome === 'done').length
   const last = record.commits.at(-1)
   const on = record.branch === undefined ? '' : ` of branch ${record.branch}`
-  const where = last === undefined ? '' : `, commit ${last}${on}`
+  const { review } = record
+  const main = last === undefined ? '' : `, commit ${last}${on}`
+  const where = review ? `${main}, commit ${review.commit} of branch ${review.branch}` : main
   if (record.outcome === 'cancelled')
-    return `\n${colors.yellow('Stopped.')} What was ingested is kept; tables are unchanged. Continue with: moraine run`
+    return `\n${colors.yellow('Stopped.')} What was ingested is kept; tables are unchanged. Continue with: ${again('moraine run')}`
   if (record.outcome === 'failed') {
     const stopped = record.steps.filter((step) => ['failed', 'blocked'].includes(step.outcome))
     if (!record.error && stopped.length === 0) {
       const held = record.steps.filter((step) => step.outcome === 'held')
-      const rest = record.commits.length > 0 ? `The rest is published${where}.` : ''
+      const rest = review
+        ? `The rest waits for a review${where}.`
+        : record.commits.length > 0
+          ? `The rest is published${where}.`
+          : ''
       return `\n${colors.yellow('Held back')}: ${held.map(({ dataset }) => dataset).join(', ')}. ${rest}`.trimEnd()
     }
     if (record.error?.problems)
       return `\n${colors.red('Nothing was built')}: no table was changed.${last === undefined ? '' : ` What was ingested is kept${where}.`}`
-    const published =
-      record.commits.length > 0 ? `What succeeded is published${where}.` : 'Nothing was published.'
+    const published = review
+      ? `What succeeded waits for a review${where}.`
+      : record.commits.length > 0
+        ? `What succeeded is published${where}.`
+        : 'Nothing was published.'
     return `\n${colors.red('Failed')} after ${duration(seconds)}. ${published}`
   }
   const unbuilt = record.steps.find((step) => step.reason.endsWith('is not built yet'))
   if (done === 0 && unbuilt)
-    return `\nNothing was built: ${unbuilt.reason}. Build it and everything upstream: moraine run +${unbuilt.dataset}`
+    return `\nNothing was built: ${unbuilt.reason}. Build it and everything upstream: ${again(`moraine run +${unbuilt.dataset}`)}`
   if (done === 0 && record.steps.some(({ quarantine }) => quarantine?.objects.length))
     return `\n${colors.yellow('No new data could be read')}. See: moraine quarantine`
   if (done === 0) return `\nNothing to do: no source has new data, and no definition has changed.`
   return `\n${colors.green('Done')} in ${duration(seconds)}${where}.`
+}
+
+/** What the workers of a run ran on. */
+export function machineLine(on: WorkersOnMachine): string {
+  const { workers, host, platform, cores, memory, node, duckdb } = on
+  const has = `${platform}, ${plural(cores, 'core')}, ${size(memory)} of memory`
+  const runs = `Node ${node}, DuckDB ${duckdb.replace(/^v/, '')}`
+  return colors.dim(`${plural(workers, 'worker')} on ${host}: ${has}; ${runs}`)
 }

@@ -37,8 +37,9 @@ export function show(text: string, stream: NodeJS.WriteStream = process.stdout):
  * Writes data as they are, but on a terminal without what steers it; waits for readers that are
  * slow.
  */
-export async function writeData(text: string): Promise<void> {
-  if (process.stdout.write(process.stdout.isTTY ? forTerminal(text) : text)) return
+export async function writeData(data: string | Uint8Array): Promise<void> {
+  const isShown = process.stdout.isTTY && typeof data === 'string'
+  if (process.stdout.write(isShown ? forTerminal(data) : data)) return
   await new Promise((resolve) => process.stdout.once('drain', resolve))
 }
 

@@ -27,11 +27,16 @@ export function queryOptions(command: Command): Command {
     .option('--max-scan <size>', 'refuse the query if it would read more, by what manifests say')
 }
 
+/** The values of parameters that these options give. */
+export function valuesOf({ param }: { param?: string[] | undefined }) {
+  const parameters = parametersOf(param)
+  return parameters ? { parameters } : {}
+}
+
 /** What these options ask of a query. */
 export function askedFor({ param, maxScan }: { param?: string[]; maxScan?: string }) {
-  const parameters = parametersOf(param)
   return {
-    ...(parameters ? { parameters } : {}),
+    ...valuesOf({ param }),
     ...(maxScan === undefined ? {} : { judge: scanLimit(maxScan) }),
   }
 }
@@ -44,6 +49,12 @@ function parametersOf(given: readonly string[] | undefined): ParameterValues | u
   if (!given) return undefined
   const named = given.map((one) => /^([A-Za-z_]\w*)=(.*)$/s.exec(one))
   if (named.every((one) => one === null)) return given
+  const names = named.map((one) => one?.[1])
+  const twice = names.find((name, i) => name !== undefined && names.indexOf(name) < i)
+  if (twice !== undefined)
+    throw new MoraineError('usage', `--param ${twice} is given more than once`, {
+      hint: 'Give each parameter one value.',
+    })
   return Object.fromEntries(
     named.map((one, i) => {
       if (one) return [one[1], one[2]]
@@ -78,14 +89,19 @@ interface Costed {
   state: LakeState | Promise<LakeState>
   limits: Limits
   json: boolean
+  parameters?: ParameterValues
 }
 
 /** Shows what a query would read, by what manifests say, and the price of that. */
 export async function explainCost(
   sql: string,
-  { storage, state, limits, json }: Costed,
+  { storage, state, limits, json, parameters }: Costed,
 ): Promise<void> {
-  const { estimate } = await describeQuery(storage, state, sql, { limits })
+  const { estimate } = await describeQuery(storage, state, sql, {
+    limits,
+    // What is written as a parameter is one, whether it has a value or not.
+    parameters: parameters ?? {},
+  })
   const { bytes, tables } = estimate
   const usd = athenaPrice(bytes)
   if (json) {

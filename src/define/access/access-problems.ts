@@ -3,13 +3,15 @@ import { fullName } from '../dataset.js'
 import { inputsOf } from '../inputs.js'
 import type { AnyDataset } from '../model.js'
 import { nearest } from '../nearest.js'
+import { SYSTEM, systemNames } from '../sql/name.js'
+import type { Oidc } from './oidc.js'
 import type { Principal, WrittenGrant } from './principal.js'
 import { type Levels, rightsOf } from './rights.js'
 import type { WrittenRules } from './rules.js'
 import type { Workgroup } from './workgroup.js'
 
 /** Namespaces of the lake's own tables. */
-const TIERS = ['bronze', 'silver', 'gold', 'discarded', 'history']
+const TIERS = ['bronze', 'silver', 'gold', 'discarded', 'history', SYSTEM]
 
 /** What is wrong with who may do what, beside each principal's own options. */
 export function accessProblems(
@@ -26,6 +28,20 @@ export function accessProblems(
       [...one.read, ...one.write].flatMap((grant) => unmatched(one, grant, known)),
     ),
   ]
+}
+
+/** Principals that a provider names where there is none, and those whom it names alike. */
+export function oidcProblems(principals: readonly Principal[], oidc: Oidc | undefined): Problem[] {
+  return principals.flatMap((one, i) => {
+    if (one.oidc === undefined) return []
+    const what = `principal '${one.name}': oidc '${one.oidc}'`
+    const other = principals.slice(0, i).find((before) => before.oidc === one.oidc)
+    if (other)
+      return [problem(one, `${what} is that of '${other.name}' as well`, one.oidc, placeOf(other))]
+    if (oidc) return []
+    const hint = "Add to defineLake: oidc: { issuer: 'https://…', audience: '…', claim: 'email' }"
+    return [problem(one, `${what} is of no provider: the lake has none`, one.oidc, hint)]
+  })
 }
 
 /** Workgroups of one name, and members that nobody is. */
@@ -60,12 +76,14 @@ export function workgroupProblems(
 
 /** Names of tables that these datasets have. */
 function tablesOf(datasets: readonly AnyDataset[]): string[] {
-  return datasets.flatMap((dataset) => {
+  const system = systemNames.map((name) => `${SYSTEM}.${name}`)
+  const own = datasets.flatMap((dataset) => {
     const { name } = dataset
     if (dataset.tier !== 'silver') return [fullName(dataset)]
-    const own = [fullName(dataset), `discarded.${name}`]
-    return dataset.history ? [...own, `history.${name}`] : own
+    const both = [fullName(dataset), `discarded.${name}`]
+    return dataset.history ? [...both, `history.${name}`] : both
   })
+  return [...own, ...system]
 }
 
 function twice(principals: readonly Principal[]): Problem[] {

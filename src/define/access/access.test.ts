@@ -43,6 +43,29 @@ describe('access', () => {
     expect(defineLake({ name: 'shop', datasets }).access).toBeUndefined()
   })
 
+  it('knows principals by tokens of a provider, each of one and of one that the lake has', () => {
+    const oidc = { issuer: 'https://login.example.com', audience: 'lake', claim: 'email' }
+    const ada = principal('ada', { oidc: 'ada@example.com', read: ['*'] })
+    expect(defineLake({ name: 'shop', datasets, access: [ada], oidc }).oidc).toEqual(oidc)
+    const wrong = (make: () => unknown) => {
+      try {
+        make()
+        return []
+      } catch (error) {
+        return (error as DefinitionError).problems.map(({ message }) => message)
+      }
+    }
+    expect(wrong(() => lake(ada))).toEqual([
+      "principal 'ada': oidc 'ada@example.com' is of no provider: the lake has none",
+    ])
+    const eve = principal('eve', { oidc: 'ada@example.com', read: ['*'] })
+    const both = { name: 'shop', datasets, access: [ada, eve], oidc }
+    expect(wrong(() => defineLake(both))[0]).toContain("is that of 'ada' as well")
+    const issuer = 'http://login.example.com'
+    const open = { name: 'shop', datasets, oidc: { ...oidc, issuer } }
+    expect(wrong(() => defineLake(open))[0]).toContain('issuer')
+  })
+
   it('is no part of what tables are made by', () => {
     const hash = (text: string) => text
     const one = lake(principal('a', { token: 'very secret', read: ['*'] }))
@@ -122,7 +145,11 @@ describe('access', () => {
             read: ['gold.*']
           }),
       ],
-      [/no option 'tokn'.*Did you mean 'token'/, /token must be/, /read must be .*\['gold\.\*'\]/],
+      [
+        /no option 'tokn'.*Did you mean 'token'/,
+        /token must be/,
+        /read must be .*Wrap it in a list/,
+      ],
     ],
   ])('refuses %s', (_, made, expected) => {
     const found = problems(...made)

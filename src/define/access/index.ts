@@ -1,5 +1,6 @@
 /** Who may do what with a lake, and how much of it: what `lake.ts` says, checked. */
-export { accessProblems, workgroupProblems } from './access-problems.js'
+export { accessProblems, oidcProblems, workgroupProblems } from './access-problems.js'
+export type { Oidc } from './oidc.js'
 export {
   type Granted,
   isPrincipal,

@@ -13,14 +13,20 @@ import { rulesIn, type WrittenRules } from './rules.js'
  * What is granted: a dataset, a table or view by its full name, all that is in a namespace and
  * below it (`ml.*`), or `*`.
  *
- * `*` stands for silver, gold, and all namespaces of other engines. The rows of bronze, `discarded`
- * and `history` have not been validated or were replaced: they must be named (`discarded.*`).
+ * `*` stands for silver, gold, and all namespaces of other engines. The rows of bronze,
+ * `discarded`, `deleted` and `history` have not been validated, were deleted or replaced: they must
+ * be named (`discarded.*`).
  */
 export type Granted = '*' | `${string}.${string}` | AnyDataset
 
 export interface PrincipalOptions {
   /** What requests show as a bearer token: `secret('env:ANALYST_TOKEN')`. */
   token?: Secret
+  /**
+   * What the claim of the lake's `oidc` says in tokens of this principal: `ada@example.com`.
+   * Without it, none of the provider's tokens is its own.
+   */
+  oidc?: string
   /**
    * The secret of OAuth2 client credentials, whose client id is the principal's name. Tokens that
    * are given for it live for an hour, and are void once it changes.
@@ -69,6 +75,8 @@ export interface Principal {
   readonly name: string
   readonly token: Secret | undefined
   readonly clientSecret: Secret | undefined
+  /** What the claim of a provider's tokens says that are this principal's. */
+  readonly oidc: string | undefined
   readonly accessKeyId: string
   readonly secretAccessKey: Secret | undefined
   readonly password: Secret | undefined
@@ -95,9 +103,15 @@ const keyId: Expected = {
   fits: (value) => typeof value === 'string' && /^[A-Za-z0-9._@-]{1,128}$/.test(value),
 }
 
+const claimText: Expected = {
+  is: 'a text of 1 to 255 characters',
+  fits: (value) => typeof value === 'string' && /^.{1,255}$/s.test(value),
+}
+
 const principalOptions: OptionList<PrincipalOptions> = {
   token: secretText,
   clientSecret: secretText,
+  oidc: claimText,
   accessKeyId: keyId,
   secretAccessKey: secretText,
   password: secretText,
@@ -138,7 +152,7 @@ export function principal(name: string, options: PrincipalOptions): Principal {
   for (const [option, secret] of Object.entries(secrets))
     if (typeof secret === 'string' && secret.trim() === '')
       mistake(`${of}: ${option} is empty`, `${option}:`, SECRET)
-  if (Object.values(secrets).every((one) => one === undefined))
+  if (good.oidc === undefined && Object.values(secrets).every((one) => one === undefined))
     mistake(
       `${of} has neither a token nor a clientSecret, so that no request is its own`,
       undefined,
@@ -152,6 +166,7 @@ export function principal(name: string, options: PrincipalOptions): Principal {
     name: named,
     token,
     clientSecret,
+    oidc: good.oidc,
     secretAccessKey,
     password: password ?? secretAccessKey,
     accessKeyId: good.accessKeyId ?? named,

@@ -10,7 +10,18 @@ import {
   rightsOf,
 } from './rights.js'
 
-const name = fc.constantFrom('ml', 'hr', 'gold', 'silver', 'discarded', 'a', 'a.b', '*', 'x"y')
+const name = fc.constantFrom(
+  'ml',
+  'hr',
+  'gold',
+  'silver',
+  'discarded',
+  'deleted',
+  'a',
+  'a.b',
+  '*',
+  'x"y',
+)
 const levels = fc.array(name, { minLength: 1, maxLength: 4 })
 const relation = fc.array(name, { minLength: 2, maxLength: 4 })
 const grant: fc.Arbitrary<Grant> = fc.oneof(
@@ -62,7 +73,7 @@ describe('rights', () => {
       if (!below) return JSON.stringify(levels) === JSON.stringify(at)
       // By a text with an end after each name, as a reader of the definition would compare it.
       const ended = (names: readonly string[]) => names.map((one) => `${one}\u0000`).join('')
-      const isRaw = ['bronze', 'discarded', 'history'].includes(at[0] as string)
+      const isRaw = ['bronze', 'discarded', 'deleted', 'history'].includes(at[0] as string)
       return (
         at.length > levels.length &&
         ended(at).startsWith(ended(levels)) &&

@@ -1,3 +1,6 @@
+import { MoraineError } from '../../errors.js'
+import { SYSTEM } from '../sql/name.js'
+
 /** What is done with a table, a view or a namespace. */
 export type Action = 'read' | 'write'
 
@@ -12,10 +15,10 @@ export interface Grant {
 }
 
 /**
- * Tiers with what has not been validated, or was replaced: `*` is not for them, only a grant that
- * names them.
+ * Tiers with what has not been validated, or was replaced, and tables that tell of what others do:
+ * `*` is not for them, only a grant that names them.
  */
-const NAMED_ONLY: readonly string[] = ['bronze', 'discarded', 'history']
+const NAMED_ONLY: readonly string[] = ['bronze', 'discarded', 'deleted', 'history', SYSTEM]
 
 /**
  * What is kept from somebody who may ask about a table: values of columns, and rows. Both are SQL
@@ -27,6 +30,12 @@ export interface TableRules {
   /** The rows that there are for it: those for which this is true. */
   readonly rows?: string
 }
+
+/** What is wrong with rules of a table, in no words of theirs: whoever asks may not read them. */
+export const badRules = ({ tier, name }: { tier: string; name: string }): MoraineError =>
+  new MoraineError('query', `The rules of ${tier}.${name} cannot be applied`, {
+    hint: 'In lake.ts, masks and conditions may use the columns of the table itself alone.',
+  })
 
 /** What may be read and written, decided by names alone; the same on every branch of the lake. */
 export interface Rights {
@@ -60,11 +69,11 @@ export const allRights: Rights = {
   sees: () => true,
 }
 
-/** Everything may be read, and nothing written. */
+/** Everything may be read but what tells of others, and nothing written. */
 export const readingRights: Rights = {
   unlimited: false,
   may: (action) => action === 'read',
-  mayQuery: () => true,
+  mayQuery: ([first]) => first !== SYSTEM,
   rules: () => undefined,
   mayAll: (action) => action === 'read',
   sees: () => true,

@@ -1,3 +1,4 @@
+import { duration } from '../limits.js'
 import { counting, object, text } from '../options/expected.js'
 import { checked, type Expected, type OptionList } from '../options/options.js'
 import { mistake } from '../problems/mistakes.js'
@@ -45,6 +46,11 @@ export interface SparkOptions {
   conf?: Readonly<Record<string, string>>
   /** Number of attempts for a step whose worker ends without an answer. Default: 3. */
   attempts?: number
+  /**
+   * How long a run waits while the cluster has no executor for it, such as `2m`, `1h` or `none`;
+   * then its steps fail. Default: `10m`. With `connect` the cluster decides.
+   */
+  waitForExecutors?: string
 }
 
 const address = (is: string, pattern: RegExp): Expected => ({
@@ -73,6 +79,7 @@ const sparkOptions: OptionList<SparkOptions> = {
       object.fits(value) && Object.values(value as object).every((one) => typeof one === 'string'),
   },
   attempts: counting,
+  waitForExecutors: duration,
 }
 
 /**

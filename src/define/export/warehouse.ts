@@ -76,6 +76,8 @@ const listOfTables: Expected = {
   fits: (value) => Array.isArray(value) && value.every((item) => item instanceof Object),
   advise: (value) => {
     if (isDataset(value)) return 'Wrap it in a list: [ … ]'
+    if ([value].flat().some((item) => typeof item === 'string'))
+      return 'Refer to datasets by their variables, without quotes.'
     return Array.isArray(value)
       ? 'An item of the list is undefined: it is defined further down, not exported, or misspelled.'
       : 'Write tables: [dailyRevenue, orders], with the variables of datasets.'

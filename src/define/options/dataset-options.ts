@@ -1,9 +1,17 @@
 import { z } from 'zod'
-import type { About, BronzeOptions, ExternalOptions, GoldOptions, SilverOptions } from '../model.js'
+import type {
+  About,
+  ArchiveOptions,
+  BronzeOptions,
+  ExternalOptions,
+  GoldOptions,
+  SilverOptions,
+} from '../model.js'
 import {
   columnName,
   columnNames,
   datasets,
+  dialectList,
   engine,
   flag,
   interval,
@@ -92,7 +100,11 @@ export const bronzeOptions: OptionList<BronzeOptions<string>> = {
   from: needed(source),
   format: text,
   compression: text,
-  archive: flag,
+  archive: having<ArchiveOptions>(
+    { lock: needed(interval) },
+    "true, or { lock: '365 days' }",
+    flag,
+  ),
   keep: interval,
 }
 
@@ -115,6 +127,7 @@ export const silverOptions: OptionList<SilverOptions<Shape>> = {
   partitionBy: partition,
   deleteWhen: sqlTag,
   onInvalidUpdate: oneOf('keep', 'remove'),
+  identifies: columnNames,
   checks,
   history: flag,
   keep: having<Exclude<SilverOptions<Shape>['keep'], string | undefined>>(
@@ -137,6 +150,7 @@ export const externalOptions: OptionList<ExternalOptions<Shape>> = {
 export const goldOptions: OptionList<GoldOptions<Shape>> = {
   ...about,
   query: needed(sqlTag),
+  dialects: dialectList,
   columns: declaredColumns,
   partitionBy: partition,
   incremental: having<NonNullable<GoldOptions<Shape>['incremental']>>(

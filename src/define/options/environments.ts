@@ -1,4 +1,5 @@
 import { secondsOf } from '../interval.js'
+import type { Source } from '../source.js'
 import { oneOf } from './expected.js'
 import type { Expected, OptionList } from './options.js'
 
@@ -13,6 +14,18 @@ export interface Environment {
   branch?: string | ((user: string) => string)
   /** How long after its last commit such a branch is deleted by vacuum: `14d`. */
   ttl?: string
+  /**
+   * Where bronze datasets are read from there instead, by their full names: another source, or the
+   * first rows of their own: `{ 'bronze.orders': { sample: 10_000 } }`. On a branch such rows are
+   * kept apart, and nothing that is built of them can be promoted.
+   */
+  sources?: Readonly<Record<`bronze.${string}`, Source<any> | Sample>>
+}
+
+/** The first rows of a dataset's own source. */
+export interface Sample {
+  /** How many rows are read at most, once. */
+  sample: number
 }
 
 /**
@@ -41,11 +54,12 @@ export const environments: Expected = {
 
 function isEnvironment([name, value]: [string, unknown]): boolean {
   if (!/^[a-z][a-z0-9_-]*$/.test(name) || !isObject(value)) return false
-  const { root, branch, ttl, ...others } = value
+  const { root, branch, ttl, sources, ...others } = value
   const isTtl = ttl === undefined || (typeof ttl === 'string' && secondsOf(ttl) !== undefined)
   const isRoot = root === undefined || typeof root === 'string'
   const isBranch = branch === undefined || ['string', 'function'].includes(typeof branch)
-  return isTtl && isRoot && isBranch && Object.keys(others).length === 0
+  const isSources = sources === undefined || isObject(sources)
+  return isTtl && isRoot && isBranch && isSources && Object.keys(others).length === 0
 }
 
 const share: Expected = {

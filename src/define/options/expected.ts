@@ -64,11 +64,13 @@ export const object: Expected = {
 export const secretText: Expected = {
   is: "a string or secret('env:NAME')",
   fits: (value) => typeof value === 'string' || typeof value === 'function',
+  secret: true,
 }
 
 export const secretTexts: Expected = {
   is: "an object whose values are strings or secret('env:NAME')",
   fits: (value) => object.fits(value) && Object.values(value as object).every(secretText.fits),
+  secret: true,
 }
 
 export function oneOf(...values: readonly string[]): Expected {
@@ -105,11 +107,25 @@ export const sqlTag: Expected = {
   is: 'SQL, written as sql`…`',
   fits: (value) => kindOf(value) === 'sql',
   advise: (value) =>
-    typeof value === 'string'
-      ? 'Put the tag in front of it: sql`…`, imported from moraine'
-      : isDataset(value)
-        ? 'Write a query on it: sql`from ${dataset}`'
-        : undefined,
+    kindOf(value) === 'dialect'
+      ? "Write the query in DuckDB's SQL, and this one beside it: dialects: [sql.for('trino')`…`]"
+      : typeof value === 'string'
+        ? 'Put the tag in front of it: sql`…`, imported from moraine'
+        : isDataset(value)
+          ? 'Write a query on it: sql`from ${dataset}`'
+          : undefined,
+}
+
+export const dialectList: Expected = {
+  is: "a list of queries in SQL of other engines, each written as sql.for('trino')`…`",
+  fits: (value) =>
+    Array.isArray(value) &&
+    value.every((item) => kindOf(item) === 'dialect') &&
+    new Set(value.map(({ dialect }) => dialect)).size === value.length,
+  advise: (value) =>
+    kindOf(value) === 'dialect'
+      ? "Wrap it in a list: [sql.for('trino')`…`]"
+      : "Write [sql.for('trino')`…`], one for each engine",
 }
 
 export const source: Expected = {

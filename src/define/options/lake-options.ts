@@ -1,4 +1,5 @@
 import { isPrincipal, isWorkgroup, type Principal, type Workgroup } from '../access/index.js'
+import { type Oidc, oidcOptions } from '../access/oidc.js'
 import type { Alert } from '../alert.js'
 import type { StepEngine } from '../engines/step-engine.js'
 import type { Warehouse } from '../export/target.js'
@@ -17,9 +18,10 @@ export interface LakeOptions {
   root?: string
   /**
    * What a run publishes when a step fails: everything that succeeded together with its upstream
-   * datasets (`passed`, the default), or nothing (`all`).
+   * datasets (`passed`, the default), or nothing (`all`). With `review`, runs read sources on main,
+   * and build silver and gold on the branch `review`: `moraine promote review` publishes them.
    */
-  publish?: 'passed' | 'all'
+  publish?: 'passed' | 'all' | 'review'
   /**
    * Other folders for the tables of a layer, below its own: `{ silver: 'silver/staging' }`.
    * Existing tables stay where they are.
@@ -41,6 +43,11 @@ export interface LakeOptions {
    * granted is refused; it changes no table.
    */
   access?: readonly Principal[]
+  /**
+   * An identity provider (OpenID Connect) whose tokens `moraine serve` takes beside those of
+   * principals, for principals that say how it names them. It changes no table.
+   */
+  oidc?: Oidc
   /** Limits of the queries of `moraine serve --query`, by who asks. It changes no table. */
   workgroups?: readonly Workgroup[]
   /**
@@ -65,7 +72,7 @@ export const lakeOptions: OptionList<LakeOptions> = {
   name: needed(text),
   datasets: needed(datasetList),
   root: text,
-  publish: oneOf('passed', 'all'),
+  publish: oneOf('passed', 'all', 'review'),
   folders: having<NonNullable<LakeOptions['folders']>>({ silver: text, gold: text }),
   alerts: {
     is: 'a list of alerts',
@@ -80,6 +87,7 @@ export const lakeOptions: OptionList<LakeOptions> = {
     fits: (value) => Array.isArray(value) && value.every(isPrincipal),
     advise: () => "Write [principal('analysts', { token: secret('env:TOKEN'), read: ['gold.*'] })]",
   },
+  oidc: oidcOptions,
   workgroups: {
     is: 'a list of workgroups',
     fits: (value) => Array.isArray(value) && value.every(isWorkgroup),

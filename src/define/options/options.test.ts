@@ -1,11 +1,16 @@
 import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
+import { z } from 'zod'
 import { seed } from '../../../test/support/seed.js'
+import { aws } from '../../aws/index.js'
 import { DefinitionError } from '../../errors.js'
 import { files, http, inbox, ingest, logs, mysql, postgres, sqlserver } from '../../source/index.js'
+import { principal } from '../access/principal.js'
 import { alert } from '../alert.js'
 import { check } from '../check.js'
 import { bronze, gold, history, silver } from '../dataset.js'
+import { duckdbFile } from '../export/duckdb-file.js'
+import { warehouse } from '../export/warehouse.js'
 import { defineLake } from '../lake.js'
 import { nearest } from '../nearest.js'
 import { takeMistakes } from '../problems/mistakes.js'
@@ -129,6 +134,69 @@ describe('an option', () => {
         expect(mistakesOf(() => call(given))[0]?.message, name).toContain(
           ' needs an object of options',
         )
+  })
+
+  it('that stands in a wrong place is told without the password or token in it', () => {
+    const url = 'postgres://me:hunter2@db.example/shop?sslpassword=hunter2'
+    const hook = 'https://hooks.example/services/hunter2'
+    const inLists = cases.map(({ call, option }) => [() => call({ [option]: url })])
+    const calls: (() => unknown)[] = [
+      ...inLists.flat(),
+      ...Object.values(builders).flatMap(([call]) => [() => call(url), () => call(hook)]),
+      () => warehouse(url as never, { tables: [] }),
+      () => warehouse(duckdbFile('a.duckdb'), { tables: [raw as never], name: url }),
+      () => defineLake({ name: url, datasets: [raw] }),
+      () => silver(url, { from: raw, schema: z.object({ a: t.string() }) }),
+      () => bronze('a', { from: url as never }),
+      () => cron(url, { timezone: 3 as never }),
+      () => postgres({ password: 70707070 as never }),
+      () => ingest('hunter2' as never),
+      () => ingest({ token: ['hunter2'] as never, maxBytes: 'hunter2' as never }),
+      () => postgres({ host: 'db', port: 'hunter2' as never }),
+      () => principal('ada', 'hunter2' as never),
+      () => principal('ada', { read: 'hunter2' as never }),
+      () => alert.slack(hook, 'hunter2' as never),
+      () => defineLake({ name: 'x', datasets: [raw], alerts: [hook] as never }),
+    ]
+    let told = 0
+    for (const call of calls)
+      for (const { message, hint = '' } of mistakesOf(call)) {
+        told++
+        expect(`${message} ${hint}`).not.toMatch(/hunter2|70707070/)
+      }
+    expect(told).toBeGreaterThan(100)
+    const [wrong] = mistakesOf(() => warehouse(url as never, { tables: [] }))
+    expect(wrong?.message).toMatch(/not the string 'postgres:\/\/…'$/)
+    const [quoted] = mistakesOf(() => postgres({ port: '5432' as never }))
+    expect(quoted).toMatchObject({ hint: 'Without quotes: 5432' })
+  })
+
+  it('names the entry of a list or an object that is wrong', () => {
+    const region = 'eu-central-1'
+    const first = (call: () => unknown) => mistakesOf(call)[0]
+    const deployed = (more: object) => first(() => aws({ region, ...more } as never))?.message
+    expect(deployed({ environment: { A: 'x', 'A-B': 'x' } })).toMatch(
+      /, not an object with the entry 'A-B'$/,
+    )
+    expect(deployed({ secrets: { A: 'hunter2 hunter2' } })).toMatch(
+      /, not an object with the entry 'A'$/,
+    )
+    expect(deployed({ teams: { ana: { read: ['gold'] }, Ops: { read: ['gold'] } } })).toMatch(
+      /, not an object with the entry 'Ops'$/,
+    )
+    const subnets = ['subnet-0123456789abcdef0', 'exploded']
+    expect(deployed({ vpc: { subnets, securityGroups: ['sg-0123456789abcdef0'] } })).toMatch(
+      /, not a list whose item 2 is the string 'exploded'$/,
+    )
+    const tables = first(() => warehouse(duckdbFile('a'), { tables: ['daily' as never] }))
+    expect(tables?.message).toMatch(/, not a list whose item 1 is the string 'daily'$/)
+    expect(tables?.hint).toBe('Refer to datasets by their variables, without quotes.')
+    const on = first(() => alert.command(['x'], { on: ['failed', 'exploded'] as never }))
+    expect(on?.message).toMatch(/, not a list whose item 2 is the string 'exploded'$/)
+    expect(first(() => gold('g', { query: ['x'] as never }))?.message).toMatch(/, not a list$/)
+    expect(first(() => silver('s', { rules: rule('r', one) } as never))?.message).toMatch(
+      /^silver\.s: rules must be a list of rules, not a rule$/,
+    )
   })
 
   it('that is undefined is as good as none', () => {

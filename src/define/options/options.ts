@@ -1,6 +1,6 @@
 import { ownValue } from '../../own-value.js'
 import { nearest } from '../nearest.js'
-import { described } from '../problems/described.js'
+import { described, describedKind } from '../problems/described.js'
 import { isBroken, markBroken, mistake } from '../problems/mistakes.js'
 
 /** What the value of an option may be. */
@@ -12,6 +12,8 @@ export interface Expected {
   readonly advise?: (value: unknown) => string | undefined
   /** The options of the value itself, where it is an object. */
   readonly inside?: OptionList<any>
+  /** Whether it is a password, a token, or what has one in it: no error shows what was given. */
+  readonly secret?: boolean
 }
 
 export interface Needed extends Expected {
@@ -52,15 +54,54 @@ export function checkedArguments<T extends object>(
   list: { readonly [K in keyof T]: Expected },
 ): { [K in keyof T]: T[K] | undefined } {
   const good: Partial<T> = {}
+  const tell = wordsFor(list)
   for (const name of Object.keys(given) as (keyof T & string)[])
     if (list[name].fits(given[name])) good[name] = given[name]
     else {
-      const { is, advise } = list[name]
+      const value = given[name]
+      const { is } = list[name]
       const said =
-        given[name] === undefined ? 'but it is undefined here' : `not ${described(given[name])}`
-      mistake(`${call}: ${name} must be ${is}, ${said}`, undefined, advise?.(given[name]))
+        value === undefined ? 'but it is undefined here' : `not ${tell.unfit(list[name], value)}`
+      const hint = tell.advice(list[name], value)
+      mistake(`${call}: ${name} must be ${is}, ${said}`, undefined, hint)
     }
   return good as { [K in keyof T]: T[K] | undefined }
+}
+
+/**
+ * How wrong values are told: where one of the options is a secret, it may be what stands in the
+ * place of another.
+ */
+function wordsFor(list: Readonly<Record<string, Expected>>) {
+  const hides = holdsSecret(list)
+  const value = (given: unknown) => (hides ? describedKind(given) : described(given))
+  /** A value that does not fit, with the entry of it that does not. */
+  const unfit = (expected: Expected, given: unknown) => {
+    const whole = value(given)
+    if (Array.isArray(given)) {
+      const at = given.findIndex((item) => !expected.fits([item]))
+      const takes = at >= 0 && (expected.fits([]) || /\blists?\b/.test(expected.is))
+      return takes ? `a list whose item ${at + 1} is ${value(given[at])}` : whole
+    }
+    if (!isPlain(given)) return whole
+    const takes = expected.fits({}) || /\bby (name|job|variable)\b/.test(expected.is)
+    const odd = takes
+      ? Object.entries(given).find(([name, one]) => !expected.fits({ [name]: one }))
+      : undefined
+    // The value may be a secret.
+    return odd ? `${whole} with the entry ${described(odd[0]).replace('the string ', '')}` : whole
+  }
+  /** A hint, without the value where that is not shown either. */
+  const hint = (text: string | undefined, given: unknown, as = value(given)) =>
+    typeof given !== 'string' || given === '' || as.includes(given)
+      ? text
+      : text?.replaceAll(given, '…')
+  const advice = ({ advise }: Expected, given: unknown) => hint(advise?.(given), given)
+  return { value, unfit, hint, advice }
+}
+
+function holdsSecret(list: Readonly<Record<string, Expected>>): boolean {
+  return Object.values(list).some(({ secret, inside }) => secret || (inside && holdsSecret(inside)))
 }
 
 /** What other tools call things, by what they are called here. */
@@ -109,13 +150,15 @@ export function checked<T extends object>(
   instead?: (value: unknown) => string | undefined,
 ): T {
   const known = list as Readonly<Record<string, Expected & { needed?: boolean }>>
+  const tell = wordsFor(known)
   if (!isPlain(given)) {
     const names = Object.keys(known).filter((name) => known[name]?.needed)
     const shown = names.length > 0 ? names.map((name) => `${name}: …`).join(', ') : '…'
     mistake(
-      `${call} needs an object of options, not ${described(given)}`,
+      // Whatever it is for: a secret may have been given as an argument of its own.
+      `${call} needs an object of options, not ${describedKind(given)}`,
       undefined,
-      instead?.(given) ?? `Write them as { ${shown} }`,
+      tell.hint(instead?.(given), given, describedKind(given)) ?? `Write them as { ${shown} }`,
     )
     return markBroken({} as T)
   }
@@ -131,10 +174,12 @@ export function checked<T extends object>(
       good[name] = inside && isPlain(value) ? checked(`${call}: ${name}`, value, inside) : value
       if (inside && isPlain(value) && isBroken(good[name] as object)) sound = false
     } else {
+      const said =
+        expected.secret && typeof value === 'number' ? 'a number' : tell.unfit(expected, value)
       mistake(
-        `${call}: ${name} must be ${expected.is}, not ${described(value)}`,
+        `${call}: ${name} must be ${expected.is}, not ${said}`,
         `${name}:`,
-        expected.advise?.(value),
+        tell.advice(expected, value),
       )
       sound = false
     }

@@ -42,9 +42,10 @@ export function bronzeProblems(dataset: Bronze, collect: Collector): void {
   else databaseProblems(from, collect)
 }
 
-function keepProblems({ from, keep }: Bronze, collect: Collector): void {
-  if (keep !== undefined && secondsOf(keep) === undefined)
-    collect.add(notInterval(keep), `'${keep}'`, INTERVALS)
+function keepProblems({ from, keep, lock }: Bronze, collect: Collector): void {
+  for (const [option, time] of Object.entries({ keep, 'archive.lock': lock }))
+    if (time !== undefined && secondsOf(time) === undefined)
+      collect.add(notInterval(time, option), `'${time}'`, INTERVALS)
   if (
     keep !== undefined &&
     ((from.kind === 'files' && !from.full) || (from.kind === 'database' && from.compareKeys))

@@ -1,6 +1,9 @@
 const LONGEST = 40
 
-/** What a value is, in words that can follow "not". */
+/**
+ * What a value is, in words that can follow "not". Of an address only the scheme is shown: a
+ * password may be in it, or a token in its path.
+ */
 export function described(value: unknown): string {
   if (value === null || ['undefined', 'number', 'bigint', 'boolean'].includes(typeof value))
     return String(value)
@@ -44,7 +47,20 @@ function typeOf(schema: object): string {
   return columnType ? `t.${columnType.kind}(…)` : `z.${def?.type ?? 'any'}(…)`
 }
 
+/** The same of a value that may be a secret which was given in a wrong place. */
+export function describedKind(value: unknown): string {
+  if (typeof value === 'string' && !HARMLESS.test(value))
+    return ADDRESS.test(value) ? described(value) : 'a string'
+  return described(value)
+}
+
+/** Texts that are no secret, and that hints about quotes are for. */
+const HARMLESS = /^(.{0,3}|true|false|-?\d{1,5})$/
+const ADDRESS = /^\s*[a-z][a-z0-9+.-]*:\/\/(?=.)/i
+
 function quoted(text: string): string {
+  const [scheme] = ADDRESS.exec(text) ?? []
+  if (scheme) return `'${scheme.trim()}…'`
   const shown = text.length > LONGEST ? `${text.slice(0, LONGEST - 1)}…` : text
   return `'${shown.replaceAll('\n', ' ')}'`
 }

@@ -1,4 +1,5 @@
 import type { Problem } from '../../errors.js'
+import { withoutPasswords } from '../../secrets.js'
 import { callSite } from '../call-site.js'
 
 /*
@@ -15,9 +16,13 @@ const broken = new WeakSet<object>()
  */
 export function mistake(message: string, near?: string, hint?: string): void {
   const place = callSite()
-  const problem = { message, hint, place: place && { ...place, ...(near ? { near } : {}) } }
+  const problem = {
+    message: withoutPasswords(message),
+    hint: hint && withoutPasswords(hint),
+    place: place && { ...place, ...(near ? { near } : {}) },
+  }
   const same = ({ message: other, place: at }: Problem) =>
-    other === message && at?.file === place?.file && at?.line === place?.line
+    other === problem.message && at?.file === place?.file && at?.line === place?.line
   if (!found.some(same)) found.push(problem)
 }
 

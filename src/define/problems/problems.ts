@@ -74,6 +74,8 @@ function silverProblems(dataset: Silver<any>, collect: Collector): void {
     if (field?.type.kind === 'list' || field?.type.kind === 'struct')
       collect.add(`key '${column}' is a ${field.type.kind}; a key must be a scalar`, column)
   }
+  for (const column of dataset.identifies)
+    if (!names.includes(column)) collect.unknown('identifies', column, names)
   if (dataset.cursor !== undefined && !names.includes(dataset.cursor))
     collect.unknown('cursor', dataset.cursor, names)
   if (dataset.cursor !== undefined && dataset.key.length === 0)

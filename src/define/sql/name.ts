@@ -19,12 +19,29 @@ export const shownSchemas = ['bronze', 'silver', 'gold', 'discarded', 'history']
 
 /** The same, with names that are or were such, and are shown to nobody. */
 export const managedSchemas = [...shownSchemas, 'deleted', 'tombstones', 'ended']
+/** The namespace of tables that tell of the lake itself, and these tables. */
+export const SYSTEM = 'system'
+export const systemNames = [
+  'queries',
+  'runs',
+  'steps',
+  'discarded_trend',
+  'commits',
+  'access',
+] as const
+/**
+ * The schema in which an engine has them, as `system` is a catalog of its own. It is as long, so
+ * that places in texts stay where they are.
+ */
+export const SYSTEM_SCHEMA = '_mrsys'
+
 /** Schemas that an engine has anyway. */
 export const engineSchemas = [
   'main',
   'memory',
   'temp',
-  'system',
+  SYSTEM,
+  SYSTEM_SCHEMA,
   'information_schema',
   'pg_catalog',
 ]

@@ -1,6 +1,15 @@
 import { MoraineError, type SourceLocation } from '../../errors.js'
 import { callSite } from '../call-site.js'
-import type { AnyDataset, AnyInput, ColumnRef, Gold, Sql, SqlPart, SqlValue } from '../model.js'
+import type {
+  AnyDataset,
+  AnyInput,
+  ColumnRef,
+  DialectSql,
+  Gold,
+  Sql,
+  SqlPart,
+  SqlValue,
+} from '../model.js'
 import { described } from '../problems/described.js'
 import { mistake } from '../problems/mistakes.js'
 import { schemaOf } from './name.js'
@@ -34,6 +43,25 @@ export function sql(strings: TemplateStringsArray, ...values: Interpolated[]): S
   })
   return { kind: 'sql', parts, place: callSite() }
 }
+
+/**
+ * SQL of another engine's own, for a gold dataset that it computes: see `dialects`. Datasets in
+ * `${}` become its tables, and values its literals.
+ *
+ * @example sql.for('trino')`select day, approx_percentile(amount, 0.5) as median from ${orders}
+ *   group by day`
+ */
+sql.for =
+  (dialect: DialectSql['dialect']) =>
+  (strings: TemplateStringsArray, ...values: Interpolated[]): DialectSql => {
+    if (dialect !== 'trino')
+      mistake(
+        `sql.for(${described(dialect)}): there is no such engine`,
+        undefined,
+        "Write sql.for('trino')`…`",
+      )
+    return { kind: 'dialect', dialect, sql: sql(strings, ...values) }
+  }
 
 /**
  * SQL that was read from a file: `${name}` in the text is replaced by the binding of that name.
@@ -129,30 +157,46 @@ export function reference(dataset: Parameters<typeof schemaOf>[0] & { name: stri
   return `${quoteName(schemaOf(dataset))}.${quoteName(dataset.name)}`
 }
 
-/** The text that goes to the engine. */
-export function renderSql(sql: Sql): string {
-  return sql.parts.map(renderPart).join('').trim()
+/** How values and datasets are written where SQL names them. */
+interface Spelling {
+  value: (value: SqlValue) => string
+  dataset: (dataset: AnyInput) => string
+  /** The past versions of a dataset of that name. */
+  history: (name: string) => string
 }
 
-function renderPart(part: SqlPart): string {
+const own: Spelling = {
+  value: literal,
+  dataset: (dataset) =>
+    isView(dataset) ? `(${normalSql(renderSql(dataset.query))})` : reference(dataset),
+  history: (name) => reference({ tier: 'history', name }),
+}
+
+/** The text that goes to the engine, or to another one that spells it otherwise. */
+export function renderSql({ parts }: Sql, spelling = own): string {
+  return parts
+    .map((part) => renderPart(part, spelling))
+    .join('')
+    .trim()
+}
+
+function renderPart(part: SqlPart, spelling = own): string {
   switch (part.kind) {
     case 'text':
       return part.text
     case 'value':
-      return literal(part.value)
+      return spelling.value(part.value)
     case 'column':
       return quoteName(part.name)
     case 'dataset':
-      return isView(part.dataset)
-        ? `(${normalSql(renderSql(part.dataset.query))})`
-        : reference(part.dataset)
+      return spelling.dataset(part.dataset)
     case 'history':
-      return reference({ tier: 'history', name: part.dataset.name })
+      return spelling.history(part.dataset.name)
   }
 }
 
 /** A dataset that stands for its query wherever SQL names it. */
-function isView(dataset: AnyInput): dataset is Gold<any> & { view: true } {
+export function isView(dataset: AnyInput): dataset is Gold<any> & { view: true } {
   return dataset.tier === 'gold' && dataset.view
 }
 
@@ -197,7 +241,7 @@ export function placeInSql(
     near,
   }: { line: number; column?: number | undefined; near?: string | undefined },
 ): SourceLocation | undefined {
-  const whole = sql.parts.map(renderPart).join('')
+  const whole = sql.parts.map((part) => renderPart(part)).join('')
   const trimmed = whole.trimStart()
   const before = trimmed.split('\n').slice(0, line - 1)
   const start = whole.length - trimmed.length + before.reduce((sum, l) => sum + l.length + 1, 0)

@@ -10,7 +10,12 @@ import { DuckDBInstance } from './driver.js'
  * own, where the tables have their columns and no rows: those of a session are views, which a plan
  * would see through.
  */
-export async function boundPlan(sql: string, tables: readonly BoundTable[]): Promise<unknown> {
+export async function boundPlan(
+  sql: string,
+  tables: readonly BoundTable[],
+  /** Gives it the places that things have in the text. */
+  placed: (plan: string) => string = (plan) => plan,
+): Promise<unknown> {
   const instance = await DuckDBInstance.create(':memory:', {
     threads: '1',
     autoinstall_known_extensions: 'false',
@@ -27,7 +32,7 @@ export async function boundPlan(sql: string, tables: readonly BoundTable[]): Pro
     }
     const asked = `SELECT CAST(json_serialize_plan(${quoteText(sql)}, optimize := false) AS VARCHAR)`
     const [[text]] = (await (await connection.run(asked)).getRows()) as [[string]]
-    const plan = parseJson(text) as { error?: boolean; error_message?: string }
+    const plan = parseJson(placed(text)) as { error?: boolean; error_message?: string }
     if (plan.error) throw new SqlError(sql, new Error(String(plan.error_message)))
     return plan
   } finally {

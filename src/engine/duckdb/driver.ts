@@ -25,6 +25,7 @@ export const {
   DuckDBTimestampTZValue,
   DuckDBTimestampValue,
   DuckDBTypeId,
+  ResultReturnType,
   VARCHAR,
   version,
 } = driver

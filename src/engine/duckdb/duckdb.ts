@@ -12,7 +12,7 @@ import { Lives } from './lives.js'
 import { MemoryGuard } from './memory-guard.js'
 import { confinedTo, filesConfinedTo } from './paths.js'
 import { DuckDBSession } from './session.js'
-import { kibibytes, limitSpill } from './sizes.js'
+import { kibibytes, settle } from './sizes.js'
 import { StatementGuard } from './statement-guard.js'
 import type { Shared } from './statements.js'
 
@@ -88,7 +88,7 @@ export class DuckDB implements Engine {
     }
     const begin = async () => {
       const instance = await DuckDBInstance.create(':memory:', settings)
-      if (spill < Number.POSITIVE_INFINITY) await limitSpill(instance, spill)
+      await settle(instance, spill)
       return instance
     }
     const otherwise = options.settings?.disabled_optimizers ?? ''
@@ -140,6 +140,10 @@ export class DuckDB implements Engine {
     return this.lives.confineToFiles(
       locations.flatMap((l) => filesConfinedTo(this.shared.staging, l)),
     )
+  }
+
+  limitMemory(bytes: number): Promise<void> {
+    return this.lives.limitMemory(bytes)
   }
 
   extensionsFrom(folder: string): Promise<void> {

@@ -2,6 +2,7 @@ import type { DuckDBConnection } from '@duckdb/node-api'
 import { quoteText } from '../../define/sql/sql.js'
 import { MoraineError } from '../../errors.js'
 import type { DuckDBInstance } from './driver.js'
+import { kibibytes } from './sizes.js'
 
 /** A connection to an instance of the engine, and which instance that is. */
 export interface Life {
@@ -15,6 +16,8 @@ export interface Life {
  */
 export class Lives {
   private renewal: Promise<void> | undefined
+  /** The settings that were changed since it began. */
+  private changed: readonly string[] = []
   /** What alone can be opened, once that is settled. */
   private confinement: readonly string[] | undefined
   /**
@@ -34,7 +37,6 @@ export class Lives {
   async connect(): Promise<Life> {
     const { instance } = this
     const connection = await instance.connect()
-    await connection.run("SET TimeZone = 'UTC'")
     if (this.watched) {
       await connection.run('SET enable_progress_bar = true')
       await connection.run('SET enable_progress_bar_print = false')
@@ -61,12 +63,17 @@ export class Lives {
     ])
   }
 
+  async limitMemory(bytes: number): Promise<void> {
+    this.changed = [`memory_limit = ${quoteText(kibibytes(bytes))}`]
+    await this.set(this.changed)
+  }
+
   async extensionsFrom(folder: string): Promise<void> {
     await this.set([`extension_directory = ${quoteText(folder)}`])
   }
 
-  private async set(settings: readonly string[]): Promise<void> {
-    const connection = await this.instance.connect()
+  private async set(settings: readonly string[], instance = this.instance): Promise<void> {
+    const connection = await instance.connect()
     try {
       for (const setting of settings) await connection.run(`SET ${setting}`)
     } finally {
@@ -87,6 +94,7 @@ export class Lives {
   private async renew(): Promise<void> {
     try {
       const instance = await this.begin()
+      await this.set(this.changed, instance)
       if (this.confinement) await confine(instance, this.confinement)
       this.instance = instance
       this.forget()

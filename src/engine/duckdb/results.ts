@@ -2,6 +2,7 @@ import type { DuckDBBlobValue, DuckDBResult, DuckDBValue } from '@duckdb/node-ap
 import type { JsFunction } from '../../quality/functions.js'
 import type { ResultColumn, ResultRow } from '../engine.js'
 import { BLOB, DuckDBScalarFunction, VARCHAR } from './driver.js'
+import type { Streamed } from './streamed.js'
 import { columnTypeOf } from './types.js'
 import { plainValue } from './values.js'
 
@@ -34,12 +35,12 @@ export function plainRow(row: Record<string, DuckDBValue>): ResultRow {
 
 export async function* batchesOf(
   attempt: <T>(use: () => Promise<T>) => Promise<T>,
-  read: () => ReturnType<DuckDBResult['fetchChunk']>,
+  streamed: Streamed,
   names: readonly string[],
 ): AsyncGenerator<ResultRow[]> {
   for (;;) {
-    const chunk = await attempt(read)
-    if (!chunk || chunk.rowCount === 0) return
+    const chunk = await attempt(() => streamed.next())
+    if (!chunk) return
     yield chunk.getRowObjects(names).map(plainRow)
   }
 }

@@ -19,6 +19,7 @@ import { DuckDBParser } from './parser.js'
 import { bindable, columnsOf, parametersOf } from './prepared.js'
 import { batchesOf, resultColumns, textOf } from './results.js'
 import { type Shared, Statements } from './statements.js'
+import { Streamed } from './streamed.js'
 import { DuckDBTables } from './tables/tables.js'
 
 /** Rows that the engine handles at a time. */
@@ -107,20 +108,21 @@ export class DuckDBSession implements Session {
   async stream(sql: string, parameters?: ParameterValues): Promise<Result> {
     const { connection } = this.statements
     const { values, types } = bindable(parameters)
-    const result = await this.statements.try(sql, (text) => connection.stream(text, values, types))
+    const streamed = await this.statements.try(sql, (text) =>
+      Streamed.open(connection, text, (statement) => {
+        if (values) statement.bind(values, types)
+      }),
+    )
+    const { result } = streamed
     const names = result.deduplicatedColumnNames()
-    const columns = resultColumns(result, names)
-    const read = () => result.fetchChunk()
     const attempt = <T>(use: () => Promise<T>) => this.statements.try(sql, use)
-    return { columns, batches: batchesOf(attempt, read, names) }
+    return { columns: resultColumns(result, names), batches: batchesOf(attempt, streamed, names) }
   }
 
   async numbers(sql: string, take: (value: number) => boolean): Promise<void> {
     await this.statements.try(sql, async (text) => {
-      const result = await this.statements.connection.stream(text)
-      for (;;) {
-        const chunk = await result.fetchChunk()
-        if (!chunk || chunk.rowCount === 0) return
+      const streamed = await Streamed.open(this.statements.connection, text)
+      for (let chunk = await streamed.next(); chunk; chunk = await streamed.next()) {
         const column = chunk.getColumnVector(0) as DuckDBDoubleVector
         for (let row = 0; row < column.itemCount; row++)
           if (!take(column.getItem(row) as number)) return

@@ -1,10 +1,18 @@
 import type { DuckDBInstance } from './driver.js'
 
-/** By a statement: what an instance is created with has no effect. */
-export async function limitSpill(instance: DuckDBInstance, bytes: number): Promise<void> {
+/**
+ * What an instance can't be created with, for all of its connections: times are those of UTC, and
+ * no more is spilled than so many bytes.
+ */
+export async function settle(instance: DuckDBInstance, spill: number): Promise<void> {
   const connection = await instance.connect()
-  await connection.run(`SET max_temp_directory_size = '${kibibytes(bytes)}'`)
-  connection.closeSync()
+  try {
+    await connection.run("SET GLOBAL TimeZone = 'UTC'")
+    if (spill < Number.POSITIVE_INFINITY)
+      await connection.run(`SET max_temp_directory_size = '${kibibytes(spill)}'`)
+  } finally {
+    connection.closeSync()
+  }
 }
 
 /** A size as the engine reads it. */

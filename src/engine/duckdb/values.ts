@@ -29,7 +29,11 @@ export function plainValue(value: DuckDBValue): RowValue {
   return String(value)
 }
 
+/** Days of the date that is after all others; the one before them has as many below zero. */
+const INFINITE = 2 ** 31 - 1
+
 function isoDate(value: DuckDBDateValue): string {
+  if (Math.abs(value.days) === INFINITE) return value.days > 0 ? 'infinity' : '-infinity'
   const iso = new Date(value.days * DAY_MS)
   return Number.isNaN(iso.getTime()) ? value.toString() : iso.toISOString().replace(/T.*/, '')
 }

@@ -49,6 +49,8 @@ export function clusterConf(cores: number, memory: number): Record<string, strin
   return {
     'spark.executor.cores': String(cores),
     'spark.task.cpus': String(cores),
+    // A task that ends its executor is tried again by the run, which counts its attempts.
+    'spark.task.maxFailures': '1',
     'spark.executor.memory': '512m',
     'spark.executor.memoryOverhead': `${Math.ceil(memory / 2 ** 20)}m`,
   }

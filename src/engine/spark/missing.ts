@@ -27,14 +27,27 @@ const needs: Readonly<Record<string, { message: string; hint: string }>> = {
 /** Why Spark does not start, as an error with what to do. */
 export function missingError(what: string, said: string, python: string): MoraineError {
   const need = needs[what]
+  if (what === 'master')
+    return new MoraineError('engine', `No master of Spark answers at ${said}`, {
+      hint: 'Start the cluster, or correct the address: master in spark({ … }), or --engine spark:ADDRESS.',
+    })
   if (need) return new MoraineError('usage', `${need.message} (${python})`, { hint: need.hint })
   return new MoraineError('engine', `Spark does not start: ${firstWords(said)}`, {
     hint: 'Check the address and the settings in spark({ … }); the cluster must be there, and accept applications.',
   })
 }
 
+/** Why a job of Spark has failed, for people. */
+export function lossOf(said: string): string {
+  const [, host, executor, reason] =
+    /\(TID \d+\) \((\S+) executor (\S+)\): ExecutorLostFailure \(.*?\) Reason: (.*)/.exec(said) ??
+    []
+  if (executor) return `executor ${executor} on ${host} ended: ${reason?.trim()}`
+  return `Spark gave up: ${firstWords(said)}`
+}
+
 /** Messages of Spark go on with stack traces. */
-export function firstWords(said: string): string {
+function firstWords(said: string): string {
   const lines = said.split('\n').map((line) => line.trim())
   const [first = ''] = lines.filter((line) => line !== '' && !/^(at |Traceback|File )/.test(line))
   const cause = lines.findLast((line) => /^[\w.]*(Error|Exception)\b.*:/.test(line))

@@ -1,4 +1,5 @@
 import { type SparkEngine, tasksHere } from '../../define/engines/spark.js'
+import { limitOf } from '../../define/limits.js'
 import { variable } from '../../settings.js'
 import type { Hello } from '../workers/protocol.js'
 import type { Workers } from '../workers/workers.js'
@@ -25,6 +26,7 @@ export async function openSparkWorkers(
   { hello, command, beforeStart }: ForRun,
 ): Promise<Workers> {
   const { master, connect = '', archive, python, host, tasks, attempts, cores = 1 } = engine
+  const { waitForExecutors } = engine
   const isHere = tasksHere(engine) !== 0
   const isNear = isHere || (!archive && /^sc:\/\/(localhost|127\.0\.0\.1)\b/.test(connect))
   const memory = engine.memory ?? MEMORY
@@ -37,6 +39,7 @@ export async function openSparkWorkers(
     archive: isHere ? undefined : archive,
     python,
     host,
+    waitForExecutors: waitForExecutors === undefined ? undefined : limitOf(waitForExecutors),
     conf: connect ? (engine.conf ?? {}) : conf,
   })
   const spark = await togetherWith(opening, beforeStart)

@@ -5,7 +5,8 @@ Spark 3.5 and 4, Spark Connect and Sail will do.
 Reads JSON lines: first settings; then jobs, `{"job", "hello", "command", "tasks": [[id, line]]}`, where `hello` and the
 lines are for a worker; `{"cancel": job}`; and `{"dismiss": prefix}`, which ends workers of such jobs. The end of the input
 is the end of all. Writes JSON lines: `{"ready"}` or `{"missing", "message"}`; what workers say, `{"job", "task", "place",
-"line"}`; `{"job", "ended"}` or `{"job", "failed"}`; and `{"dismissed"}`."""
+"line"}`; of one that ended without a word, that it has "vanished"; `{"job", "ended"}` or `{"job", "failed"}`;
+`{"executors"}`, how many a cluster has; `{"dismissed"}`; and `{"gone"}`, why this can do no more."""
 import json
 import os
 import queue
@@ -119,7 +120,9 @@ class Worker:
 def agree(hello, ready):
     """Whether a worker is the one that the driver means; where it is not, the driver says why."""
     asked, there = json.loads(hello)["hello"], json.loads(ready)["ready"]
-    pairs = ((asked[name], there[name]) for name in ("moraine", "duckdb"))
+    pairs = [(asked[name], there[name]) for name in ("moraine", "duckdb")]
+    if asked.get("unicode") and there.get("unicode"):
+        pairs.append((asked["unicode"], there["unicode"]))
     return all(a == b for a, b in [*pairs, (asked["definition"]["sha256"], there["definition"])])
 
 
@@ -164,6 +167,8 @@ def carry_out(job, task, line, hello, command, channel):
     except LookupError as refused:
         yield socket.gethostname(), str(refused)
     finally:
+        if worker:
+            worker.tell({"job": job, "task": task, "left": True})
         if is_good:
             idle.put((hello, worker))
         elif worker:
@@ -192,6 +197,20 @@ class Missing(Exception):
     """Something that Spark needs is not there: its name, and what it says."""
 
 
+def look_for(master):
+    """Spark itself takes a minute to find that no master of a cluster of its own is there, and does not say so."""
+    if not master.startswith("spark://"):
+        return
+    said = ""
+    for place in master[len("spark://") :].split(","):
+        host, _, port = place.rpartition(":")
+        try:
+            return socket.create_connection((host.strip("[]"), int(port)), 10).close()
+        except (OSError, ValueError) as error:
+            said = getattr(error, "strerror", None) or str(error)
+    raise Missing("master", f"{master}: {said}")
+
+
 def session(settings):
     """A session of Spark: of a cluster that answers, or one that begins here."""
     for name in ("pyspark", "pyarrow", "pandas"):
@@ -215,6 +234,7 @@ def session(settings):
         except ImportError as error:
             raise Missing("connect", str(error))
     if settings.get("master"):
+        look_for(settings["master"])
         builder = builder.master(settings["master"])
     if settings.get("archive"):
         builder = builder.config("spark.archives", settings["archive"] + "#moraine")
@@ -234,12 +254,32 @@ class Driver:
         self.java = self.is_classic and getattr(spark.sparkContext._gateway, "proc", None)
         if self.java:
             threading.Thread(target=self.end_with_java, daemon=True).start()
+        if self.is_classic and not spark.sparkContext.master.startswith("local"):
+            threading.Thread(target=self.count_executors, daemon=True).start()
 
     def end_with_java(self):
         """Without it there is nothing that could be done here."""
-        self.java.wait()
-        print("Spark's Java ended", file=sys.stderr, flush=True)
+        code = self.java.wait()
+        self.give_up(f"its Java process ended ({signal.Signals(-code).name if code < 0 else f'exit code {code}'})")
+
+    def give_up(self, why):
+        """Ends this process, with the workers that it listens to: whoever started it has another one."""
+        self.write({"gone": why})
         os._exit(1)
+
+    def count_executors(self):
+        """Says how many there are: where a cluster has none, Spark waits for ever."""
+        context, known = self.spark.sparkContext._jsc.sc(), None
+        while True:
+            try:
+                # The driver is among those that it counts.
+                count = context.getExecutorMemoryStatus().size() - 1
+            except Exception:
+                return  # Its Java has ended, or the session.
+            if count != known:
+                self.write({"executors": count})
+            known = count
+            time.sleep(0.5)
 
     def address(self):
         """Where executors find this machine, if they do."""
@@ -263,17 +303,25 @@ class Driver:
                     return
                 with self.guard:
                     self.heard[connection] = None
+                at = None
                 try:
                     for line in lines:
                         message = json.loads(line)
+                        if "left" in message:
+                            at = None
+                            continue
                         self.heard[connection] = message["job"]
                         if message["job"] not in self.running:
                             break  # It was cancelled meanwhile: nobody listens, so the worker ends.
+                        at = message
                         self.write(message)
                 except (OSError, ValueError):
                     pass  # It was ended in the middle of a line.
                 with self.guard:
                     del self.heard[connection]
+                # Spark begins its task again where it has an executor.
+                if at and at["job"] in self.running:
+                    self.write({**at, "line": json.dumps({"vanished": True})})
 
         def accept():
             while True:
@@ -297,14 +345,24 @@ class Driver:
                 self.write({"job": job, "task": task, "place": place, "line": line})
         except Exception as error:
             how = {"failed": str(error)}
-            if self.java:
-                try:
-                    self.java.wait(1)  # Where it has ended all has: what is tried again is not for this process.
-                    os._exit(1)
-                except subprocess.TimeoutExpired:
-                    pass
+            self.end_with_session()
         self.running.discard(job)
         self.write({"job": job, **how})
+
+    def end_with_session(self):
+        """Where Java or the session has ended, all has: what is tried again is not for this process."""
+        if self.java:
+            try:
+                self.java.wait(1)
+                time.sleep(5)  # Who waits for it says so.
+            except subprocess.TimeoutExpired:
+                pass
+        try:
+            is_over = self.is_classic and self.spark.sparkContext._jsc.sc().isStopped()
+        except Exception:
+            is_over = True
+        if is_over:
+            self.give_up("the cluster ended the application")
 
     def cancel(self, job):
         """Ends a job: its workers, who hear that nobody listens any more, and what Spark knows of it."""

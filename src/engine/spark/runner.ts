@@ -4,8 +4,10 @@ import { MoraineError, messageOf } from '../../errors.js'
 import { builtFile, temporaryFolder } from '../../home.js'
 import { endChild, isRunning } from '../../process/child.js'
 import { onLines } from '../workers/lines.js'
+import { encodeLine } from '../workers/protocol.js'
 import { WorkerGone } from '../workers/worker-process.js'
-import { firstWords, missingError } from './missing.js'
+import { Executors, type Patience } from './executors.js'
+import { lossOf, missingError } from './missing.js'
 import type { Python } from './python.js'
 
 /** What the runner begins with; see `runner.py`. */
@@ -35,6 +37,8 @@ type Message =
   | { ready: { spark: string; slots: number | null } }
   | { missing: string; message: string }
   | { dismissed: string }
+  | { executors: number }
+  | { gone: string }
   | OfJob
 
 type OfJob =
@@ -46,6 +50,8 @@ type OfJob =
 export type Heard = (task: string, place: string, line: string) => void
 
 interface Job {
+  /** The first of its tasks, by which it hears what is about all of it. */
+  first: string
   heard: Heard
   resolve: () => void
   reject: (error: unknown) => void
@@ -65,11 +71,21 @@ export class Runner {
   private readonly gone: Promise<WorkerGone>
   private answered: (message: Message) => void = () => {}
   private made = 0
+  private isEnding = false
+  private why: string | undefined
+  private readonly executors: Executors
 
   private constructor(
     private readonly child: ChildProcess,
     private readonly python: string,
+    patience: Patience,
   ) {
+    this.executors = new Executors({
+      patience,
+      isAsked: () => this.jobs.size > 0,
+      tell: (text) => this.tellOnce(text),
+      giveUp: (error) => this.giveUp(error),
+    })
     child.stdin?.on('error', () => {})
     onLines(child.stdout as never, (line) => this.said(JSON.parse(line)))
     onLines(child.stderr as never, (line) => {
@@ -77,23 +93,33 @@ export class Runner {
       if (this.lastLines.length > LAST_LINES) this.lastLines.shift()
     })
     this.gone = new Promise((resolve) => {
-      const ended = (how: string) =>
-        resolve(new WorkerGone('engine', `Spark’s client ended: ${how}`, this.details()))
+      const ended = (how: string) => {
+        const what = this.why
+          ? `Spark’s session is lost: ${this.why}`
+          : `Spark’s client ended: ${how}`
+        resolve(new WorkerGone('engine', what, this.details()))
+      }
       child.once('error', (error) => ended(messageOf(error)))
       child.once('close', (code, by) => ended(by ?? `exit code ${code}`))
     })
     this.gone.then((gone) => {
       for (const { reject } of this.jobs.values()) reject(gone)
       this.jobs.clear()
+      this.executors.look()
     })
   }
 
   /**
    * Starts a session of Spark; resolves when there is one.
    *
+   * @param patience how long it waits for executors.
    * @throws MoraineError of kind `usage` where something has to be installed.
    */
-  static async start({ program, env }: Python, settings: RunnerSettings): Promise<Runner> {
+  static async start(
+    { program, env }: Python,
+    settings: RunnerSettings,
+    patience: Patience,
+  ): Promise<Runner> {
     const script = fileURLToPath(builtFile('engine/spark/runner.py'))
     const child = spawn(program, ['-u', script], {
       cwd: temporaryFolder(),
@@ -101,7 +127,7 @@ export class Runner {
       stdio: ['pipe', 'pipe', 'pipe'],
     })
     if (child.pid === undefined) throw await noPython(child, program)
-    const runner = new Runner(child, program)
+    const runner = new Runner(child, program, patience)
     try {
       await runner.begin(settings)
       return runner
@@ -113,13 +139,19 @@ export class Runner {
 
   /** Whether it can be told anything more. */
   get isThere(): boolean {
-    return isRunning(this.child) && !this.child.killed
+    return isRunning(this.child) && !this.child.killed && !this.isEnding
+  }
+
+  /** Whether it had executors at some time, so that it has lost those that it does not have. */
+  get hadExecutors(): boolean {
+    return this.executors.hadSome
   }
 
   /**
    * Has Spark carry out one job; resolves when all has been heard of it.
    *
-   * @throws WorkerGone where Spark could not; what the signal says once Spark has ended the job.
+   * @throws WorkerGone where Spark could not; NoExecutors; what the signal says once Spark has
+   *   ended the job.
    */
   async job({ group, ...rest }: SparkJob, signal: AbortSignal, heard: Heard): Promise<void> {
     signal.throwIfAborted()
@@ -128,15 +160,17 @@ export class Runner {
     const stop = () => this.tell({ cancel: job })
     try {
       await new Promise<void>((resolve, reject) => {
-        this.jobs.set(job, { heard, resolve, reject })
+        this.jobs.set(job, { first: rest.tasks[0]?.[0] ?? '', heard, resolve, reject })
         this.tell({ job, ...rest })
         signal.addEventListener('abort', stop)
+        this.executors.look()
       })
     } catch (error) {
       throw signal.aborted ? signal.reason : error
     } finally {
       signal.removeEventListener('abort', stop)
       this.jobs.delete(job)
+      this.executors.look()
     }
   }
 
@@ -150,6 +184,7 @@ export class Runner {
 
   /** Ends Spark and all of its workers; resolves when they are gone. */
   async end(): Promise<void> {
+    this.isEnding = true
     this.child.stdin?.end()
     const timer = setTimeout(() => this.child.kill('SIGKILL'), PATIENCE)
     await this.gone
@@ -168,7 +203,9 @@ export class Runner {
   }
 
   private said(message: Message): void {
-    if ('dismissed' in message) this.dismissing.get(message.dismissed)?.()
+    if ('executors' in message) this.executors.are(message.executors)
+    else if ('gone' in message) this.why = message.gone
+    else if ('dismissed' in message) this.dismissing.get(message.dismissed)?.()
     else if ('job' in message) this.saidOf(message, this.jobs.get(message.job))
     else this.answered(message)
   }
@@ -176,7 +213,21 @@ export class Runner {
   private saidOf(message: OfJob, job: Job | undefined): void {
     if ('line' in message) job?.heard(message.task, message.place, message.line)
     else if ('ended' in message) job?.resolve()
-    else job?.reject(new WorkerGone('engine', `Spark gave up: ${firstWords(message.failed)}`))
+    else job?.reject(new WorkerGone('engine', lossOf(message.failed)))
+  }
+
+  /** Says what is about all jobs; one of them hears it. */
+  private tellOnce(text: string): void {
+    const [job] = this.jobs.values()
+    job?.heard(job.first, 'Spark', encodeLine({ log: { text } }).trimEnd())
+  }
+
+  /** Jobs do not wait any longer. */
+  private giveUp(error: Error): void {
+    for (const [cancel, { reject }] of this.jobs) {
+      this.tell({ cancel })
+      reject(error)
+    }
   }
 
   private tell(message: object): void {

@@ -34,6 +34,9 @@ const [SHORT, LONG] = [5000, 20_000]
 /** As long may a cluster take to find an executor. */
 const SILENCE = 30_000
 
+/** What the runner says in the place of a worker that can't. */
+const VANISHED = '{"vanished": true}'
+
 /** A task that waits for its attempt. */
 interface Waiting extends Mapping {
   task: WorkerTask
@@ -141,13 +144,16 @@ export class SparkWorkers extends AttemptedTasks {
     const { id } = task
     const message = readWorkerLine(line)
     if (line === '') onEvent({ type: 'started', task: id, attempt, where })
+    else if (line === VANISHED) onEvent({ type: 'vanished', task: id, attempt, where })
     else if (line.startsWith('{"lost":')) reject(new WorkerGone('engine', JSON.parse(line).lost))
     else if (message === undefined) onEvent({ type: 'log', text: line, where, task: id })
     else if ('log' in message) onEvent({ type: 'log', text: message.log.text, where, task: id })
     else if ('refused' in message) reject(refusedBy(message.refused))
     else if ('ready' in message) {
       const refusal = refusalOf(this.options.hello, message.ready)
+      const { machine, duckdb } = message.ready
       if (refusal) reject(refusal)
+      else if (machine) onEvent({ type: 'ready', where: message.ready.where, duckdb, machine })
     } else if ('progress' in message && message.progress.id === id)
       onEvent({ type: 'progress', task: id, ...howFar(message.progress) })
     else if ('reply' in message && message.reply.id === id && message.reply.attempt === attempt)

@@ -1,26 +1,37 @@
+import { WorkerGone } from '../workers/worker-process.js'
 import { confOf } from './conf.js'
-import { findPython, type Python } from './python.js'
+import { NoExecutors } from './executors.js'
+import { findPython } from './python.js'
 import { type Heard, Runner, type RunnerSettings, type SparkJob } from './runner.js'
 
 export interface SparkSession extends RunnerSettings {
   /** The Python that has pyspark. */
   python?: string | undefined
+  /** Milliseconds that jobs wait while there is no executor; Infinity for as long as it takes. */
+  waitForExecutors?: number | undefined
 }
 
 /** Where Spark does not say how many tasks go on at the same time. */
 const SLOTS = 4
+/** Milliseconds in which a cluster is to have an executor. */
+const WAIT = 600_000
 
 /**
  * A session of Spark. Where its process ends, what it was at is lost, and what comes next has a new
- * one.
+ * one. So it is, for half of the time that there is, where a cluster has no executors any more: a
+ * master that was started again knows nothing of earlier sessions.
  */
 export class Spark {
   private starting: Promise<Runner> | undefined
 
+  /** Sessions that end. */
+  private readonly endings: Promise<void>[] = []
+
   private constructor(
-    private readonly python: Python,
-    private readonly settings: RunnerSettings,
+    private readonly begin: () => Promise<Runner>,
     private runner: Runner,
+    /** Whether the session is the second one that is to get executors. */
+    private readonly state: { isSecond: boolean },
   ) {}
 
   /**
@@ -29,10 +40,17 @@ export class Spark {
    * @throws MoraineError of kind `usage` that says what to install, or of kind `engine` where Spark
    *   does not start.
    */
-  static async open({ python: named, ...session }: SparkSession): Promise<Spark> {
+  static async open({
+    python: named,
+    waitForExecutors: wait = WAIT,
+    ...session
+  }: SparkSession): Promise<Spark> {
     const python = findPython(named)
     const settings = { ...session, conf: confOf(session, session.conf) }
-    return new Spark(python, settings, await Runner.start(python, settings))
+    const state = { isSecond: false }
+    const patience = (hadSome: boolean) => (hadSome || state.isSecond ? wait / 2 : wait)
+    const begin = () => Runner.start(python, settings, patience)
+    return new Spark(begin, await begin(), state)
   }
 
   /** Tasks that Spark carries out at the same time. */
@@ -43,12 +61,30 @@ export class Spark {
   /** @see Runner.job */
   async job(job: SparkJob, signal: AbortSignal, heard: Heard): Promise<void> {
     if (!this.runner.isThere) {
-      this.starting ??= Runner.start(this.python, this.settings).finally(() => {
+      this.starting ??= this.begin().finally(() => {
         this.starting = undefined
       })
       this.runner = await this.starting
     }
-    await this.runner.job(job, signal, heard)
+    const { runner } = this
+    try {
+      await runner.job(job, signal, heard)
+      this.state.isSecond = false
+    } catch (error) {
+      if (error instanceof NoExecutors && this.mayHaveOther(runner))
+        throw new WorkerGone('engine', error.message)
+      throw error
+    }
+  }
+
+  /** Ends a session that has lost its executors, where another one may get some. */
+  private mayHaveOther(runner: Runner): boolean {
+    // Another job has found it before.
+    if (runner !== this.runner || !runner.isThere) return true
+    if (this.state.isSecond || !runner.hadExecutors) return false
+    this.state.isSecond = true
+    this.endings.push(runner.end())
+    return true
   }
 
   /** @see Runner.dismiss */
@@ -59,6 +95,6 @@ export class Spark {
   /** Ends the session with all of its workers; resolves when they are gone. */
   async close(): Promise<void> {
     await (await this.starting?.catch(() => undefined))?.end()
-    await this.runner.end()
+    await Promise.all([this.runner.end(), ...this.endings])
   }
 }

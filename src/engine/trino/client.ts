@@ -1,5 +1,5 @@
 import { setTimeout as sleep } from 'node:timers/promises'
-import { MoraineError, messageOf } from '../../errors.js'
+import { type ErrorKind, MoraineError, messageOf } from '../../errors.js'
 import { importPeer } from '../../peers.js'
 import { orAborted } from '../../signals.js'
 
@@ -24,8 +24,15 @@ interface Page {
   id: string
   nextUri?: string
   data?: unknown[][]
+  columns?: ResultColumn[]
   stats?: { state: string; progressPercentage?: number }
-  error?: { message: string; errorName: string }
+  error?: { message: string; errorName: string; errorType?: string }
+}
+
+/** A column as Trino describes it: `decimal(18,2)`. */
+interface ResultColumn {
+  name: string
+  type: string
 }
 
 export interface StatementOptions {
@@ -67,18 +74,37 @@ export class TrinoSession {
    * @returns the rows that it gives.
    * @throws MoraineError of kind `engine` with Trino's own message, and nothing of the request.
    */
-  async run(statement: string, { signal, progress }: StatementOptions): Promise<unknown[][]> {
+  async run(statement: string, options: StatementOptions): Promise<unknown[][]> {
+    return (await this.result(statement, options)).rows
+  }
+
+  /**
+   * The columns of a query, of which no row is computed.
+   *
+   * @throws MoraineError of kind `definition` where it is the query that Trino refuses.
+   */
+  async describe(query: string, options: StatementOptions): Promise<ResultColumn[]> {
+    const sql = `SELECT * FROM (\n${query}\n) LIMIT 0`
+    return (await this.result(sql, { ...options, refused: 'definition' })).columns
+  }
+
+  private async result(
+    statement: string,
+    { signal, progress, refused = 'engine' }: StatementOptions & { refused?: ErrorKind },
+  ): Promise<{ rows: unknown[][]; columns: ResultColumn[] }> {
     signal.throwIfAborted()
     const rows: unknown[][] = []
+    let columns: ResultColumn[] = []
     let page = await this.ask({ method: 'POST', url: '/v1/statement', data: statement })
     try {
       for (;;) {
-        if (page.error) throw failed(page.error)
+        if (page.error) throw failed(page.error, refused)
         rows.push(...(page.data ?? []))
+        columns = page.columns ?? columns
         const { progressPercentage: percent } = page.stats ?? {}
         if (percent) progress?.(percent)
         const { nextUri: url } = page
-        if (url === undefined) return rows
+        if (url === undefined) return { rows, columns }
         signal.throwIfAborted()
         page = await orAborted(signal, () => this.ask({ url }))
       }
@@ -123,5 +149,11 @@ function saidOf(error: unknown, status: number | undefined): string {
   return `does not answer: ${code ?? messageOf(error)}`
 }
 
-const failed = ({ message, errorName }: NonNullable<Page['error']>) =>
-  new MoraineError('engine', `Trino: ${message} (${errorName})`)
+/** @param refused the kind of an error that is the statement's own. */
+const failed = (
+  { message, errorName, errorType }: NonNullable<Page['error']>,
+  refused: ErrorKind,
+) => {
+  const kind = errorType === 'USER_ERROR' ? refused : 'engine'
+  return new MoraineError(kind, `Trino: ${message} (${errorName})`)
+}

@@ -32,9 +32,7 @@ export class Processes extends AttemptedTasks {
     attempt: number,
     { signal, onEvent }: Mapping,
   ): Promise<Answer> {
-    const worker = await this.worker(signal, (text, where) =>
-      onEvent({ type: 'log', text, where, task: task.id }),
-    )
+    const worker = await this.worker(task, signal, onEvent)
     try {
       const reply = await worker.carryOut(task, attempt, signal, onEvent)
       this.idle.push(worker)
@@ -47,13 +45,16 @@ export class Processes extends AttemptedTasks {
 
   /** One that waits for work, or a new one in the place of those that have ended. */
   private async worker(
+    { id }: WorkerTask,
     signal: AbortSignal,
-    log: (text: string, where: string) => void,
+    onEvent: Mapping['onEvent'],
   ): Promise<WorkerProcess> {
     for (let worker = this.idle.pop(); worker; worker = this.idle.pop())
       if (worker.isThere) return worker
     const { command, hello, beforeStart } = this.options
     await beforeStart?.()
-    return WorkerProcess.start(command, hello, signal, log)
+    return WorkerProcess.start(command, hello, signal, (event) =>
+      onEvent(event.type === 'log' ? { ...event, task: id } : event),
+    )
   }
 }

@@ -13,7 +13,23 @@ const versions = {
   moraine: z.string(),
   /** The version of DuckDB, such as `v1.5.5`. */
   duckdb: z.string(),
+  /**
+   * The version of Unicode that Node has, by which a schema's JavaScript compares texts: `16.0`.
+   */
+  unicode: z.string().optional(),
 }
+
+/** What a worker runs on. */
+const machine = z.object({
+  host: z.string(),
+  /** The version of Node: `20.20.0`. */
+  node: z.string(),
+  /** The system and the processor: `linux x64`. */
+  platform: z.string(),
+  /** Cores that it may use, and bytes of memory. */
+  cores: z.number(),
+  memory: z.number(),
+})
 
 const hello = z.object({
   protocol: z.literal(1),
@@ -22,7 +38,10 @@ const hello = z.object({
   definition: z.object({ path: z.string(), sha256: z.string() }),
   /** Where the lake lies; the way to open it, its credentials, the worker has of itself. */
   root: z.string(),
-  /** Variables that must be set where the worker runs: their names, never what they say. */
+  /**
+   * Variables that the definition reads, and that are set where the run is: their names, never what
+   * they say.
+   */
   environment: z.array(z.string()),
   /** Bytes that the worker's engine may use, and its threads. */
   memory: z.number().optional(),
@@ -37,6 +56,7 @@ const ready = z.object({
   definition: z.string(),
   /** The worker, for people. */
   where: z.string(),
+  machine: machine.optional(),
 })
 
 const refused = z.object({
@@ -66,6 +86,7 @@ const toDriver = z.union([
 
 export type Hello = z.infer<typeof hello>
 export type Ready = z.infer<typeof ready>
+export type Machine = z.infer<typeof machine>
 export type ToWorker = z.infer<typeof toWorker>
 export type ToDriver = z.infer<typeof toDriver>
 
@@ -99,20 +120,26 @@ function parsed<T>(schema: z.ZodType<T>, line: string): T | undefined {
 
 /** Why a driver and a worker can't work together: both look, as either may be the older one. */
 export function refusalOf(
-  { moraine, duckdb, definition }: Hello,
+  { moraine, duckdb, unicode, definition }: Hello,
   worker: Omit<Ready, 'where'>,
 ): MoraineError | undefined {
   const differs = [
     ['Moraine', moraine, worker.moraine],
     ['DuckDB', duckdb, worker.duckdb],
+    ['Unicode', unicode, worker.unicode ?? unicode],
     ['the definition (SHA-256)', definition.sha256, worker.definition],
-  ].find(([, here, there]) => here !== there)
+  ].find(([, here, there]) => here !== undefined && here !== there)
   if (!differs) return undefined
   const [what, here, there] = differs
   return new MoraineError(
     'conflict',
     `The worker has ${what} ${there}, and the run has ${here}: their rows could differ`,
-    { hint: 'Install the same version of Moraine wherever workers run, and run again.' },
+    {
+      hint:
+        what === 'Unicode'
+          ? 'It comes with Node: use the same version of Node wherever workers run, and run again.'
+          : 'Install the same version of Moraine wherever workers run, and run again.',
+    },
   )
 }
 

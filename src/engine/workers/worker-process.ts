@@ -65,7 +65,7 @@ export class WorkerProcess {
     { argv: [program, ...args], env }: WorkerCommand,
     hello: Hello,
     signal: AbortSignal,
-    log: (text: string, where: string) => void,
+    onEvent: (event: WorkerEvent) => void,
   ): Promise<WorkerProcess> {
     const child = spawn(program, args, {
       cwd: temporaryFolder(),
@@ -73,15 +73,17 @@ export class WorkerProcess {
       stdio: ['pipe', 'pipe', 'pipe'],
     })
     const worker = new WorkerProcess(child)
-    worker.log = (text) => log(text, worker.where)
+    worker.log = (text) => onEvent({ type: 'log', text, where: worker.where })
     try {
       await worker.ask<void>(encodeLine({ hello }), signal, (message, resolve, reject) => {
         if ('refused' in message) reject(refusedBy(message.refused))
         if (!('ready' in message)) return
         worker.where = message.ready.where
         const refusal = refusalOf(hello, message.ready)
-        if (refusal) reject(refusal)
-        else resolve()
+        if (refusal) return reject(refusal)
+        const { where, duckdb, machine } = message.ready
+        if (machine) onEvent({ type: 'ready', where, duckdb, machine })
+        resolve()
       })
       return worker
     } catch (error) {

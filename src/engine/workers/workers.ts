@@ -1,3 +1,5 @@
+import type { Machine } from './protocol.js'
+
 /*
  * Tasks are carried out by workers: processes with an engine of their own, on this machine or on
  * others. Whoever schedules them knows nothing of what a task is: a text in, a text out.
@@ -33,12 +35,16 @@ export interface LostTask {
 
 /** What happens meanwhile. */
 export type WorkerEvent =
+  /** A worker is there, and what it runs on. */
+  | { type: 'ready'; where: string; duckdb: string; machine: Machine }
   /** A worker begins with a task. */
   | { type: 'started'; task: string; attempt: number; where: string }
   /** How far a task has come. */
   | { type: 'progress'; task: string; rows?: number; percent?: number }
   /** A line that a worker wrote; `task` is what it was at. */
   | { type: 'log'; text: string; where: string; task?: string }
+  /** A worker ended without a word, as when its machine does: its task begins again elsewhere. */
+  | { type: 'vanished'; task: string; attempt: number; where: string }
   /** An attempt got no answer; the task is tried again unless it was the last one. */
   | { type: 'failed'; task: string; attempt: number; why: string }
 

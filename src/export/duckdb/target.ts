@@ -3,6 +3,9 @@ import { quoteName, quoteText } from '../../define/sql/sql.js'
 import type { Field } from '../../define/types/column-type.js'
 import type { Session } from '../../engine/engine.js'
 import { MoraineError, messageOf, type SourceLocation } from '../../errors.js'
+import { shownUrl } from '../../secrets.js'
+import { within } from '../../storage/place/within.js'
+import type { Storage } from '../../storage/storage.js'
 import type { Rows, TableName, TargetDialect, TargetSession } from '../dialect.js'
 
 /** What the file is called in statements. */
@@ -16,8 +19,13 @@ export async function connectDuckDB(
   engine: Session,
   path: string,
   place: SourceLocation | undefined,
+  lake: Storage,
 ): Promise<{ dialect: TargetDialect; session: TargetSession }> {
   const file = resolve(place ? dirname(place.file) : '.', path)
+  if (within(lake, file).is !== 'outside')
+    throw new MoraineError('export', `The file ${file} lies in the lake at ${shownUrl(lake.url)}`, {
+      hint: 'Nothing was written. Choose a file outside of the lake: vacuum removes what is not its own.',
+    })
   try {
     await engine.run(`ATTACH ${quoteText(file)} AS ${FILE}`)
   } catch (cause) {

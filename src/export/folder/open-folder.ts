@@ -4,6 +4,7 @@ import type { Folder } from '../../define/export/folder.js'
 import { MoraineError, type SourceLocation } from '../../errors.js'
 import { shownUrl } from '../../secrets.js'
 import { LocalStorage } from '../../storage/local.js'
+import { within } from '../../storage/place/within.js'
 import { BRISK } from '../../storage/retry.js'
 import { RetryingStorage } from '../../storage/retrying.js'
 import { S3Storage } from '../../storage/s3/s3.js'
@@ -25,8 +26,7 @@ export function openFolder(
       : new LocalStorage(localFolder(path, place)),
     { total: BRISK },
   )
-  const [here, there] = [`${storage.url}/`, `${lake.url}/`]
-  if (here.startsWith(there) || there.startsWith(here))
+  if (within(lake, storage.url).is !== 'outside')
     throw new MoraineError(
       'export',
       `${shownUrl(storage.url)} and the lake at ${shownUrl(lake.url)} lie within each other`,

@@ -1,11 +1,13 @@
-import type { IcebergField, IcebergType } from './types.js'
 import { isObject } from './updates/json.js'
 
 /** The property by which engines read files without field ids (spec, Name Mapping). */
 export const NAME_MAPPING = 'schema.name-mapping.default'
 
-/** What columns may be called in files that have no field ids: by the columns' names. */
-export type NamesInFiles = Readonly<Record<string, readonly string[]>>
+/**
+ * What columns, and the fields within them, may be called in files that have no field ids: by their
+ * own ids.
+ */
+export type NamesInFiles = Readonly<Record<number, readonly string[]>>
 
 /** Properties of a table, if it has any. */
 export type Properties = Readonly<Record<string, string>> | undefined
@@ -15,46 +17,44 @@ export const hasNameMapping = (properties: Properties): boolean =>
   properties?.[NAME_MAPPING] !== undefined
 
 /**
- * What the columns of a table are called in files without field ids. One of which no name is told
- * is in none of them.
+ * What the columns of a table are called in files without field ids, and the fields within them.
+ * One of which no name is told is in none of the files.
  *
  * @returns `undefined` where the property is no name mapping.
  */
-export function namesInFiles(
-  properties: Properties,
-  fields: readonly IcebergField[],
-): NamesInFiles | undefined {
+export function namesInFiles(properties: Properties): NamesInFiles | undefined {
   let mapping: unknown
   try {
     mapping = JSON.parse(properties?.[NAME_MAPPING] ?? '')
   } catch {
     return undefined
   }
-  if (!Array.isArray(mapping) || !mapping.every(isNamed)) return undefined
+  const names: Record<number, readonly string[]> = {}
+  return addNames(mapping, names) ? names : undefined
+}
+
+/** Adds the names of fields that stand side by side, and of those within them. */
+function addNames(fields: unknown, names: Record<number, readonly string[]>): boolean {
+  if (!Array.isArray(fields) || !fields.every(isNamed)) return false
   // SQL does not tell names apart by their case.
-  const all = mapping.flatMap(({ names }) => [...new Set(names.map((name) => name.toLowerCase()))])
-  if (new Set(all).size < all.length) return undefined
-  const once = (names: readonly string[]) =>
-    names.filter(
-      (name, i) => names.findIndex((one) => one.toLowerCase() === name.toLowerCase()) === i,
-    )
-  const names = new Map(mapping.map((one) => [one['field-id'], once(one.names)]))
-  return Object.fromEntries(fields.map(({ id, name }) => [name, names.get(id) ?? []]))
+  const own = fields.map((field) => {
+    const lower = field.names.map((name) => name.toLowerCase())
+    return { field, names: field.names.filter((_, i) => lower.indexOf(lower[i] as string) === i) }
+  })
+  const all = own.flatMap((one) => one.names.map((name) => name.toLowerCase()))
+  if (new Set(all).size < all.length) return false
+  for (const { field, names: once } of own)
+    if (field['field-id'] !== undefined) names[field['field-id']] = once
+  return fields.every(({ fields: within }) => within === undefined || addNames(within, names))
 }
 
 interface Named {
   'field-id'?: number
   names: readonly string[]
+  fields?: unknown
 }
 
 const isNamed = (value: unknown): value is Named =>
   isObject(value) &&
   Array.isArray(value.names) &&
   value.names.every((name) => typeof name === 'string')
-
-/** Whether a type has fields with names, which would have to be mapped, too. */
-export function hasNamedFields(type: IcebergType): boolean {
-  if (typeof type === 'string') return false
-  if (type.type === 'list') return hasNamedFields(type.element)
-  return type.type === 'struct' || hasNamedFields(type.key) || hasNamedFields(type.value)
-}

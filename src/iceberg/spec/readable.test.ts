@@ -1,5 +1,6 @@
 import { describe, expect, it } from 'vitest'
 import type { Field } from '../../define/types/column-type.js'
+import { namesInFiles } from './name-mapping.js'
 import { columnsToRead } from './readable.js'
 import type { IcebergField, IcebergType, Schema } from './types.js'
 
@@ -100,12 +101,13 @@ describe('columns of another engine’s table', () => {
     const one = { 'field-id': 1, names: ['a', 'A', 'x'] }
     expect(whyNot(plain, undefined, [], mapped([one, { names: ['b'] }]))).toBeUndefined()
     const nested = schema(field(1, 'a', 'int'), field(2, 's', structOf(field(3, 'x', 'int'))))
-    expect(whyNot(nested, undefined, [], mapped([one]))).toContain(
-      "column 's' has fields of its own",
-    )
-    expect(
-      whyNot(nested, [{ name: 'a', type: { kind: 'int' } }], [], mapped([one])),
-    ).toBeUndefined()
+    const within = { 'field-id': 2, names: ['s'], fields: [{ 'field-id': 3, names: ['x', 'y'] }] }
+    expect(whyNot(nested, undefined, [], mapped([one, within]))).toBeUndefined()
+    expect(namesInFiles(mapped([one, within]))).toEqual({ 1: ['a', 'x'], 2: ['s'], 3: ['x', 'y'] })
+    for (const fields of [7, [7], [{ names: ['x'] }, { names: ['X'] }]])
+      expect(whyNot(nested, undefined, [], mapped([{ ...within, fields }]))).toContain(
+        'is not a name mapping',
+      )
     for (const bad of [1, {}, [1], [{ 'field-id': 1 }], [{ names: [7] }], [one, { names: ['X'] }]])
       expect(whyNot(plain, undefined, [], mapped(bad))).toContain('is not a name mapping')
   })

@@ -1,12 +1,6 @@
 import { type ColumnType, type Field, typeName } from '../../define/types/column-type.js'
 import { widens } from '../../plan/changes.js'
-import {
-  hasNamedFields,
-  hasNameMapping,
-  NAME_MAPPING,
-  namesInFiles,
-  type Properties,
-} from './name-mapping.js'
+import { hasNameMapping, NAME_MAPPING, namesInFiles, type Properties } from './name-mapping.js'
 import {
   decimalOf,
   type IcebergField,
@@ -40,7 +34,7 @@ export function columnsToRead(
     ? declaredFields(current, declared)
     : ({ fields: current.fields } satisfies ReadColumns)
   if ('unreadable' in found) return found
-  const unreadable = unreadableIn(found.fields, schemas) ?? unmappedIn(properties, found.fields)
+  const unreadable = unreadableIn(found.fields, schemas) ?? unmappedIn(properties)
   return unreadable ? { unreadable } : found
 }
 
@@ -124,24 +118,13 @@ function unreadableIn(
 }
 
 /** Why columns can't be found by their names, in files without field ids. */
-function unmappedIn(
-  properties: Properties,
-  fields: readonly IcebergField[],
-): Unreadable | undefined {
-  if (!hasNameMapping(properties)) return undefined
-  if (!namesInFiles(properties, fields))
-    return {
-      message: `its property ${NAME_MAPPING} is not a name mapping`,
-      hint: 'Have its engine set it again, or remove it if all files have field ids.',
-    }
-  const nested = fields.find(({ type }) => hasNamedFields(type))
-  return (
-    nested && {
-      message: `files without field ids were added to it, and its column '${nested.name}' has fields of its own`,
-      hint: 'Declare the columns that are read, without this one: { columns: { … } }; or have its engine write the rows again.',
-    }
-  )
-}
+const unmappedIn = (properties: Properties): Unreadable | undefined =>
+  !hasNameMapping(properties) || namesInFiles(properties)
+    ? undefined
+    : {
+        message: `its property ${NAME_MAPPING} is not a name mapping`,
+        hint: 'Have its engine set it again, or remove it if all files have field ids.',
+      }
 
 /** Whether files without field ids are read by the same names. */
 export const haveSameNames = (

@@ -1,7 +1,6 @@
 import { fullName, schemaOf } from '../../define/dataset.js'
 import type { TrinoEngine } from '../../define/engines/trino.js'
 import { inputsOf } from '../../define/inputs.js'
-import type { Gold } from '../../define/model.js'
 import { historiesIn, quoteName } from '../../define/sql/sql.js'
 import { TrinoSession } from '../../engine/trino/client.js'
 import { MoraineError } from '../../errors.js'
@@ -88,6 +87,7 @@ function onTrino(engine: TrinoEngine, room: Room): GoldEngine {
         token: await room.token(),
       })
       const { context, dataset, columns, sql } = filling
+      await holdColumns(session, filling, table(schemaOf(dataset), dataset.name))
       const name = fullName(dataset)
       const into = `${table(schemaOf(dataset), dataset.name)} (${columns.map(quoteName).join(', ')})`
       await session
@@ -96,21 +96,60 @@ function onTrino(engine: TrinoEngine, room: Room): GoldEngine {
           progress: (percent) => context.progress(name, { percent }),
         })
         .catch((error) => {
-          throw atDataset(error, dataset)
+          throw atDataset(error, filling)
         })
       return filledTable(room, name, filling)
     },
   }
 }
 
+/**
+ * Holds what own SQL gives against the columns of the table: another type would be cast in silence.
+ */
+async function holdColumns(
+  session: TrinoSession,
+  { context: { signal }, dataset, own, columns }: Filling,
+  table: string,
+): Promise<void> {
+  if (!own) return
+  const refused = (message: string, hint: string) =>
+    new MoraineError('definition', `${fullName(dataset)}: ${message}`, { place: own.place, hint })
+  const given = await session.describe(own.sql, { signal }).catch((error) => {
+    throw error instanceof MoraineError && error.kind === 'definition'
+      ? refused(error.message, "Change the SQL of sql.for('trino')`…`.")
+      : error
+  })
+  // Trino knows names in small letters alone.
+  const said = (all: readonly string[]) =>
+    all
+      .map((one) => one.toLowerCase())
+      .sort()
+      .join(', ')
+  const [names, listed] = [said(given.map(({ name }) => name)), said(columns)]
+  if (names !== listed)
+    throw refused(
+      `its SQL for Trino gives the columns ${names}, and the dataset has ${listed}`,
+      'Name each with AS, as the dataset does.',
+    )
+  for (const { name, type } of await session.describe(`SELECT * FROM ${table}`, { signal })) {
+    const found = given.find((one) => one.name.toLowerCase() === name)?.type ?? ''
+    // A text of a certain length is one of any.
+    if (found !== type && !(type === 'varchar' && found.startsWith('varchar(')))
+      throw refused(
+        `its SQL for Trino gives '${name}' as ${found}, and the dataset has ${type}`,
+        `Write CAST(… AS ${type}) AS ${name}, or declare the column as what it is.`,
+      )
+  }
+}
+
 /** Says to which dataset an error of Trino belongs. */
-function atDataset(error: unknown, dataset: Gold): unknown {
+function atDataset(error: unknown, { dataset, own }: Filling): unknown {
   if (!(error instanceof MoraineError)) return error
   const { kind, message, hint, retryable } = error
   return new MoraineError(kind, message, {
     retryable,
     ...(hint ? { hint } : {}),
-    ...(hint ? {} : { place: dataset.query.place }),
+    ...(hint ? {} : { place: own?.place ?? dataset.query.place }),
   })
 }
 

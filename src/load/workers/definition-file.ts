@@ -5,7 +5,7 @@ import type { Lake } from '../../define/lake.js'
 import { DefinitionError, MoraineError } from '../../errors.js'
 import type { Definition } from '../../log/commit.js'
 import { definitionOf } from '../../plan/fingerprint.js'
-import { starred } from '../../secrets.js'
+import { starredCertain } from '../../secrets.js'
 import { carryFiles, readingFiles } from '../../sql-file.js'
 import { hash } from '../../step/context.js'
 import { bundleOf, withMoraine } from '../bundle.js'
@@ -30,6 +30,8 @@ export interface DefinitionFile {
   definitions: Definitions
   /** The entrances of Moraine that it imports, such as `source/index`. */
   entrances: readonly string[]
+  /** Names of the variables that its own files read of the environment. */
+  environment: readonly string[]
 }
 
 interface Head {
@@ -37,6 +39,8 @@ interface Head {
   file: string
   /** Files with SQL, by their paths there. */
   files: Record<string, string>
+  /** Names of the variables that it reads. */
+  environment: readonly string[]
 }
 
 /** Stands for the project's folder in a file that is the same wherever it is made. */
@@ -58,8 +62,9 @@ export async function definitionFile(file: string, running: Lake): Promise<Defin
   const { found: lake, files } = await readingFiles(() => evaluated(code, file))
   const definitions = definitionsOf(lake)
   if (!isSame(definitions, definitionsOf(running))) await refuseChanged(file, running, sources)
-  const head: Head = { file, files: Object.fromEntries([...files].sort()) }
-  return { bytes: bytesOf(head, code), definitions, entrances: entrancesIn(code) }
+  const environment = variablesIn(sources.values())
+  const head: Head = { file, files: Object.fromEntries([...files].sort()), environment }
+  return { bytes: bytesOf(head, code), definitions, entrances: entrancesIn(code), environment }
 }
 
 /**
@@ -70,13 +75,14 @@ export async function portableDefinition(file: string, running: Lake): Promise<D
   const folder = dirname(file)
   const placed = (path: string) => join(ANYWHERE, relative(folder, path).replaceAll('..', '_up'))
   const code = await bundleOf(file, 'inside', undefined, placed)
+  const { environment, entrances } = here
   const { files } = headOf(here.bytes.toString()).head
   const carried = Object.entries(files).map(([path, text]) => [placed(path), text] as const)
-  const head: Head = { file: placed(file), files: Object.fromEntries(carried) }
+  const head: Head = { file: placed(file), files: Object.fromEntries(carried), environment }
   carryFiles(head.files)
   // What it reads of the project's folder when it is loaded is not there.
   const definitions = definitionsOf(await evaluated(code, head.file))
-  return { bytes: bytesOf(head, code), definitions, entrances: here.entrances }
+  return { bytes: bytesOf(head, code), definitions, entrances, environment }
 }
 
 const bytesOf = (head: Head, code: string) => Buffer.from(`// ${JSON.stringify(head)}\n${code}`)
@@ -84,6 +90,19 @@ const bytesOf = (head: Head, code: string) => Buffer.from(`// ${JSON.stringify(h
 const entrancesIn = (code: string) => [
   ...new Set([...code.matchAll(/"moraine-entrance:([^"]+)"/g)].map(([, name = '']) => name)),
 ]
+
+/** Names that stand in code, as far as they are written there. */
+function variablesIn(texts: Iterable<string>): string[] {
+  const found = new Set<string>()
+  for (const text of texts) {
+    for (const [, dotted, quoted] of text.matchAll(READ)) found.add((dotted ?? quoted) as string)
+    for (const [, names = ''] of text.matchAll(/\{([^{}]*)\}\s*=\s*process\.env\b/g))
+      for (const [name] of names.matchAll(/(?<=^|,)\s*[A-Za-z_$][\w$]*/g)) found.add(name.trim())
+  }
+  return [...found].sort()
+}
+
+const READ = /\bprocess\.env(?:\??\.([A-Za-z_$][\w$]*)|(?:\?\.)?\[\s*['"`]([^'"`$]+)['"`]\s*\])/g
 
 /** Definitions of a lake's datasets, by their names. */
 export const definitionsOf = ({ datasets }: Lake): Definitions =>
@@ -108,6 +127,10 @@ async function refuseChanged(
     hint: 'Run again.',
   })
 }
+
+/** The variables that a file of {@link definitionFile} reads. */
+export const environmentOf = (bytes: Buffer): readonly string[] =>
+  headOf(bytes.toString()).head.environment ?? []
 
 /** A file of {@link portableDefinition}, for a project's folder of this machine. */
 export const placedIn = (folder: string, text: string): string =>
@@ -139,7 +162,7 @@ function firstProblem(error: unknown): never {
 /** What is written in a definition would be copied to where others may read it. */
 function refuseSecrets(path: string, text: string): void {
   for (const [i, line] of text.split('\n').entries()) {
-    const hidden = starred(line)
+    const hidden = starredCertain(line)
     if (hidden === line) continue
     throw new MoraineError('definition', 'This looks like a password or a token', {
       place: { file: path, line: i + 1, column: hidden.indexOf('*') + 1 },

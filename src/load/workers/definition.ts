@@ -5,7 +5,13 @@ import { MoraineError } from '../../errors.js'
 import { sha256 } from '../../storage/checksum.js'
 import { createOnce } from '../../storage/retry.js'
 import type { Storage } from '../../storage/storage.js'
-import { type Definitions, definitionFile, definitionsOf, loadCopy } from './definition-file.js'
+import {
+  type Definitions,
+  definitionFile,
+  definitionsOf,
+  environmentOf,
+  loadCopy,
+} from './definition-file.js'
 
 /** A definition that lies in the lake's storage. */
 export interface LaidDefinition {
@@ -13,6 +19,8 @@ export interface LaidDefinition {
   path: string
   sha256: string
   definitions: Definitions
+  /** Names of the variables that it reads of the environment. */
+  environment: readonly string[]
   /** Writes it where it is not there any more: a vacuum removes those that no run uses. */
   lay: () => Promise<void>
 }
@@ -54,7 +62,7 @@ async function laid(
   const path = `${DEFINITIONS}${sum}.mjs`
   const lay = async () => void (await createOnce(storage, path, bytes))
   await lay()
-  return { path, sha256: sum, definitions, lay }
+  return { path, sha256: sum, definitions, environment: environmentOf(bytes), lay }
 }
 
 /** A definition that was laid, once it is here. */

@@ -1,4 +1,5 @@
 import { writeSync } from 'node:fs'
+import { hostname } from 'node:os'
 import { fullName } from '../../define/dataset.js'
 import type { Lake } from '../../define/lake.js'
 import type { Gold, Silver } from '../../define/model.js'
@@ -14,32 +15,37 @@ import { removeScratch } from '../../storage/scratch.js'
 /** What a worker has for all of its tasks. */
 export interface WorkerState {
   lake: Lake
+  /** Variables that the definition reads and the run has, which are not set here. */
+  unset: readonly string[]
   resources: Omit<StepResources, 'relations' | 'progress'>
 }
 
 /** Carries out a step that was sent as JSON; what goes wrong is part of the reply. */
 export async function carryOutSent(
-  { lake, resources }: WorkerState,
+  { lake, unset, resources }: WorkerState,
   text: string,
   progress: (how: { rows?: number; percent?: number }) => void,
 ): Promise<{ reply: string; isLast?: boolean }> {
   try {
     const sent = decodeStep(text)
-    const dataset = datasetOf(lake, sent)
+    const dataset = datasetOf(lake, sent, unset)
     const relations = unpackRelations(resources.storage, sent)
     const step = { ...resources, relations, progress: (_: string, how: object) => progress(how) }
     return { reply: encodeReply({ output: await executeStep(step, dataset, sent.task) }) }
   } catch (error) {
-    // Another worker may have room: without an answer, the step is tried there.
-    if (isDiskFull(error)) endWorker(messageOf(error))
+    endIfDiskFull(error)
     return { reply: encodeReply({ error: error as Error }), isLast: isEngineLost(error) }
   }
 }
 
-/** Ends this process because of what is wrong with it, rather than with a step. */
-function endWorker(why: string): never {
+/**
+ * Ends this process because of what is wrong with it, rather than with a step: another worker may
+ * have room, and without an answer, the step is tried there.
+ */
+export function endIfDiskFull(error: unknown): void {
+  if (!isDiskFull(error)) return
   removeScratch()
-  writeSync(process.stderr.fd, `${why}\n`)
+  writeSync(process.stderr.fd, `${messageOf(error)}\n`)
   process.exit(TRY_AGAIN)
 }
 
@@ -50,7 +56,11 @@ const TRY_AGAIN = 75
  * The dataset of a task. Its definition may depend on more than its file, such as variables of the
  * environment, and must be the same.
  */
-function datasetOf({ datasets }: Lake, { task }: SentStep): Silver | Gold {
+function datasetOf(
+  { datasets }: Lake,
+  { task }: SentStep,
+  unset: readonly string[],
+): Silver | Gold {
   const found = datasets.find((one) => fullName(one) === task.dataset)
   const isSame = (own: object) =>
     JSON.stringify(Object.entries(own).sort()) ===
@@ -60,7 +70,14 @@ function datasetOf({ datasets }: Lake, { task }: SentStep): Silver | Gold {
     'conflict',
     `${task.dataset} is defined otherwise where its step runs than where it was planned`,
     {
-      hint: 'What lake.ts reads of its environment must be the same there: variables, files, the time.',
+      hint:
+        unset.length > 0
+          ? unsetHint(unset)
+          : 'What lake.ts reads of its environment must be the same there: variables, files, the time.',
     },
   )
 }
+
+/** What to do where a definition is another one without its variables. */
+export const unsetHint = (unset: readonly string[]): string =>
+  `lake.ts reads ${unset.join(', ')} of the environment, which ${unset.length > 1 ? 'are' : 'is'} not set on ${hostname()}: set what it depends on wherever workers run. Names are sent, values never.`

@@ -1,12 +1,13 @@
 import { Console } from 'node:console'
 import { rm } from 'node:fs/promises'
-import { hostname } from 'node:os'
+import { arch, availableParallelism, hostname, platform } from 'node:os'
 import { Writable } from 'node:stream'
 import { engineVersion } from '../../engine/open.js'
-import { encodeLine, type Hello, refusalOf } from '../../engine/workers/protocol.js'
+import { encodeLine, type Hello, type Machine, refusalOf } from '../../engine/workers/protocol.js'
 import { serveTasks, type TaskServer } from '../../engine/workers/serve-tasks.js'
 import { MoraineError } from '../../errors.js'
 import { program } from '../../log/program.js'
+import { machineMemory } from '../../process/memory.js'
 import { watchStarter } from '../../process/watchdog.js'
 import { userVariable } from '../../settings.js'
 import { abortController } from '../../signals.js'
@@ -14,7 +15,7 @@ import { scratchFolder } from '../../storage/scratch.js'
 import { Lakehouse } from '../lakehouse.js'
 import { Threads } from '../threads.js'
 import { fetchDefinition } from './definition.js'
-import { carryOutSent } from './sent-step.js'
+import { carryOutSent, endIfDiskFull, unsetHint } from './sent-step.js'
 
 /**
  * Carries out steps for a run that speaks to this process on its standard input, wherever a
@@ -25,7 +26,12 @@ import { carryOutSent } from './sent-step.js'
 export async function serveWorker(): Promise<boolean> {
   watchStarter()
   const say = ownOutput()
-  return serveTasks(process.stdin, say, greet)
+  const greeted = (hello: Hello) =>
+    greet(hello).catch((error) => {
+      endIfDiskFull(error)
+      throw error
+    })
+  return serveTasks(process.stdin, say, greeted)
 }
 
 /** What the definition or a package writes to standard output is told as a log. */
@@ -53,12 +59,16 @@ async function greet(hello: Hello): Promise<TaskServer> {
   const [moraine, duckdb] = [program, await engineVersion()]
   // Nothing of another version's is loaded.
   const { sha256 } = hello.definition
-  const refusal = refusalOf(hello, { moraine, duckdb, definition: sha256 })
+  const versions = { moraine, duckdb, unicode: process.versions.unicode }
+  const refusal = refusalOf(hello, { ...versions, definition: sha256 })
   if (refusal) throw refusal
-  refuseUnset(hello.environment)
   const house = Lakehouse.at(hello.root)
   const folder = await scratchFolder('worker')
-  const { lake, copy } = await fetchDefinition(house.storage, hello.definition, folder)
+  const unset = hello.environment.filter((name) => !userVariable(name))
+  const fetching = fetchDefinition(house.storage, hello.definition, folder)
+  const { lake, copy } = await fetching.catch((error) => {
+    throw withUnset(error, unset)
+  })
   const { memory, threads, watched = false } = hello
   const engine = await house.startEngine({
     ...(memory === undefined ? {} : { memory }),
@@ -70,8 +80,13 @@ async function greet(hello: Hello): Promise<TaskServer> {
   const { signal } = abortController()
   const resources = { storage: house.storage, engine, javascript, signal }
   return {
-    ready: { moraine, duckdb, definition: sha256, where: `pid ${process.pid} on ${hostname()}` },
-    carryOut: (text, progress) => carryOutSent({ lake, resources }, text, progress),
+    ready: {
+      ...versions,
+      definition: sha256,
+      where: `pid ${process.pid} on ${hostname()}`,
+      machine: thisMachine(),
+    },
+    carryOut: (text, progress) => carryOutSent({ lake, unset, resources }, text, progress),
     close: async () => {
       await javascript.close()
       await engine.close()
@@ -80,11 +95,18 @@ async function greet(hello: Hello): Promise<TaskServer> {
   }
 }
 
-/** The names are the run's; what they say is this machine's own. */
-function refuseUnset(names: readonly string[]): void {
-  const missing = names.filter((name) => !userVariable(name))
-  if (missing.length === 0) return
-  throw new MoraineError('storage', `A worker lacks ${missing.join(', ')} of its environment`, {
-    hint: 'The run names these variables and never sends what they say: set them wherever workers run.',
-  })
+const thisMachine = (): Machine => ({
+  host: hostname(),
+  node: process.versions.node,
+  platform: `${platform()} ${arch()}`,
+  cores: availableParallelism(),
+  memory: machineMemory(),
+})
+
+/** A definition that can't be loaded here may lack what it reads of the environment. */
+function withUnset(error: unknown, unset: readonly string[]): unknown {
+  if (!(error instanceof MoraineError) || error.kind !== 'definition' || unset.length === 0)
+    return error
+  const { kind, message, place } = error
+  return new MoraineError(kind, message, { cause: error, place, hint: unsetHint(unset) })
 }

@@ -1,28 +1,23 @@
 import { availableParallelism } from 'node:os'
 import { fileURLToPath } from 'node:url'
-import { type SparkEngine, tasksHere } from '../../define/engines/spark.js'
-import {
-  engineOf,
-  type StepEngine,
-  slotsOf,
-  type WorkersEngine,
-} from '../../define/engines/step-engine.js'
+import { engineOf, type StepEngine, slotsOf } from '../../define/engines/step-engine.js'
 import type { Lake } from '../../define/lake.js'
 import type { AnyDataset } from '../../define/model.js'
 import { engineVersion } from '../../engine/open.js'
 import { Processes } from '../../engine/workers/processes.js'
-import type { Hello } from '../../engine/workers/protocol.js'
+import type { Hello, Machine } from '../../engine/workers/protocol.js'
 import type { Workers } from '../../engine/workers/workers.js'
 import { packageFolder } from '../../home.js'
 import { program } from '../../log/program.js'
 import { executeStep } from '../../run/execute-step.js'
 import { inParts } from '../../run/split/in-parts.js'
-import { environment } from '../../settings.js'
+import { environment as ownEnvironment, userVariable } from '../../settings.js'
 import type { StepWorker } from '../../step/context.js'
 import type { Storage } from '../../storage/storage.js'
 import { type OpenRoom, TrinoSteps } from '../trino/trino-steps.js'
 import { type LaidDefinition, layCopy, layDefinition } from './definition.js'
-import { stepsBy } from './step-workers.js'
+import { enginesOf, type OtherEngine, processesOf } from './engines-of.js'
+import { stepsBy, type WorkerReady } from './step-workers.js'
 
 export interface StepEnginesOptions {
   lake: Lake
@@ -43,39 +38,10 @@ export interface StepEnginesOptions {
   openRoom?: OpenRoom
 }
 
-/** Processes that the engines of a lake's datasets have at the same time, all together. */
-export function processesOf(lake: Pick<Lake, 'datasets' | 'engine'>, instead?: StepEngine): number {
-  return enginesOf(lake, instead).reduce((sum, engine) => sum + processesHere(engine), 0)
-}
-
-/** Engines that steps may run on beside the run's own process. */
-type OtherEngine = WorkersEngine | SparkEngine
-
-function processesHere(engine: OtherEngine): number {
-  if (engine.engine === 'workers') return engine.count
-  const tasks = tasksHere(engine)
-  return tasks === 'all' ? availableParallelism() : tasks
-}
-
-/** Whether steps run anywhere but in the run's own process. */
-export function hasOthers(lake: Pick<Lake, 'datasets' | 'engine'>, instead?: StepEngine): boolean {
-  return lake.datasets.some(
-    (one) => one.tier !== 'bronze' && engineOf(one, lake, instead).engine !== 'duckdb',
-  )
-}
-
-/** The engines that have workers. */
-function enginesOf(
-  lake: Pick<Lake, 'datasets' | 'engine'>,
-  instead: StepEngine | undefined,
-): OtherEngine[] {
-  const found = new Map<string, OtherEngine>()
-  for (const dataset of lake.datasets) {
-    const engine = engineOf(dataset, lake, instead)
-    if (dataset.tier !== 'bronze' && engine.engine !== 'duckdb' && engine.engine !== 'trino')
-      found.set(JSON.stringify(engine), engine)
-  }
-  return [...found.values()]
+/** Workers that have begun on one machine, those that were replaced as well. */
+export interface WorkersOnMachine extends Machine {
+  workers: number
+  duckdb: string
 }
 
 /**
@@ -87,6 +53,7 @@ export class StepEngines implements AsyncDisposable {
   readonly atOnce: number
   private laid: Promise<LaidDefinition> | undefined
   private readonly trinos: TrinoSteps
+  private readonly workers = new Map<string, WorkerReady>()
   private readonly begun = new Map<string, Promise<{ workers: Workers; steps: StepWorker }>>()
 
   constructor(
@@ -113,6 +80,17 @@ export class StepEngines implements AsyncDisposable {
     if (engine.engine === 'trino') return this.trinos.of(engine)(resources, dataset, task)
     const { steps } = await this.engine(engine)
     return inParts(slotsOf(engine, availableParallelism()), steps)(resources, dataset, task)
+  }
+
+  /** The machines on which workers have begun, and how many there. */
+  get machines(): WorkersOnMachine[] {
+    const found = new Map<string, WorkersOnMachine>()
+    for (const { duckdb, machine } of this.workers.values()) {
+      const one = { ...machine, duckdb }
+      const key = JSON.stringify(one)
+      found.set(key, { workers: (found.get(key)?.workers ?? 0) + 1, ...one })
+    }
+    return [...found.values()]
   }
 
   /** Ends all workers, whatever they do. */
@@ -142,19 +120,21 @@ export class StepEngines implements AsyncDisposable {
     })
     const laid = await this.laid
     const workers = await this.open(engine, await this.hello(laid), laid.lay)
-    return { workers, steps: stepsBy(workers, laid.definitions, log) }
+    const began = (worker: WorkerReady) => this.workers.set(worker.where, worker)
+    return { workers, steps: stepsBy(workers, laid.definitions, log, began) }
   }
 
   /** What is said to each worker. */
-  private async hello({ path, sha256 }: LaidDefinition): Promise<Hello> {
+  private async hello({ path, sha256, environment }: LaidDefinition): Promise<Hello> {
     const { storage, memory, watched, lake, instead } = this.options
     return {
       protocol: 1,
       moraine: program,
       duckdb: await engineVersion(),
+      unicode: process.versions.unicode,
       definition: { path, sha256 },
       root: storage.address ?? storage.url,
-      environment: [],
+      environment: environment.filter((name) => userVariable(name)),
       memory: Math.floor(memory),
       threads: Math.max(1, Math.floor(availableParallelism() / processesOf(lake, instead))),
       watched,
@@ -188,6 +168,6 @@ async function openWorkers(
     beforeStart,
     ...(attempts === undefined ? {} : { attempts }),
     // They load the definition, which reads the environment as the run does.
-    command: { argv: [...argv], env: environment() },
+    command: { argv: [...argv], env: ownEnvironment() },
   })
 }

@@ -7,16 +7,21 @@ import type { StepWorker } from '../../step/context.js'
 import { decodeReply, encodeStep } from '../../step/task/codec.js'
 import { packStep } from '../../step/task/pack.js'
 
+/** A worker that is there, and what it runs on. */
+export type WorkerReady = WorkerEvent & { type: 'ready' }
+
 /**
  * Has whole steps carried out by workers, each as one task.
  *
  * @param definitions of the datasets, as workers load them.
  * @param log is told what workers write.
+ * @param began is told of each worker what it runs on.
  */
 export function stepsBy(
   workers: Workers,
   definitions: ReadonlyMap<string, Definition>,
   log: (text: string) => void,
+  began: (worker: WorkerReady) => void = () => {},
 ): StepWorker {
   let tasks = 0
   return async ({ relations, signal, progress }, dataset, task) => {
@@ -24,7 +29,12 @@ export function stepsBy(
     const text = encodeStep(await packStep(relations, dataset, { ...task, definition }))
     const onEvent = (event: WorkerEvent) => {
       if (event.type === 'progress') progress(task.dataset, howFar(event))
+      if (event.type === 'ready') began(event)
       if (event.type === 'log') log(redact(event.text))
+      if (event.type === 'vanished')
+        log(
+          `! ${task.dataset}: ${event.where} vanished, perhaps with its executor or its host: the step begins again elsewhere`,
+        )
       if (event.type === 'failed')
         log(redact(`! ${task.dataset}: attempt ${event.attempt} has no result: ${event.why}`))
     }
@@ -41,6 +51,6 @@ export function stepsBy(
 
 function lostStep(dataset: string, why: string): MoraineError {
   return new MoraineError('engine', `No worker has finished ${dataset}: ${why}`, {
-    hint: 'Its table is unchanged. If memory is short (SIGKILL, or exit code 137), use fewer workers, so that each has more of it, or a larger --memory.',
+    hint: 'Its table is unchanged. If memory is short (SIGKILL, or exit code 137), use fewer workers, so that each has more of it, or a larger --memory; on Spark, a larger memory in spark({ … }).',
   })
 }

@@ -20,6 +20,10 @@ type Author = Omit<CommitInfo, 'message'>
  * @throws MoraineError of kind `usage`.
  */
 function checkedBranchName(name: string): string {
+  if (/^[0-9]+$/.test(name))
+    throw new MoraineError('usage', `A branch can't be called ${name}: numbers are commits`, {
+      hint: `Add a letter, such as: pr-${name}`,
+    })
   if (/^[a-z0-9][a-z0-9_-]{0,62}$/.test(name) && !RESERVED.includes(name)) return name
   throw new MoraineError('usage', `${JSON.stringify(name)} can't be the name of a branch`, {
     hint: RESERVED.includes(name)
@@ -135,10 +139,11 @@ export async function deleteBranch(
 
 export function noSuchBranch(name: string, { branches = {} }: LakeState): MoraineError {
   const names = Object.keys(branches).filter((one) => !isRunBranch(one))
-  return new MoraineError('usage', `There is no branch ${name}`, {
+  const message = name === 'main' ? 'main is the lake itself' : `There is no branch ${name}`
+  return new MoraineError('usage', message, {
     hint:
       names.length > 0
-        ? `There are: ${names.join(', ')}`
+        ? `${name === 'main' ? 'Name another branch. ' : ''}There are: ${names.join(', ')}`
         : 'Create one with: moraine branch create NAME',
   })
 }

@@ -7,8 +7,10 @@ import type {
   ExternalState,
   FeatureUse,
   FeatureUses,
+  Forgotten,
   LakeState,
   NamespaceState,
+  OwnSourceState,
   TableState,
   ViewState,
 } from '../commit.js'
@@ -38,6 +40,10 @@ const features: Readonly<Record<string, Omit<FeatureUse, 'fields'>>> = {
   'adopted-rows': { since: '0.1.0', needed: 'write' },
   // Who passes over it computes more than needed, or asks before it does.
   'part-column': { since: '0.1.0', needed: 'none' },
+  // A rollback or a rebuild of a program that does not know it would bring the rows back.
+  forgotten: { since: '0.1.0', needed: 'write' },
+  // Who does not know it would publish rows of a sample. Only branches have it.
+  'own-sources': { since: '0.1.0', needed: 'read' },
   definitions: { since: '0.1.0', needed: 'none' },
   // Who passes over it rolls back to damaged files, as if nobody had found them.
   repairs: { since: '0.1.0', needed: 'none' },
@@ -76,6 +82,7 @@ const batch = object<BatchPointer>({
   bytes: any,
   replaces: any,
   discarded: any,
+  forgotten: since('forgotten'),
   quarantined: since('quarantine'),
   fullExtract: since(WORDS),
   collidingNames: since(WORDS),
@@ -100,8 +107,13 @@ const changes = object<Changes>({
   offsets: map(any),
   watermarks: map(any),
   external: since('external', external),
+  ownSources: since(
+    'own-sources',
+    map(object<OwnSourceState>({ from: any, sample: any, sha256: any })),
+  ),
   branches: since('branches', map(any)),
   requests: since('request-keys', map(any)),
+  forgotten: since('forgotten', object<Forgotten>({ id: any, rows: map(any), done: any })),
 })
 
 const commit: Shape = object<Commit>({

@@ -1,6 +1,6 @@
 import type { Storage } from '../../storage/storage.js'
 import { forkPath } from '../branch/fork.js'
-import { isDeletedBranch } from '../branch/ids.js'
+import { isDeletedBranch, isExpiredRun } from '../branch/ids.js'
 import { Checkpoints } from '../checkpoints.js'
 import type { LakeState } from '../commit.js'
 import type { CommitLog } from '../log.js'
@@ -23,9 +23,11 @@ export class BranchChecks {
       if (entries.some(({ path }) => /\/\d+\.json$/.test(path))) this.missing(id, forkPath(id))
       return undefined
     }
-    // What came from a branch that is deleted is gone with it.
+    // What came from a branch that is deleted is gone with it, and so is what a run did not publish
+    // with the state that it began with.
     const head = await log.head()
     if (branch.ancestors.some((one) => isDeletedBranch(one, head))) return undefined
+    if (isExpiredRun(branch, head)) return undefined
     for (const path of await branch.missing()) this.missing(id, path)
     const beside = new Checkpoints(this.storage, id)
     const known = await beside.known()

@@ -1,5 +1,6 @@
 import type { DataFile } from '../../iceberg/spec/manifest.js'
 import type { Schema } from '../../iceberg/spec/types.js'
+import type { LakeState } from '../commit.js'
 
 /** What an object is a part of. */
 export type Part =
@@ -73,6 +74,8 @@ export interface Verification {
   recorded?: number
   /** What could not be read and is not part of any table: it is kept, and can be put back. */
   quarantined: { dataset: string; name: string; held: boolean; reason: string }[]
+  /** Receipts of rows that were forgotten, by their ids, where some were. */
+  forgotten?: NonNullable<LakeState['forgotten']>
   problems: string[]
   /** How many of the problems are of the newest commit: they come first. */
   problemsNow: number

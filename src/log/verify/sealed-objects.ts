@@ -1,6 +1,7 @@
 import { isPassing } from '../../storage/passing.js'
 import { parseSealed } from '../../storage/sealed.js'
 import type { Storage } from '../../storage/storage.js'
+import { IDENTITY } from '../reading/identity.js'
 import type { Part } from './damage.js'
 
 /**
@@ -20,21 +21,25 @@ const FOLDERS: readonly { prefix: string; name: RegExp }[] = [
 export async function* lookAtSealed(
   storage: Storage,
 ): AsyncGenerator<{ path: string; part: Part; error?: unknown }> {
-  for (const { prefix, name } of FOLDERS)
-    for (const { path } of await storage.list(prefix)) {
-      if (!name.test(path)) continue
-      const part = partOf(path)
-      try {
-        // They come and go: one that is gone by now was removed by who needs it no more.
-        const bytes = await storage.readIfPresent(path)
-        if (!bytes || parseSealed(bytes)) continue
-        const again = await storage.readIfPresent(path)
-        if (again && !parseSealed(again)) yield { path, part }
-      } catch (error) {
-        if (!isPassing(error)) throw error
-        yield { path, part, error }
-      }
+  for await (const path of sealedPaths(storage)) {
+    const part = partOf(path)
+    try {
+      // They come and go: one that is gone by now was removed by who needs it no more.
+      const bytes = await storage.readIfPresent(path)
+      if (!bytes || parseSealed(bytes)) continue
+      const again = await storage.readIfPresent(path)
+      if (again && !parseSealed(again)) yield { path, part }
+    } catch (error) {
+      if (!isPassing(error)) throw error
+      yield { path, part, error }
     }
+  }
+}
+
+async function* sealedPaths(storage: Storage): AsyncGenerator<string> {
+  yield IDENTITY
+  for (const { prefix, name } of FOLDERS)
+    for (const { path } of await storage.list(prefix)) if (name.test(path)) yield path
 }
 
 function partOf(path: string): Part {

@@ -158,6 +158,7 @@ class Verifier {
       quarantined: quarantinedIn(state).map(({ dataset, object: { name, held, reason } }) => {
         return { dataset, name, held, reason }
       }),
+      ...(state.forgotten ? { forgotten: state.forgotten } : {}),
       problems: [...new Set(this.findings.problems)],
       problemsNow: new Set(
         this.findings.problems.slice(0, this.findings.headEnds ?? this.findings.problems.length),

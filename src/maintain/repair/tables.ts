@@ -8,6 +8,7 @@ import { decide } from '../../plan/decide.js'
 import { select } from '../../plan/graph.js'
 import { lossOf } from '../../plan/refused/loss.js'
 import { runLake } from '../../run/execute.js'
+import { publishedAtOnce } from '../../run/publish.js'
 import { hash } from '../../step/context.js'
 import { Externals } from '../../step/external/externals.js'
 import { readableBefore } from './earlier.js'
@@ -121,7 +122,7 @@ export class TableRepairs {
         anew.set(part.table, await readableBefore(log, storage, part.table))
     // First: a rollback to what leads to them is refused, whatever becomes of this process.
     await this.note(damaged)
-    const record = await runLake(lake, {
+    const record = await runLake(publishedAtOnce(lake), {
       storage,
       engine,
       author,

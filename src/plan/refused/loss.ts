@@ -13,7 +13,7 @@ export function lossOf(dataset: AnyDataset, decision: Decision): MoraineError | 
 }
 
 /** The same for one from inputs that have not all of their rows any more. */
-function wouldLose(dataset: AnyDataset, lost: readonly string[]): MoraineError {
+export function wouldLose(dataset: AnyDataset, lost: readonly string[]): MoraineError {
   const name = fullName(dataset)
   const batches = lost.every((input) => input.startsWith('bronze.'))
   const back = batches

@@ -1,27 +1,21 @@
 import { randomBytes } from 'node:crypto'
 import { MoraineError, messageOf } from '../../errors.js'
-import { redact } from '../../secrets.js'
+import { redact, starredSql } from '../../secrets.js'
 import type { Storage } from '../../storage/storage.js'
-import type { Caller, QueryRecord, QueryStatistics } from './request.js'
+import { type PastQuery, pastQueriesIn, QUERIES_FOLDER } from '../system/past-queries.js'
+import type { Caller, QueryRecord } from './request.js'
 
-/** A query that is over, as its history keeps it. */
-export interface PastQuery extends QueryStatistics {
-  id: string
-  /** When it was over: ISO, UTC. */
-  time: string
-  principal: string
-  workgroup: string
-  sql: string
-  /** Why it failed. */
-  error?: { kind: string; message: string }
-}
-
-const FOLDER = '_moraine/queries/'
-/** Milliseconds after which queries are in storage, and how many are kept in memory. */
+/** Milliseconds after which queries are in storage. */
 const EVERY = 10_000
+/** How many are kept in memory, and the bytes of their texts. */
 const MOST = 10_000
-/** Characters of SQL, and of an error, that are kept. */
+const MOST_BYTES = 32 * 2 ** 20
+/** Characters of SQL, and of an error, that are kept, and of a workgroup. */
 const LONGEST = 10_000
+const LONGEST_NAME = 128
+/** Characters of a text, and behind what is kept of it, that are looked through for secrets. */
+const LOOKED_AT = 262_144
+const BEHIND = 5000
 
 /**
  * Queries that are over, of all servers of a lake: in objects of their own, a folder a day. No
@@ -30,6 +24,7 @@ const LONGEST = 10_000
  */
 export class QueryHistory {
   private readonly past: PastQuery[] = []
+  private bytes = 0
   private waiting: PastQuery[] = []
   private timer: NodeJS.Timeout | undefined
   private writing: Promise<void> = Promise.resolve()
@@ -41,25 +36,25 @@ export class QueryHistory {
 
   /** Reads those of a day that are kept, of all servers. */
   async load(day: string): Promise<readonly PastQuery[]> {
-    const objects = await this.storage.list(`${FOLDER}${day}/`)
-    const texts = await Promise.all(objects.map(({ path }) => this.storage.readIfPresent(path)))
-    const found = texts.flatMap((bytes) => (bytes ? linesOf(new TextDecoder().decode(bytes)) : []))
-    this.past.push(...found.sort((a, b) => (a.time < b.time ? -1 : 1)).slice(-MOST))
+    const objects = await this.storage.list(`${QUERIES_FOLDER}${day}/`)
+    const read = await Promise.all(objects.map(({ path }) => pastQueriesIn(this.storage, path)))
+    const found = read.flat()
+    for (const one of found.sort((a, b) => (a.time < b.time ? -1 : 1))) this.keep(one)
     return found
   }
 
   add({ id, time, principal, workgroup, sql, error, statistics }: QueryRecord): void {
     const kind = error instanceof MoraineError ? error.kind : 'internal'
     const one: PastQuery = {
-      ...{ id, time: time.toISOString(), principal, workgroup },
-      sql: redact(sql.slice(0, LONGEST)),
+      ...{ id, time: time.toISOString(), principal },
+      workgroup: shown(workgroup, LONGEST_NAME),
+      sql: shown(sql, LONGEST, error !== undefined),
       ...statistics,
       ...(error === undefined
         ? {}
-        : { error: { kind, message: redact(messageOf(error).slice(0, LONGEST)) } }),
+        : { error: { kind, message: shown(messageOf(error), LONGEST, true) } }),
     }
-    this.past.push(one)
-    if (this.past.length > MOST) this.past.splice(0, this.past.length - MOST)
+    this.keep(one)
     this.waiting.push(one)
     this.timer ??= setTimeout(() => this.flush(), EVERY).unref()
   }
@@ -81,23 +76,35 @@ export class QueryHistory {
     return this.writing
   }
 
+  private keep(one: PastQuery): void {
+    this.past.push(one)
+    this.bytes += bytesOf(one)
+    let over = 0
+    while (this.past.length - over > MOST || this.bytes > MOST_BYTES)
+      this.bytes -= bytesOf(this.past[over++] as PastQuery)
+    if (over > 0) this.past.splice(0, over)
+  }
+
   private async put(records: readonly PastQuery[]): Promise<void> {
     const [first] = records as [PastQuery]
     const name = `${first.time.replace(/[:.]/g, '-')}-${randomBytes(6).toString('hex')}`
     const text = records.map((one) => `${JSON.stringify(one)}\n`).join('')
-    const path = `${FOLDER}${first.time.slice(0, 10)}/${name}.jsonl`
+    const path = `${QUERIES_FOLDER}${first.time.slice(0, 10)}/${name}.jsonl`
     await this.storage.createIfAbsent(path, new TextEncoder().encode(text))
   }
 }
 
-/** What is on each line; one that is damaged hides no others. */
-function linesOf(text: string): PastQuery[] {
-  return text.split('\n').flatMap((line) => {
-    try {
-      const one = JSON.parse(line) as PastQuery
-      return typeof one?.time === 'string' ? [one] : []
-    } catch {
-      return []
-    }
-  })
+/** What a query has in memory, about. */
+const bytesOf = ({ sql, workgroup, error }: PastQuery) =>
+  500 + 2 * (sql.length + workgroup.length + (error?.message.length ?? 0))
+
+/**
+ * The beginning of a text, without secrets, whether they are known or look like some; a statement
+ * that was refused may be no SELECT, and set one.
+ */
+function shown(text: string, most: number, isRefused = false): string {
+  const known = redact(text.slice(0, LOOKED_AT)).slice(0, most + BEHIND)
+  const cut = starredSql(known, isRefused).slice(0, most)
+  // A slice would hold on to all of its text.
+  return Buffer.from(cut).toString()
 }

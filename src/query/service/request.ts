@@ -1,5 +1,8 @@
 import type { Rights } from '../../define/access/rights.js'
 import type { ParameterValues, QueryParameter, RowValue } from '../../engine/engine.js'
+import type { TableRef } from '../../sql/guard.js'
+import type { QueryStatistics } from '../system/past-queries.js'
+import type { ReadAs } from './read-as.js'
 
 /** Who asks. Whoever verified it says so: the service believes it. */
 export interface Caller {
@@ -12,6 +15,10 @@ export interface QueryRequest {
   principal: Caller
   /** One SELECT over tables of the lake, in DuckDB's dialect; at most 262,144 bytes. */
   sql: string
+  /** The statement as it was sent, where it was translated: what the history shows. */
+  written?: string
+  /** No result of before is given, whatever it was made of. */
+  fresh?: boolean
   /** Values of `?` and `$1` in their order, or of `:name` and `$name` by names. */
   parameters?: ParameterValues
   /** The namespace in which tables are looked for that are named without one: `gold`. */
@@ -20,6 +27,11 @@ export interface QueryRequest {
   workgroup?: string
   /** Rows after which the result ends, without an error. */
   maxRows?: number
+  /**
+   * A table of which each row has two more columns: its file, `_data_file`, and its place there,
+   * `_data_row`. For who is about to change these rows.
+   */
+  places?: TableRef
   /** Stops the query. */
   signal?: AbortSignal
 }
@@ -30,21 +42,7 @@ export interface AnswerColumn {
   type: string
 }
 
-/** What a query took. Figures grow until its rows were read. */
-export interface QueryStatistics {
-  /** Bytes of the columns that it names, in files that may have rows, by manifests. */
-  bytesEstimated: number
-  /** Bytes that its process did read, where the system tells (Linux); otherwise the estimate. */
-  bytesRead: number
-  rows: number
-  /** Milliseconds that it waited for others. */
-  queuedMs: number
-  runMs: number
-  /** US dollars that Athena would charge for these bytes. */
-  price: number
-  /** Whether rows of an earlier, equal query on the same snapshots were given. */
-  reused: boolean
-}
+export type { QueryStatistics }
 
 /** A result while it is read. */
 export interface QueryAnswer extends AsyncDisposable {
@@ -53,6 +51,8 @@ export interface QueryAnswer extends AsyncDisposable {
   /** Rows in batches, each a list of values in the order of the columns. To be read once. */
   rows: AsyncIterable<RowValue[][]>
   statistics: QueryStatistics
+  /** What its rows are of, and by which rules. */
+  readAs: ReadAs
   /** Ends the query, where its rows were not read to the end. */
   close(): Promise<void>
 }

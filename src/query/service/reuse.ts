@@ -2,6 +2,7 @@ import type { LakeState } from '../../log/commit.js'
 import { ownValue } from '../../own-value.js'
 import type { TableRef } from '../../sql/guard.js'
 import { sha256 } from '../../storage/checksum.js'
+import { isSystem } from '../system/scan.js'
 import { pointersOf } from '../tables.js'
 import type { AnswerColumn, Caller, QueryRequest } from './request.js'
 import type { Spool } from './spool.js'
@@ -110,6 +111,8 @@ function madeOf(
   state: LakeState,
 ): string | undefined {
   const parts = tables.map((table) => {
+    // What is computed is another thing each time, whatever an engine may have called a table.
+    if (isSystem(table)) return undefined
     const found = pointersOf(state, table)
     if (!found || !rights.mayQuery(found.levels)) return undefined
     const view = ownValue(state.views ?? {}, found.levels.join('.'))

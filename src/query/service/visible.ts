@@ -1,11 +1,13 @@
 import { fullName } from '../../define/dataset.js'
 import type { Lake } from '../../define/lake.js'
+import { SYSTEM, systemNames } from '../../define/sql/name.js'
 import { sqlType } from '../../define/types/sql-type.js'
 import { type IcebergField, toColumnType } from '../../iceberg/spec/types.js'
 import type { LakeState } from '../../log/commit.js'
 import { externalRelations } from '../../log/external.js'
 import { Batches, bronzeLineage, columnsOf } from '../../step/batches.js'
 import type { Storage } from '../../storage/storage.js'
+import { systemTables } from '../system/tables.js'
 import { externalTable, ownTable } from '../tables.js'
 import type { Caller, VisibleColumn, VisibleTable } from './request.js'
 
@@ -45,7 +47,15 @@ export async function visibleTables(
       )
       return { schema, name, kind: 'table', comment: undefined, columns }
     })
-  const all = await Promise.all([...described, ...external])
+  const system = systemNames
+    .filter((name) => rights.mayQuery([SYSTEM, name]))
+    .map(async (name): Promise<VisibleTable> => {
+      const columns = systemTables[name].columns.map((one) =>
+        plainColumn(one.name, sqlType(one.type)),
+      )
+      return { schema: SYSTEM, name, kind: 'table', comment: undefined, columns }
+    })
+  const all = await Promise.all([...described, ...external, ...system])
   return all.sort((a, b) => (`${a.schema}.${a.name}` < `${b.schema}.${b.name}` ? -1 : 1))
 }
 

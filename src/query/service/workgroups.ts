@@ -54,7 +54,7 @@ export class Workgroups {
     const own = this.of(caller)
     const found = named === undefined ? own[0] : own.find(({ name }) => name === named)
     if (found) return found
-    throw new MoraineError('usage', `There is no workgroup ${named}`, {
+    throw new MoraineError('usage', `There is no workgroup ${named?.slice(0, 200)}`, {
       hint: `Use one of: ${own.map(({ name }) => name).join(', ')}`,
     })
   }

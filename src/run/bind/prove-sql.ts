@@ -13,6 +13,7 @@ import type { Engine, Session } from '../../engine/engine.js'
 import { DefinitionError, type Problem } from '../../errors.js'
 import { type AstNode, nodesOf } from '../../plan/ast.js'
 import { FILES, whyNotCallable } from '../../sql/callable.js'
+import { isOneExpression, textsOf } from '../../sql/expression.js'
 import { examine, examineTree, parsed, type Refusal, type Tree } from '../../sql/guard.js'
 import { folded, visit } from '../../sql/relations.js'
 
@@ -94,7 +95,7 @@ export async function sqlProblems(
 ): Promise<Map<Sql, Problem[]>> {
   const texts = pieces.map(({ sql, expression }) => {
     const rendered = renderSql(sql)
-    return expression ? [`${OPENING}${rendered}\n)`, `SELECT ${rendered}`] : [rendered]
+    return expression ? textsOf(rendered) : [rendered]
   })
   const trees = (await session.parser.trees(texts.flat())).values()
   const found = new Map<Sql, Problem[]>()
@@ -107,9 +108,6 @@ export async function sqlProblems(
   }
   return found
 }
-
-/** What stands before an expression in the text that is parsed. */
-const OPENING = 'SELECT (\n'
 
 function problemsIn(
   dataset: Silver | Gold,
@@ -180,27 +178,11 @@ function wholeProblem(
       hint: 'Remove it.',
       at: Buffer.byteLength(text.slice(0, end.index)),
     }
-  if (!alone || (isExpression(tree) && isExpression(alone))) return undefined
+  if (!alone || isOneExpression(tree, alone)) return undefined
   return {
     message: `its ${what} is not one expression`,
     hint: 'Write one expression over the columns of a row; put a subquery in parentheses.',
   }
-}
-
-const clauses = ['where_clause', 'having', 'qualify', 'sample']
-
-function isExpression({ error, statements = [] }: Tree): boolean {
-  const node = statements[0]?.node as AstNode | undefined
-  if (error || statements.length !== 1 || node?.type !== 'SELECT_NODE') return false
-  const list = (name: string) => (node[name] as unknown[] | undefined) ?? []
-  const from = node.from_table as AstNode | undefined
-  return (
-    list('select_list').length === 1 &&
-    list('modifiers').length + list('group_expressions').length === 0 &&
-    from?.type === 'EMPTY' &&
-    ((node.cte_map as { map?: unknown[] } | undefined)?.map ?? []).length === 0 &&
-    clauses.every((clause) => !node[clause])
-  )
 }
 
 /** Tables that are named as text are told apart; beside them there is only time travel. */

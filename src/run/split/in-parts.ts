@@ -6,19 +6,8 @@ import type { StepOutput } from '../../step/task/output.js'
 import { mergeOutputs, sizeOfInputs } from '../../step/task/split.js'
 import type { StepSize, StepTask } from '../../step/task/task.js'
 import { contextOf, executeStep } from '../execute-step.js'
+import { partsOf, SIZES } from './part-sizes.js'
 import { type PartSizes, SplitStep, type WorkToSplit } from './split-step.js'
-
-/**
- * A part costs some 50 ms of planning: it should have much more to do. Keys are compared in memory,
- * some 50 bytes each.
- */
-const SIZES: PartSizes = {
-  rows: 250_000,
-  bytes: 32 * 2 ** 20,
-  mostBytes: 2 ** 29,
-  keys: 16_000_000,
-  rangeRows: 40_960,
-}
 
 /**
  * Has a step carried out in parts, side by side, and puts what they give together. Steps that are
@@ -72,18 +61,4 @@ function bucketsOf(task: StepTask, of: number): StepTask[] {
   return Array.from({ length: of }, (_, index) => {
     return { ...task, part: { by: 'values', column, index, of } }
   })
-}
-
-/**
- * How many parts a step is worth.
- *
- * @param most parts at a time.
- */
-export function partsOf(
-  { rows, bytes }: StepSize,
-  most: number,
-  sizes: Pick<PartSizes, 'rows' | 'bytes' | 'mostBytes'> = SIZES,
-): number {
-  const worth = Math.ceil(Math.max(rows / sizes.rows, bytes / sizes.bytes))
-  return Math.max(Math.min(worth, most), Math.ceil(bytes / sizes.mostBytes))
 }

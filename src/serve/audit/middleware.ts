@@ -1,8 +1,8 @@
 import type { IncomingMessage } from 'node:http'
 import type { Context, Next } from 'hono'
 import { matchedRoutes } from 'hono/route'
+import type { AuditedCall } from '../../query/audit/call.js'
 import type { Noted } from '../rest/caller.js'
-import type { AuditedCall } from './call.js'
 
 /** A request of which is noted what becomes known while it is answered. */
 type Audited = Context<{ Variables: { noted: Noted } }>

@@ -1,8 +1,8 @@
 import { describe, expect, it, onTestFinished, vi } from 'vitest'
+import type { AuditedCall, AuditRecord } from '../../query/audit/call.js'
+import { auditTrail } from '../../query/audit/read.js'
 import { OwnSecrets } from '../../secrets.js'
 import { MemoryStorage } from '../../storage/memory.js'
-import type { AuditedCall, AuditRecord } from './call.js'
-import { auditTrail } from './read.js'
 import { AuditTrail } from './trail.js'
 
 const call = (name: string, time = '2026-01-31T12:00:00.000Z'): AuditedCall => ({

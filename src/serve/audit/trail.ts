@@ -1,7 +1,12 @@
 import { randomBytes } from 'node:crypto'
+import {
+  AUDIT_FOLDER,
+  type AuditedCall,
+  type AuditRecord,
+  isRefused,
+} from '../../query/audit/call.js'
 import { redact } from '../../secrets.js'
 import type { Storage } from '../../storage/storage.js'
-import { AUDIT_FOLDER, type AuditedCall, type AuditRecord, isRefused } from './call.js'
 
 export interface AuditOptions {
   /** Hears when calls can't be kept, once until they can again, and of how many were lost. */

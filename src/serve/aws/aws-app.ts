@@ -10,13 +10,14 @@ import type { Principals } from '../principals.js'
 import { athena } from './athena/operations.js'
 import { glue } from './glue/glue.js'
 import { keysOf } from './keys.js'
-import { type PartOptions, partsOf } from './parts.js'
+import { type PartOptions, partsOf as servicesOf } from './parts.js'
 import { AwsError } from './protocol/failure.js'
 import { Fields } from './protocol/fields.js'
 import { errorBody, isOurs, type Service, toldOf } from './protocol/told.js'
 import { s3 } from './s3/s3.js'
 import { provedBody } from './signature/body.js'
-import { sha256 } from './signature/canonical.js'
+import { partsOf, sha256 } from './signature/canonical.js'
+import { mismatch } from './signature/failure.js'
 import { type Asking, EMPTY, verify } from './signature/verify.js'
 import { sts } from './sts/sts.js'
 
@@ -34,11 +35,11 @@ const LARGEST_OBJECT = 5 * 2 ** 30
 
 /** Athena, Glue, S3 and STS on one port: told apart by what a request's signature is for. */
 export class AwsProtocols {
-  private readonly parts: ReturnType<typeof partsOf>
+  private readonly parts: ReturnType<typeof servicesOf>
   private readonly held = new HeldBytes(HELD)
 
   constructor(private readonly options: AwsOptions) {
-    this.parts = partsOf(options)
+    this.parts = servicesOf(options)
   }
 
   /** Whether a request is signed as those to AWS are. */
@@ -50,6 +51,7 @@ export class AwsProtocols {
     const service = serviceIn(c) ?? 's3'
     const requestId = randomUUID()
     try {
+      if (isOfVersion2(c)) throw tooOld()
       const found = service === 's3' ? await this.s3(c) : await this.call(c, service)
       found.headers.set('x-amzn-requestid', requestId)
       return found
@@ -66,12 +68,25 @@ export class AwsProtocols {
     }
   }
 
+  /** Reads what this server's state has of before. */
+  async resume(): Promise<void> {
+    const { executions, named, prepared } = this.parts.athena
+    await Promise.all([executions.load(), named.load(), prepared.load()])
+  }
+
   async close(): Promise<void> {
     await this.parts.athena.executions.close()
   }
 
-  private verified(asking: Asking) {
-    return verify<Caller>(asking, keysOf(this.options.principals), this.options.now?.())
+  /** What was signed for one service is good for no other: links are handed on. */
+  private async verified(asking: Asking, service: Service) {
+    const found = await verify<Caller>(
+      asking,
+      keysOf(this.options.principals),
+      this.options.now?.(),
+    )
+    if (found.scope.service !== service) throw mismatch()
+    return found
   }
 
   /** A call of Athena, Glue or STS, whose body is small. */
@@ -79,10 +94,10 @@ export class AwsProtocols {
     const counted = { bytes: 0 }
     try {
       const body = await readBody(c.req.raw.body, { most: LARGEST, held: this.held }, counted)
-      const { who } = await this.verified(askingOf(c, sha256(body)))
+      const { who } = await this.verified(askingOf(c, sha256(body)), service)
       if (service === 'sts') {
         const form = new URLSearchParams(
-          c.req.method === 'GET' ? (targetOf(c).split('?')[1] ?? '') : body.toString(),
+          c.req.method === 'GET' ? partsOf(targetOf(c)).pairs : body.toString(),
         )
         const answer = await sts(form, who, this.options.principals)
         return new Response(answer, { headers: { 'content-type': 'text/xml' } })
@@ -107,7 +122,7 @@ export class AwsProtocols {
   }
 
   private async s3(c: Context): Promise<Response> {
-    const { who, payload } = await this.verified(askingOf(c, EMPTY))
+    const { who, payload } = await this.verified(askingOf(c, EMPTY), 's3')
     const header = (name: string) => c.req.header(name)
     const source = c.req.raw.body ? Readable.fromWeb(c.req.raw.body as never) : Readable.from([])
     const body = provedBody(source as AsyncIterable<Uint8Array>, payload, header, LARGEST_OBJECT)
@@ -126,15 +141,29 @@ const TARGETS = { athena: 'AmazonAthena', glue: 'AWSGlue' }
 
 /** The service that a signature is for, by what it says itself. */
 function serviceIn(c: Context): Service | undefined {
+  if (isOfVersion2(c)) return 's3'
   const authorization = c.req.header('authorization')
   const inLink = /[?&]X-Amz-Credential=([^&]*)/.exec(c.req.url)?.[1] ?? ''
   const credential = authorization?.startsWith('AWS4-HMAC-SHA256')
     ? (/Credential=([^,\s]*)/.exec(authorization)?.[1] ?? '')
-    : inLink.replaceAll('%2F', '/')
+    : inLink.replaceAll(/%2f/gi, '/')
   if (credential === '') return undefined
   const [, , , service] = credential.split('/')
   return service === 'athena' || service === 'glue' || service === 'sts' ? service : 's3'
 }
+
+/**
+ * Whether a request is signed as those to S3 were of old, by which some clients sign links still.
+ */
+const isOfVersion2 = (c: Context): boolean =>
+  (/[?&]AWSAccessKeyId=/.test(c.req.url) && /[?&]Signature=/.test(c.req.url)) ||
+  /^AWS [^\s:]+:/.test(c.req.header('authorization') ?? '')
+
+const tooOld = () =>
+  new AwsError(
+    'InvalidRequest',
+    "The request is signed by version 2, and version 4 is needed: AWS4-HMAC-SHA256 (boto3: Config(signature_version='s3v4'))",
+  )
 
 /** A request's address as it came: a parsed one may have lost what was signed. */
 const targetOf = (c: Context): string => {

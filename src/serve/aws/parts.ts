@@ -1,9 +1,13 @@
 import type { CommitLog } from '../../log/log.js'
+import { recordsOf, type ServerState } from '../../query/service/kept/server-state.js'
 import type { QueryService } from '../../query/service/service.js'
 import type { Storage } from '../../storage/storage.js'
 import { AthenaExecutions } from './athena/executions.js'
+import { LakeAccess } from './athena/lake-access.js'
 import { LakeTables } from './athena/lake-tables.js'
-import { NamedQueries, Prepared } from './athena/named.js'
+import { type KeptStatement, NamedQueries, type NamedQuery, Prepared } from './athena/named.js'
+import { TableChanges } from './athena/table-changes.js'
+import { TableDefinitions } from './athena/table-definitions.js'
 import { Writes } from './athena/writes.js'
 import { LakeFiles } from './s3/lake-files.js'
 import { ObjectStores } from './s3/store.js'
@@ -15,22 +19,31 @@ export interface PartOptions {
   log: CommitLog
   /** The folder on this machine for results, and what callers put beside them. */
   folder: string
+  /** What outlives the server; without it, executions and what has a name end with it. */
+  state?: ServerState | undefined
   /** Hears of what failed inside; whoever asked is told only that something did. */
   onError?: (error: unknown) => void
 }
 
 /** What the services are made of: they share results, objects and the lake's tables. */
-export function partsOf({ service, storage, log, folder, onError }: PartOptions) {
-  const lake = new LakeTables(storage)
+export function partsOf({ service, storage, log, folder, state, onError }: PartOptions) {
+  const access = new LakeAccess(storage, log)
+  const lake = new LakeTables(access)
+  const lakeWrites = {
+    tables: lake,
+    changes: new TableChanges(access),
+    definitions: new TableDefinitions(access),
+  }
   const stores = new ObjectStores(folder)
-  const prepared = new Prepared()
-  const writes = new Writes(service, lake, stores)
-  const executions = new AthenaExecutions({
-    ...{ service, stores, writes, prepared },
-    ...(onError ? { onError } : {}),
-  })
+  const prepared = new Prepared(recordsOf<KeptStatement>(state, 'athena-prepared'))
+  const named = new NamedQueries(recordsOf<NamedQuery>(state, 'athena-named'))
+  const writes = new Writes(service, lakeWrites, stores)
+  const executions = new AthenaExecutions(
+    { service, stores, writes, prepared, ...(onError ? { onError } : {}) },
+    state,
+  )
   return {
-    athena: { service, executions, named: new NamedQueries(), prepared },
+    athena: { service, executions, named, prepared },
     glue: { service, lake },
     s3: { stores, lake: new LakeFiles(storage, log), uploads: new Uploads() },
   }

@@ -48,9 +48,9 @@ function addCatalogTools(server: McpServer, tools: Tools): void {
     {
       description:
         'Lists the tables that can be queried, with columns, rows, and when they changed.',
-      inputSchema: {
+      inputSchema: z.strictObject({
         search: z.string().max(200).optional().describe('Only tables that mention it'),
-      },
+      }),
       annotations: READS,
     },
     ({ search }) => answered(() => tools.list(search)),
@@ -60,7 +60,7 @@ function addCatalogTools(server: McpServer, tools: Tools): void {
     {
       description:
         'Describes a table: columns with types and descriptions, key, rules and checks that its rows have passed, and how fresh it is.',
-      inputSchema: { table },
+      inputSchema: z.strictObject({ table }),
       annotations: READS,
     },
     ({ table: name }) => answered(() => tools.describe(name)),
@@ -70,7 +70,7 @@ function addCatalogTools(server: McpServer, tools: Tools): void {
     {
       description:
         'Tells which columns each column of a table is computed from, and which from it.',
-      inputSchema: { table },
+      inputSchema: z.strictObject({ table }),
       annotations: READS,
     },
     ({ table: name }) => answered(() => tools.lineage(name)),
@@ -83,7 +83,7 @@ function addRowTools(server: McpServer, tools: Tools): void {
     'sample_rows',
     {
       description: 'Shows some rows of a table, in no order.',
-      inputSchema: { table, rows: rows.default(10) },
+      inputSchema: z.strictObject({ table, rows: rows.default(10) }),
       annotations: READS,
     },
     ({ table: name, rows: most }, { signal }) => answered(() => tools.sample(name, most, signal)),
@@ -93,7 +93,7 @@ function addRowTools(server: McpServer, tools: Tools): void {
     {
       description:
         "Runs one SELECT in DuckDB's SQL over the tables that can be queried. Aggregate rather than read many rows.",
-      inputSchema: { sql: z.string().max(262_144), rows },
+      inputSchema: z.strictObject({ sql: z.string().max(262_144), rows }),
       annotations: READS,
     },
     ({ sql, rows: most }, { signal }) => answered(() => tools.query(sql, most, signal)),
@@ -103,7 +103,7 @@ function addRowTools(server: McpServer, tools: Tools): void {
     {
       description:
         'Tells why rows of a silver table were discarded, how many for each reason, with examples and the lines of the files that they are from.',
-      inputSchema: { table },
+      inputSchema: z.strictObject({ table }),
       annotations: READS,
     },
     ({ table: name }, { signal }) => answered(() => tools.discarded(name, signal)),

@@ -4,9 +4,9 @@ import { quoteName } from '../../define/sql/sql.js'
 import type { RowValue } from '../../engine/engine.js'
 import { MoraineError } from '../../errors.js'
 import { reasonsSql } from '../../query/discarded-reasons.js'
+import { plainRows } from '../../query/formats/json-values.js'
 import type { Caller } from '../../query/service/request.js'
 import type { QueryService } from '../../query/service/service.js'
-import { plainRows } from '../query/json-values.js'
 import { described, type Known, lineageOf, listed } from './described.js'
 
 /** What agents ask of. */

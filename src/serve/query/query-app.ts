@@ -1,14 +1,15 @@
 import { type Context, Hono } from 'hono'
 import { streamSSE } from 'hono/streaming'
 import { MoraineError, messageOf } from '../../errors.js'
+import { plainRows } from '../../query/formats/json-values.js'
+import { streamed, streamOf } from '../../query/formats/streams.js'
 import type { Caller, Execution } from '../../query/service/request.js'
 import type { QueryService } from '../../query/service/service.js'
 import { redact } from '../../secrets.js'
 import type { Principals } from '../principals.js'
 import { callerOf } from './caller.js'
-import { plainRows } from './json-values.js'
-import { numberIn, requestIn } from './sent-query.js'
-import { streamed, streamOf } from './streams.js'
+import { newest, page } from './http/schemas.js'
+import { clientTokenIn, namedIn, numbersIn, requestIn } from './sent-query.js'
 
 type App = Hono<{ Variables: { caller: Caller } }>
 
@@ -54,26 +55,31 @@ export function queryApp(
   app.notFound((c) => c.json({ error: { kind: 'usage', message: 'There is no such route' } }, 404))
   routeQueries(app, service)
   routeExecutions(app, service)
+  routeNamed(app, service)
   return app as unknown as Hono
 }
 
 function routeQueries(app: App, service: QueryService): void {
   app.get('/tables', async (c) => c.json({ tables: await service.tables(c.get('caller')) }))
   app.post('/describe', async (c) =>
-    c.json(await service.describe(await requestIn(c, c.get('caller')))),
+    c.json(await service.describe(await requestIn(c, c.get('caller'), service))),
   )
   app.get('/history', (c) => {
-    const most = Math.min(numberIn(c, 'most', 100), 10_000)
+    const most = Math.min(numbersIn(c, newest).most ?? 100, 10_000)
     return c.json({ queries: service.history(c.get('caller')).slice(0, most) })
   })
   app.post('/query', async (c) => {
-    const request = await requestIn(c, c.get('caller'))
+    const request = await requestIn(c, c.get('caller'), service)
     const { signal } = c.req.raw
     const accepted = c.req.header('accept') ?? ''
     const format = Object.hasOwn(streamed, accepted) ? streamed[accepted] : undefined
     if (format) {
       const answer = await service.query({ ...request, signal })
-      return c.body(streamOf(answer, format), 200, { 'content-type': accepted })
+      const stream = await streamOf(answer, format, signal).catch(async (error) => {
+        await answer.close()
+        throw error
+      })
+      return c.body(stream, 200, { 'content-type': accepted })
     }
     await using answer = await service.query({ ...request, signal })
     const rows: unknown[][] = []
@@ -93,21 +99,21 @@ const MOST_VALUES = 2_000_000
 
 function tooLarge(): MoraineError {
   return new MoraineError('limit', `The result has more than ${MOST_VALUES} values`, {
-    hint: 'Stream it (Accept: text/csv), or start the query (POST /v1/queries) and read pages.',
+    hint: 'Stream it (Accept: text/csv or application/vnd.apache.arrow.stream), or start the query (POST /v1/queries) and read pages.',
   })
 }
 
 function routeExecutions(app: App, service: QueryService): void {
   app.post('/queries', async (c) => {
-    const clientToken = c.req.header('idempotency-key')
-    const request = await requestIn(c, c.get('caller'))
-    const execution = service.start(request, clientToken === undefined ? {} : { clientToken })
+    const token = clientTokenIn(c)
+    const request = await requestIn(c, c.get('caller'), service)
+    const execution = service.start(request, token)
     return c.json(shown(execution), 202)
   })
   app.get('/queries', (c) => {
     const all = service.allExecutions(c.get('caller'))
-    const from = numberIn(c, 'from', 0)
-    const most = Math.min(numberIn(c, 'most', 50), 1000)
+    const asked = numbersIn(c, page)
+    const [from, most] = [asked.from ?? 0, Math.min(asked.most ?? 50, 1000)]
     const next = from + most
     return c.json({
       queries: all.slice(from, next).map(shown),
@@ -116,8 +122,8 @@ function routeExecutions(app: App, service: QueryService): void {
   })
   app.get('/queries/:id', (c) => c.json(shown(service.execution(idOf(c), c.get('caller')))))
   app.get('/queries/:id/results', async (c) => {
-    const from = numberIn(c, 'from', 0)
-    const most = Math.min(numberIn(c, 'most', 1000), 10_000)
+    const asked = numbersIn(c, page)
+    const [from, most] = [asked.from ?? 0, Math.min(asked.most ?? 1000, 10_000)]
     const { columns, rows, next } = await service.results(idOf(c), c.get('caller'), { from, most })
     return c.json({ columns, rows: plainRows(rows), next: next ?? null })
   })
@@ -132,6 +138,21 @@ function routeExecutions(app: App, service: QueryService): void {
     })
   })
   app.delete('/queries/:id', (c) => c.json(shown(service.stop(idOf(c), c.get('caller')))))
+}
+
+/** Queries that have names; one is proved before it is given its name. */
+function routeNamed(app: App, service: QueryService): void {
+  const { named } = service
+  const nameIn = (c: Context) => c.req.param('name') ?? ''
+  app.get('/named', (c) => c.json({ queries: named.list(c.get('caller')) }))
+  app.get('/named/:name', (c) => c.json(named.get(c.get('caller'), nameIn(c))))
+  app.put('/named/:name', async (c) => {
+    const [caller, name] = [c.get('caller'), nameIn(c)]
+    const query = await namedIn(c)
+    const described = await service.describe({ ...query, principal: caller })
+    return c.json({ ...(await named.put(caller, { ...query, name })), ...described })
+  })
+  app.delete('/named/:name', async (c) => c.json(await named.delete(c.get('caller'), nameIn(c))))
 }
 
 const idOf = (c: Context): string => c.req.param('id') ?? ''

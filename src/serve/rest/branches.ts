@@ -1,7 +1,7 @@
 import { noSuchBranch } from '../../log/branch/named.js'
 import { isRunBranch } from '../../log/branch/run-branch-names.js'
 import type { LakeState } from '../../log/commit.js'
-import { CommitLog } from '../../log/log.js'
+import { CommitLog, realEffects } from '../../log/log.js'
 import { ownValue } from '../../own-value.js'
 import type { Storage } from '../../storage/storage.js'
 import type { Principal } from '../principals.js'
@@ -50,7 +50,7 @@ export class Branches {
   private readonly known = new Map<string, { id: string; branch: Branch }>()
 
   constructor(private readonly shared: Shared) {
-    this.log = new CommitLog(shared.storage)
+    this.log = new CommitLog(shared.storage, 'main', { ...realEffects, answersFirst: true })
     this.main = this.branchOf(undefined, new Journal(this.log))
   }
 

@@ -91,6 +91,19 @@ describe('another engine', () => {
     expect(features?.external).toMatchObject({ needed: 'write' })
   })
 
+  it('makes no namespace that is called as the one whose tables tell of the lake', async () => {
+    const { ask } = await lakeWith()
+    for (const namespace of [['system'], ['SYSTEM'], ['System', 'more']]) {
+      const { status, json } = await ask('POST', 'namespaces', { namespace })
+      expect([status, json.error.message]).toEqual([
+        400,
+        expect.stringContaining('Use another name'),
+      ])
+    }
+    expect((await ask('POST', 'namespaces', { namespace: ['ml', 'system'] })).status).toBe(200)
+    expect((await ask('POST', 'namespaces/ml/tables', { name: 'system', schema })).status).toBe(200)
+  })
+
   it('has snapshot ids of 63 bits come back to the last digit, as loaded and as committed', async () => {
     const { ask } = await lakeWith('scores')
     const { json } = await ask('GET', 'namespaces/ml/tables/scores')

@@ -1,5 +1,5 @@
 import { Hono } from 'hono'
-import { KEY_LIFETIME } from '../../log/requests.js'
+import { KEY_LIFETIME } from '../../log/reading/requests.js'
 import type { Storage } from '../../storage/storage.js'
 import { AuditTrail } from '../audit/trail.js'
 import type { Principals } from '../principals.js'

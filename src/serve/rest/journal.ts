@@ -4,7 +4,7 @@ import type { Changes, LakeState, SeenRequest } from '../../log/commit.js'
 import type { Entry } from '../../log/entry.js'
 import { isEmpty } from '../../log/fold.js'
 import type { CommitLog } from '../../log/log.js'
-import { ownValue } from '../../own-value.js'
+import { requestAt } from '../../log/reading/requests.js'
 import type { Caller, RequestKey } from './caller.js'
 import { forbidden, RestError } from './errors.js'
 
@@ -79,7 +79,7 @@ export class Journal {
     const { request: key, principal } = request.caller
     for (let attempt = 0; ; attempt++) {
       const state = await this.log.head()
-      const seen = key && ownValue(state.requests ?? {}, key.key)
+      const seen = key && requestAt(state, key.key)
       if (seen) return this.answered(seen, key, again)
       const { changes, answer, message, since = new Date(0) } = await decide(state)
       if (isEmpty(changes)) return answer

@@ -1,5 +1,7 @@
+import { SYSTEM } from '../../define/sql/name.js'
 import type { Changes, LakeState, NamespaceState } from '../../log/commit.js'
 import { keyOf, LEVEL, shownKey } from '../../log/external.js'
+import { folded } from '../../sql/relations.js'
 import type { Claim } from './access/claims.js'
 import { maySee, refuseCreatingAll, refuseSeeing, refuseWritingAll } from './access/rights.js'
 import type { Caller } from './caller.js'
@@ -63,6 +65,11 @@ export class Namespaces {
     refuseCreatingAll(caller, namespace)
     if (isManaged(namespace))
       throw alreadyExists(`Namespace already exists: ${shown}. Its tables are defined in lake.ts`)
+    // Queries, which know no case, would take one for the other.
+    if (folded(namespace[0] ?? '') === SYSTEM)
+      throw illegal(
+        `Cannot create namespace ${shown}: its tables tell of the lake itself. Use another name`,
+      )
     return this.journal.change({ caller, message: `create namespace ${shown}` }, async (state) => {
       if (isThere(state, namespace, caller))
         throw alreadyExists(`Namespace already exists: ${shown}`)

@@ -1,8 +1,8 @@
 import { createHmac } from 'node:crypto'
 import { describe, expect, it, onTestFinished, vi } from 'vitest'
 import { principal } from '../../define/access/principal.js'
+import type { AuditedCall } from '../../query/audit/call.js'
 import { MemoryStorage } from '../../storage/memory.js'
-import type { AuditedCall } from '../audit/call.js'
 import { Principals } from '../principals.js'
 import { catalog } from './catalog.js'
 

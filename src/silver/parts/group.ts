@@ -70,7 +70,7 @@ export async function writeGroup(
     superseded: tally.superseded + deduplicated.superseded,
   }
   proveNothingLost(name, { ...now, deleted: others.unsettled })
-  const failed = await failedRows(session, validated.flagged)
+  const failed = await failedRows(session, validated.flagged, tally)
   const state = { inputColumns: inputColumns(context, dataset, target, validated) }
   return {
     tables: { [name]: { ...written.output, state }, [discardedOf(dataset)]: discarded.output },
@@ -111,10 +111,11 @@ async function writeOthers({ context, session, ready, newest }: Group, index: nu
 
 /** Writes discarded rows, but for those of which others settle whether they are stale. */
 function writeReasons({ context, session, ready, newest }: Group, target: Target) {
-  const { dataset, validated } = ready
+  const { dataset, validated, tally } = ready
   const all = discardedRows(dataset, validated.flagged, { rows: 0 }, target.withIngestedAt)
   const rows = newest ? `${all} AND NOT ${isNewest(dataset, newest)}` : all
-  return writeDiscardedRows(context, session, dataset, rows, target.incremental)
+  const some = tally.discarded > 0 ? rows : undefined
+  return writeDiscardedRows(context, session, dataset, some, target.incremental)
 }
 
 /** SQL that a flagged row `f` is discarded, and the newest of its key. */

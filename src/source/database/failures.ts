@@ -1,6 +1,7 @@
 import type { OpenConnection } from '../../define/source.js'
 import { MoraineError, messageOf, type SourceLocation } from '../../errors.js'
 import { OwnSecrets, shownUrl } from '../../secrets.js'
+import { databaseOfTitle, databaseUrlProblem } from '../declare/database-url.js'
 
 /** A server that keeps bytes of any kind hands none of the rows over where one holds no text. */
 const NO_TEXT =
@@ -158,6 +159,9 @@ export function checkedConnection(
       hint: `It should look like ${shownUrl(url).replace('…', '')}user:password@host/database. Percent-encode special characters in the password: / as %2F, @ as %40, : as %3A, # as %23.`,
       place,
     })
+  const database = databaseOfTitle(kind)
+  const problem = url && database ? databaseUrlProblem(database, url) : undefined
+  if (problem) throw new MoraineError('source', problem.message, { hint: problem.hint, place })
   if (url || connection.host) return connection
   throw new MoraineError('source', `The address of the ${kind} database is missing`, {
     hint: 'Set its url or its host; the environment variable for it may be missing.',

@@ -1,7 +1,6 @@
 import type { Bronze } from '../../define/model.js'
 import type { DatabaseKind, DatabaseSource } from '../../define/source.js'
 import { abortController } from '../../signals.js'
-import { openReader } from './database-reader.js'
 import type { SourceDialect } from './dialect.js'
 import type { Reader } from './reader.js'
 import { settled } from './settled.js'
@@ -74,5 +73,6 @@ async function open(
   signal: AbortSignal,
 ): Promise<Reader> {
   const wanted = { sources, place, signal }
+  const { openReader } = await import('./database-reader.js')
   return openReader(await dialects[database](), await settled(connection), wanted)
 }

@@ -1,16 +1,26 @@
 /** What a function that fetches a secret of AWS Secrets Manager says of it: its reference. */
 export const AWS_SECRET: unique symbol = Symbol.for('moraine.aws-secret')
 
+/** What a function that reads a variable of the environment says of it: its name. */
+export const VARIABLE: unique symbol = Symbol.for('moraine.variable')
+
 /** References of secrets in a part of a definition, without the keys behind `#`. */
-export function awsSecretsIn(part: unknown): string[] {
+export const awsSecretsIn = (part: unknown): string[] => [
+  ...new Set(markedIn(part, AWS_SECRET).map(secretName)),
+]
+
+/** Variables that secrets in a part of a definition are read from. */
+export const variablesIn = (part: unknown): string[] => markedIn(part, VARIABLE)
+
+function markedIn(part: unknown, mark: typeof AWS_SECRET | typeof VARIABLE): string[] {
   const seen = new Set<unknown>()
   const found = new Set<string>()
   const look = (value: unknown): void => {
     if ((typeof value !== 'object' && typeof value !== 'function') || value === null) return
     if (seen.has(value)) return
     seen.add(value)
-    const reference = (value as { [AWS_SECRET]?: unknown })[AWS_SECRET]
-    if (typeof reference === 'string') found.add(secretName(reference))
+    const reference = (value as { [of in typeof mark]?: unknown })[mark]
+    if (typeof reference === 'string') found.add(reference)
     for (const one of Object.values(value)) look(one)
   }
   look(part)

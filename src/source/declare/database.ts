@@ -12,7 +12,9 @@ import {
   texts,
 } from '../../define/options/expected.js'
 import { checked, checkedArguments, type OptionList } from '../../define/options/options.js'
+import { mistake } from '../../define/problems/mistakes.js'
 import type { Connection, DatabaseKind, DatabaseSource, Drift } from '../../define/source.js'
+import { databaseUrlProblem } from './database-url.js'
 
 export interface TableOptions<C extends string> {
   /** The columns to read. Default: all. */
@@ -116,6 +118,9 @@ function databaseOf(database: DatabaseKind, given: string | Connection): Databas
           serverOptions,
           () => `Write ${database}({ url: process.env.SHOP_URL })`,
         )
+  const url = typeof connection.url === 'string' ? connection.url : ''
+  const wrong = databaseUrlProblem(database, url)
+  if (wrong) mistake(`${database}(…): ${wrong.message}`, undefined, wrong.hint)
   const place = callSite()
   const source = <C extends string>(
     call: string,

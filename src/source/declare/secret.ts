@@ -2,7 +2,7 @@ import { readFile } from 'node:fs/promises'
 import { callSite } from '../../define/call-site.js'
 import { MoraineError } from '../../errors.js'
 import { userVariable } from '../../settings.js'
-import { AWS_SECRET } from './aws-secrets-in.js'
+import { AWS_SECRET, VARIABLE } from './aws-secrets-in.js'
 
 /**
  * A secret that is resolved when a connection is made, and stored nowhere: `env:SHOP_PASSWORD` in
@@ -23,7 +23,7 @@ export function secret(reference: string): () => Promise<string> {
     const get = async () => (await import('./aws-secret.js')).awsSecret(name)
     return Object.assign(get, { [AWS_SECRET]: name })
   }
-  return async () => {
+  const get = async () => {
     const found = kind === 'env' ? userVariable(name) : await textOf(name)
     if (found) return found
     throw new MoraineError('source', `The secret ${reference} is missing or empty`, {
@@ -33,6 +33,7 @@ export function secret(reference: string): () => Promise<string> {
           : 'Check the path and its permissions.',
     })
   }
+  return kind === 'env' ? Object.assign(get, { [VARIABLE]: name }) : get
 }
 
 async function textOf(path: string): Promise<string | undefined> {

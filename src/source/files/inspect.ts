@@ -1,9 +1,8 @@
 import { stat } from 'node:fs/promises'
 import { MoraineError } from '../../errors.js'
 import type { LookOptions } from '../text/look.js'
-import { lookHere } from '../text/look-here.js'
 import type { LookedAt, LookTask } from '../text/look-task.js'
-import { lookInThreads } from '../text/look-threads.js'
+import { lookOver } from '../text/look-threads.js'
 import { type TextLayout, valueColumns } from '../text/value-texts.js'
 
 /** What one look over all bytes of a text file tells. */
@@ -44,9 +43,6 @@ export interface InspectOptions extends LookOptions {
   layout?: TextLayout | undefined
 }
 
-/** Bytes from which on threads look over a text: to hand it to them costs less than it takes. */
-const LARGE = 4 * 2 ** 20
-
 /**
  * Looks over a text file.
  *
@@ -60,7 +56,7 @@ export async function inspect(
   try {
     const { size } = await stat(path)
     const task: LookTask = { path, size, options, layout }
-    const found = await (size < LARGE ? lookHere : lookInThreads)(task, signal)
+    const found = await lookOver(task, signal)
     return inspectionOf(found, layout)
   } catch (cause) {
     if (cause instanceof MoraineError) throw cause

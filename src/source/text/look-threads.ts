@@ -3,6 +3,7 @@ import { builtFile } from '../../home.js'
 import { hashInThread } from '../../storage/checksum.js'
 import { Threads } from '../../threads.js'
 import { factsOfAll } from './look.js'
+import { lookHere } from './look-here.js'
 import type { LookedAt, LookTask, PartFound } from './look-task.js'
 import type { LookJob } from './look-thread.js'
 import type { Machine } from './value-machine.js'
@@ -58,7 +59,19 @@ async function inParts(
   }
 }
 
+/** To start them, and one that makes the hash, takes as long as to look at so many bytes. */
+const START = 2 ** 25
+
 /** Those of this process. */
-const threads = new Threads(builtFile('source/text/look-thread.js'), availableParallelism())
+const threads = new Threads(builtFile('source/text/look-thread.cjs'), availableParallelism(), START)
+
+/** Bytes from which on a text is handed over: that costs less than it takes. */
+const LARGE = 4 * 2 ** 20
+
+/** Looks over a text in threads, or here where it is not worth that. */
+export function lookOver(task: LookTask, signal: AbortSignal | undefined): Promise<LookedAt> {
+  const isHere = task.size < LARGE || !threads.isWorth(task.size)
+  return (isHere ? lookHere : lookInThreads)(task, signal)
+}
 
 const ask = <T>(job: LookJob) => threads.ask<T>(job)

@@ -41,6 +41,9 @@ function typeBy(names: Partial<Record<SimpleType, string>>) {
   }
 }
 
+/** A point in time as DuckDB writes it, with the zone by its name. */
+const inUtc = (value: string | boolean) => String(value).replace(/\+00(:00)?$/, ' UTC')
+
 const bool = (value: string | boolean) => (value ? 'TRUE' : 'FALSE')
 
 const trino: Target = {
@@ -65,6 +68,8 @@ const trino: Target = {
         return `DATE ${quoteText(String(value))}`
       case 'timestamp':
         return `CAST(TIMESTAMP ${quoteText(String(value))} AS ${name})`
+      case 'timestamptz':
+        return `CAST(TIMESTAMP ${quoteText(inUtc(value))} AS ${name})`
       case 'varchar':
         return `CAST(${quoteText(String(value))} AS ${name})`
       case 'double':
@@ -107,6 +112,8 @@ const spark: Target = {
         return `DATE ${text}`
       case 'timestamp':
         return `TIMESTAMP_NTZ ${text}`
+      case 'timestamptz':
+        return `TIMESTAMP ${sparkText(inUtc(value))}`
       case 'varchar':
         return text
       default:

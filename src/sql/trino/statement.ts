@@ -1,6 +1,20 @@
+import {
+  type ChangeStatement,
+  parseDelete,
+  parseMerge,
+  parseUpdate,
+  type Target,
+  targetOf,
+} from './parse/change.js'
 import type { Cursor } from './parse/cursor.js'
+import {
+  type DefineStatement,
+  parseAlter,
+  parseColumnsOfTable,
+  parseRepair,
+} from './parse/define.js'
 import { cursorOver } from './parse/parse.js'
-import type { Query } from './parse/tree.js'
+import type { Expression, Query } from './parse/tree.js'
 
 /** The value of a property: `format = 'PARQUET'`. */
 export type Property = string | number | boolean | readonly string[]
@@ -37,6 +51,10 @@ export type Statement =
   | { kind: 'prepare'; name: string; text: string }
   | { kind: 'execute'; name: string; values: string[] }
   | { kind: 'deallocate'; name: string }
+  | ChangeStatement
+  | DefineStatement
+  | { kind: 'optimize'; target: Target; where?: Expression }
+  | { kind: 'vacuum'; table: string[] }
 
 export interface ParsedStatement {
   statement: Statement
@@ -64,7 +82,7 @@ function statementOf(cursor: Cursor): Statement {
   if (cursor.token.kind !== 'word' || !found)
     throw cursor.refuse(
       `${raw.slice(0, 40)} is not served`,
-      'Served are SELECT, SHOW, DESCRIBE, EXPLAIN, CREATE TABLE AS, INSERT INTO, UNLOAD, DROP, PREPARE and EXECUTE.',
+      'Served are SELECT, SHOW, DESCRIBE, EXPLAIN, CREATE TABLE, ALTER TABLE, INSERT INTO, UPDATE, DELETE, MERGE, OPTIMIZE, VACUUM, UNLOAD, DROP, PREPARE and EXECUTE.',
       at,
     )
   cursor.next()
@@ -78,6 +96,13 @@ const words: Readonly<Record<string, (cursor: Cursor) => Statement>> = {
   DESC: describe,
   CREATE: create,
   INSERT: insert,
+  UPDATE: parseUpdate,
+  DELETE: parseDelete,
+  MERGE: parseMerge,
+  OPTIMIZE: optimize,
+  VACUUM: (cursor) => ({ kind: 'vacuum', table: nameOf(cursor) }),
+  ALTER: parseAlter,
+  MSCK: parseRepair,
   UNLOAD: unload,
   DROP: drop,
   PREPARE: (cursor) => {
@@ -159,6 +184,11 @@ function create(cursor: Cursor): Statement {
       throw cursor.refuse('A database has no location and no properties of its own here')
     return { kind: 'create schema', name, ifNotExists }
   }
+  if (cursor.at('EXTERNAL'))
+    throw cursor.refuse(
+      'CREATE EXTERNAL TABLE is not served: no statement reads files that lie elsewhere',
+      "Read the files by a source in lake.ts, bronze('name', { from: files('…') }), or make a table and INSERT INTO it: CREATE TABLE … (…) TBLPROPERTIES ('table_type' = 'ICEBERG')",
+    )
   if (!cursor.take('TABLE'))
     throw cursor.refuse(
       `CREATE ${cursor.token.raw.slice(0, 40)} is not served`,
@@ -166,11 +196,7 @@ function create(cursor: Cursor): Statement {
     )
   const ifNotExists = cursor.take('IF', 'NOT', 'EXISTS')
   const table = nameOf(cursor)
-  if (cursor.isSymbol('('))
-    throw cursor.refuse(
-      'CREATE TABLE with a list of columns is not served',
-      'Create it from a query: CREATE TABLE … AS SELECT …',
-    )
+  if (cursor.isSymbol('(')) return parseColumnsOfTable(cursor, table, ifNotExists)
   const properties = cursor.take('WITH') ? propertiesOf(cursor) : new Map<string, Property>()
   cursor.expect('AS')
   const query = cursor.query()
@@ -219,6 +245,13 @@ function unload(cursor: Cursor): Statement {
   const to = cursor.string("an address: 's3://…'")
   const properties = cursor.take('WITH') ? propertiesOf(cursor) : new Map<string, Property>()
   return { kind: 'unload', query, to, properties }
+}
+
+function optimize(cursor: Cursor): Statement {
+  const target = targetOf(cursor)
+  cursor.expect('REWRITE', 'DATA', 'USING', 'BIN_PACK')
+  const where = cursor.take('WHERE') ? { where: cursor.expression() } : {}
+  return { kind: 'optimize', target, ...where }
 }
 
 function drop(cursor: Cursor): Statement {

@@ -1,6 +1,8 @@
+import type { ChangeStatement } from './parse/change.js'
 import { cursorOver } from './parse/parse.js'
 import type { Query } from './parse/tree.js'
 import { refuse } from './refusal.js'
+import { type WrittenChange, writeChange } from './write/change.js'
 import { writeExpression } from './write/expression.js'
 import { writeQuery } from './write/query.js'
 import type { Context, Named, Scope } from './write/scope.js'
@@ -39,4 +41,20 @@ export function translateQuery(query: Query, context: Context): WrittenQuery {
     },
   }
   return whole(query, { fields: [] }, new Map())
+}
+
+/** A change of rows that was parsed, as a query for what is done with which of them. */
+export function translateChange(change: ChangeStatement, context: Context): WrittenChange {
+  const whole = (query: Query, outer: Scope, named: Named) =>
+    writeQuery(query, outer, named, writer)
+  const writer: QueryWriter = {
+    ...context,
+    whole,
+    write: writeExpression,
+    query: (query, outer) => {
+      const { sql, fields } = whole(query, outer, new Map())
+      return { sql, types: fields.map(({ type }) => type) }
+    },
+  }
+  return writeChange(change, writer)
 }

@@ -4,8 +4,8 @@ import type { AnyDataset, External } from '../../define/model.js'
 import type { Field } from '../../define/types/column-type.js'
 import { fieldsOfShape } from '../../define/types/schema.js'
 import { MoraineError } from '../../errors.js'
-import { ForeignTable } from '../../iceberg/foreign.js'
-import { Manifests } from '../../iceberg/manifests.js'
+import type { ForeignTable } from '../../iceberg/foreign.js'
+import type { Manifests } from '../../iceberg/manifests.js'
 import { toColumnType } from '../../iceberg/spec/types.js'
 import type { LakeState, TableState } from '../../log/commit.js'
 import { externalOf } from '../../log/external.js'
@@ -41,6 +41,7 @@ export class Externals {
     const wanted = new Set(datasets.flatMap(externalsOf))
     if (wanted.size === 0) return Externals.none
     const externals = new Externals()
+    const { Manifests } = await import('../../iceberg/manifests.js')
     const manifests = new Manifests(storage)
     const one = async (table: External) => {
       try {
@@ -65,6 +66,7 @@ export class Externals {
     const at = externalOf(state, table)
     if (at?.kind !== 'table') throw at ? aView(name) : missing(state, name)
     const declared = table.declared && fieldsOfShape(table.declared)
+    const { ForeignTable } = await import('../../iceberg/foreign.js')
     const load = (metadata: string, sha256?: string) =>
       ForeignTable.load(
         storage,

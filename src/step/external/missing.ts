@@ -1,6 +1,6 @@
 import { nearest } from '../../define/nearest.js'
 import type { MoraineError } from '../../errors.js'
-import { unreadable } from '../../iceberg/foreign-metadata.js'
+import { unreadable } from '../../iceberg/foreign-path.js'
 import { tableFolder } from '../../iceberg/table-folder.js'
 import type { LakeState } from '../../log/commit.js'
 import { shownKey } from '../../log/external.js'

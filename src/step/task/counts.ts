@@ -28,24 +28,25 @@ export function countEver(before: RowCounts | undefined, counts: StepCounts): Ro
       ? {}
       : { deleted: (past.deleted ?? 0) + (now.deleted ?? 0) - revived }),
     ...(gone > 0 ? { expired: gone } : {}),
+    ...(past.forgotten ? { forgotten: past.forgotten } : {}),
   }
 }
 
 /**
- * Every row in is kept, discarded, superseded, a deletion or let go with time: anything else must
- * not pass.
+ * Every row in is kept, discarded, superseded, a deletion, let go with time or forgotten: anything
+ * else must not pass.
  *
  * @param adopted rows that other engines have added to the table and removed from it.
  */
 export function proveNothingLost(name: string, counts: RowCounts, adopted?: Adopted): void {
-  const { deleted = 0, expired = 0 } = counts
+  const { deleted = 0, expired = 0, forgotten = 0 } = counts
   const { added = 0, removed = 0 } = adopted ?? {}
-  const ended = counts.kept + counts.discarded + counts.superseded + deleted + expired
+  const ended = counts.kept + counts.discarded + counts.superseded + deleted + expired + forgotten
   if (counts.in + added === ended + removed) return
   const others = adopted ? ` (other engines: ${added} added, ${removed} removed)` : ''
   throw new MoraineError(
     'corrupt',
-    `${name}: the rows do not add up: ${counts.in} in, but ${counts.kept} kept + ${counts.discarded} discarded + ${counts.superseded} superseded + ${deleted} deleted + ${expired} expired${others}`,
+    `${name}: the rows do not add up: ${counts.in} in, but ${counts.kept} kept + ${counts.discarded} discarded + ${counts.superseded} superseded + ${deleted} deleted + ${expired} expired + ${forgotten} forgotten${others}`,
     { hint: 'This is a bug in Moraine; nothing was published. Please report it.' },
   )
 }

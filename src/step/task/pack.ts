@@ -67,6 +67,7 @@ function viewOf(dataset: Silver | Gold, inputs: ReadonlySet<AnyInput>, view: Vie
     batches: only(view.batches, (name) => names.has(name)),
     offsets: only(view.offsets, own),
     ...(view.expired ? { expired: only(view.expired, (name) => names.has(name)) } : {}),
+    ...(view.forgotten ? { forgotten: view.forgotten } : {}),
   }
 }
 

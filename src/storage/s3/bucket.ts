@@ -1,29 +1,10 @@
 import type { LifecycleRule } from '@aws-sdk/client-s3'
+import { MoraineError } from '../../errors.js'
+import { statusOf } from './failures.js'
 import type { clientsFor } from './settings.js'
+import { type Purged, purgeVersions } from './versions.js'
 
 type Clients = Awaited<ReturnType<typeof clientsFor>>
-
-/** Answers that say that a bucket has no such setting, or that nobody is told. */
-const none = ['ObjectLockConfigurationNotFoundError', 'NotImplemented', 'AccessDenied']
-
-/** Whether a bucket can keep objects from being removed. */
-export async function hasObjectLock({ s3, client }: Clients, bucket: string): Promise<boolean> {
-  try {
-    const found = await client.send(new s3.GetObjectLockConfigurationCommand({ Bucket: bucket }))
-    return found.ObjectLockConfiguration?.ObjectLockEnabled === 'Enabled'
-  } catch (error) {
-    if (none.includes((error as Error).name)) return false
-    throw error
-  }
-}
-
-/** Keeps an object from being changed or removed until somebody who may lifts that. */
-export async function holdObject(
-  { s3, client }: Clients,
-  object: { Bucket: string; Key: string },
-): Promise<void> {
-  await client.send(new s3.PutObjectLegalHoldCommand({ ...object, LegalHold: { Status: 'ON' } }))
-}
 
 /** What became of the rules that a lake gives its bucket. */
 export interface Given {
@@ -73,4 +54,100 @@ async function lifecycleOf(
     if ((error as Error).name === 'NoSuchLifecycleConfiguration') return []
     throw error
   }
+}
+
+interface ObjectName {
+  Bucket: string
+  Key: string
+}
+
+/** How a bucket keeps objects from being removed. */
+export class ObjectLock {
+  /** `undefined` until it is known. */
+  private isThere: boolean | undefined
+
+  constructor(
+    private readonly bucket: string,
+    private readonly clients: () => Promise<Clients>,
+  ) {}
+
+  /**
+   * Puts a legal hold on objects, or keeps them until a time, in governance mode. Without object
+   * lock in the bucket no hold is put.
+   *
+   * @throws where nobody is told whether the bucket has object lock, and for a time that a bucket
+   * without can't keep.
+   */
+  async protect(objects: readonly ObjectName[], until: Date | undefined): Promise<void> {
+    const clients = await this.clients()
+    this.isThere ??= await isEnabled(clients, this.bucket)
+    if (this.isThere)
+      for (const object of objects)
+        if (until) await this.retain(clients, object, until)
+        else await hold(clients, object)
+    else if (until)
+      throw new MoraineError(
+        'storage',
+        `Can't lock archived files: ${this.bucket} has no object lock`,
+        {
+          doing: 'protect',
+          hint: 'Nothing was ingested. Enable object lock on the bucket, or remove lock from archive in lake.ts.',
+        },
+      )
+  }
+
+  /** Why a version of an object can't be removed now; `undefined` where no lock is the reason. */
+  async hinders(object: ObjectName & { VersionId?: string }): Promise<string | undefined> {
+    const lock = await this.of(object).catch(() => undefined)
+    if (lock?.isHeld) return 'it is under a legal hold: it must be lifted first'
+    const { until } = lock ?? {}
+    return until && until.getTime() > Date.now()
+      ? `it is locked until ${until.toISOString()}`
+      : undefined
+  }
+
+  /** Removes earlier versions of objects below a key, those that it keeps excepted. */
+  async purge(prefix: string): Promise<Purged> {
+    const below = { bucket: this.bucket, prefix, hinders: this.hinders.bind(this) }
+    return purgeVersions(await this.clients(), below)
+  }
+
+  /** As far as those who ask may know it. */
+  private async of(object: ObjectName & { VersionId?: string }) {
+    const { s3, client } = await this.clients()
+    const { ObjectLockRetainUntilDate: until, ObjectLockLegalHoldStatus: status } =
+      await client.send(new s3.HeadObjectCommand(object))
+    return { until, isHeld: status === 'ON' }
+  }
+
+  /** A time that was longer, by an earlier definition, stays. */
+  private async retain({ s3, client }: Clients, object: ObjectName, until: Date): Promise<void> {
+    const Retention = { Mode: 'GOVERNANCE' as const, RetainUntilDate: until }
+    try {
+      await client.send(new s3.PutObjectRetentionCommand({ ...object, Retention }))
+    } catch (error) {
+      const known =
+        statusOf(error) === 404 ? undefined : await this.of(object).catch(() => undefined)
+      if (!known?.until || known.until < until) throw error
+    }
+  }
+}
+
+async function isEnabled({ s3, client }: Clients, Bucket: string): Promise<boolean> {
+  try {
+    const found = await client.send(new s3.GetObjectLockConfigurationCommand({ Bucket }))
+    return found.ObjectLockConfiguration?.ObjectLockEnabled === 'Enabled'
+  } catch (error) {
+    // Whoever is denied the answer knows nothing.
+    if (none.includes((error as Error).name)) return false
+    throw error
+  }
+}
+
+/** Answers that say that a bucket has no such setting. */
+const none = ['ObjectLockConfigurationNotFoundError', 'NotImplemented']
+
+/** Until somebody who may lifts it. */
+async function hold({ s3, client }: Clients, object: ObjectName): Promise<void> {
+  await client.send(new s3.PutObjectLegalHoldCommand({ ...object, LegalHold: { Status: 'ON' } }))
 }

@@ -10,6 +10,7 @@ const permissions = {
   remove: 's3:DeleteObject',
   'remove a version of': 's3:DeleteObjectVersion',
   protect: 's3:GetBucketObjectLockConfiguration and s3:PutObjectLegalHold',
+  lock: 's3:GetBucketObjectLockConfiguration and s3:PutObjectRetention',
   'give credentials for': 'sts:AssumeRole',
   'give rules to': 's3:GetLifecycleConfiguration and s3:PutLifecycleConfiguration',
 } as const

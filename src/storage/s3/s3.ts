@@ -10,9 +10,9 @@ import { MovedChecksums } from '../moved.js'
 import { checkPath } from '../paths.js'
 import { missing } from '../remedy.js'
 import { type ObjectAccess, Staging } from '../staging.js'
-import type { Grant, RequestSigner, Storage, StoredObject } from '../storage.js'
+import type { Grant, PurgedVersions, RequestSigner, Storage, StoredObject } from '../storage.js'
 import { receiveBody } from './body.js'
-import { type Given, hasObjectLock, holdObject, setLifecycle } from './bucket.js'
+import { type Given, ObjectLock, setLifecycle } from './bucket.js'
 import { cacheFolder } from './cache.js'
 import { type Arrived, Copies } from './copies.js'
 import { ExpectedSums } from './expected.js'
@@ -44,7 +44,7 @@ export class S3Storage implements Storage {
   private readonly place: S3Place
   private readonly copies: Copies
   private connected: Promise<Clients> | undefined
-  private lockable: Promise<boolean> | undefined
+  private readonly lock: ObjectLock
   private readonly vendor: Vendor
   private readonly own = new OwnWrites()
 
@@ -62,6 +62,7 @@ export class S3Storage implements Storage {
     this.staging = staging ?? new Staging()
     const root = address
     this.place = s3Place(root)
+    this.lock = new ObjectLock(this.place.bucket, () => this.clients())
     this.vendor = new Vendor(this.place, () => this.clients())
     this.signer = signerFor(this.place, () => this.access())
     const { bucket, prefix, endpoint } = this.place
@@ -231,16 +232,30 @@ export class S3Storage implements Storage {
     await this.copies.remove(path)
   }
 
-  async protect(paths: readonly string[]): Promise<void> {
-    const clients = await this.clients()
+  async protect(paths: readonly string[], seconds?: number): Promise<void> {
     const [first] = paths
     if (first === undefined) return
+    const until = seconds === undefined ? undefined : new Date(Date.now() + seconds * 1000)
     try {
-      this.lockable ??= hasObjectLock(clients, this.place.bucket)
-      if (!(await this.lockable)) return
-      for (const path of paths) await holdObject(clients, this.named(path))
+      await this.lock.protect(
+        paths.map((path) => this.named(path)),
+        until,
+      )
     } catch (error) {
-      throw this.failed('protect', first, error)
+      throw this.failed(until ? 'lock' : 'protect', first, error)
+    }
+  }
+
+  async hinders(path: string): Promise<string | undefined> {
+    return this.lock.hinders(this.named(path))
+  }
+
+  async purge(folder: string): Promise<PurgedVersions> {
+    try {
+      const { versions, kept } = await this.lock.purge(this.named(folder).Key)
+      return { versions, kept: kept.map(({ path, why }) => ({ path: this.pathOf(path), why })) }
+    } catch (error) {
+      throw this.failed('remove a version of', folder, error)
     }
   }
 
@@ -334,7 +349,9 @@ export class S3Storage implements Storage {
     try {
       await client.send(new s3.DeleteObjectCommand({ ...this.named(path), VersionId }))
     } catch (error) {
-      if (!isMissing(error)) throw this.failed('remove a version of', path, error)
+      if (isMissing(error)) return
+      const why = await this.lock.hinders({ ...this.named(path), VersionId })
+      throw this.failed('remove a version of', path, why === undefined ? error : new Error(why))
     }
   }
 

@@ -77,8 +77,7 @@ export function s3Place(root: string): S3Place {
   if (reads !== undefined && reads !== 'ranges' && reads !== 'copies')
     throw refuse(`'${reads}' is not a supported way to read`, 'Use reads=ranges or reads=copies.')
   const kmsKeyId = setting('kmsKeyId')
-  const endpoint =
-    setting('endpoint') ?? variable('AWS_ENDPOINT_URL_S3') ?? variable('AWS_ENDPOINT_URL')
+  const endpoint = endpointOf(setting('endpoint'))
   return {
     bucket: url.hostname,
     prefix: decodeURIComponent(url.pathname).replace(/^\/+|\/+$/g, ''),
@@ -100,6 +99,24 @@ export function s3Place(root: string): S3Place {
     anonymous: setting('anonymous') === 'true',
     requesterPays: setting('requesterPays') === 'true',
   }
+}
+
+/** The endpoint of a URL's settings, or else of the environment. */
+function endpointOf(set: string | undefined): string | undefined {
+  const given = {
+    endpoint: set,
+    AWS_ENDPOINT_URL_S3: variable('AWS_ENDPOINT_URL_S3'),
+    AWS_ENDPOINT_URL: variable('AWS_ENDPOINT_URL'),
+  }
+  const [name, endpoint] = Object.entries(given).find(([, one]) => one !== undefined) ?? []
+  if (endpoint === undefined || (/^https?:\/\//i.test(endpoint) && URL.canParse(endpoint)))
+    return endpoint
+  const shown = shownUrl(endpoint)
+  throw new MoraineError('usage', `${name}: '${shown}' is not an address of S3`, {
+    hint: endpoint.includes('://')
+      ? `Use the form ${name}=https://host.`
+      : `Include the scheme: ${name}=http://${shown}, or https://.`,
+  })
 }
 
 function seconds(text: string): number {

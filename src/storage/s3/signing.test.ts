@@ -80,6 +80,10 @@ describe('requests of others to a bucket', () => {
     await refused('GET', `${store}/lakes?list-type=2&prefix=deep/lake/a/&prefix=`)
     await refused('PUT', `${bucket}/a?partNumber=1&uploadId=u&uploadId=v`)
     await refused('GET', `${bucket}/a?response-content-type=text/html`)
+    // A name that is told in two ways: of the folder 'a b', or of 'a+b'.
+    await refused('GET', `${store}/lakes?list-type=2&prefix=deep%2Flake%2Fa+b%2F`)
+    await refused('GET', `${bucket}/a+b`)
+    expect((await sign('GET', `${bucket}/a%2Bb`)).call?.path).toBe('a+b')
   })
 
   it('are not signed for other places', async () => {

@@ -59,6 +59,8 @@ export function signerFor(
 function understood(place: Target, { method, url: text, headers }: PlainRequest): Understood {
   const url = URL.canParse(text) ? new URL(text) : undefined
   if (!url || url.username || url.password || url.hash) throw cant(method, 'its address is not one')
+  // Some read it as a space, and others as what it is.
+  if (`${url.pathname}${url.search}`.includes('+')) throw cant(method, 'a + must be sent as %2B')
   const key = keyIn(place, url)
   if (key === undefined) throw cant(method, 'it is not for the bucket of the lake')
   const query = url.searchParams

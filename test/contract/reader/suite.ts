@@ -325,7 +325,7 @@ export function readerContract(reader: Reader, session: () => Session): void {
           expect(await contents.rows(project)).toEqual(all)
         },
       ),
-      { numRuns: amount(2, 3, 30), seed, ...shown },
+      { numRuns: amount(2, 3, 12), seed, ...shown },
     ))
 
   it('does nothing for a run that is stopped before it begins', async () => {

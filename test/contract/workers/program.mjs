@@ -34,7 +34,7 @@ for await (const line of createInterface({ input: process.stdin })) {
   if (hello?.environment.some((name) => !process.env[name]))
     say({ refused: { kind: 'storage', message: 'no credentials', hint: 'Set them.' } })
   else if (hello) {
-    const { moraine, duckdb, definition } = hello
-    say({ ready: { moraine, duckdb, definition: definition.sha256, where, ...lies } })
+    const { moraine, duckdb, unicode, definition } = hello
+    say({ ready: { moraine, duckdb, unicode, definition: definition.sha256, where, ...lies } })
   } else await carryOut(task)
 }

@@ -57,6 +57,7 @@ export const hello: Hello = {
   protocol: 1,
   moraine: '1.2.3',
   duckdb: 'v1.5.5',
+  unicode: '16.0',
   definition: { path: '_moraine/definitions/aa.mjs', sha256: 'aa' },
   root: '/nowhere',
   environment: [],
@@ -268,10 +269,11 @@ export function workersSuite({ name, open, ahead }: Implementation): void {
       await expect(all(workers, broken())).rejects.toThrow('no more tasks can be made')
     })
 
-    it('refuse workers of another version, of Moraine, its engine or the definition', async () => {
+    it('refuse workers of another version, of Moraine, its engine, Unicode or the definition', async () => {
       for (const [lies, what] of [
         [{ moraine: '1.2.4' }, 'Moraine 1.2.4, and the run has 1.2.3'],
         [{ duckdb: 'v1.4.0' }, 'DuckDB v1.4.0, and the run has v1.5.5'],
+        [{ unicode: '15.0' }, 'Unicode 15.0, and the run has 16.0'],
         [{ definition: 'bb' }, 'the definition (SHA-256) bb, and the run has aa'],
       ] as const) {
         const { file, read } = await notes()
@@ -279,10 +281,35 @@ export function workersSuite({ name, open, ahead }: Implementation): void {
         await expect(all(workers, [task('a', { note: file })])).rejects.toMatchObject({
           kind: 'conflict',
           message: expect.stringContaining(what),
-          hint: expect.stringContaining('same version of Moraine'),
+          hint: expect.stringContaining('the same version of'),
         })
         expect(await read()).toEqual([])
       }
+    })
+
+    it('say what workers run on, each of them once', async () => {
+      const machine = {
+        host: 'ida',
+        node: '20.20.0',
+        platform: 'linux x64',
+        cores: 2,
+        memory: 2 ** 30,
+      }
+      const workers = await start({ slots: 1, lies: { machine } })
+      const events: WorkerEvent[] = []
+      const onEvent = (event: WorkerEvent) => events.push(event)
+      await all(workers, [task('a', {}), task('b', {})], undefined, onEvent)
+      const ready = events.filter((event) => event.type === 'ready')
+      expect(ready.length).toBeGreaterThan(0)
+      for (const one of ready)
+        expect(one).toEqual({
+          type: 'ready',
+          where: expect.stringMatching(/^pid \d+/),
+          duckdb: 'v1.5.5',
+          machine,
+        })
+      // A scheduler may have another worker carry out the second task.
+      expect(new Set(ready.map(({ where }) => where)).size).toBe(ready.length)
     })
 
     it('pass on why a worker refuses', async () => {

@@ -217,10 +217,45 @@ def boto3_iceberg_create_and_insert():
                 return athena.get_query_results(QueryExecutionId=id)["ResultSet"]["Rows"]
 
     run("CREATE SCHEMA IF NOT EXISTS scratch")
-    run("CREATE TABLE scratch.iced WITH (table_type = 'ICEBERG', location = 's3://x/y/', is_external = false, partitioning = ARRAY['month(day)']) AS SELECT salesid, day, price FROM silver.sales WHERE eventid = 1")
+    run("CREATE TABLE scratch.iced WITH (table_type = 'ICEBERG', location = 's3://my-company-athena/iced/', is_external = false, partitioning = ARRAY['month(day)']) AS SELECT salesid, day, price FROM silver.sales WHERE eventid = 1")
     run("INSERT INTO scratch.iced VALUES (9999, DATE '2027-01-01', DECIMAL '1.25')")
     same([cell["VarCharValue"] for cell in run("SELECT count(*), max(day) FROM scratch.iced")[1]["Data"]], ["126", "2027-01-01"])
     run("DROP TABLE scratch.iced")
+
+
+@step
+def pyathena_iceberg_tables_changed():
+    run = lambda sql: plain().cursor().execute(sql)
+    run("CREATE SCHEMA IF NOT EXISTS scratch")
+    run("CREATE TABLE scratch.stock (id bigint, item string, pieces int) PARTITIONED BY (bucket(4, id)) LOCATION 's3://my-company-athena/stock/' TBLPROPERTIES ('table_type'='ICEBERG')")
+    run("INSERT INTO scratch.stock SELECT salesid, buyer, qty FROM silver.sales WHERE salesid < 400")
+    truth = {id: (item, pieces) for id, item, pieces in rows("SELECT salesid, buyer, qty FROM silver.sales WHERE salesid < 400")}
+    run("UPDATE scratch.stock SET pieces = pieces + 10, item = upper(item) WHERE id % 7 = 0")
+    truth = {id: (item.upper(), pieces + 10) if id % 7 == 0 else (item, pieces) for id, (item, pieces) in truth.items()}
+    run("DELETE FROM scratch.stock WHERE pieces = 2")
+    truth = {id: row for id, row in truth.items() if row[1] != 2}
+    run("MERGE INTO scratch.stock AS t USING (SELECT salesid AS id, 'merged' AS item, qty AS pieces FROM silver.sales WHERE salesid BETWEEN 300 AND 500) AS s ON (t.id = s.id)"
+        " WHEN MATCHED AND s.pieces > 6 THEN DELETE WHEN MATCHED THEN UPDATE SET item = s.item WHEN NOT MATCHED THEN INSERT (id, item, pieces) VALUES (s.id, s.item, s.pieces)")
+    for id in range(300, 501):
+        pieces = id % 8 + 1
+        if id not in truth:
+            truth[id] = ("merged", pieces)
+        elif pieces > 6:
+            del truth[id]
+        else:
+            truth[id] = ("merged", truth[id][1])
+    run("OPTIMIZE scratch.stock REWRITE DATA USING BIN_PACK WHERE id < 200")
+    run("VACUUM scratch.stock")
+    same({id: (item, pieces) for id, item, pieces in rows("SELECT * FROM scratch.stock")}, truth)
+    run("ALTER TABLE scratch.stock ADD COLUMNS (place string)")
+    frame = wr.athena.read_sql_query("SELECT * FROM stock", database="scratch", ctas_approach=False, s3_output=OUT)
+    same((len(frame), list(frame.columns)), (len(truth), ["id", "item", "pieces", "place"]))
+    try:
+        run("MERGE INTO scratch.stock t USING (VALUES (2, 1), (2, 2)) s(id, pieces) ON t.id = s.id WHEN MATCHED THEN UPDATE SET pieces = s.pieces")
+        raise AssertionError("no error")
+    except Exception as error:
+        assert "One MERGE target table row matched more than one source row" in str(error), error
+    run("DROP TABLE scratch.stock")
 
 
 @step

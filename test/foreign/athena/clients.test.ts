@@ -31,7 +31,7 @@ withService('the clients of Athena in Python', [clients], () => {
       for await (const line of createInterface({ input: child.stdout }))
         if (line.startsWith('{"step"')) steps.push(JSON.parse(line) as Step)
       expect(steps.flatMap(({ step, ok, why }) => (ok ? [] : [`${step}: ${why}`]))).toEqual([])
-      expect(steps.length).toBeGreaterThanOrEqual(27)
+      expect(steps.length).toBeGreaterThanOrEqual(28)
       expect(lake.errors).toEqual([])
     })
   })

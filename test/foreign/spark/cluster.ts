@@ -1,11 +1,10 @@
-import { type ChildProcess, execFileSync, spawn } from 'node:child_process'
-import { dirname, join } from 'node:path'
+import { type ChildProcess, execFileSync } from 'node:child_process'
 import { onTestFinished } from 'vitest'
 import { endChild } from '../../../src/process/child.js'
 import { repository } from '../../support/project.js'
 import { freePort } from '../../support/servers.js'
-import { python } from '../readers.js'
 import { listening } from './sparks.js'
+import { startPart } from './standalone.js'
 
 /*
  * A cluster of several hosts on one machine: network namespaces, each with an address, a host name
@@ -45,7 +44,7 @@ export function startNetwork(): void {
 export async function startCluster(hosts: number, env: NodeJS.ProcessEnv): Promise<Cluster> {
   const port = await freePort()
   const master = `spark://${driverHost}:${port}`
-  await start([], 'master.Master', ['--host', driverHost, '--port', `${port}`, '--webui-port', '0'])
+  startPart({ name: 'master.Master', args: ['--host', driverHost, '--port', `${port}`] })
   await listening(port, driverHost)
   const workers: ChildProcess[] = []
   for (let host = 1; host <= hosts; host++) {
@@ -61,20 +60,9 @@ export async function startCluster(hosts: number, env: NodeJS.ProcessEnv): Promi
       'cd /tmp',
       'exec "$@"',
     ].join(' && ')
-    const options = [
-      '-c',
-      '1',
-      '-m',
-      '1g',
-      '-h',
-      addressOf(host),
-      '--webui-port',
-      '0',
-      '-d',
-      '/tmp',
-    ]
-    const begin = [...asHost, '--kill-child', '--mount-proc', 'sh', '-c', prepare, 'sh']
-    workers.push(await start(begin, 'worker.Worker', [...options, master], env))
+    const args = ['-c', '1', '-m', '1g', '-h', addressOf(host), '-d', '/tmp', master]
+    const within = [...asHost, '--kill-child', '--mount-proc', 'sh', '-c', prepare, 'sh']
+    workers.push(startPart({ name: 'worker.Worker', args, within, env }))
   }
   return { master, kill: (host) => endChild(workers[host - 1] as ChildProcess) }
 }
@@ -92,29 +80,4 @@ function addHost(host: number): string {
   ip('-n', space, 'link', 'set', there, 'up')
   ip('-n', space, 'link', 'set', 'lo', 'up')
   return space
-}
-
-/** Starts a part of Spark by its class. */
-async function start(
-  before: readonly string[],
-  name: string,
-  args: readonly string[],
-  env: NodeJS.ProcessEnv = {},
-): Promise<ChildProcess> {
-  const home = execFileSync(python as string, ['-c', 'import pyspark; print(pyspark.__path__[0])'])
-  const SPARK_HOME = String(home).trim()
-  const script = join(SPARK_HOME, 'bin/spark-class')
-  const command = [...before, script, `org.apache.spark.deploy.${name}`, ...args]
-  const child = spawn(command[0] as string, command.slice(1), {
-    stdio: 'ignore',
-    env: {
-      PATH: `${dirname(python as string)}:${process.env.PATH}`,
-      SPARK_HOME,
-      SPARK_DAEMON_MEMORY: '256m',
-      SPARK_DAEMON_JAVA_OPTS: '-XX:TieredStopAtLevel=1 -XX:+UseSerialGC',
-      ...env,
-    },
-  })
-  onTestFinished(() => endChild(child))
-  return child
 }

@@ -4,7 +4,7 @@ import { sameLakes } from '../../support/compare-lakes.js'
 import { withService } from '../../support/services.js'
 import { processesFor } from '../../support/workers.js'
 import { python } from '../readers.js'
-import { isDrawn, pythonOfSail, pythonOfSpark35, startSail } from './sparks.js'
+import { drawnOf, pythonOfSail, pythonOfSpark35, startSail } from './sparks.js'
 
 /*
  * The lakes of the examples have the same rows, value by value, where Spark schedules their steps.
@@ -15,11 +15,12 @@ const local = (of: string | undefined) => () =>
     processesFor(file, root, { instead: spark({ master: 'local[2]', python: of as string }) }),
   )
 
-if (isDrawn('Spark 4.1')) withService('Spark 4.1', [python], local(python))
+const drawn = drawnOf('Spark 4.1', 'Spark 3.5', 'Sail')
+if (drawn.has('Spark 4.1')) withService('Spark 4.1', [python], local(python))
 
-if (isDrawn('Spark 3.5')) withService('Spark 3.5', [pythonOfSpark35], local(pythonOfSpark35))
+if (drawn.has('Spark 3.5')) withService('Spark 3.5', [pythonOfSpark35], local(pythonOfSpark35))
 
-if (isDrawn('Sail'))
+if (drawn.has('Sail'))
   withService('Sail', [pythonOfSail], () => {
     let sail: Awaited<ReturnType<typeof startSail>>
     beforeAll(async () => {

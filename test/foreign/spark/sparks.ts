@@ -12,13 +12,13 @@ export const pythonOfSpark35 = process.env.MORAINE_SPARK35
 /** The Python that has Sail, and a client of Spark Connect without Java. */
 export const pythonOfSail = process.env.MORAINE_SAIL
 
-/**
- * Those that schedule workers: each takes minutes, so that one has its turn, and all in a full run.
- */
-const drawn = sample(['Spark 4.1', 'Spark 3.5', 'Sail'] as const, 1, 1)
+/** What schedules workers, of which each takes minutes. */
+export type Scheduler = 'Spark 4.1' | 'Spark 3.5' | 'Sail'
 
-/** Whether it is the turn of one. */
-export const isDrawn = (name: (typeof drawn)[number]): boolean => drawn.includes(name)
+/** Whose turn it is of those that a test knows: one of them, and all in a full run. */
+export function drawnOf(...known: readonly [Scheduler, ...Scheduler[]]): ReadonlySet<Scheduler> {
+  return new Set(sample(known, 1, 1))
+}
 
 /** Starts Sail, which speaks Spark Connect. */
 export async function startSail(): Promise<{ url: string; stop: () => Promise<void> }> {

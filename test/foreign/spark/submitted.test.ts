@@ -8,7 +8,7 @@ import { portableDefinition } from '../../../src/load/workers/definition-file.js
 import { moraine, Project, repository } from '../../support/project.js'
 import { withService } from '../../support/services.js'
 import { python } from '../readers.js'
-import { isDrawn, pythonOfSpark35 } from './sparks.js'
+import { drawnOf, pythonOfSpark35 } from './sparks.js'
 
 /*
  * The job of Glue, as Spark starts it: the same `runner.py`, by `spark-submit`, with arguments as
@@ -114,5 +114,6 @@ function suite(name: string, program: string | undefined): void {
   })
 }
 
-if (isDrawn('Spark 4.1')) suite('Spark 4.1', python)
-if (isDrawn('Spark 3.5')) suite('Spark 3.5', pythonOfSpark35)
+const drawn = drawnOf('Spark 4.1', 'Spark 3.5')
+if (drawn.has('Spark 4.1')) suite('Spark 4.1', python)
+if (drawn.has('Spark 3.5')) suite('Spark 3.5', pythonOfSpark35)

@@ -5,7 +5,7 @@ import type { WorkerEvent } from '../../../src/engine/workers/workers.js'
 import { hello, program, workersSuite } from '../../contract/workers/suite.js'
 import { withService } from '../../support/services.js'
 import { python } from '../readers.js'
-import { isDrawn, pythonOfSail, pythonOfSpark35, startSail } from './sparks.js'
+import { drawnOf, pythonOfSail, pythonOfSpark35, startSail } from './sparks.js'
 
 /* Whoever schedules the tasks, workers hold what those of one machine do. */
 
@@ -43,15 +43,16 @@ function suiteOf(name: string, session: () => Promise<SparkSession>, cores?: num
 
 const local = (of: string | undefined) => async () => ({ python: of, master: 'local[2]', conf: {} })
 
-if (isDrawn('Spark 4.1'))
+const drawn = drawnOf('Spark 4.1', 'Spark 3.5', 'Sail')
+if (drawn.has('Spark 4.1'))
   withService('Spark 4.1', [python], () => suiteOf('Spark 4.1 on this machine', local(python), 2))
 
-if (isDrawn('Spark 3.5'))
+if (drawn.has('Spark 3.5'))
   withService('Spark 3.5', [pythonOfSpark35], () =>
     suiteOf('Spark 3.5 on this machine', local(pythonOfSpark35), 2),
   )
 
-if (isDrawn('Sail'))
+if (drawn.has('Sail'))
   withService('Sail', [pythonOfSail], () => {
     let sail: Awaited<ReturnType<typeof startSail>> | undefined
     suiteOf('Sail, by Spark Connect', async () => {

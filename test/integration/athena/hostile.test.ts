@@ -1,14 +1,8 @@
 import fc from 'fast-check'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
-import {
-  canonicalRequest,
-  hmac,
-  scopeText,
-  sha256,
-  signingKey,
-  stringToSign,
-} from '../../../src/serve/aws/signature/canonical.js'
+import { scopeText, sha256 } from '../../../src/serve/aws/signature/canonical.js'
 import { type ServedLake, servedLake } from './served.js'
+import { signatureOf, timesOf } from './signed.js'
 
 let lake: ServedLake
 beforeAll(async () => {
@@ -23,8 +17,8 @@ async function send(
   target: string,
   { body = '', headers = {} }: { body?: string; headers?: Record<string, string> } = {},
 ): Promise<{ status: number; text: string }> {
-  const time = new Date().toISOString().replace(/[-:]|\.\d+/g, '')
-  const scope = { day: time.slice(0, 8), region: 'us-east-1', service }
+  const { time, day } = timesOf(new Date())
+  const scope = { day, region: 'us-east-1', service }
   const all: Record<string, string> = {
     ...headers,
     host: new URL(lake.url).host,
@@ -33,11 +27,7 @@ async function send(
   }
   const names = Object.keys(all).sort()
   const request = { method, target, header: (name: string) => all[name] }
-  const canonical = canonicalRequest(request, { service, names, payload: sha256(body) })
-  const signature = hmac(
-    signingKey('boss-secret-0001', scope),
-    stringToSign(time, scope, canonical),
-  ).toString('hex')
+  const signature = signatureOf(request, { time, scope, names, payload: sha256(body) })
   const { host: _, ...sent } = all
   const authorization = `AWS4-HMAC-SHA256 Credential=AKIABOSS/${scopeText(scope)}, SignedHeaders=${names.join(';')}, Signature=${signature}`
   const hasBody = method !== 'GET' && method !== 'HEAD'

@@ -8,6 +8,7 @@ import {
 } from '@aws-sdk/client-athena'
 import { GetTableCommand, GetTablesCommand, GlueClient } from '@aws-sdk/client-glue'
 import {
+  DeleteObjectCommand,
   DeleteObjectsCommand,
   GetObjectCommand,
   ListObjectsV2Command,
@@ -25,7 +26,7 @@ beforeAll(async () => {
 })
 afterAll(() => lake.close())
 
-function options(name: 'boss' | 'analyst' | 'clerk', secret?: string) {
+function options(name: Parameters<ServedLake['env']>[0], secret?: string) {
   const { AWS_ACCESS_KEY_ID = '', AWS_SECRET_ACCESS_KEY = '' } = lake.env(name)
   return {
     endpoint: lake.url,
@@ -278,5 +279,85 @@ describe('the SDK of JavaScript', () => {
     )
     await expect(s3.send(new GetObjectCommand(shown))).rejects.toMatchObject({ name: 'NoSuchKey' })
     expect(lake.errors).toEqual([])
+  })
+
+  it('shows the files of a new table where it is asked to, and refuses what is no place for files', async () => {
+    const client = new AthenaClient(options('boss'))
+    const s3 = new S3Client({ ...options('boss'), forcePathStyle: true })
+    await rows(client, 'CREATE SCHEMA IF NOT EXISTS scratch')
+    const create = (name: string, place: string) =>
+      rows(client, `CREATE TABLE scratch.${name} WITH (${place}) AS SELECT 1 AS x`)
+    await create('w', "external_location = 's3://elsewhere/w/'")
+    const { Contents } = await s3.send(
+      new ListObjectsV2Command({ Bucket: 'elsewhere', Prefix: 'w/' }),
+    )
+    expect(Contents).toHaveLength(1)
+    for (const place of [
+      "external_location = 's3://../../../../tmp/w/'",
+      "location = 'file:///tmp/w2'",
+      "external_location = 's3://moraine-lake/silver/'",
+    ])
+      await expect(create('bad', place)).rejects.toThrow(/is not an address to write to/)
+    await expect(rows(client, 'SELECT * FROM scratch.bad')).rejects.toThrow(/bad/)
+    await rows(client, 'DROP TABLE scratch.w')
+  })
+
+  it('writes no results among the files of the lake, which nobody deletes', async () => {
+    const client = new AthenaClient(options('boss'))
+    const more = { ResultConfiguration: { OutputLocation: 's3://moraine-lake/silver/sales/' } }
+    await expect(rows(client, 'SELECT 1', more)).rejects.toMatchObject({
+      name: 'InvalidRequestException',
+      message: expect.stringContaining('name another bucket'),
+    })
+    const s3 = new S3Client({ ...options('boss'), forcePathStyle: true })
+    const Key = 'silver/sales/data/x.parquet'
+    await expect(
+      s3.send(new DeleteObjectCommand({ Bucket: 'moraine-lake', Key })),
+    ).rejects.toMatchObject({ name: 'AccessDenied' })
+    const { Errors } = await s3.send(
+      new DeleteObjectsCommand({ Bucket: 'moraine-lake', Delete: { Objects: [{ Key }] } }),
+    )
+    expect(Errors).toMatchObject([{ Key, Code: 'AccessDenied' }])
+  })
+
+  it('gives results of before where no table has changed, unless the client wants none', async () => {
+    const client = new AthenaClient(options('boss'))
+    const reused = async (Enabled?: boolean) => {
+      const ResultReuseByAgeConfiguration = { Enabled, MaxAgeInMinutes: 5 }
+      const more =
+        Enabled === undefined ? {} : { ResultReuseConfiguration: { ResultReuseByAgeConfiguration } }
+      const { execution } = await ask(client, 'SELECT max(salesid) AS latest FROM sales', more)
+      const { Enabled: isTold, MaxAgeInMinutes } =
+        execution?.ResultReuseConfiguration?.ResultReuseByAgeConfiguration ?? {}
+      const { ReusedPreviousResult } = execution?.Statistics?.ResultReuseInformation ?? {}
+      return [ReusedPreviousResult, isTold, MaxAgeInMinutes]
+    }
+    expect(await reused()).toEqual([false, false, 60])
+    expect(await reused()).toEqual([true, false, 60])
+    expect(await reused(false)).toEqual([false, false, 5])
+    expect(await reused(true)).toEqual([true, true, 5])
+  })
+
+  it('tells whoever may know it what was asked, run and committed', async () => {
+    await rows(new AthenaClient(options('boss')), 'SELECT count(*) FROM sales WHERE qty < 3')
+    const client = new AthenaClient(options('auditor'))
+    const asked = await rows(
+      client,
+      `SELECT principal, rows, sql FROM system.queries WHERE sql LIKE '%qty%' AND principal = 'boss'
+       ORDER BY ended DESC LIMIT 1`,
+    )
+    // As it was sent, in Trino's dialect.
+    const sent = 'SELECT count(*) FROM sales WHERE qty < 3'
+    expect(asked.at(-1)).toEqual(['boss', '1', sent])
+    const runs = await rows(
+      client,
+      `SELECT r.outcome, cardinality(r.commits) > 0, date_diff('day', s.started, r.ended), max(c.number) > 0
+       FROM system.runs r JOIN system.steps s ON s.run = r.run
+       CROSS JOIN system.commits c WHERE s.dataset = 'silver.sales' GROUP BY 1, 2, 3`,
+    )
+    expect(runs.at(-1)).toEqual(['done', 'true', '0', 'true'])
+    await expect(
+      rows(new AthenaClient(options('boss')), 'SELECT * FROM system.queries'),
+    ).rejects.toThrow(/queries/)
   })
 })

@@ -1,9 +1,11 @@
 import { mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
+import type { Lake } from '../../../src/define/lake.js'
 import { DuckDB } from '../../../src/engine/duckdb/duckdb.js'
 import { loadLake } from '../../../src/load/load.js'
 import { CommitLog } from '../../../src/log/log.js'
+import { ServerState } from '../../../src/query/service/kept/server-state.js'
 import { QueryService } from '../../../src/query/service/service.js'
 import { runLake } from '../../../src/run/execute.js'
 import { AwsProtocols } from '../../../src/serve/aws/aws-app.js'
@@ -47,6 +49,7 @@ export default defineLake({
       masks: { 'silver.sales': { buyer: sql\`'hidden'\` } },
       rows: { 'silver.sales': sql\`eventid < 5\` },
     }),
+    principal('auditor', { accessKeyId: 'AKIAAUDITOR', secretAccessKey: 'auditor-secret-01', read: ['system.*'] }),
     principal('clerk', { accessKeyId: 'AKIACLERK', secretAccessKey: 'clerk-secret-0001', read: ['gold.daily'] }),
   ],
 })
@@ -58,8 +61,10 @@ export interface ServedLake {
   storage: LocalStorage
   log: CommitLog
   /** What a client's environment is to be, for a principal. */
-  env: (name: 'boss' | 'analyst' | 'clerk') => Record<string, string>
+  env: (name: 'boss' | 'analyst' | 'auditor' | 'clerk') => Record<string, string>
   errors: unknown[]
+  /** Stops the server, and starts another in its place. */
+  restart: () => Promise<void>
   close: () => Promise<void>
 }
 
@@ -78,32 +83,15 @@ export async function servedLake(): Promise<ServedLake> {
   const failed = [error, ...steps.map((step) => step.error)].filter(Boolean)
   if (failed.length > 0) throw failed[0]
   const log = new CommitLog(storage)
-  const principals = new Principals(undefined, lake.access)
-  const service = new QueryService({ storage, log, lake })
   const errors: unknown[] = []
-  const onError = (problem: unknown) => errors.push(problem)
-  const aws = new AwsProtocols({
-    service,
-    principals,
-    storage,
-    log,
-    folder: join(folder, 's3'),
-    onError,
-  })
-  const queries = queryApp(service, { principals, onError })
-  const server = await listen({
-    port: 0,
-    host: '127.0.0.1',
-    names: [],
-    receivers: [],
-    queries,
-    aws,
-    catalog: catalog(storage, { access: lake.access, principals }),
-  })
-  const url = `http://127.0.0.1:${server.port}`
+  const begin = (port: number) => started({ folder, lake, storage, log, errors, port })
+  let running = await begin(0)
+  const { port } = running
+  const url = `http://127.0.0.1:${port}`
   const keys = {
     boss: 'boss-secret-0001',
     analyst: 'analyst-secret-01',
+    auditor: 'auditor-secret-01',
     clerk: 'clerk-secret-0001',
   }
   return {
@@ -117,13 +105,50 @@ export async function servedLake(): Promise<ServedLake> {
       AWS_SECRET_ACCESS_KEY: keys[name],
       AWS_EC2_METADATA_DISABLED: 'true',
     }),
+    restart: async () => {
+      await running.close()
+      running = await begin(port)
+    },
     close: async () => {
-      await server.close()
-      await aws.close()
-      await service.close()
+      await running.close()
       await rm(folder, { recursive: true, force: true })
     },
   }
+}
+
+interface Starting extends Pick<ServedLake, 'folder' | 'storage' | 'log' | 'errors'> {
+  lake: Lake
+  port: number
+}
+
+/** A server, as `moraine serve --query` starts it. */
+async function started({ folder, lake, storage, log, errors, port }: Starting) {
+  const principals = new Principals(undefined, lake.access)
+  const state = await ServerState.open(join(folder, 'state'))
+  const service = new QueryService({ storage, log, lake, state })
+  const onError = (problem: unknown) => errors.push(problem)
+  const aws = new AwsProtocols({
+    ...{ service, principals, storage, log, state, onError },
+    folder: join(folder, 's3'),
+  })
+  await service.resume()
+  await aws.resume()
+  const server = await listen({
+    port,
+    host: '127.0.0.1',
+    names: [],
+    receivers: [],
+    queries: queryApp(service, { principals, onError }),
+    aws,
+    catalog: catalog(storage, { access: lake.access, principals }),
+  })
+  const close = async () => {
+    await server.close()
+    await aws.close()
+    await service.close()
+    await state?.close()
+  }
+  return { port: server.port, close }
 }
 
 function eventsCsv(): string {

@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest'
 import { Lakehouse } from '../../../src/load/lakehouse.js'
-import { createBranch, deleteBranch } from '../../../src/log/branch/named.js'
+import { createBranch, deleteBranch, namedBranch } from '../../../src/log/branch/named.js'
 import { CommitLog } from '../../../src/log/log.js'
 import { verifyLake } from '../../../src/log/verify/verify.js'
 import { type Vacuumed, vacuum } from '../../../src/maintain/vacuum.js'
@@ -75,6 +75,26 @@ describe('a branch', () => {
     expect(JSON.parse(rows.stdout)).toEqual([{ status: 'paid', n: '3', amount: '90.00' }])
   })
 
+  it('says that it cannot show how files are read differently', async () => {
+    const project = await shop()
+    await project.cli('branch', 'create', 'dev')
+    const semicolons = String(lakeFile()['lake.ts']).replace(
+      "files('data/*.csv')",
+      "files('data/*.csv', { delimiter: ';' })",
+    )
+    await project.write({ 'lake.ts': semicolons })
+    const said =
+      /bronze\.orders: its definition reads files differently now, which a branch cannot show/
+    const run = await project.cli('run', '--branch', 'dev')
+    expect(run.stdout + run.stderr).toMatch(/reads files differently now, which a branch cannot/)
+    expect((await project.cli('diff', 'dev')).stdout).toMatch(said)
+    expect((await project.cli('diff', 'dev', '--markdown')).stdout).toMatch(/⚠ bronze/)
+    const { notes } = JSON.parse((await project.cli('diff', 'dev', '--json')).stdout)
+    expect(notes).toEqual([expect.stringMatching(said)])
+    await project.write(lakeFile())
+    expect((await project.cli('diff', 'dev')).stdout).not.toMatch(/differently/)
+  })
+
   it('leaves no trace in what is told of main: its commits, its profiles, its checks', async () => {
     const project = await shop()
     await project.cli('branch', 'create', 'dev')
@@ -105,6 +125,31 @@ describe('a branch', () => {
     const unknown = await project.cli('query', 'select 1', '--branch', 'nightly')
     expect(unknown.stderr).toMatch(/There is no branch nightly/)
     expect(unknown.stderr).toMatch(/There are: dev/)
+    for (const args of [
+      ['promote', 'main'],
+      ['branch', 'delete', 'main'],
+    ])
+      expect((await project.cli(...args)).stderr).toMatch(/main is the lake itself/)
+  })
+
+  it('has no name that means a commit; one that has it by now stays usable', async () => {
+    const project = await shop()
+    await project.cli('branch', 'create', 'dev')
+    for (const args of [
+      ['create', '12'],
+      ['rename', 'dev', '0'],
+    ]) {
+      const { code, stderr } = await project.cli('branch', ...args)
+      expect(code).toBe(2)
+      expect(stderr).toMatch(/A branch can't be called \d+: numbers are commits/)
+    }
+    expect((await project.cli('branch', 'create', '12b')).code).toBe(0)
+    const main = new CommitLog(project.storage)
+    const head = await main.head()
+    const info = { author: 'ada', run: null, message: 'create branch 12' }
+    await namedBranch(main, { name: '12', at: head, info })
+    expect((await project.cli('run', '--branch', '12')).code).toBe(0)
+    expect((await project.cli('branch', 'delete', '12')).code).toBe(0)
   })
 
   it('is renamed, and is called by its new name alone', async () => {

@@ -153,7 +153,7 @@ class Version {
     const others = columns.filter(({ name }) => name !== 'id')
     const one = others[seed % others.length] as Field
     const deeds: (() => [Field[], Record<string, string>?])[] = [
-      () => [[...columns, { name: `more_${own}${this.made}`, type: { kind: 'string' } }]],
+      () => [[...columns, { name: `more_${own}${++this.made}`, type: { kind: 'string' } }]],
       // Both sides may add the same name, under other ids.
       () => [
         [

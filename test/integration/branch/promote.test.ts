@@ -130,6 +130,22 @@ describe('promote', () => {
     await expect(promote(lake, 'dev', author)).resolves.toMatchObject({ behind: [] })
   })
 
+  it('ends no branch that has nothing to publish', async () => {
+    const project = await shop()
+    await project.cli('branch', 'create', 'dev')
+    const { number } = await project.state()
+    const empty = await project.cli('promote', 'dev')
+    expect([empty.code, empty.stderr]).toEqual([0, ''])
+    expect(empty.stdout).toMatch(/There is nothing to publish: branch dev .* The branch was kept\./)
+    expect(empty.stdout).toMatch(/moraine branch delete dev/)
+    expect((await project.state()).number).toBe(number)
+    // A run that had begun before goes on, and what it builds is published.
+    await project.write(change({ rule: 'amount < 30' }))
+    expect((await project.cli('run', '--branch', 'dev')).code).toBe(0)
+    expect((await project.cli('promote', 'dev')).stdout).toMatch(/Published .*The branch has ended/)
+    expect((await project.cli('promote', 'dev')).stderr).toMatch(/There is no branch dev/)
+  })
+
   it('keeps the branch where that is asked, and says what was not built on it', async () => {
     const project = await shop()
     await project.cli('branch', 'create', 'dev')
@@ -139,7 +155,7 @@ describe('promote', () => {
     expect(promoted.published).toEqual(['discarded.orders', 'silver.orders'])
     expect(promoted.behind).toEqual(['gold.by_status'])
     const again = await project.cli('promote', 'dev', '--keep')
-    expect(again.stdout).toMatch(/nothing was published/)
+    expect(again.stdout).toMatch(/nothing to publish/)
     await project.run()
     expect(await byStatus(project)).toEqual([{ status: 'paid', n: '2', amount: '30.00' }])
   })

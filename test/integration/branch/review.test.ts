@@ -23,12 +23,13 @@ describe('review', () => {
     expect(first.stdout).toMatch(/^<!-- moraine review pr-1 -->\n## ✔ The change builds/)
     expect(first.stdout).toContain('**gold.by\\_status**')
     expect(await readFile(out, 'utf8')).toBe(first.stdout.trimEnd())
-    const [, commit] = /promote pr-1 --commit (\d+)/.exec(first.stdout) ?? []
+    const [, commit] = /promote pr-1 --commit (\d+-[0-9a-f]{12})/.exec(first.stdout) ?? []
 
     // The same change once more makes nothing new; another one takes its place.
     expect((await project.cli('review', 'pr-1')).stdout).toBe(first.stdout)
     const { log } = await onBranch(project, 'pr-1')
-    expect(String((await log.head()).number)).toBe(commit)
+    const { number, hash } = await log.head()
+    expect(`${number}-${hash?.slice(0, 12)}`).toBe(commit)
     expect((await project.cli('promote', 'pr-1', '--commit', commit as string)).code).toBe(0)
   })
 
@@ -40,7 +41,7 @@ describe('review', () => {
     expect(code).toBe(3)
     expect(stdout).toMatch(/⚠ The change builds, and needs approval/)
     expect(stdout).toMatch(/silver.orders\*\*: 1 row of 3 removed: more than 10%/)
-    expect(stdout).toMatch(/1 row of 3 more discarded: more than 0/)
+    expect(stdout).toMatch(/1 row newly discarded, beside 3 kept before: more than 0/)
     expect((await project.cli('review', 'pr-1', '--approved')).code).toBe(0)
 
     const wider = withOptions(policy)['lake.ts'].replace(
@@ -51,6 +52,19 @@ describe('review', () => {
     const breaking = await project.cli('review', 'pr-2')
     expect(breaking.code).toBe(3)
     expect(breaking.stdout).toMatch(/readers may need columns that go or change: amount/)
+  })
+
+  it('holds a check that is new against a table that nothing else changes', async () => {
+    const project = await shop()
+    await project.write(lakeFile({ least: 5 }))
+    const failed = await project.cli('review', 'pr-1')
+    expect([failed.code, failed.stderr]).toEqual([1, ''])
+    expect(failed.stdout).toMatch(/✖ A new check does not hold/)
+    expect(failed.stdout).toMatch(/✖ \*\*gold.by\\_status\*\*, check .*: it has 1 row/)
+    await project.write(lakeFile({ least: 1 }))
+    const { code, stdout } = await project.cli('review', 'pr-1')
+    expect(code).toBe(0)
+    expect(stdout).not.toMatch(/check/)
   })
 
   it('says what failed, and is of main as it is now', async () => {

@@ -11,13 +11,21 @@ interface Definition {
   rule?: string
   /** What gold selects beside. */
   more?: string
+  /** What its runs publish. */
+  publish?: string
 }
 
 export const csv = (rows: readonly (readonly (string | number)[])[]) =>
   `order_id,status,amount\n${rows.map((row) => row.join(',')).join('\n')}\n`
 
 /** A lake of orders with a key, and what gold makes of them. */
-export const lakeFile = ({ minimum = 0, least, rule, more = '' }: Definition = {}): Files => ({
+export const lakeFile = ({
+  minimum = 0,
+  least,
+  rule,
+  more = '',
+  publish,
+}: Definition = {}): Files => ({
   'lake.ts': `
     import { bronze, check, defineLake, gold, rule, silver, sql, t, z } from 'moraine'
     import { files } from 'moraine/sources'
@@ -33,7 +41,7 @@ export const lakeFile = ({ minimum = 0, least, rule, more = '' }: Definition = {
         from \${orders} where amount >= ${minimum} group by status\`,
       ${least === undefined ? '' : `checks: [check.rowCount({ min: ${least} })],`}
     })
-    export default defineLake({ name: 'shop', datasets: [raw, orders, byStatus] })
+    export default defineLake({ name: 'shop',${publish ? ` publish: '${publish}',` : ''} datasets: [raw, orders, byStatus] })
   `,
 })
 

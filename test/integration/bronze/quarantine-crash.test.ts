@@ -137,7 +137,7 @@ it('a file whose reading is killed twice is there after the next whole run', asy
     reading = at
     if ((await project.storage.list('_moraine/reading/')).length > 0) break
   }
-  for (const at of drawn([...points, ...points.map((p) => p + points.length)], amount(2, 6, 60))) {
+  for (const at of drawn([...points, ...points.map((p) => p + points.length)], amount(2, 6, 30))) {
     await again()
     await killed(project, root, `before:${reading}`)
     await project.write({ 'in/c.csv': 'id,v\n3,3\n' })

@@ -79,7 +79,7 @@ it('shows on each save what a definition does, and keeps what was good', async (
   await dev.round(/Unexpected end of file/)
 
   await project.write({ 'lake.ts': lake('t.int().max(4)', ', max(amount) as most') })
-  const mended = await dev.round(/the checks of column 'amount' changed/)
+  const mended = await dev.round(/column 'amount' is computed or checked differently/)
   expect(mended).toMatch(/silver\.orders {2}50 rows in = 25 kept \+ 25 discarded/)
   expect(mended).toMatch(/n +total +most\n─+ +─+ +─+\n25 +50 +4/)
 
@@ -87,4 +87,13 @@ it('shows on each save what a definition does, and keeps what was good', async (
   await dev.round(/silver\.orders {2}3 rows in/)
   dev.child.kill('SIGINT')
   expect(await new Promise((done) => dev.child.once('exit', done))).toBe(0)
+})
+
+it('is refused on another engine, with the command that does it', async () => {
+  const project = await Project.create({ 'lake.ts': lake('t.int()') })
+  const { code, stderr } = await project.cli('dev', '--engine', 'workers:2')
+  expect([code, stderr]).toEqual([
+    2,
+    expect.stringContaining('moraine run --root ./lake-dev --engine workers:2'),
+  ])
 })

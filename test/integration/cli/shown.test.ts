@@ -2,7 +2,7 @@ import { readdir, readFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { describe, expect, it } from 'vitest'
 import { api } from '../../support/api.js'
-import { moraine, Project } from '../../support/project.js'
+import { Project } from '../../support/project.js'
 
 const lake = (source: string, silver = '') => `
 import { bronze, defineLake, silver, t, z } from 'moraine'
@@ -40,7 +40,7 @@ const commands = [
 async function printed(project: Project, wanted: readonly string[][] = commands) {
   const found: Record<string, string> = {}
   for (const args of wanted) {
-    const { stdout, stderr } = await moraine(['-C', project.folder, ...args])
+    const { stdout, stderr } = await project.cli(...args)
     found[args.join(' ')] = stdout + stderr
   }
   return found

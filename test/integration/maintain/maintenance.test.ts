@@ -143,7 +143,7 @@ describe('vacuum', () => {
     expect(dry.stdout).toContain('silver/sales/data/left-by-a-crash.parquet')
     expect(dry.stdout).toContain('Nothing was removed')
     const { stdout } = await project.cli('vacuum', '--delete')
-    expect(stdout).toMatch(/Removed \d+ files/)
+    expect(stdout).toMatch(/Removed 1 file /)
     const left = await readdir(join(project.folder, 'lake/silver/sales/data'))
     expect(left).not.toContain('left-by-a-crash.parquet')
     expect((await project.cli('verify', '--deep')).code).toBe(0)

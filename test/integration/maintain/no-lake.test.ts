@@ -1,6 +1,7 @@
-import { mkdir, readdir, rename, writeFile } from 'node:fs/promises'
+import { mkdir, readdir, rename, rm, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { describe, expect, it } from 'vitest'
+import { encodeSealed } from '../../../src/storage/sealed.js'
 import { Project } from '../../support/project.js'
 
 const definition = `
@@ -49,6 +50,11 @@ describe('a lake that is not there', () => {
     await mkdir(lake)
     await writeFile(join(lake, 'lost+found'), '')
     for (const command of commands) await isRefused(command)
+    // A server that waits for rows has said what lies there; there is none the more.
+    await mkdir(join(lake, '_moraine'))
+    await writeFile(join(lake, '_moraine/lake.json'), encodeSealed({ format: 2, id: 'x' }))
+    for (const command of commands.slice(0, 2)) await isRefused(command)
+    await rm(join(lake, '_moraine'), { recursive: true })
     // Nothing was written where no lake is.
     expect(await readdir(lake)).toEqual(['lost+found'])
     expect(await readdir(project.folder)).not.toContain('copied')

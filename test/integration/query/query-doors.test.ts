@@ -36,7 +36,10 @@ const commands: Record<string, string[][]> = {
     ['query', 'from silver.sales'],
     ['query', '--file', '{folder}/question.sql'],
     ['query', '--format', 'csv', 'from silver.sales'],
+    ['query', '--format', 'arrow', 'from silver.sales'],
+    ['query', '--out', '{folder}/sales.parquet', 'from silver.sales'],
   ],
+  'why.ts': [['why', 'gold.wide', '--where', 'true']],
   'bisect.ts': [['bisect', 'select count(*) > 0 from silver.sales']],
   'preview.ts': [
     ['preview', 'silver.sales'],

@@ -244,6 +244,10 @@ describe('programs', () => {
       columns: ['id', 'amount', 'sold_at', 'n'],
     })
     expect(rows[2]).toEqual({ id: 2, amount: '2.50', sold_at: '2025-01-15T12:00:00.000000', n: 2 })
+    // What is wrong in a condition is shown in the program's own text.
+    await expect(open.read(sales, { where: sql`id < 3 and amuont > 1` })).rejects.toThrow(
+      /\n\nLINE 1: id < 3 and amuont > 1\n {19}\^$/,
+    )
     const [row] = await open.query(sql`select count(*) as n from ${sales}`)
     expect(row?.n).toBe(240n)
   })

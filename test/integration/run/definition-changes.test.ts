@@ -130,14 +130,19 @@ describe('a changed definition', () => {
     [
       'a check',
       { columns: base.columns.replace('t.int()', 't.int().min(2)') },
-      "the checks of column 'id' changed",
+      "column 'id' is computed or checked differently",
+    ],
+    [
+      'what a column is computed from',
+      { options: "key: 'id', select: { note: sql`upper(note)` }," },
+      "column 'note' is computed or checked differently",
     ],
     [
       'a rule',
       { options: "key: 'id', rules: [rule('r', sql`amount < 2`)]," },
       "rule 'r' was added",
     ],
-    ['the key', { options: '' }, 'its key or cursor changed'],
+    ['the key', { options: '' }, 'its key was removed'],
   ])('of %s builds everything again', async (_, changed, reason) => {
     const project = await built({ 'in/1.csv': 'id,amount,note,city\n1,1.50,a,Bern\n2,2.50,,\n' })
     const found = await change(project, changed)

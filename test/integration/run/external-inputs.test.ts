@@ -2,6 +2,7 @@ import { rename, symlink } from 'node:fs/promises'
 import { join } from 'node:path'
 import { describe, expect, it, onTestFinished } from 'vitest'
 import { makePlan } from '../../../src/cli/planned.js'
+import type { IcebergField, IcebergType } from '../../../src/iceberg/spec/types.js'
 import { CommitLog } from '../../../src/log/log.js'
 import { openLake } from '../../../src/query/open.js'
 import type { StepWorker } from '../../../src/step/context.js'
@@ -344,6 +345,76 @@ const fine = gold('fine', { query: sql\`select count(*) as n from \${raw}\` })
     expect((await days()).map(({ score }) => score)).toEqual([0.5, 1, 1.5, null, null, null])
     expect((await project.run()).outcome).toBe('done')
     expect((await sums())[1]).toEqual({ part: 1n, score: 0.5 })
+  })
+
+  it('has fields within columns read by the names of its name mapping', async () => {
+    const { project, engine } = await projectWith(rows(1), definition(''))
+    const text = { kind: 'string' } as const
+    const geo = { kind: 'struct', fields: [{ name: 'lat', type: { kind: 'double' } }] } as const
+    const place = [
+      { name: 'zip', type: text },
+      { name: 'geo', type: geo },
+    ]
+    const tag = { kind: 'struct', fields: [{ name: 'label', type: text }] } as const
+    await engine.shape([
+      ...columns,
+      { name: 'place', type: { kind: 'struct', fields: place } },
+      { name: 'tags', type: { kind: 'list', element: tag } },
+      { name: 'by', type: { kind: 'map', key: text, value: geo } },
+    ])
+    await engine.append(
+      `SELECT 2 AS id, 1.0 AS score, {'zip': '8000', 'geo': {'lat': 1.5}} AS place, [{'label': 'a'}] AS tags, MAP {'x': {'lat': 2.5}} AS "by"`,
+    )
+    const names: Record<string, string[]> = {
+      zip: ['zip', 'plz'],
+      lat: ['lat', 'y'],
+      by: ['BY', 'nach'],
+    }
+    const mapped = (fields: readonly IcebergField[]): object[] =>
+      fields.map(({ id, name, type }) => {
+        return { 'field-id': id, names: names[name] ?? [name], ...within(type) }
+      })
+    const within = (type: IcebergType): { fields?: object[] } => {
+      if (typeof type === 'string') return {}
+      if (type.type === 'struct') return { fields: mapped(type.fields) }
+      const part = (id: number, name: string, of: IcebergType) => {
+        return { 'field-id': id, names: [name], ...within(of) }
+      }
+      return type.type === 'list'
+        ? { fields: [part(type['element-id'], 'element', type.element)] }
+        : {
+            fields: [
+              part(type['key-id'], 'key', type.key),
+              part(type['value-id'], 'value', type.value),
+            ],
+          }
+    }
+    await engine.change((before) => {
+      const now = before.schemas.find((one) => one['schema-id'] === before['current-schema-id'])
+      const mapping = JSON.stringify(mapped(now?.fields ?? []))
+      return { ...before, properties: { 'schema.name-mapping.default': mapping } }
+    })
+    // By other names, with fewer fields and with more, of narrower types, and NULL at each depth.
+    await engine.addFile(
+      `SELECT 3 AS id, {'PLZ': '9000', 'more': 1, 'geo': {'y': 2::FLOAT}} AS place, [{'label': 'b', 'n': 1}, NULL, {'label': NULL, 'n': 2}] AS tags, MAP {'k': {'lat': 7::INTEGER}, 'n': NULL} AS nach`,
+    )
+    await engine.addFile("SELECT 4 AS id, {'zip': 'x'} AS place, [{'n': 1}] AS tags")
+    await engine.addFile('SELECT 5 AS id, NULL::STRUCT(plz VARCHAR, geo STRUCT(y DOUBLE)) AS place')
+    await engine.addFile("SELECT 6 AS id, {'plz': NULL, 'geo': NULL::STRUCT(y DOUBLE)} AS place")
+    expect(await project.query('SELECT * EXCLUDE score FROM ml.scores ORDER BY id')).toEqual([
+      { id: 1n, place: null, tags: null, by: null },
+      {
+        ...{ id: 2n, place: { zip: '8000', geo: { lat: 1.5 } }, tags: [{ label: 'a' }] },
+        by: "{'x': {'lat': 2.5}}",
+      },
+      {
+        ...{ id: 3n, place: { zip: '9000', geo: { lat: 2 } } },
+        ...{ tags: [{ label: 'b' }, null, { label: null }], by: "{'k': {'lat': 7}, 'n': NULL}" },
+      },
+      { id: 4n, place: { zip: 'x', geo: null }, tags: [{ label: null }], by: null },
+      { id: 5n, place: null, tags: null, by: null },
+      { id: 6n, place: { zip: null, geo: null }, tags: null, by: null },
+    ])
   })
 
   it.each([

@@ -1,14 +1,16 @@
 import { spawn } from 'node:child_process'
 import { readFileSync } from 'node:fs'
 import { mkdir, readFile, rename, rm, writeFile } from 'node:fs/promises'
+import { availableParallelism, hostname } from 'node:os'
 import { join } from 'node:path'
 import { text as textOf } from 'node:stream/consumers'
-import { describe, expect, it, onTestFinished } from 'vitest'
+import { describe, expect, it, onTestFinished, vi } from 'vitest'
 import { engineVersion } from '../../../src/engine/open.js'
 import { encodeLine, type Hello, readWorkerLine } from '../../../src/engine/workers/protocol.js'
 import { layDefinition } from '../../../src/load/workers/definition.js'
 import { stepsBy } from '../../../src/load/workers/step-workers.js'
 import { program } from '../../../src/log/program.js'
+import { machineMemory } from '../../../src/process/memory.js'
 import { childrenOf, ended } from '../../support/processes.js'
 import { moraine, Project, repository, step } from '../../support/project.js'
 import { Served } from '../../support/served.js'
@@ -71,6 +73,12 @@ describe('a lake on workers', () => {
     expect([code, stdout]).toEqual([0, expect.stringContaining('4 rows in')])
     // Once for the run itself, and for each worker.
     expect(stderr.split('a definition may write what it likes').length).toBeGreaterThan(2)
+    const { node } = process.versions
+    expect(stdout).toMatch(
+      new RegExp(
+        `\\n[12] workers? on ${hostname()}: .* cores?, .* of memory; Node ${node}, DuckDB \\d`,
+      ),
+    )
     expect(await project.query('from gold.total')).toEqual(total)
     const { counts } = (await project.state()).tables['silver.orders'] ?? {}
     expect(counts).toEqual({ in: 4, kept: 2, discarded: 2, superseded: 0 })
@@ -280,46 +288,65 @@ export default defineLake({ name: 'shop', datasets: [orders, other], engine: wor
     await expect(readFile(mark)).rejects.toThrow('ENOENT')
   })
 
-  it('is not even looked at by a worker of another version, or without what the run names', async () => {
+  it('is not even looked at by a worker of another version; one of the same says what it runs on', async () => {
     const project = await shop()
     for (const [more, message] of [
       [{ moraine: '9.9.9' }, `The worker has Moraine ${program}, and the run has 9.9.9`],
       [{ duckdb: 'v0.1.0' }, `The worker has DuckDB ${await engineVersion()}`],
-      [{ environment: ['SHOP_KEY', 'PATH'] }, 'A worker lacks SHOP_KEY of its environment'],
+      [{ unicode: '9.0' }, `The worker has Unicode ${process.versions.unicode}`],
     ] as const) {
-      const hello = await helloFor(project, {
-        ...more,
-        environment: [...(('environment' in more && more.environment) || [])],
-      })
+      const hello = await helloFor(project, more)
       const { code, answers } = await worker([encodeLine({ hello })])
       expect(code).toBe(1)
       expect(answers).toEqual([
         { refused: expect.objectContaining({ message: expect.stringContaining(message) }) },
       ])
     }
-    const hello = await helloFor(project, { environment: ['SHOP_KEY'] })
-    const { code, answers } = await worker([encodeLine({ hello })], { SHOP_KEY: 'x' })
-    expect([code, answers.at(-1)]).toEqual([0, { ready: expect.anything() }])
+    const { code, answers } = await worker([encodeLine({ hello: await helloFor(project) })])
+    expect([code, answers.at(-1)]).toEqual([
+      0,
+      {
+        ready: expect.objectContaining({
+          unicode: process.versions.unicode,
+          machine: {
+            host: hostname(),
+            node: process.versions.node,
+            platform: `${process.platform} ${process.arch}`,
+            cores: availableParallelism(),
+            memory: machineMemory(),
+          },
+        }),
+      },
+    ])
   })
 
   it('is refused where it reads something else of the environment than the run', async () => {
+    vi.stubEnv('LEAST', '3')
+    vi.stubEnv('PLACE', 'here')
+    onTestFinished(() => void vi.unstubAllEnvs())
     const project = await Project.create({
       'lake.ts': `
 import { bronze, defineLake, gold, sql } from 'moraine'
 import { files } from 'moraine/sources'
 const raw = bronze('orders', { from: files('in/*.csv') })
-const total = gold('total', { query: sql\`select count(*) > \${process.env.LEAST ?? 'none'} as enough from \${raw}\` })
+const total = gold('total', { query: sql\`select count(*) > \${process.env.LEAST ?? 'none'} as enough, \${process.env['PLACE'] ?? null} as place from \${raw}\` })
 export default defineLake({ name: 'shop', datasets: [total] })
 `,
       'in/1.csv': 'id\n1\n',
     })
-    const workers = new Unreliable({ env: { LEAST: '7' } })
-    onTestFinished(() => workers.close())
-    const record = await project.run({ worker: await workers.stepsOf(project) })
-    expect(step(record, 'gold.total').error).toMatchObject({
-      kind: 'conflict',
-      message: 'gold.total is defined otherwise where its step runs than where it was planned',
-    })
+    for (const [env, hint] of [
+      [{ LEAST: '7' }, 'What lake.ts reads of its environment must be the same there'],
+      [{ LEAST: '' }, `lake.ts reads LEAST of the environment, which is not set on ${hostname()}`],
+    ] as const) {
+      const workers = new Unreliable({ env })
+      onTestFinished(() => workers.close())
+      const record = await project.run({ worker: await workers.stepsOf(project) })
+      expect(step(record, 'gold.total').error).toMatchObject({
+        kind: 'conflict',
+        message: 'gold.total is defined otherwise where its step runs than where it was planned',
+        hint: expect.stringContaining(hint),
+      })
+    }
   })
 
   it('goes with a vacuum once no run has used it for long, and is not copied', async () => {

@@ -52,6 +52,7 @@ function askedOfS3(call: SeenCall, { key }: Known): Asked[] {
     if (query.has('uploadId')) return [ask('AbortMultipartUpload', object)]
     return [ask(query.has('versionId') ? 'DeleteObjectVersion' : 'DeleteObject', object)]
   }
+  if (query.has('retention')) return [ask('PutObjectRetention', object)]
   if (query.has('legal-hold')) return [ask('PutObjectLegalHold', object)]
   const isPart = query.has('uploadId')
   return [

@@ -1,4 +1,4 @@
-import { canonical, type OwnerOf, type Resource, type Template } from './stack.js'
+import { asSets, canonical, type OwnerOf, type Resource, type Template } from './stack.js'
 
 /** How a resource differs between two templates. */
 export interface ResourceChange {
@@ -48,7 +48,7 @@ function changeOf(
   if (before === undefined) return { ...common, action: 'add', properties: [] }
   if (after === undefined) return { ...common, action: 'remove', properties: [] }
   const properties = [
-    ...propertiesThatDiffer(before.Properties ?? {}, after.Properties ?? {}),
+    ...propertiesThatDiffer(withSets(before), withSets(after)),
     ...attributes
       .filter((name) => canonical(before[name]) !== canonical(after[name]))
       .map((name) => ({ path: name, before: before[name], after: after[name] })),
@@ -64,6 +64,21 @@ function changeOf(
   const isFixed = ({ path }: PropertyChange) => fixed.includes(path.split('.')[0] as string)
   return { ...common, action: properties.some(isFixed) ? 'replace' : 'change', properties }
 }
+
+/** Properties whose lists are sets, beside those of policies. */
+const SETS = [
+  ...['PolicyDocument', 'AssumeRolePolicyDocument', 'KeyPolicy', 'Policies', 'ManagedPolicyArns'],
+  ...['Tags', 'VpcConfig', 'SubnetIds', 'SecurityGroupIds', 'RouteTableIds'],
+]
+
+/** The properties of a resource, with sets in one order. */
+const withSets = ({ Properties = {} }: Resource) =>
+  Object.fromEntries(
+    Object.entries(Properties).map(([name, value]) => [
+      name,
+      SETS.includes(name) ? asSets(value) : value,
+    ]),
+  )
 
 const attributes = ['DeletionPolicy', 'UpdateReplacePolicy'] as const
 

@@ -1,5 +1,5 @@
 import type { ResourceChange } from './difference.js'
-import { canonical, type Resource, type Template } from './stack.js'
+import { asSets, canonical, type Resource, type Template } from './stack.js'
 
 /** What a role, or a policy of a bucket, key or queue, allows more or less than before. */
 export interface RightChange {
@@ -64,7 +64,7 @@ function rightsOfStatement(statement: Statement): string[] {
   const { Effect, Action, NotAction, Resource: target, Principal, Condition } = statement
   const deny = Effect === 'Deny' ? 'deny ' : ''
   const who = Principal === undefined ? '' : ` by ${shown(Principal)}`
-  const when = Condition === undefined ? '' : ` if ${shown(Condition)}`
+  const when = Condition === undefined ? '' : ` if ${shown(asSets(Condition))}`
   const actions = [
     ...list(Action).map(String),
     ...list(NotAction).map((action) => `all but ${action}`),

@@ -35,7 +35,9 @@ function dangerOf({ id, type, action, properties, retained }: ResourceChange): D
         id,
         type,
         message: `${id} would be replaced by an empty ${what}, because ${properties.map(({ path }) => path).join(', ')} ${properties.length === 1 ? 'differs' : 'differ'}`,
-        hint: `Change it back in lake.ts. To move the lake to another ${what}, deploy under another name, and copy the lake there: moraine copy.`,
+        hint: properties.some(({ path }) => path === 'ObjectLockEnabled')
+          ? 'Object lock belongs to a bucket from its creation, and stays. Keep a lock on an archive, or archiveLock, in lake.ts; to begin with locks, deploy under another name, and copy the lake there: moraine copy.'
+          : `Change it back in lake.ts. To move the lake to another ${what}, deploy under another name, and copy the lake there: moraine copy.`,
       },
     ]
   if (action === 'remove' && !retained)

@@ -36,5 +36,19 @@ export function canonical(value: unknown): string {
   )
 }
 
+/** The same for a value whose lists are sets, as in a policy: their order does not matter. */
+export function asSets(value: unknown): unknown {
+  if (typeof value !== 'object' || value === null) return value
+  if (Array.isArray(value)) {
+    const items = value.map((item) => [canonical(asSets(item)), asSets(item)] as const)
+    return items.sort(([a], [b]) => (a < b ? -1 : a > b ? 1 : 0)).map(([, item]) => item)
+  }
+  // Arguments of functions of CloudFormation have an order.
+  const each = Object.entries(value).map(([name, part]) =>
+    name.startsWith('Fn::') ? [name, part] : [name, asSets(part)],
+  )
+  return Object.fromEntries(each)
+}
+
 /** What of the lake a resource is for, such as `bronze.orders`, by its name in the template. */
 export type OwnerOf = (id: string) => string | undefined

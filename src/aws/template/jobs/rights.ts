@@ -20,8 +20,9 @@ export interface Rights {
   readonly removes: readonly string[]
   /** Objects of which it removes the one version that it has taken in. */
   readonly takes: readonly string[]
-  /** Originals that it keeps from being removed. */
+  /** Originals that it keeps from being removed: without an end, or for a time. */
   readonly holds: readonly string[]
+  readonly locks: readonly string[]
   /** Tables that it builds, and tables that it reads beside. */
   readonly builds: readonly string[]
   readonly uses: readonly string[]
@@ -32,7 +33,7 @@ export interface Rights {
 /** What each run does with the log: `docs/architecture.md` has its folders. */
 const LOG = '_moraine/'
 /** Never of `log/`: what was committed stays. */
-const REMOVED_OF_LOG = ['checkpoints', 'leases', 'live', 'probe', 'reading']
+const REMOVED_OF_LOG = ['checkpoints', 'exports', 'leases', 'live', 'probe', 'reading']
 
 /** What a job may do, by the lineage of its datasets. */
 export function rightsOf(lake: Lake, deploy: AwsDeploy, job: Job): Rights {
@@ -61,7 +62,8 @@ export function rightsOf(lake: Lake, deploy: AwsDeploy, job: Job): Rights {
       ...exported.places,
     ]),
     takes: sorted([...inside, ...inboxesOf(bronze)]),
-    holds: sorted(bronze.flatMap((one) => (isArchived(one) ? [`archive/${one.name}/`] : []))),
+    holds: archivesOf(bronze.filter((one) => !isLocked(one))),
+    locks: archivesOf(bronze.filter(isLocked)),
     builds: job.datasets.map(fullName),
     uses: uses.map(fullName),
     secrets: sorted([
@@ -89,7 +91,7 @@ export function inLayers(lake: Lake, rights: Rights): Rights {
     const others = paths.filter((path) => !whole.some((layer) => path.startsWith(layer)))
     return sorted([...whole, ...others])
   }
-  const { reads, writes, removes, takes, holds } = rights
+  const { reads, writes, removes, takes, holds, locks } = rights
   // What is read beside what is written is one list.
   const seen = merged([...reads, ...writes])
   return {
@@ -101,6 +103,7 @@ export function inLayers(lake: Lake, rights: Rights): Rights {
     removes: merged(removes),
     takes: merged(takes),
     holds: merged(holds),
+    locks: merged(locks),
   }
 }
 
@@ -136,6 +139,16 @@ export function layersOf({ lake }: { lake: Lake }): string[] {
 }
 
 const isArchived = (dataset: AnyDataset) => dataset.tier === 'bronze' && dataset.archive
+
+/** Whether archived originals of a dataset can't be removed for a time. */
+const isLocked = (dataset: AnyDataset) => dataset.tier === 'bronze' && dataset.lock !== undefined
+
+/** Whether the bucket has object lock, in which whatever is archived gets at least a legal hold. */
+export const locksObjects = ({ deploy, lake }: { deploy: AwsDeploy; lake: Lake }) =>
+  deploy.archiveLock || lake.datasets.some(isLocked)
+
+const archivesOf = (bronze: readonly AnyDataset[]) =>
+  sorted(bronze.filter(isArchived).map(({ name }) => `archive/${name}/`))
 
 /** Where rows arrive: in the lake, or elsewhere. */
 function sourcesOf(bronze: readonly AnyDataset[]) {

@@ -1,5 +1,5 @@
 import type { Job } from '../../../plan/jobs.js'
-import { type Json, type Resource, type Resources, ref } from '../cfn.js'
+import { att, type Json, type Resource, type Resources, ref } from '../cfn.js'
 import { type Context, IDS } from '../context.js'
 import { idFor, isPaused, jobId, LIMITS, nameFor } from '../names.js'
 import { queueArn } from './sqs.js'
@@ -29,7 +29,13 @@ export function rule(
       Name: nameFor(context.prefix, name, LIMITS.rule),
       EventPattern: pattern,
       Targets: [
-        { Id: 'queue', Arn: queueArn(context, name), SqsParameters: { MessageGroupId: name } },
+        {
+          Id: 'queue',
+          Arn: queueArn(context, name),
+          SqsParameters: { MessageGroupId: name },
+          // What can't be delivered for a day would be gone.
+          DeadLetterConfig: { Arn: att(IDS.dead) },
+        },
       ],
     },
   }

@@ -15,7 +15,7 @@ import {
 } from '../cfn.js'
 import { type Context, IDS, keyArn, objects, tagsOf } from '../context.js'
 import { startStatements } from '../jobs/handing-over.js'
-import { inLayers, type Rights, rightsOf, sharedSecrets } from '../jobs/rights.js'
+import { inLayers, locksObjects, type Rights, rightsOf, sharedSecrets } from '../jobs/rights.js'
 import { jobsAfter } from '../jobs.js'
 import { jobId, LIMITS, nameFor } from '../names.js'
 import { divided, MOST_POLICIES } from './policy-size.js'
@@ -131,13 +131,12 @@ function objectStatements(context: Context, rights: Rights): Statement[] {
       ['s3:DeleteObjectVersion'],
       [...all(rights.takes), ...outside(rights.takes).map((path) => s3Arn(`${path.slice(5)}*`))],
     ),
-    ...(context.deploy.archiveLock
-      ? allow('Hold', ['s3:PutObjectLegalHold'], all(rights.holds))
-      : []),
+    ...(locksObjects(context) ? allow('Hold', ['s3:PutObjectLegalHold'], all(rights.holds)) : []),
+    ...allow('Retain', ['s3:PutObjectRetention', 's3:GetObjectRetention'], all(rights.locks)),
     ...allow(
       'Lock',
       ['s3:GetBucketObjectLockConfiguration'],
-      rights.holds.length > 0 ? [att(IDS.bucket)] : [],
+      rights.holds.length + rights.locks.length > 0 ? [att(IDS.bucket)] : [],
     ),
     ...allow('ListSources', ['s3:ListBucket'], [...new Set(elsewhere.map(bucketOf))].map(s3Arn)),
     ...allow(
@@ -166,7 +165,7 @@ export const listStatement = (prefixes: readonly string[]): Statement => ({
   Action: ['s3:ListBucket'],
   Resource: att(IDS.bucket),
   // Without a prefix it is asked whether one object is there.
-  Condition: { StringLikeIfExists: { 's3:prefix': prefixes.map((path) => `${path}*`) } },
+  Condition: { StringLikeIfExists: { 's3:prefix': prefixes.map((path) => `${path}*`).sort() } },
 })
 
 export function keyStatements(context: Context, actions: string[]): Statement[] {

@@ -1,20 +1,9 @@
 import { secondsOf } from '../../../define/interval.js'
 import type { AnyDataset } from '../../../define/model.js'
+import { VACUUMED } from '../../../log/format/folders.js'
 import type { Json } from '../cfn.js'
 import type { Context } from '../context.js'
 import { foldersOf } from '../jobs/rights.js'
-
-/** Folders from which Moraine removes data. Never one of the log, nor the archive. */
-const REMOVED = [
-  'bronze/',
-  'silver/',
-  'gold/',
-  'discarded/',
-  'deleted/',
-  'history/',
-  'scratch/',
-  'external/',
-]
 
 const DAY = 86_400
 
@@ -24,7 +13,7 @@ const NONCURRENT = 30
 /**
  * Only Moraine removes data, when its retention says so: S3 can't know what commits lead to. What
  * it removed stays as a noncurrent version for a while, in no folder for longer than the rows of
- * its dataset were kept.
+ * its dataset were kept. Never one of the log, nor of the archive.
  */
 export function lifecycle({ lake, deploy }: Context): Json[] {
   const days = (secondsOf(deploy.noncurrent ?? `${NONCURRENT}d`) ?? NONCURRENT * DAY) / DAY
@@ -41,7 +30,7 @@ export function lifecycle({ lake, deploy }: Context): Json[] {
       .filter((folder) => !folder.startsWith('archive/'))
       .map((folder) => expire(folder, kept))
   })
-  return [...REMOVED.map((folder) => expire(folder, days)), ...shorter]
+  return [...VACUUMED.map((folder) => expire(folder, days)), ...shorter]
 }
 
 /** Seconds; infinite where rows stay. */

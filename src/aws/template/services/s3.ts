@@ -14,6 +14,7 @@ import {
   text,
 } from '../cfn.js'
 import { type Context, IDS, keyArn, tagsOf } from '../context.js'
+import { locksObjects } from '../jobs/rights.js'
 import { bucketNames } from '../names.js'
 import { TRAIL, trailArn } from './cloudtrail.js'
 import { lifecycle } from './lifecycle.js'
@@ -72,7 +73,7 @@ function lakeBucket(context: Context, name: string): Resource {
     LifecycleConfiguration: { Rules: [...lifecycle(context), unfinished] },
     LoggingConfiguration: { DestinationBucketName: ref(IDS.logs), LogFilePrefix: 'access/' },
     NotificationConfiguration: { EventBridgeConfiguration: { EventBridgeEnabled: true } },
-    ...(context.deploy.archiveLock ? { ObjectLockEnabled: true } : {}),
+    ...(locksObjects(context) ? { ObjectLockEnabled: true } : {}),
   })
 }
 

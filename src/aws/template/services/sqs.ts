@@ -4,6 +4,7 @@ import {
   account,
   arn,
   att,
+  explained,
   type Json,
   join,
   policy,
@@ -33,7 +34,9 @@ export function sqs(context: Context): Resources {
     ]),
   )
   const all: Resources = {
-    [IDS.dead]: queue(context, 'dead', { MessageRetentionPeriod: DAYS_14 }),
+    [IDS.dead]: explained(queue(context, 'dead', { MessageRetentionPeriod: DAYS_14 }), {
+      'AwsSolutions-SQS3': 'It holds dead letters of rules and schedules itself, and has an alarm.',
+    }),
     [IDS.deadFifo]: queue(context, 'dead', { MessageRetentionPeriod: DAYS_14, FifoQueue: true }),
     ...queues,
     ...(isProjected(context.deploy)

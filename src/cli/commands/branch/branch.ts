@@ -1,12 +1,13 @@
 import type { Command } from 'commander'
 import { contentsOfBranch } from '../../../branch/contents.js'
-import { refreshBranch } from '../../../branch/refresh.js'
 import { MoraineError } from '../../../errors.js'
 import { expiryOf } from '../../../log/branch/expiry.js'
 import { createBranch, deleteBranch, openNamed, renameBranch } from '../../../log/branch/named.js'
+import { refreshBranch } from '../../../log/branch/refresh.js'
 import { isRunBranch } from '../../../log/branch/run-branch-names.js'
 import type { CommitLog } from '../../../log/log.js'
 import { currentUser } from '../../../step/context.js'
+import { again } from '../../branch/again.js'
 import { branchLines, contentsLines } from '../../branch/lines.js'
 import { secondsFor } from '../../duration.js'
 import { examples } from '../../examples.js'
@@ -68,8 +69,8 @@ const actions: Readonly<Record<string, (asked: Asked) => Promise<void>>> = {
       ...(expires ? { expires } : {}),
     }
     project.show(value, () => [
-      `${colors.green('✔')} Branch ${name} starts at commit ${from.number}. Build on it with: moraine run --branch ${name}`,
-      `Other engines find it as NAMESPACE@${name}: moraine serve --catalog`,
+      `${colors.green('✔')} Branch ${name} starts at commit ${from.number}. Build on it with: ${again(`moraine run --branch ${name}`)}`,
+      again(`Other engines find it as NAMESPACE@${name}: moraine serve --catalog`),
     ])
   },
   show: async ({ project, log, name }) => {
@@ -85,7 +86,7 @@ const actions: Readonly<Record<string, (asked: Asked) => Promise<void>>> = {
       yield `${colors.green('✔')} Branch ${name} starts at commit ${at} instead of ${before}.`
       if (kept.length > 0) yield `Kept: ${kept.join(', ')}`
       if (dropped.length > 0) yield `To be built again: ${dropped.join(', ')}`
-      yield `Bring it up to date with: moraine run --branch ${name}`
+      yield again(`Bring it up to date with: moraine run --branch ${name}`)
     })
   },
   rename: async ({ project, log, name, to }) => {

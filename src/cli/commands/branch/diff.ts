@@ -1,10 +1,14 @@
+import { resolve } from 'node:path'
 import type { Command } from 'commander'
+import { HeldChecks } from '../../../branch/diff/checks.js'
 import { diffStates, type LakeDiff } from '../../../branch/diff/diff.js'
 import { type Range, rangeOf } from '../../../branch/diff/sides.js'
 import { fullName } from '../../../define/dataset.js'
 import { MoraineError } from '../../../errors.js'
 import { select } from '../../../plan/graph.js'
 import { variable } from '../../../settings.js'
+import { replaceFile } from '../../../storage/replace-file.js'
+import { diffHtml } from '../../branch/diff-html.js'
 import { diffLines } from '../../branch/diff-lines.js'
 import { diffMarkdown } from '../../branch/diff-markdown.js'
 import { withMemory } from '../../engine.js'
@@ -17,6 +21,7 @@ export function define(command: Command): Command {
     .argument('[dataset...]', 'datasets to compare (default: all)')
     .option('--key <columns>', 'columns that pair rows, instead of the key of a dataset')
     .option('--examples <examples>', 'rows to show of each kind', '3')
+    .option('--html <file>', 'write a page of HTML to a file, which needs no other')
     .option('--markdown', 'print Markdown, as for a comment of a pull request')
     .option('--exit-code', 'exit with 2 if anything differs')
     .addHelpText(
@@ -25,6 +30,7 @@ export function define(command: Command): Command {
         ['what does a branch change?', 'moraine diff dev'],
         ['compared with main as it is now', 'moraine diff main..dev'],
         ['what did the last days change of one table?', 'moraine diff 2026-01-31..main orders'],
+        ['as a page for a browser', 'moraine diff dev --html diff.html'],
         ['gold has no key of its own', 'moraine diff dev gold.daily_revenue --key day'],
       ),
     )
@@ -34,6 +40,7 @@ interface Options {
   key?: string
   examples: number
   markdown?: boolean
+  html?: string
   exitCode?: boolean
 }
 
@@ -42,6 +49,7 @@ export async function run(command: Command): Promise<number> {
   await using project = await openProject(command)
   const { range, selectors } = await asked(project, command.args)
   const diff = await compare(project, range, selectors, options)
+  if (options.html !== undefined) await replaceFile(resolve(options.html), diffHtml(diff))
   if (options.markdown) print(diffMarkdown(diff))
   else project.show(diff, () => diffLines(diff))
   return options.exitCode && diff.datasets.length > 0 ? 2 : 0
@@ -78,9 +86,21 @@ export async function compare(
       ...{ storage, session, lake, only, examples: most },
       before: before.state,
       after: after.state,
+      checks: {
+        before: new HeldChecks(storage, before.log, before.state),
+        after: new HeldChecks(storage, after.log, after.state),
+      },
       key: key?.split(',').map((column) => column.trim()),
     })
-    return { before: before.side, after: after.side, ...found }
+    const notes =
+      after.log.branch === 'main'
+        ? []
+        : (await import('../../../bronze/files/on-branch.js')).unreadOnBranch(
+            lake.datasets,
+            after.state,
+          )
+    const sides = { before: before.side, after: after.side }
+    return { ...sides, ...found, ...(notes.length > 0 ? { notes } : {}) }
   } finally {
     session.close()
   }

@@ -1,9 +1,12 @@
 import type { Command } from 'commander'
 import { type Promoted, promote } from '../../../branch/promote.js'
-import { refreshBranch } from '../../../branch/refresh.js'
 import { MoraineError } from '../../../errors.js'
+import { openNamed } from '../../../log/branch/named.js'
+import { refuseOwnSources } from '../../../log/branch/own-sources.js'
+import { refreshBranch } from '../../../log/branch/refresh.js'
 import { currentUser } from '../../../step/context.js'
 import { PATIENT } from '../../../storage/retry.js'
+import { again } from '../../branch/again.js'
 import { withMemory } from '../../engine.js'
 import { examples } from '../../examples.js'
 import colors from '../../output/colors.js'
@@ -22,6 +25,10 @@ export function define(command: Command): Command {
       examples(
         ['publish what is on a branch', 'moraine promote dev'],
         ['only if nothing came after what was reviewed', 'moraine promote dev --commit 12'],
+        [
+          'what waits for a review, as it was shown',
+          'moraine promote review --commit 12-5f513c83822e',
+        ],
         ['main has moved: build that, then publish', 'moraine promote dev --refresh'],
       ),
     )
@@ -34,9 +41,8 @@ interface Options {
 }
 
 export async function run(command: Command): Promise<number> {
-  const { commit, keep = false, refresh = false } = command.opts<Options>()
+  const { commit: reviewed, keep = false, refresh = false } = command.opts<Options>()
   const [branch] = command.args as [string]
-  const reviewed = commit === undefined ? undefined : commitOf(commit)
   if (refresh && reviewed !== undefined)
     throw new MoraineError('usage', '--refresh makes new commits, so --commit cannot be met', {
       hint: 'Use one of them.',
@@ -52,15 +58,9 @@ export async function run(command: Command): Promise<number> {
   return 0
 }
 
-function commitOf(text: string): number {
-  if (/^[1-9]\d*$/.test(text)) return Number(text)
-  throw new MoraineError('usage', `--commit ${text} is not the number of a commit`, {
-    hint: 'moraine history --branch NAME lists them.',
-  })
-}
-
 /** Builds on the branch what main has changed since; whether all of it succeeded. */
 async function upToDate(project: Project, branch: string): Promise<boolean> {
+  refuseOwnSources(branch, await (await openNamed(project.log, branch)).head())
   await refreshBranch(project.log, branch, { author: currentUser(), run: null })
   const house = await project.house.onBranch(branch)
   const view = project.json ? undefined : new PlainView()
@@ -81,8 +81,9 @@ async function upToDate(project: Project, branch: string): Promise<boolean> {
 
 function* lines({ branch, commit, published, behind }: Promoted, keep: boolean): Iterable<string> {
   if (published.length === 0) {
-    yield `Branch ${branch} has nothing that main has not: nothing was published.`
-    if (!keep) yield 'The branch has ended.'
+    yield `There is nothing to publish: branch ${branch} has nothing that main does not have. The branch was kept.`
+    yield again(`Build on it with: moraine run --branch ${branch}`)
+    if (!keep) yield again(`To end the branch: moraine branch delete ${branch}`)
     return
   }
   const end = keep ? 'The branch was kept.' : 'The branch has ended.'

@@ -1,13 +1,16 @@
 import type { Command } from 'commander'
 import { forkRange } from '../../../branch/diff/sides.js'
+import { holdNewChecks } from '../../../branch/new-checks.js'
 import { objections } from '../../../branch/policy.js'
-import { refreshBranch } from '../../../branch/refresh.js'
+import { refuseNothing } from '../../../branch/promote.js'
 import { createBranch, openNamed } from '../../../log/branch/named.js'
+import { refreshBranch } from '../../../log/branch/refresh.js'
 import { ownValue } from '../../../own-value.js'
 import { currentUser } from '../../../step/context.js'
+import type { RunRecord } from '../../../step/events.js'
 import { replaceFile } from '../../../storage/replace-file.js'
 import { PATIENT } from '../../../storage/retry.js'
-import { type Review, reviewMarkdown } from '../../branch/review-markdown.js'
+import { isBroken, type Review, reviewMarkdown } from '../../branch/review-markdown.js'
 import { secondsFor } from '../../duration.js'
 import { withMemory } from '../../engine.js'
 import { examples } from '../../examples.js'
@@ -48,17 +51,21 @@ export async function run(command: Command): Promise<number> {
   const { ttl, approved = false, out, examples } = command.opts<Options>()
   const [branch] = command.args as [string]
   await using project = await openProject(command, { patience: { total: PATIENT } })
+  // Runs make it, and it stays until it is published.
+  if (project.lake.publish === 'review') await refuseNothing(project.log, branch)
   await upToDate(project, branch, secondsFor('--ttl', ttl) * 1000)
   const record = await build(project, branch)
   const range = await forkRange(project.log, branch)
   const diff = await compare(project, range, [], { examples })
   const { review: policy } = project.lake
-  const review: Review = { branch, record, diff, objections: objections(diff, policy), approved }
+  const held = await holdNew(project, branch, record)
+  const found = objections(diff, policy)
+  const review: Review = { branch, record, diff, objections: found, held, approved }
   const markdown = reviewMarkdown(review)
   if (out !== undefined) await replaceFile(out, markdown)
   if (project.json) print(toJson(review, 2))
   else print(markdown)
-  if (record.outcome !== 'done') return record.error?.kind === 'definition' ? 2 : 1
+  if (isBroken(review)) return record.error?.kind === 'definition' ? 2 : 1
   return review.objections.length > 0 && !approved ? NEEDS_APPROVAL : 0
 }
 
@@ -72,6 +79,21 @@ async function upToDate({ log }: Project, branch: string, ttl: number): Promise<
     await createBranch(log, branch, head, { ...author, life })
   }
   await openNamed(log, branch)
+}
+
+/** Checks that are new, of tables that are as they were: no run has held these. */
+async function holdNew(project: Project, branch: string, { steps }: RunRecord) {
+  const { lake, storage, house } = project
+  const { log } = await house.onBranch(branch)
+  const unchanged = steps
+    .filter(({ outcome }) => outcome === 'unchanged')
+    .map(({ dataset }) => dataset)
+  const reviewed = { lake, storage, log, state: await log.head(), unchanged }
+  return holdNewChecks(reviewed, async () => {
+    const engine = await project.engine()
+    await engine.confine([storage.url])
+    return engine.open()
+  })
 }
 
 /** Whether columns may go is decided by people, once they see it. */

@@ -2,7 +2,7 @@ import { execFile } from 'node:child_process'
 import { existsSync, type FSWatcher, watch } from 'node:fs'
 import { readdir } from 'node:fs/promises'
 import { join, resolve } from 'node:path'
-import type { Command } from 'commander'
+import { type Command, Option } from 'commander'
 import type { Lake } from '../../../define/lake.js'
 import type { Engine } from '../../../engine/engine.js'
 import { MoraineError } from '../../../errors.js'
@@ -13,6 +13,7 @@ import { Threads } from '../../../load/threads.js'
 import type { CommitLog } from '../../../log/log.js'
 import type { Limits } from '../../../query/limits.js'
 import { queryRows } from '../../../query/query.js'
+import { publishedAtOnce } from '../../../run/publish.js'
 import { abortController } from '../../../signals.js'
 import type { RunRecord } from '../../../step/events.js'
 import type { Storage } from '../../../storage/storage.js'
@@ -33,6 +34,7 @@ export function define(command: Command): Command {
     .argument('[dataset...]', 'datasets to run (default: all)')
     .option('--sample <rows>', 'rows to read of each source of silver', '10000')
     .option('--full', 'read all rows')
+    .addOption(new Option('--engine <engine>').hideHelp())
     .addHelpText(
       'after',
       examples(
@@ -40,6 +42,12 @@ export function define(command: Command): Command {
         ['one dataset and what it needs, with all rows', 'moraine dev +gold.daily_revenue --full'],
       ),
     )
+}
+
+interface Options extends GlobalOptions {
+  sample: number
+  full?: boolean
+  engine?: string
 }
 
 /** Milliseconds after a save in which others may follow. */
@@ -52,7 +60,15 @@ const MOST = 500
  * one is not touched.
  */
 export async function run(command: Command): Promise<number> {
-  const options = command.optsWithGlobals<GlobalOptions & { sample: number; full?: boolean }>()
+  const options = command.optsWithGlobals<Options>()
+  if (options.engine !== undefined && options.engine !== 'duckdb')
+    throw new MoraineError(
+      'usage',
+      `moraine dev builds in its own process, without --engine ${options.engine}`,
+      {
+        hint: `It tries samples, which are not worth another engine; the rows would be the same. All rows on another engine, in a lake beside the real one: moraine run --root ./lake-dev --engine ${options.engine}`,
+      },
+    )
   const folder = resolve(options.directory)
   const file = findLakeFile(folder)
   const sample = options.full ? undefined : options.sample
@@ -93,7 +109,7 @@ class Trial {
     print(colors.dim(`${new Date().toLocaleTimeString('en-GB')}  ${this.file}\n`))
     const types = checkTypes(resolve(this.file, '..'))
     try {
-      const lake = await loadLake(this.file)
+      const lake = publishedAtOnce(await loadLake(this.file))
       const house = Lakehouse.at(this.rootFor(lake), { folder: resolve(this.file, '..') })
       const { storage, log } = house
       const planned = await makePlan({ lake, storage, log }, this.selectors, false)

@@ -63,7 +63,7 @@ export async function run(command: Command): Promise<number> {
   const selectors = archived.map((source) => `${fullName(source)}+`)
   const engine = await project.engine({ workers: workersOf(command, lake) })
   const javascript = await project.javascript()
-  await using engines = openStepEngines(command, project, selectors)
+  await using engines = await openStepEngines(command, project, selectors)
   const view = json ? undefined : new PlainView()
   const signal = project.stopped()
   const started = new Date()

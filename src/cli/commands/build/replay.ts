@@ -42,7 +42,7 @@ export async function run(command: Command): Promise<number> {
     })
   const engine = await project.engine({ workers: workersOf(command, lake) })
   const javascript = await project.javascript()
-  await using engines = openStepEngines(command, project, [`${dataset}+`])
+  await using engines = await openStepEngines(command, project, [`${dataset}+`])
   const view = json ? undefined : new PlainView()
   const record = await project.house.run(lake, {
     engine,

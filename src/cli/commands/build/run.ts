@@ -1,4 +1,5 @@
 import type { Command } from 'commander'
+import { waitingForReview } from '../../../branch/waiting.js'
 import { fullName } from '../../../define/dataset.js'
 import type { AnyDataset } from '../../../define/model.js'
 import type { Engine } from '../../../engine/engine.js'
@@ -14,12 +15,14 @@ import { abortController } from '../../../signals.js'
 import { hash } from '../../../step/context.js'
 import { PATIENT, type Patience } from '../../../storage/retry.js'
 import { Staging } from '../../../storage/staging.js'
-import { startEngine, withMemory } from '../../engine.js'
+import { waitingLines } from '../../branch/lines.js'
+import { shareMemory, startEngine, withMemory } from '../../engine.js'
 import { examples } from '../../examples.js'
 import { confirm } from '../../output/confirm.js'
 import { toJson } from '../../output/format.js'
 import { LiveView } from '../../output/live.js'
 import { PlainView } from '../../output/plain.js'
+import { machineLine } from '../../output/summary.js'
 import { show } from '../../output/terminal.js'
 import { tellWaits } from '../../output/waits.js'
 import { openProject, type Project, print } from '../../project.js'
@@ -92,12 +95,16 @@ async function open(
     await engine.value.close()
     throw project.reason
   }
-  const { value: opened } = project
-  const workers = workersOf(command, opened.lake)
-  if (workers === 0) return { engine: engine.value, project: opened }
-  // They share the memory of the command.
-  await engine.value.close()
-  return { engine: await startEngine(command, { staging }, { workers }), project: opened }
+  const opened = { engine: engine.value, project: project.value }
+  try {
+    const workers = workersOf(command, opened.project.lake)
+    // They share the memory of the command.
+    if (workers > 0) await shareMemory(command, opened.engine, { workers })
+    return opened
+  } catch (error) {
+    await opened.engine.close()
+    throw error
+  }
 }
 
 /**
@@ -163,6 +170,12 @@ async function isMeant(
   return confirm(`${what}\n${question}`, process.stdin, process.stdout)
 }
 
+/** What the run, or one before it, has left for a review. */
+async function showWaiting({ lake, log, house }: Project): Promise<void> {
+  if (lake.publish !== 'review' || house.branch !== undefined) return
+  for (const line of waitingLines(await waitingForReview(log))) print(line)
+}
+
 const isFailed = ({ outcome }: { outcome: string }) => outcome === 'failed'
 
 export async function run(command: Command): Promise<number> {
@@ -196,7 +209,7 @@ export async function run(command: Command): Promise<number> {
   try {
     // A selector that names nothing is told before a run begins.
     const selected = select(lake, command.args)
-    await using engines = openStepEngines(command, project, command.args)
+    await using engines = await openStepEngines(command, project, command.args)
     const range = backfill === undefined ? undefined : parseRange(backfill)
     if (range) refuseOthers(selected)
     const isAccepted = acceptDefinition || (!json && (await isMeant(project, selected)))
@@ -222,7 +235,10 @@ export async function run(command: Command): Promise<number> {
     })
     const problem = await lineage?.close()
     if (problem) show(`! ${problem}\n`, process.stderr)
-    if (json) print(toJson(record, 2))
+    const machines = engines?.machines ?? []
+    if (json) print(toJson(machines.length > 0 ? { ...record, workers: machines } : record, 2))
+    else for (const one of machines) show(`${machineLine(one)}\n`)
+    if (!json) await showWaiting(project)
     if (record.outcome === 'done') return record.exports?.some(isFailed) ? 1 : 0
     return record.error?.kind === 'definition' ? 2 : 1
   } finally {

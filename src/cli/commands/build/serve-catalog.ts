@@ -1,10 +1,9 @@
 import type { Hono } from 'hono'
 import type { Principal } from '../../../define/access/principal.js'
-import { fullName } from '../../../define/dataset.js'
 import { MoraineError, messageOf } from '../../../errors.js'
+import { type AuditedCall, isRefused } from '../../../query/audit/call.js'
 import { redact } from '../../../secrets.js'
 import { isLoopback } from '../../../serve/access.js'
-import { type AuditedCall, isRefused } from '../../../serve/audit/call.js'
 import type { AuditTrail } from '../../../serve/audit/trail.js'
 import type { CatalogOptions } from '../../../serve/rest/http/catalog-options.js'
 import { variable } from '../../../settings.js'
@@ -13,47 +12,24 @@ import type { Project } from '../../project.js'
 
 type Served = Pick<Project, 'lake' | 'storage'>
 
-/** Milliseconds for which a request waits for storage that does not answer. */
-const REQUEST_PATIENCE = 5000
-
 /**
  * The Iceberg REST catalog of a lake, for who may do what by its definition.
  *
  * @throws MoraineError for a secret that is missing or empty, and for one that two principals have.
  */
 export async function openCatalog(
-  { lake, storage }: Served,
+  of: Served,
   options: Pick<CatalogOptions, 'allowLocations' | 'behindProxy' | 'credentials'>,
   log: ProcessLog,
 ): Promise<{ app: Hono; audit: AuditTrail }> {
-  const rest = await import('../../../serve/rest/catalog.js')
-  const { AuditTrail } = await import('../../../serve/audit/trail.js')
-  const { Principals } = await import('../../../serve/principals.js')
-  const token = variable('MORAINE_TOKEN')
-  const tellError = (error: unknown) => tellFailed(log, error)
-  const principals = new Principals(token, lake.access, { onError: tellError })
-  // One that is not set now would be missed by whoever asks first, however long after.
-  await principals.check()
-  const patient = storage.with({ total: REQUEST_PATIENCE })
-  const onError = (error: unknown) =>
-    log.tell({ event: 'audit failed' }, `The audit trail has gaps: ${messageOf(error)}`, 'warn')
-  const audit = new AuditTrail(patient, { onError })
-  const onCall = (call: AuditedCall) => {
-    audit.add(call)
-    tellRefused(log, call)
-  }
-  const app = rest.catalog(patient, {
-    token,
-    access: lake.access,
-    principals,
-    writable: lake.datasets
-      .filter((dataset) => dataset.tier !== 'bronze' && dataset.writes === 'allow')
-      .map(fullName),
-    onCall,
-    onError: tellError,
+  const { lakeCatalog } = await import('../../../serve/rest/lake-catalog.js')
+  return lakeCatalog(of, {
     ...options,
+    onError: (error) => tellFailed(log, error),
+    onAuditError: (error) =>
+      log.tell({ event: 'audit failed' }, `The audit trail has gaps: ${messageOf(error)}`, 'warn'),
+    onCall: (call) => tellRefused(log, call),
   })
-  return { app, audit }
 }
 
 /** Says what a client was only told that it failed. */

@@ -24,7 +24,11 @@ export interface OpenedQuery {
   aws: AwsProtocols
   /** Where `lake.ts` has no principals: those of this machine, and the file that has them. */
   local: { keys: LocalKeys; file: string } | undefined
+  close(): Promise<void>
 }
+
+const ANOTHER =
+  'Another server of this folder keeps what it is asked: executions and named queries of this one end with it'
 
 /**
  * The query service of a lake, for who may do what by its definition.
@@ -42,6 +46,7 @@ export async function openQuery(
   const { queryApp } = await import('../../../serve/query/query-app.js')
   const { AwsProtocols } = await import('../../../serve/aws/aws-app.js')
   const { localKeys } = await import('../../../serve/query/local-keys.js')
+  const { ServerState } = await import('../../../query/service/kept/server-state.js')
   const token = variable('MORAINE_TOKEN')
   const onError = (error: unknown) => tellFailed(processLog, error)
   const file = join(folder, '.moraine', 'local-keys.json')
@@ -49,11 +54,16 @@ export async function openQuery(
     token === undefined && lake.access === undefined
       ? { file, keys: await localKeys(file) }
       : undefined
-  const principals = new Principals(token, lake.access, { onError, local: local?.keys })
+  const principals = new Principals(token, lake.access, {
+    ...{ onError, local: local?.keys, oidc: lake.oidc },
+  })
   // One that is not set now would be missed by whoever asks first, however long after.
   await principals.check()
+  const state = await ServerState.open(join(folder, '.moraine', 'queries'))
+  if (!state)
+    onError(new MoraineError('usage', ANOTHER, { hint: 'Stop it, and start this one again.' }))
   const service = new QueryService({
-    ...{ storage, log, lake },
+    ...{ storage, log, lake, state },
     ...{ priceOf: athenaPrice, onError },
   })
   await service.resume().catch(onError)
@@ -66,10 +76,16 @@ export async function openQuery(
   })
   const queries = queryApp(service, { principals, onError })
   const aws = new AwsProtocols({
-    ...{ service, principals, storage, log, onError },
+    ...{ service, principals, storage, log, state, onError },
     folder: join(folder, '.moraine', 's3'),
   })
-  return { protocols: { queries, agents, postgres, aws }, service, principals, aws, local }
+  await aws.resume().catch(onError)
+  const close = async () => {
+    await aws.close()
+    await service.close()
+    await state?.close()
+  }
+  return { protocols: { queries, agents, postgres, aws }, service, principals, aws, local, close }
 }
 
 /** What agents ask of a lake. */

@@ -125,7 +125,7 @@ export async function run(command: Command): Promise<number> {
   await checkTokens(lake.datasets)
   const javascript = new Threads(findLakeFile(folder))
   const workers = workersOf(command, lake)
-  const engines = openStepEngines(command, project, [], { engines: concurrency })
+  const engines = await openStepEngines(command, project, [], { engines: concurrency })
   let log: ProcessLog | undefined
   const daemon = new Daemon({
     lake,
@@ -207,8 +207,7 @@ async function serveUntil({ project, options, daemon, log, stop, ending }: Servi
     await begun.catch(() => {})
   } finally {
     await server.close()
-    await query?.aws.close()
-    await query?.service.close()
+    await query?.close()
   }
   const taken = up && receivers.some(({ buffer }) => buffer) ? await ingestLast(daemon, sent) : up
   const all =
@@ -291,6 +290,8 @@ async function connect(
   const { health } = daemon
   for (let attempt = 0; !signal.aborted; attempt++) {
     try {
+      // From here on no other lake is taken for it.
+      await daemon.beginLake()
       // What a job's columns show to be wrong later is told by that job's run.
       const state = await log.head()
       const externals = await Externals.of(storage, state, lake.datasets, { files: false })

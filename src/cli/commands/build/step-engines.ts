@@ -5,7 +5,8 @@ import type { Lake } from '../../../define/lake.js'
 import type { AnyDataset } from '../../../define/model.js'
 import { MoraineError } from '../../../errors.js'
 import { findLakeFile } from '../../../load/load.js'
-import { hasOthers, processesOf, StepEngines } from '../../../load/workers/step-engines.js'
+import { hasOthers, processesOf } from '../../../load/workers/engines-of.js'
+import type { StepEngines } from '../../../load/workers/step-engines.js'
 import { select } from '../../../plan/graph.js'
 import { portableOn } from '../../../run/placement.js'
 import { variable } from '../../../settings.js'
@@ -48,16 +49,17 @@ export function workersOf(command: Command, lake: Lake): number {
  * @param engines how many engines of its own the command has.
  * @throws MoraineError of kind `usage` if an engine can't be what they ask for.
  */
-export function openStepEngines(
+export async function openStepEngines(
   command: Command,
   { lake, storage, folder }: Pick<Project, 'lake' | 'storage' | 'folder'>,
   selectors: readonly string[],
   { engines = 1 }: Pick<Shares, 'engines'> = {},
-): StepEngines | undefined {
+): Promise<StepEngines | undefined> {
   const instead = askedEngine(command, lake)
   checkTrino(lake, select(lake, selectors), instead)
   if (!hasOthers(lake, instead)) return undefined
   const workers = workersOf(command, lake)
+  const { StepEngines } = await import('../../../load/workers/step-engines.js')
   return new StepEngines({
     lake,
     file: findLakeFile(folder),
@@ -84,9 +86,16 @@ export function placing(command: Command, lake: Lake) {
 function checkTrino(lake: Lake, datasets: readonly AnyDataset[], instead?: StepEngine): void {
   for (const dataset of datasets) {
     const engine = engineOf(dataset, lake, instead)
-    if (engine.engine === 'trino') forTrino(lake, engine.as)
+    if (engine.engine !== 'trino') continue
+    if (lake.publish === 'review') throw noReviewByTrino()
+    forTrino(lake, engine.as)
   }
 }
+
+const noReviewByTrino = () =>
+  new MoraineError('usage', 'Trino builds on main alone, and not for a review', {
+    hint: "This lake has publish: 'review'. Leave out --engine trino.",
+  })
 
 /** What Trino proves itself with in the catalog. */
 function forTrino(lake: Lake, as: string | undefined): string | Principal {

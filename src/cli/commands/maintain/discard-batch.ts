@@ -4,6 +4,7 @@ import { fullName } from '../../../define/dataset.js'
 import { MoraineError } from '../../../errors.js'
 import { named } from '../../../plan/graph.js'
 import { currentUser } from '../../../step/context.js'
+import { again } from '../../branch/again.js'
 import { examples } from '../../examples.js'
 import colors from '../../output/colors.js'
 import { plural, toJson } from '../../output/format.js'
@@ -48,7 +49,9 @@ export async function run(command: Command): Promise<number> {
     const next = done.unknown
       ? 'Its manifest cannot be read, so its source files are unknown: the next run ingests those that still exist again.'
       : 'Its source files are not read again unless they change.'
-    print(`${next} Nothing was deleted; undo this with: moraine rollback --to ${before.number}`)
+    print(
+      again(`${next} Nothing was deleted; undo this with: moraine rollback --to ${before.number}`),
+    )
   }
   return 0
 }

@@ -9,6 +9,7 @@ import { trialsOf } from '../../../load/trial.js'
 import { quarantinedIn } from '../../../log/quarantined.js'
 import { currentUser } from '../../../step/context.js'
 import { PATIENT } from '../../../storage/retry.js'
+import { again } from '../../branch/again.js'
 import { examples } from '../../examples.js'
 import colors from '../../output/colors.js'
 import { plural, readableTime, size, toJson } from '../../output/format.js'
@@ -84,7 +85,9 @@ function list(found: readonly Found[], json: boolean): number {
     return 0
   }
   print(quarantineList(found))
-  print('\nShow details: moraine quarantine show ID. Try again: retry ID. Give up: discard ID.')
+  print(
+    again('\nShow details: moraine quarantine show ID. Try again: retry ID. Give up: discard ID.'),
+  )
   return 0
 }
 

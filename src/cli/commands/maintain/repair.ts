@@ -4,6 +4,7 @@ import type { Mend } from '../../../maintain/repair/mend.js'
 import { type Repair, repairLake } from '../../../maintain/repair/repair.js'
 import { deepReader } from '../../../maintain/verify-data.js'
 import { currentUser } from '../../../step/context.js'
+import { again } from '../../branch/again.js'
 import { withMemory } from '../../engine.js'
 import { examples } from '../../examples.js'
 import colors from '../../output/colors.js'
@@ -67,7 +68,9 @@ function shown({ mends, applied, left, earlier, unread }: Repair): string[] {
       ? [
           ...lines,
           '',
-          `Nothing was changed.${rest} To repair ${plural(can, 'file')}: moraine repair --yes`,
+          again(
+            `Nothing was changed.${rest} To repair ${plural(can, 'file')}: moraine repair --yes`,
+          ),
         ]
       : [...lines, '', `Nothing was changed.${rest}`]
   }
@@ -82,7 +85,9 @@ function shown({ mends, applied, left, earlier, unread }: Repair): string[] {
       : `${plural(can, 'file')} repaired; ${plural(left.length, 'problem')} left.`,
     ...(earlier.length > 0
       ? [
-          `Earlier commits still refer to ${plural(earlier.length, 'damaged file')}: moraine verify lists them, and moraine vacuum --history expires such commits.`,
+          again(
+            `Earlier commits still refer to ${plural(earlier.length, 'damaged file')}: moraine verify lists them, and moraine vacuum --history expires such commits.`,
+          ),
         ]
       : []),
   ]

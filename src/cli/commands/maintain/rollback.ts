@@ -7,6 +7,7 @@ import { type Mended, mendedSince } from '../../../log/repaired.js'
 import { damageOf } from '../../../log/verify/verify.js'
 import { currentUser } from '../../../step/context.js'
 import type { Storage } from '../../../storage/storage.js'
+import { again } from '../../branch/again.js'
 import { examples } from '../../examples.js'
 import colors from '../../output/colors.js'
 import { plural, readableTime, toJson } from '../../output/format.js'
@@ -66,10 +67,14 @@ export async function run(command: Command): Promise<number> {
       )
     else if (arrived > 0)
       print(
-        `${batches} arrived since then stayed in bronze: the next run builds from them again. To remove one: moraine discard-batch`,
+        again(
+          `${batches} arrived since then stayed in bronze: the next run builds from them again. To remove one: moraine discard-batch`,
+        ),
       )
-    const again = undoIntake && arrived > 0 ? ' --undo-intake' : ''
-    print(`Nothing was deleted; undo this with: moraine rollback --to ${before.number}${again}`)
+    const intake = undoIntake && arrived > 0 ? ' --undo-intake' : ''
+    print(
+      again(`Nothing was deleted; undo this with: moraine rollback --to ${before.number}${intake}`),
+    )
   }
   return 0
 }

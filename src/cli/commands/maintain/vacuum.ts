@@ -2,6 +2,7 @@ import type { Command } from 'commander'
 import { nameOfLive } from '../../../log/live.js'
 import { type Vacuumed, vacuum } from '../../../maintain/vacuum.js'
 import { currentUser } from '../../../step/context.js'
+import { again } from '../../branch/again.js'
 import { secondsFor } from '../../duration.js'
 import { examples } from '../../examples.js'
 import colors from '../../output/colors.js'
@@ -78,6 +79,6 @@ function shown({ files, bytes, kept, expired, removed, examples }: Vacuumed, { g
     `${found} that nothing refers to, older than ${grace}; ${kept} others are kept:`,
     ...examples.map((path) => `  ${path}`),
     ...more,
-    'Nothing was removed. To remove them: moraine vacuum --delete',
+    again('Nothing was removed. To remove them: moraine vacuum --delete'),
   ]
 }

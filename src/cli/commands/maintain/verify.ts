@@ -1,12 +1,13 @@
 import type { Command } from 'commander'
 import { MoraineError } from '../../../errors.js'
+import { type NamedReceipt, receiptsIn } from '../../../log/forgotten.js'
 import type { ReadDeep, Verification } from '../../../log/verify/damage.js'
 import { verifyLake } from '../../../log/verify/verify.js'
 import { Journal } from '../../../step/journal.js'
 import { withMemory } from '../../engine.js'
 import { examples } from '../../examples.js'
 import colors from '../../output/colors.js'
-import { plural, size, toJson } from '../../output/format.js'
+import { plural, readableTime, size, toJson } from '../../output/format.js'
 import { printable } from '../../output/terminal.js'
 import { openLog, type Project, print } from '../../project.js'
 
@@ -66,7 +67,16 @@ export async function run(command: Command): Promise<number> {
       print(
         `${colors.yellow('!')} ${dataset}: ${printable(name)} is in quarantine: ${printable(reason)}`,
       )
+  if (!json) for (const receipt of receiptsIn(result)) print(forgottenLine(receipt))
   return good ? 0 : 1
+}
+
+function forgottenLine({ id, rows, at, author, done }: NamedReceipt): string {
+  const n = Object.values(rows).reduce((sum, one) => sum + one, 0)
+  const what = `${plural(n, 'row')} of ${Object.keys(rows).join(', ')}`
+  return done
+    ? `${colors.green('✔')} ${what} were forgotten by ${author} on ${readableTime(done.at)} (receipt ${id}).`
+    : `${colors.yellow('!')} ${what} are being forgotten by ${author} since ${readableTime(at)} (receipt ${id}): earlier states still have them. moraine forget --yes goes on with it.`
 }
 
 function summary(

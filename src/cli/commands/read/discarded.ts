@@ -92,7 +92,7 @@ async function readReasons(
 
 function printReasons(name: string, counts: RowCounts, reasons: readonly Reason[]): void {
   print(
-    `${colors.bold(name)}: ${plural(counts.in, 'row')} in = ${count(counts.kept)} kept + ${count(counts.discarded)} discarded + ${count(counts.superseded)} superseded${counts.deleted ? ` + ${plural(counts.deleted, 'deletion')}` : ''}${counts.expired ? ` + ${count(counts.expired)} expired` : ''}`,
+    `${colors.bold(name)}: ${plural(counts.in, 'row')} in = ${count(counts.kept)} kept + ${count(counts.discarded)} discarded + ${count(counts.superseded)} superseded${counts.deleted ? ` + ${plural(counts.deleted, 'deletion')}` : ''}${counts.expired ? ` + ${count(counts.expired)} expired` : ''}${counts.forgotten ? ` + ${count(counts.forgotten)} forgotten` : ''}`,
   )
   for (const { reason, rows, examples: found } of reasons) {
     print(`\n${colors.yellow(plural(rows, 'row'))}  ${reason}`)

@@ -1,5 +1,6 @@
 import type { Command } from 'commander'
 import type { Commit } from '../../../log/commit.js'
+import { again } from '../../branch/again.js'
 import { examples } from '../../examples.js'
 import { readableTime, toJson } from '../../output/format.js'
 import { textTable } from '../../output/table.js'
@@ -28,7 +29,7 @@ export async function run(command: Command): Promise<number> {
     const none = (await project.hasLake())
       ? 'No commits yet.'
       : `There is no lake at ${project.place} yet.`
-    print(`${none} Fill the lake with: moraine run`)
+    print(again(`${none} Fill the lake with: moraine run`))
     return 0
   }
   const rows = shown.map((commit) => ({

@@ -15,8 +15,8 @@ import colors from '../../output/colors.js'
 import { plural, toJson } from '../../output/format.js'
 import { MAX_CELL, textTable } from '../../output/table.js'
 import { type GlobalOptions, openProject, print } from '../../project.js'
+import { tableColumn } from '../../query/result-formats.js'
 import { limitsFor, withLimits } from '../../query-limits.js'
-import { tableColumn } from './query.js'
 
 export function define(command: Command): Command {
   return withLimits(command)

@@ -2,33 +2,30 @@ import { readFile } from 'node:fs/promises'
 import { resolve } from 'node:path'
 import { text } from 'node:stream/consumers'
 import type { Command } from 'commander'
-import type { Field } from '../../../define/types/column-type.js'
 import type { ResultRow } from '../../../engine/engine.js'
 import { MoraineError, messageOf } from '../../../errors.js'
+import { isExpiredRun } from '../../../log/branch/ids.js'
 import type { CommitLog } from '../../../log/log.js'
 import { stateToRead } from '../../../query/point.js'
-import { type QueryResult, queryLake } from '../../../query/query.js'
+import { queryLake } from '../../../query/query.js'
 import { branchOf } from '../../../step/journal.js'
 import { type AthenaCliOptions, athenaOptions } from '../../athena/athena-options.js'
 import { branchFor } from '../../branch/branch-for.js'
 import { examples } from '../../examples.js'
 import colors from '../../output/colors.js'
-import { csvRecord } from '../../output/csv.js'
-import { plural, size, toJson } from '../../output/format.js'
-import { MAX_CELL, textTable } from '../../output/table.js'
-import { show, writeData } from '../../output/terminal.js'
+import { plural, size } from '../../output/format.js'
+import { show } from '../../output/terminal.js'
 import { type GlobalOptions, openLog, pointOf } from '../../project.js'
-import { askedFor, explainCost, queryOptions } from '../../query/query-options.js'
+import { askedFor, explainCost, queryOptions, valuesOf } from '../../query/query-options.js'
+import { outputOf, outputOptions } from '../../query/result-output.js'
 import { limitsFor, withLimits } from '../../query-limits.js'
 
 export function define(command: Command): Command {
-  return athenaOptions(withLimits(queryOptions(command)))
-    .argument('[sql]', 'one SELECT over bronze.x, silver.x, gold.x and discarded.x')
+  return athenaOptions(withLimits(queryOptions(outputOptions(command))))
+    .argument('[sql]', 'one SELECT over bronze.x, silver.x, gold.x, discarded.x and system.x')
     .option('-f, --file <path...>', 'files with one SELECT each; - is standard input')
     .option('--at <commit|time>', 'the lake as it was at a commit or a time')
     .option('--run <id>', 'what a run built but did not publish because its checks failed')
-    .option('--format <format>', 'table, csv or json', 'table')
-    .option('-n, --limit <rows>', 'maximum number of rows in a table', '100')
     .option('--stats', 'show how many files were opened')
     .option(
       '--save-as <name>',
@@ -53,10 +50,7 @@ export function define(command: Command): Command {
           'save a query as a dataset',
           'moraine query --save-as gold.by_status "select status, count(*) as n from silver.orders group by 1"',
         ],
-        [
-          'write all rows to a file',
-          'moraine query --format csv "from silver.orders" > orders.csv',
-        ],
+        ['write all rows to a file', 'moraine query --out orders.parquet "from silver.orders"'],
         [
           'a question with a value',
           "moraine query --param status=paid 'select count(*) from silver.orders where status = :status'",
@@ -78,8 +72,7 @@ interface Options extends AthenaCliOptions {
   file?: string[]
   at?: string
   run?: string
-  format: string
-  limit: number
+  out?: string
   stats?: boolean
   param?: string[]
   explainCost?: boolean
@@ -92,6 +85,10 @@ export async function run(command: Command): Promise<number> {
   const options = command.opts<Options>()
   const questions = await questionsOf(command.args[0], options.file)
   const [first, ...others] = questions
+  if (options.out !== undefined && (options.saveAs !== undefined || options.explainCost))
+    throw new MoraineError('usage', '--out is for the rows of a result', {
+      hint: `Leave out ${options.explainCost ? '--explain-cost' : '--save-as'}, or --out.`,
+    })
   if (options.saveAs !== undefined || options.on !== undefined) refuseBranch(command)
   if (options.saveAs !== undefined) {
     if (others.length > 0)
@@ -104,9 +101,9 @@ export async function run(command: Command): Promise<number> {
   if (options.on !== undefined) return askAthena(command, questions, options)
   const { storage, log, json, lake } = await openLog(command)
   const limits = limitsFor(command, lake?.queries)
-  const format = json ? 'json' : options.format
-  const writer = writerOf(format)
   const point = options.at === undefined ? undefined : pointOf('--at', options.at)
+  using output = outputOf(command, { json, queries: questions.length })
+  const { format, signal } = output
   // All are asked of the lake as it is at one time.
   const state = stateAsked(log, point, options.run)
   for (const [i, { sql, file = '' }] of questions.entries()) {
@@ -114,12 +111,12 @@ export async function run(command: Command): Promise<number> {
     if (others.length > 0 && format === 'table') show(`${colors.bold(file)}\n`)
     try {
       if (options.explainCost) {
-        await explainCost(sql, { storage, state, limits, json })
+        await explainCost(sql, { storage, state, limits, json, ...valuesOf(options) })
         continue
       }
-      const asked = { limits, ...askedFor(options) }
+      const asked = { limits, log, signal, ...askedFor(options) }
       await using result = await queryLake(storage, state, sql, asked)
-      await writer(result, options.limit)
+      await output.write(result)
       if (options.stats)
         show(
           `${result.files.opened} of ${plural(result.files.total, 'file')} opened (${size(result.files.bytes)})\n`,
@@ -152,17 +149,17 @@ function refuseBranch(command: Command): void {
 async function askAthena(
   command: Command,
   [{ sql }, ...others]: readonly [Question, ...Question[]],
-  { at, run: unpublished, format: told, limit, compare = false }: Options,
+  { at, run: unpublished, compare = false }: Options,
 ): Promise<number> {
   if (others.length > 0 || at !== undefined || unpublished !== undefined)
     throw new MoraineError('usage', '--on athena takes exactly one query, on the lake as it is', {
       hint: 'Name one file, and leave out --at and --run.',
     })
   const { json = false } = command.optsWithGlobals<GlobalOptions>()
-  const writer = writerOf(json ? 'json' : told)
+  using output = outputOf(command, { json, queries: 1 })
   const { differenceLines, queryOnAthena } = await import('../../athena/query-on-athena.js')
   const { columns, rows, difference } = await queryOnAthena(command, sql)
-  await writer({ columns, batches: batchOf(rows) }, limit)
+  await output.write({ columns, batches: batchOf(rows) })
   if (!compare || !difference) return 0
   for (const line of differenceLines(difference)) show(`${line}\n`, process.stderr)
   return difference.onlyHere.rows + difference.onlyThere.rows > 0 ? 1 : 0
@@ -170,14 +167,6 @@ async function askAthena(
 
 async function* batchOf(rows: ResultRow[]): AsyncIterable<ResultRow[]> {
   yield rows
-}
-
-function writerOf(format: string): Writer {
-  const writer = writers[format]
-  if (writer) return writer
-  throw new MoraineError('usage', `Unknown format '${format}'`, {
-    hint: 'Use table, csv or json.',
-  })
 }
 
 interface Question {
@@ -218,52 +207,8 @@ async function readQuestion(file: string): Promise<Question> {
 async function stateAsked(log: CommitLog, point: number | Date | undefined, run?: string) {
   if (run === undefined) return point === undefined ? log.head() : stateToRead(log, point)
   const branch = /^[\w-]+$/.test(run) ? await log.openBranch(branchOf(run)) : undefined
-  if (branch) return branch.head()
+  if (branch && !isExpiredRun(branch, await log.head())) return branch.head()
   throw new MoraineError('usage', `Run ${run} has no unpublished tables`, {
     hint: 'Only a run whose checks failed has them. List the commits with: moraine history',
   })
-}
-
-type Rows = Pick<QueryResult, 'batches'> & { columns: readonly Field[] }
-
-type Writer = (result: Rows, limit: number) => Promise<void>
-
-const writers: Record<string, Writer> = { table: writeTable, csv: writeCsv, json: writeJson }
-
-async function writeTable({ columns, batches }: Rows, limit: number): Promise<void> {
-  const rows: ResultRow[] = []
-  for await (const batch of batches) {
-    rows.push(...batch)
-    if (rows.length > limit) break
-  }
-  show(`${textTable(columns.map(tableColumn), rows.slice(0, limit), { longest: MAX_CELL })}\n`)
-  if (rows.length > limit)
-    show(
-      colors.dim(
-        `The first ${plural(limit, 'row')}; show more with --limit N, or all with --format csv\n`,
-      ),
-    )
-  else show(colors.dim(`${plural(rows.length, 'row')}\n`))
-}
-
-const numbers = ['int', 'bigint', 'float', 'double', 'decimal']
-
-export function tableColumn({ name, type }: Field) {
-  return { name, right: numbers.includes(type.kind) }
-}
-
-async function writeCsv({ columns, batches }: Rows): Promise<void> {
-  await writeData(csvRecord(columns.map((c) => c.name)))
-  for await (const batch of batches)
-    await writeData(batch.map((row) => csvRecord(columns.map((c) => row[c.name]))).join(''))
-}
-
-async function writeJson({ batches }: Rows): Promise<void> {
-  let before = '\n'
-  await writeData('[')
-  for await (const batch of batches) {
-    await writeData(before + batch.map((row) => toJson(row)).join(',\n'))
-    before = ',\n'
-  }
-  await writeData('\n]\n')
 }

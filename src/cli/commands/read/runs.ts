@@ -2,6 +2,7 @@ import type { Command } from 'commander'
 import { MoraineError } from '../../../errors.js'
 import type { JournalEntry } from '../../../step/journal.js'
 import { Journal } from '../../../step/journal.js'
+import { again } from '../../branch/again.js'
 import { examples } from '../../examples.js'
 import colors from '../../output/colors.js'
 import { duration, plural, readableTime, toJson } from '../../output/format.js'
@@ -49,7 +50,7 @@ export async function run(command: Command): Promise<number> {
   }
   if (json) print(toJson(runs.map(shortJson), 2))
   else if (runs.length === 0)
-    print(failed ? 'No such run failed.' : 'No runs yet. Start one with: moraine run')
+    print(failed ? 'No such run failed.' : again('No runs yet. Start one with: moraine run'))
   else printList(runs)
   return 0
 }
@@ -107,7 +108,7 @@ async function showRun(journal: Journal, wanted: string, json: boolean): Promise
   const { run, started, record, damaged } = entry
   print(`${colors.bold(run)}  ${readableTime(started)}${record ? `, by ${record.author}` : ''}\n`)
   if (!record && damaged) {
-    print('Its record is damaged: moraine repair shows whether it can be restored.')
+    print(again('Its record is damaged: moraine repair shows whether it can be restored.'))
     return 0
   }
   if (!record) {

@@ -12,6 +12,29 @@ export function batchSql(staging: Staging, files: readonly BronzeFile[]): string
   return union(files, (file) => fileSql(staging, file, []))
 }
 
+/** SQL for the rows of one file as it keeps them, with all of their lineage. */
+export function keptSql(staging: Staging, file: BronzeFile): string {
+  const { location, origin, firstLine, numbered: isAsked } = file
+  const isParquet = formatOf(location) === 'parquet'
+  const isNumbered = !isParquet || firstLine !== undefined || isAsked
+  const numbered = isNumbered ? ', file_row_number = true' : ''
+  const rows = isParquet
+    ? `read_parquet(${fileList(staging, [location])}, hive_partitioning = false${numbered})`
+    : heldTable(staging, location)
+  const columns = [
+    `*${isNumbered ? ' EXCLUDE (file_row_number)' : ''}`,
+    ...originSql(origin),
+    ...(firstLine === undefined ? [] : [`file_row_number + ${firstLine} AS _source_line`]),
+    ...(isAsked ? ['file_row_number AS _row_of_file'] : []),
+  ]
+  return `SELECT ${columns.join(', ')} FROM ${rows}`
+}
+
+const originSql = (origin: BronzeFile['origin']) =>
+  origin
+    ? [`${quoteText(origin.batch)} AS _batch`, `${quoteText(origin.file)} AS _source_file`]
+    : []
+
 /**
  * The same in parts, where columns are wanted in types: rows of files that keep those columns as
  * such values have the i-th of them also as `_v<i>`, but for the few whose texts the values do not
@@ -81,10 +104,11 @@ function union(files: readonly BronzeFile[], sql: (file: Alike) => string): stri
   const groups = new Map<string, Alike>()
   for (const file of files) {
     const { values, nonCanonical, clean, firstLine, origin, superseded, madeOf, range } = file
+    const { numbered } = file
     const format = formatOf(file.location)
     const texts = nonCanonical === undefined ? 'none' : nonCanonical > 0 && rawValues(file)
     const alike = [format, values, texts, clean, firstLine, origin, superseded, madeOf, range]
-    const key = JSON.stringify(alike)
+    const key = JSON.stringify([...alike, numbered])
     const group = groups.get(key)
     if (group) group.locations.push(file.location)
     else groups.set(key, { ...file, locations: [file.location] })
@@ -106,13 +130,14 @@ function supersededSql(superseded: NonNullable<BronzeFile['superseded']>): strin
 function fileSql(staging: Staging, file: Alike, more: readonly string[], where?: string): string {
   const { locations, values = {}, nonCanonical, clean, firstLine, origin, range } = file
   const { superseded = false } = file
-  const isNumbered = firstLine !== undefined || range !== undefined
+  const isNumbered = firstLine !== undefined || range !== undefined || file.numbered
   const numbered = isNumbered ? ', file_row_number = true' : ''
   const reader =
     formatOf(file.location) === 'parquet'
       ? `read_parquet(${fileList(staging, locations)}, union_by_name = true, hive_partitioning = false${numbered})`
       : `(${locations.map((held) => `SELECT * FROM ${heldTable(staging, held)}`).join(' UNION ALL BY NAME ')})`
   const names = Object.keys(values)
+  const line = file.numbered ? 'file_row_number' : `file_row_number + ${firstLine}`
   const texts = names.map((name, i) => {
     const own = `CAST(${quoteName(name)} AS VARCHAR)`
     const text = nonCanonical
@@ -123,6 +148,7 @@ function fileSql(staging: Staging, file: Alike, more: readonly string[], where?:
   const hidden = [
     ...(nonCanonical === undefined ? [] : [rawValues(file)]),
     ...(isNumbered ? ['file_row_number'] : []),
+    ...(file.numbered && firstLine === undefined ? ['_source_line'] : []),
   ]
   // To replace a column the engine goes through all that are to be replaced.
   const many = names.length > MANY
@@ -130,10 +156,8 @@ function fileSql(staging: Staging, file: Alike, more: readonly string[], where?:
   const exclude = excluded.length > 0 ? ` EXCLUDE (${excluded.join(', ')})` : ''
   const replace = texts.length > 0 && !many ? ` REPLACE (${texts.join(', ')})` : ''
   const lineage = [
-    ...(origin
-      ? [`${quoteText(origin.batch)} AS _batch`, `${quoteText(origin.file)} AS _source_file`]
-      : []),
-    ...(firstLine === undefined ? [] : [`file_row_number + ${firstLine} AS _source_line`]),
+    ...originSql(origin),
+    ...(firstLine === undefined && !file.numbered ? [] : [`${line} AS _source_line`]),
     ...(clean ? ['CAST(NULL AS VARCHAR) AS _error', 'CAST(NULL AS VARCHAR) AS _raw'] : []),
     `${supersededSql(superseded)} AS _superseded`,
   ]

@@ -1,5 +1,7 @@
 import { stat } from 'node:fs/promises'
-import { quoteText } from '../../../define/sql/sql.js'
+import { quoteName, quoteText } from '../../../define/sql/sql.js'
+import { type ColumnType, type Field, sameType } from '../../../define/types/column-type.js'
+import { sqlType } from '../../../define/types/sql-type.js'
 import { MoraineError } from '../../../errors.js'
 import type { JsFunction } from '../../../quality/functions.js'
 import type { ObjectAccess, Staging } from '../../../storage/staging.js'
@@ -18,7 +20,7 @@ import type {
 import { fileList } from '../paths.js'
 import type { Statements } from '../statements.js'
 import { writtenFile, writtenText } from '../tables/written.js'
-import { batchParts, batchSql } from './batch.js'
+import { batchParts, batchSql, keptSql } from './batch.js'
 import { copyOptions, formatOf, holdFile, writeAvro } from './formats.js'
 import { attach, remoteName, secretSql } from './remote.js'
 
@@ -50,6 +52,10 @@ export class DuckDBFiles implements FileEngine {
     return batchSql(this.staging, files)
   }
 
+  keptRows(file: BronzeFile): string {
+    return keptSql(this.staging, file)
+  }
+
   batchParts(files: readonly BronzeFile[], wanted: ReadonlyMap<string, string>): BatchParts {
     return batchParts(this.staging, files, wanted)
   }
@@ -71,6 +77,24 @@ export class DuckDBFiles implements FileEngine {
       'auto_detect = false, strict_mode = true, hive_partitioning = false',
     ]
     return `read_csv(${fileList(this.staging, [path])}, ${settings.join(', ')})`
+  }
+
+  lines(path: string | undefined, columns: readonly Field[], longest = LINE): string {
+    if (path === undefined) {
+      const nulls = columns.map(
+        ({ name, type }) => `CAST(NULL AS ${sqlType(type)}) AS ${quoteName(name)}`,
+      )
+      return `SELECT ${nulls.join(', ')} WHERE false`
+    }
+    const types = columns.map(({ name, type }) => {
+      return `${quoteText(name)}: ${quoteText(sqlType(escaped(type)))}`
+    })
+    // The reader takes texts for bytes as they are; a cast reads what is escaped in them.
+    const cells = columns.map(({ name, type }) => {
+      const cell = quoteName(name)
+      return sameType(type, escaped(type)) ? cell : `CAST(${cell} AS ${sqlType(type)}) AS ${cell}`
+    })
+    return `SELECT ${cells.join(', ')} FROM read_json(${fileList(this.staging, [path])}, format = 'newline_delimited', columns = {${types.join(', ')}}, maximum_object_size = ${Math.max(longest + 16, LINE)}, hive_partitioning = false)`
   }
 
   parquet(path: string): string {
@@ -190,4 +214,13 @@ export class DuckDBFiles implements FileEngine {
       throw error
     }
   }
+}
+
+/** The type that values have in JSON, which has none for bytes. */
+function escaped(type: ColumnType): ColumnType {
+  if (type.kind === 'binary') return { kind: 'string' }
+  if (type.kind === 'list') return { kind: 'list', element: escaped(type.element) }
+  if (type.kind !== 'struct') return type
+  const fields = type.fields.map((field) => ({ ...field, type: escaped(field.type) }))
+  return { kind: 'struct', fields }
 }

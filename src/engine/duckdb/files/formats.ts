@@ -9,6 +9,7 @@ import type { Staging } from '../../../storage/staging.js'
 import type { AvroCodec } from '../../engine.js'
 import { BIGINT, DuckDBDataChunk, VARCHAR } from '../driver.js'
 import { fileList } from '../paths.js'
+import { Streamed } from '../streamed.js'
 
 /*
  * Bronze files in other formats than Parquet. They are written for others to read; what reads them
@@ -135,15 +136,13 @@ export async function writeAvro(
   const list = columns.map(({ name, long }) =>
     long ? quoteName(name) : `encode(${quoteName(name)}) AS ${quoteName(name)}`,
   )
-  const result = await connection.stream(`SELECT ${list.join(', ')} FROM (${sql})`)
+  const streamed = await Streamed.open(connection, `SELECT ${list.join(', ')} FROM (${sql})`)
   const { AvroEncoder } = await import('./avro.js')
   const encoder = new AvroEncoder(columns, codec, randomBytes(16))
   const counted = { rows: 0, bytes: 0 }
   async function* pieces() {
     yield encoder.header('row')
-    for (;;) {
-      const chunk = await result.fetchChunk()
-      if (!chunk || chunk.rowCount === 0) break
+    for (let chunk = await streamed.next(); chunk; chunk = await streamed.next()) {
       const values = chunk
         .getColumns()
         .map((column, i) =>

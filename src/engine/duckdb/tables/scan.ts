@@ -1,14 +1,16 @@
 import { quoteName, quoteText } from '../../../define/sql/sql.js'
 import { sqlType } from '../../../define/types/sql-type.js'
-import { type Schema, toColumnType } from '../../../iceberg/spec/types.js'
+import { type IcebergType, type Schema, toColumnType } from '../../../iceberg/spec/types.js'
 import type { Staging } from '../../../storage/staging.js'
 import type { DeleteFile, TableFile } from '../../engine.js'
 import { fileType } from '../../file-type.js'
 import { fileList } from '../paths.js'
+import { typeByNames, valueByNames } from './by-names.js'
 
 interface Column {
   id: number
   name: string
+  type: IcebergType
   /** Its type in the files. */
   sql: string
 }
@@ -21,7 +23,7 @@ export function tableSql(
   named: boolean,
 ): string {
   const columns = schema.fields.map(({ id, name, type }) => {
-    return { id, name, sql: fileType(type), shown: sqlType(toColumnType(type)) }
+    return { id, name, type, sql: fileType(type), shown: sqlType(toColumnType(type)) }
   })
   const names = columns.map((c) => quoteName(c.name))
   const values = columns.map(({ sql, shown }, i) =>
@@ -75,7 +77,7 @@ function groups(files: readonly TableFile[]): TableFile[][] {
 /** SQL that reads files: columns by their field ids, or all as they are. */
 function readSql(
   staging: Staging,
-  columns: readonly Column[] | undefined,
+  columns: readonly Omit<Column, 'type'>[] | undefined,
   locations: readonly string[],
   named: boolean,
 ): string {
@@ -103,14 +105,15 @@ function readByNames(
   const locations = [location]
   const places = named ? ['filename', 'file_row_number'] : []
   const own = columns.map(({ name }) => quoteName(name))
-  const found = columns.map(({ name, sql }) => {
-    const names = (inFile[name] ?? []).map(quoteName)
-    const value = names.length > 1 ? `coalesce(${names.join(', ')})` : (names[0] ?? 'NULL')
-    return `CAST(${value} AS ${sql}) AS ${quoteName(name)}`
+  const found = columns.map((column) => {
+    const value = valueByNames(column, (name) => quoteName(name), inFile)
+    return `CAST(${value} AS ${column.sql}) AS ${quoteName(column.name)}`
   })
-  // A file may lack some of them.
-  const nulls = columns.flatMap(({ name, sql }) =>
-    (inFile[name] ?? []).map((one) => `CAST(NULL AS ${sql}) AS ${quoteName(one)}`),
+  // A file may lack some of them, and of the fields within them.
+  const nulls = columns.flatMap(({ id, type }) =>
+    (inFile[id] ?? []).map(
+      (one) => `CAST(NULL AS ${typeByNames(type, inFile)}) AS ${quoteName(one)}`,
+    ),
   )
   const plain = readSql(staging, undefined, locations, named)
   const all =

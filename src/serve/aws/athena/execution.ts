@@ -1,7 +1,13 @@
+import type { RowValue } from '../../../engine/engine.js'
 import type { Caller } from '../../../query/service/request.js'
+import type { QueryService } from '../../../query/service/service.js'
 import type { ColumnInfo } from './types.js'
+import { writerOf } from './values.js'
 
 export type State = 'QUEUED' | 'RUNNING' | 'SUCCEEDED' | 'FAILED' | 'CANCELLED'
+
+/** The number that Athena gives to failures of commits, and that dbt knows. */
+export const COMMIT_LOST_TYPE = 233
 
 /** What a client asked to be run, and what became of it. */
 export interface AthenaExecution {
@@ -18,7 +24,10 @@ export interface AthenaExecution {
    * Where the result's files go, with the name of the first; `undefined` where results are managed.
    */
   output: string | undefined
-  reuse: boolean
+  /** Whether results of before may be given; where nothing is said, they are. */
+  reuse: boolean | undefined
+  /** How old they may be, as the client says; they are never out of date here. */
+  reuseMinutes: number
   type: 'DDL' | 'DML' | 'UTILITY'
   subtype: string
   state: State
@@ -43,13 +52,35 @@ export interface Statistics {
   manifest?: string
 }
 
-/** Rows of a result, which are held elsewhere where there may be many. */
+/** A result, whose rows are held elsewhere where there may be many. */
 export interface Result {
   columns: ColumnInfo[]
   /** Whether the names of the columns are the first row, as they are of a SELECT. */
   hasHeader: boolean
   updateCount?: number
-  page: (from: number, most: number) => Promise<{ rows: (string | null)[][]; hasMore: boolean }>
+  /** The rows themselves, or the execution of the query service that has them. */
+  rows: (string | null)[][] | { execution: string }
+}
+
+/** Rows of a result, from one number on. */
+export async function pageOf(
+  { rows }: Result,
+  { service, caller }: { service: QueryService; caller: Caller },
+  { from, most }: { from: number; most: number },
+): Promise<{ rows: (string | null)[][]; hasMore: boolean }> {
+  if (Array.isArray(rows))
+    return { rows: rows.slice(from, from + most), hasMore: from + most < rows.length }
+  const page = await service.results(rows.execution, caller, { from, most })
+  const writers = page.columns.map(({ type }) => writerOf(type))
+  const texts = page.rows.map((row) => writers.map((write, i) => write(row[i] as RowValue)))
+  return { rows: texts, hasMore: page.next !== undefined }
+}
+
+/** An execution as it outlives the server. */
+export interface KeptExecution extends Omit<AthenaExecution, 'caller' | 'stop' | 'done'> {
+  principal: string
+  /** What starts it once, with what was asked then. */
+  token: { key: string; asked: string } | undefined
 }
 
 /** An execution as clients are told of it. */
@@ -65,7 +96,10 @@ export function told(one: AthenaExecution) {
       ? { ManagedQueryResultsConfiguration: { Enabled: true } }
       : { ResultConfiguration: { OutputLocation: one.output } }),
     ResultReuseConfiguration: {
-      ResultReuseByAgeConfiguration: { Enabled: one.reuse, MaxAgeInMinutes: 60 },
+      ResultReuseByAgeConfiguration: {
+        Enabled: one.reuse ?? false,
+        MaxAgeInMinutes: one.reuseMinutes,
+      },
     },
     QueryExecutionContext: {
       ...(one.database === undefined ? {} : { Database: one.database }),
@@ -81,7 +115,7 @@ export function told(one: AthenaExecution) {
             AthenaError: {
               ErrorCategory: one.error.category,
               ErrorType: one.error.type,
-              Retryable: false,
+              Retryable: one.error.type === COMMIT_LOST_TYPE,
               ErrorMessage: one.error.message,
             },
           }

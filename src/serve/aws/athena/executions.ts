@@ -1,16 +1,21 @@
 import { randomUUID } from 'node:crypto'
+import { rightsOf } from '../../../define/access/rights.js'
+import { MoraineError } from '../../../errors.js'
+import { recordsOf, type ServerState } from '../../../query/service/kept/server-state.js'
 import type { Caller } from '../../../query/service/request.js'
 import { abortController } from '../../../signals.js'
+import { sha256 } from '../../../storage/checksum.js'
 import { invalidRequest } from '../protocol/failure.js'
-import type { AthenaExecution } from './execution.js'
-import { failureOf, kindOf, type RunParts, run } from './run.js'
+import type { AthenaExecution, KeptExecution } from './execution.js'
+import { failureOf } from './failures.js'
+import { kindOf, type RunParts, run } from './run.js'
 
 /** Executions that are remembered, of all callers. */
 const MOST = 1000
 
 export type Asked = Pick<
   AthenaExecution,
-  'query' | 'parameters' | 'catalog' | 'database' | 'workgroup' | 'group' | 'reuse'
+  'query' | 'parameters' | 'catalog' | 'database' | 'workgroup' | 'group' | 'reuse' | 'reuseMinutes'
 > & {
   /** The folder of the result's files, with its slash; `undefined` where results are managed. */
   folder: string | undefined
@@ -21,14 +26,38 @@ export type Asked = Pick<
 export class AthenaExecutions {
   private readonly all = new Map<string, AthenaExecution>()
   private readonly tokens = new Map<string, { id: string; asked: string }>()
+  private readonly records
+  private isClosing = false
 
-  constructor(private readonly parts: RunParts) {}
+  constructor(
+    private readonly parts: RunParts,
+    state: ServerState | undefined,
+  ) {
+    this.records = recordsOf<KeptExecution>(state, 'athena-executions')
+  }
+
+  /** Reads what was started before this server; what did not end before it did has failed. */
+  async load(): Promise<void> {
+    const found = await this.records.load()
+    for (const { principal, token, ...one } of found.sort((a, b) => a.submitted - b.submitted)) {
+      const execution: AthenaExecution = {
+        ...one,
+        caller: { name: principal, rights: rightsOf([], []) },
+        ...{ stop: abortController(), done: Promise.resolve() },
+      }
+      this.all.set(one.id, execution)
+      if (token) this.tokens.set(token.key, { id: one.id, asked: hashOf(token.asked) })
+      if (one.completed !== undefined) continue
+      failBecauseStopped(execution)
+      this.note(execution)
+    }
+  }
 
   /** Starts a statement; the same token starts it once. */
   start(caller: Caller, asked: Asked): AthenaExecution {
     const { token, folder, ...rest } = asked
     const key = token === undefined ? undefined : JSON.stringify([caller.name, token])
-    const content = JSON.stringify({ ...rest, folder })
+    const content = sha256(JSON.stringify({ ...rest, folder }))
     const known = key === undefined ? undefined : this.tokens.get(key)
     const before = known && this.all.get(known.id)
     if (known && before) {
@@ -56,6 +85,7 @@ export class AthenaExecutions {
     }
     this.all.set(id, execution)
     if (key !== undefined) this.tokens.set(key, { id, asked: content })
+    this.note(execution)
     execution.done = this.carryOut(execution)
     return execution
   }
@@ -63,16 +93,23 @@ export class AthenaExecutions {
   private async carryOut(one: AthenaExecution): Promise<void> {
     try {
       await run(one, this.parts)
-      one.state = one.stop.signal.aborted ? 'CANCELLED' : 'SUCCEEDED'
+      // Also where it was stopped meanwhile: what it was to do is done.
+      one.state = 'SUCCEEDED'
     } catch (error) {
+      if (one.stop.signal.aborted && this.isClosing) return failBecauseStopped(one)
       const { reason, category, type } = failureOf(error)
+      const { caller, query: sql, group: workgroup } = one
+      const told = category === 1 ? error : new MoraineError('query', reason)
+      if (!one.stop.signal.aborted)
+        this.parts.service.refused({ principal: caller, sql, workgroup }, error, told)
       one.state = one.stop.signal.aborted ? 'CANCELLED' : 'FAILED'
       one.reason = one.stop.signal.aborted ? 'Query cancelled by user' : reason
       one.error = { category, type, message: one.reason }
       if (category === 1) this.parts.onError?.(error)
     } finally {
       one.completed = Date.now()
-      this.trim()
+      this.note(one)
+      await this.trim()
     }
   }
 
@@ -95,15 +132,43 @@ export class AthenaExecutions {
   }
 
   async close(): Promise<void> {
+    this.isClosing = true
     for (const one of this.all.values()) one.stop.abort(new Error('The server is closing'))
     await Promise.all([...this.all.values()].map(({ done }) => done))
   }
 
-  private trim(): void {
+  /** What can't be kept is answered all the same. */
+  private note({ caller, stop: _, done: __, ...one }: AthenaExecution): void {
+    const [key, token] = [...this.tokens].find(([, { id }]) => id === one.id) ?? []
+    const kept = {
+      ...{ ...one, principal: caller.name },
+      token: key !== undefined && token ? { key, asked: token.asked } : undefined,
+    }
+    try {
+      this.records.note(one.id, kept)
+    } catch (error) {
+      this.parts.onError?.(error)
+    }
+  }
+
+  private async trim(): Promise<void> {
     for (const [id, { completed }] of this.all) {
-      if (this.all.size <= MOST) return
-      if (completed !== undefined) this.all.delete(id)
+      if (this.all.size <= MOST) break
+      if (completed === undefined) continue
+      this.all.delete(id)
+      await this.records.delete(id).catch((error) => this.parts.onError?.(error))
     }
     for (const [key, { id }] of this.tokens) if (!this.all.has(id)) this.tokens.delete(key)
   }
+}
+
+/** What was asked, which earlier servers kept as it was. */
+const hashOf = (asked: string) => (asked.startsWith('{') ? sha256(asked) : asked)
+
+/** What a statement wrote is published as a whole, so that it is there or is not. */
+function failBecauseStopped(one: AthenaExecution): void {
+  const reason =
+    'INTERNAL_ERROR: The server was stopped while the statement ran; what it was to write is there as a whole, or not at all'
+  const error = { category: 1, type: 0, message: reason }
+  Object.assign(one, { state: 'FAILED', reason, error, completed: one.completed ?? Date.now() })
 }

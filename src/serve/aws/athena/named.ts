@@ -1,14 +1,17 @@
 import { randomUUID } from 'node:crypto'
 import { MoraineError } from '../../../errors.js'
+import { checkAllowance } from '../../../query/service/kept/allowance.js'
+import type { Records } from '../../../query/service/kept/records.js'
 import type { Caller } from '../../../query/service/request.js'
 import { AwsError, invalidRequest } from '../protocol/failure.js'
 import { type Fields, pageOf } from '../protocol/fields.js'
 
-/** What each principal may keep. */
+/** What each principal may keep, of named queries and of prepared statements. */
 const MOST = 1000
 
-interface NamedQuery {
+export interface NamedQuery {
   id: string
+  principal: string
   name: string
   description: string | undefined
   database: string
@@ -27,35 +30,39 @@ const shownQuery = (one: NamedQuery) => ({
   ...(one.description === undefined ? {} : { Description: one.description }),
 })
 
-/** Queries that have names; they are kept for as long as the server runs, each for who made it. */
+/** Queries that have names, each for who made it. */
 export class NamedQueries {
   private readonly all = new Map<string, Map<string, NamedQuery>>()
 
-  private of({ name }: Caller): Map<string, NamedQuery> {
+  constructor(private readonly records: Records<NamedQuery>) {}
+
+  /** Reads those of before. */
+  async load(): Promise<void> {
+    for (const one of await this.records.load()) this.of({ name: one.principal }).set(one.id, one)
+  }
+
+  private of({ name }: Pick<Caller, 'name'>): Map<string, NamedQuery> {
     const known = this.all.get(name) ?? new Map<string, NamedQuery>()
     this.all.set(name, known)
     return known
   }
 
-  create(caller: Caller, sent: Fields): { NamedQueryId: string } {
-    const own = this.of(caller)
-    if (own.size >= MOST) throw invalidRequest(`There are ${MOST} named queries: delete some`)
-    const one: NamedQuery = {
+  async create(caller: Caller, sent: Fields): Promise<{ NamedQueryId: string }> {
+    if (this.of(caller).size >= MOST)
+      throw invalidRequest(`There are ${MOST} named queries: delete some`)
+    return this.put({
       id: randomUUID(),
+      principal: caller.name,
       name: sent.text('Name', { most: 128 }),
       description: sent.optional('Description'),
       database: sent.text('Database', { most: 255 }),
       query: sent.text('QueryString', { most: 262_144 }),
       workgroup: sent.optional('WorkGroup') ?? 'primary',
-    }
-    own.set(one.id, one)
-    return { NamedQueryId: one.id }
+    })
   }
 
   get(caller: Caller, id: string) {
-    const found = this.of(caller).get(id)
-    if (!found) throw invalidRequest(`NamedQuery ${id} was not found`)
-    return { NamedQuery: shownQuery(found) }
+    return { NamedQuery: shownQuery(this.find(caller, id)) }
   }
 
   getMany(caller: Caller, ids: readonly string[]) {
@@ -83,18 +90,48 @@ export class NamedQueries {
     return { NamedQueryIds: items, ...next }
   }
 
-  update(caller: Caller, sent: Fields) {
-    const found = this.of(caller).get(sent.text('NamedQueryId'))
-    if (!found) throw invalidRequest('There is no such named query')
-    found.name = sent.text('Name', { most: 128 })
-    found.query = sent.text('QueryString', { most: 262_144 })
-    if (sent.has('Description')) found.description = sent.optional('Description')
+  async update(caller: Caller, sent: Fields): Promise<object> {
+    const found = this.find(caller, sent.text('NamedQueryId'))
+    await this.put({
+      ...found,
+      name: sent.text('Name', { most: 128 }),
+      query: sent.text('QueryString', { most: 262_144 }),
+      description: sent.has('Description') ? sent.optional('Description') : found.description,
+    })
     return {}
   }
 
-  delete(caller: Caller, id: string) {
-    if (!this.of(caller).delete(id)) throw invalidRequest(`NamedQuery ${id} was not found`)
+  async delete(caller: Caller, id: string): Promise<object> {
+    this.find(caller, id)
+    await this.records.delete(id)
+    this.of(caller).delete(id)
     return {}
+  }
+
+  private find(caller: Caller, id: string): NamedQuery {
+    const found = this.of(caller).get(id)
+    if (!found) throw invalidRequest(`NamedQuery ${id} was not found`)
+    return found
+  }
+
+  private async put(one: NamedQuery): Promise<{ NamedQueryId: string }> {
+    const own = [...this.of({ name: one.principal }).values()]
+    allowed(
+      one,
+      own.filter(({ id }) => id !== one.id),
+    )
+    await this.records.put(one.id, one)
+    this.of({ name: one.principal }).set(one.id, one)
+    return { NamedQueryId: one.id }
+  }
+}
+
+/** @throws AwsError where a principal would keep too much. */
+function allowed(one: object, others: readonly object[]): void {
+  try {
+    checkAllowance(one, others)
+  } catch (error) {
+    throw error instanceof MoraineError ? invalidRequest(error.message) : error
   }
 }
 
@@ -106,20 +143,39 @@ export interface PreparedStatement {
   modified?: number
 }
 
+/** A prepared statement, and who prepared it. */
+export type KeptStatement = PreparedStatement & { principal: string }
+
 /** Statements that are prepared, by who made them and in which workgroup. */
 export class Prepared {
-  private readonly all = new Map<string, PreparedStatement>()
+  private readonly all = new Map<string, KeptStatement>()
 
-  private key({ name: who }: Caller, workgroup: string, name: string): string {
+  constructor(private readonly records: Records<KeptStatement>) {}
+
+  /** Reads those of before. */
+  async load(): Promise<void> {
+    for (const one of await this.records.load())
+      this.all.set(this.key({ name: one.principal }, one.workgroup, one.name), one)
+  }
+
+  private key({ name: who }: Pick<Caller, 'name'>, workgroup: string, name: string): string {
     return JSON.stringify([who, workgroup, name])
   }
 
-  put(caller: Caller, one: PreparedStatement): void {
-    if (this.all.size >= 10 * MOST)
+  async put(caller: Caller, one: PreparedStatement): Promise<void> {
+    const key = this.key(caller, one.workgroup, one.name)
+    const own = [...this.all.values()].filter(({ principal }) => principal === caller.name)
+    if (!this.all.has(key) && own.length >= MOST)
       throw invalidRequest('There are too many prepared statements: delete some')
     if (!/^[A-Za-z_][A-Za-z0-9_@:]{0,255}$/.test(one.name))
       throw invalidRequest(`'${one.name}' is not a name of a statement`)
-    this.all.set(this.key(caller, one.workgroup, one.name), { ...one, modified: Date.now() / 1000 })
+    const kept = { ...one, modified: Date.now() / 1000, principal: caller.name }
+    allowed(
+      kept,
+      own.filter((other) => other !== this.all.get(key)),
+    )
+    await this.records.put(key, kept)
+    this.all.set(key, kept)
   }
 
   get(caller: Caller, workgroup: string, name: string): PreparedStatement {
@@ -132,14 +188,18 @@ export class Prepared {
     return found
   }
 
-  delete(caller: Caller, workgroup: string, name: string): void {
-    if (!this.all.delete(this.key(caller, workgroup, name)))
+  async delete(caller: Caller, workgroup: string, name: string): Promise<void> {
+    const key = this.key(caller, workgroup, name)
+    if (!this.all.has(key))
       throw new AwsError('ResourceNotFoundException', `PreparedStatement ${name} was not found`)
+    await this.records.delete(key)
+    this.all.delete(key)
   }
 
   list(caller: Caller, workgroup: string): PreparedStatement[] {
-    const prefix = JSON.stringify([caller.name, workgroup]).slice(0, -1)
-    return [...this.all].filter(([key]) => key.startsWith(`${prefix},`)).map(([, one]) => one)
+    return [...this.all.values()].filter(
+      (one) => one.principal === caller.name && one.workgroup === workgroup,
+    )
   }
 }
 

@@ -1,10 +1,12 @@
+import { MoraineError } from '../../../errors.js'
 import type { Caller, VisibleTable } from '../../../query/service/request.js'
 import type { QueryService } from '../../../query/service/service.js'
 import { LONGEST_STATEMENT } from '../../../sql/trino/parse/tokens.js'
 import { AwsError, invalidRequest } from '../protocol/failure.js'
 import { type Fields, pageOf, startOf } from '../protocol/fields.js'
+import { LAKE_BUCKET } from '../s3/lake-files.js'
 import { addressIn } from '../s3/store.js'
-import { type AthenaExecution, told } from './execution.js'
+import { type AthenaExecution, pageOf as rowsOf, told } from './execution.js'
 import type { AthenaExecutions } from './executions.js'
 import { type NamedQueries, type Prepared, shownPrepared } from './named.js'
 import { CATALOG, Tables } from './tables.js'
@@ -163,8 +165,8 @@ const operations: Readonly<Record<string, Operation>> = {
       ...next,
     }
   },
-  DeletePreparedStatement: (sent, caller, { prepared, service }) => {
-    prepared.delete(
+  DeletePreparedStatement: async (sent, caller, { prepared, service }) => {
+    await prepared.delete(
       caller,
       groupIn(sent, caller, service),
       sent.text('StatementName', { most: 256 }),
@@ -198,9 +200,26 @@ function start(sent: Fields, caller: Caller, { executions, service }: AthenaPart
   if (Buffer.byteLength(query) > LONGEST_STATEMENT)
     throw invalidRequest(`QueryString is longer than ${LONGEST_STATEMENT} bytes`)
   if (query.trim() === '') throw invalidRequest('queryString must not be empty')
+  try {
+    return begin(query, sent, caller, { executions, service })
+  } catch (error) {
+    // What is not started is asked all the same.
+    const told = error instanceof AwsError ? new MoraineError('query', error.message) : error
+    service.refused({ principal: caller, sql: query }, error, told)
+    throw error
+  }
+}
+
+function begin(
+  query: string,
+  sent: Fields,
+  caller: Caller,
+  { executions, service }: Pick<AthenaParts, 'executions' | 'service'>,
+) {
   const own = workgroupOf(service, caller, sent.optional('WorkGroup'))
   const context = sent.part('QueryExecutionContext')
   const configuration = sent.part('ResultConfiguration')
+  const reuse = sent.part('ResultReuseConfiguration').part('ResultReuseByAgeConfiguration')
   const output = configuration.optional('OutputLocation')
   if (own.output === undefined && output !== undefined)
     throw invalidRequest('Managed results have no OutputLocation')
@@ -214,24 +233,32 @@ function start(sent: Fields, caller: Caller, { executions, service }: AthenaPart
       catalog: context.optional('Catalog') ?? CATALOG,
     },
     database: context.optional('Database', { most: 255 }),
-    parameters: sent.list('ExecutionParameters', { most: 1000 }),
-    reuse: sent
-      .part('ResultReuseConfiguration')
-      .part('ResultReuseByAgeConfiguration')
-      .flag('Enabled'),
+    parameters: parametersIn(sent),
+    reuse: reuse.has('Enabled') ? reuse.flag('Enabled') : undefined,
+    reuseMinutes: reuse.number('MaxAgeInMinutes', { least: 0, most: 10_080, otherwise: 60 }),
     folder: folder === undefined ? undefined : folderOf(folder),
     token: sent.optional('ClientRequestToken', { least: 32, most: 128 }),
   })
   return { QueryExecutionId: id }
 }
 
+function parametersIn(sent: Fields): string[] {
+  const found = sent.list('ExecutionParameters', { most: 1000 })
+  if (found.reduce((sum, { length }) => sum + length, 0) <= LONGEST_STATEMENT) return found
+  throw invalidRequest(`ExecutionParameters have more than ${LONGEST_STATEMENT} characters`)
+}
+
 function folderOf(output: string): string {
   const at = addressIn(output)
   if (!at) throw invalidRequest(`outputLocation is not a valid S3 path: ${output.slice(0, 200)}`)
+  if (at.bucket === LAKE_BUCKET)
+    throw invalidRequest(
+      `outputLocation must not be in s3://${LAKE_BUCKET}/, which shows the files of the lake's tables: name another bucket`,
+    )
   return at.key === '' || at.key.endsWith('/') ? `s3://${at.bucket}/${at.key}` : `${output}/`
 }
 
-async function results(sent: Fields, caller: Caller, { executions }: AthenaParts) {
+async function results(sent: Fields, caller: Caller, { executions, service }: AthenaParts) {
   const one = executions.get(caller, sent.text('QueryExecutionId'))
   const most = sent.number('MaxResults', { least: 1, most: 1000, otherwise: 1000 })
   const { result } = one
@@ -240,7 +267,8 @@ async function results(sent: Fields, caller: Caller, { executions }: AthenaParts
   // The header counts as a row of the first page.
   const isHeader = result.hasHeader && from === 0
   const skipped = result.hasHeader && from > 0 ? from - 1 : from
-  const { rows, hasMore } = await result.page(skipped, isHeader ? most - 1 : most)
+  const wanted = { from: skipped, most: isHeader ? most - 1 : most }
+  const { rows, hasMore } = await rowsOf(result, { service, caller }, wanted)
   const row = (values: readonly (string | null)[]) => ({
     Data: values.map((value) => (value === null ? {} : { VarCharValue: value })),
   })
@@ -314,8 +342,8 @@ function metadata({ name, kind, columns, comment }: VisibleTable) {
   }
 }
 
-function putPrepared(sent: Fields, caller: Caller, { prepared, service }: AthenaParts) {
-  prepared.put(caller, {
+async function putPrepared(sent: Fields, caller: Caller, { prepared, service }: AthenaParts) {
+  await prepared.put(caller, {
     name: sent.text('StatementName', { most: 256 }),
     workgroup: groupIn(sent, caller, service),
     text: sent.text('QueryStatement', { most: LONGEST_STATEMENT }),

@@ -1,10 +1,14 @@
-import { open } from 'node:fs/promises'
+import { open, rm } from 'node:fs/promises'
 import { join } from 'node:path'
 import { quoteName, quoteText } from '../../../define/sql/sql.js'
-import type { RowValue } from '../../../engine/engine.js'
+import type { RowValue, Session } from '../../../engine/engine.js'
+import { openEngine } from '../../../engine/open.js'
 import { MoraineError } from '../../../errors.js'
+import { withQueryMemory } from '../../../query/budget.js'
 import type { QueryAnswer } from '../../../query/service/request.js'
 import { engineType, typeOfEngine } from '../../../sql/trino/types.js'
+import { scratchFolder } from '../../../storage/scratch.js'
+import type { Storage } from '../../../storage/storage.js'
 
 /** Rows of an answer in a file of JSON lines, and the SQL that reads them with their types. */
 export interface RowsFile {
@@ -12,8 +16,51 @@ export interface RowsFile {
   rows: number
 }
 
+/** Memory of the engine that writes rows as Parquet. */
+const MEMORY = 2 ** 29
+
+/**
+ * Gives the rows of an answer to a session of an engine that writes them. They are all read before
+ * it has its part of the memory of queries.
+ */
+export async function withRowsFile<T>(
+  answer: QueryAnswer,
+  { staging, signal }: { staging: Storage['staging']; signal: AbortSignal | undefined },
+  use: (session: Session, file: RowsFile, folder: string) => Promise<T>,
+): Promise<T> {
+  const folder = await scratchFolder('athena')
+  try {
+    const file = await rowsToFile(answer, folder)
+    return await withEngine({ staging, signal }, (session) => use(session, file, folder))
+  } finally {
+    await rm(folder, { recursive: true, force: true })
+  }
+}
+
+/** Gives work a session of an engine that has its part of the memory of queries. */
+export async function withEngine<T>(
+  { staging, signal }: { staging: Storage['staging']; signal: AbortSignal | undefined },
+  use: (session: Session) => Promise<T>,
+): Promise<T> {
+  return withQueryMemory(MEMORY, signal, async () => {
+    const engine = await openEngine({
+      memory: MEMORY,
+      threads: 1,
+      ...(staging ? { staging } : {}),
+    })
+    try {
+      const session = await engine.open()
+      const done = await use(session)
+      session.close()
+      return done
+    } finally {
+      await engine.close()
+    }
+  })
+}
+
 /** @throws MoraineError of kind `query` for columns that a table can't have. */
-export async function rowsToFile(answer: QueryAnswer, folder: string): Promise<RowsFile> {
+async function rowsToFile(answer: QueryAnswer, folder: string): Promise<RowsFile> {
   const names = answer.columns.map(({ name }) => name.toLowerCase())
   const twice = names.find((name, i) => names.indexOf(name) !== i)
   if (twice !== undefined)

@@ -1,14 +1,12 @@
-import { MoraineError, messageOf } from '../../../errors.js'
+import { MoraineError } from '../../../errors.js'
 import type { QueryRequest } from '../../../query/service/request.js'
 import type { QueryService } from '../../../query/service/service.js'
-import { redact } from '../../../secrets.js'
+import type { Query } from '../../../sql/trino/parse/tree.js'
 import { type ParsedStatement, parseStatement } from '../../../sql/trino/statement.js'
-import { translateQuery } from '../../../sql/trino/translate.js'
-import { failureIn } from '../../../sql/trino/write/written.js'
-import { RestError } from '../../rest/errors.js'
-import { AwsError, invalidRequest } from '../protocol/failure.js'
-import type { ObjectStores } from '../s3/store.js'
-import { addressIn } from '../s3/store.js'
+import { translateChange, translateQuery } from '../../../sql/trino/translate.js'
+import type { Context } from '../../../sql/trino/write/scope.js'
+import { invalidRequest } from '../protocol/failure.js'
+import { addressIn, type ObjectStores } from '../s3/store.js'
 import type { AthenaExecution, Result } from './execution.js'
 import type { Prepared } from './named.js'
 import { csvLine, metadataFile, textLine } from './result-files.js'
@@ -16,7 +14,7 @@ import { type Shown, showOf } from './show.js'
 import { Tables } from './tables.js'
 import { columnInfo } from './types.js'
 import { writerOf } from './values.js'
-import type { Writes } from './writes.js'
+import type { Site, Writes } from './writes.js'
 
 /** What executions are run with. */
 export interface RunParts {
@@ -33,17 +31,26 @@ const kinds: Readonly<Record<string, Pick<AthenaExecution, 'type' | 'subtype'>>>
   explain: { type: 'UTILITY', subtype: 'EXPLAIN' },
   insert: { type: 'DML', subtype: 'INSERT' },
   unload: { type: 'DML', subtype: 'UNLOAD' },
+  update: { type: 'DML', subtype: 'UPDATE' },
+  delete: { type: 'DML', subtype: 'DELETE' },
+  merge: { type: 'DML', subtype: 'MERGE' },
+  optimize: { type: 'DDL', subtype: 'OPTIMIZE' },
+  vacuum: { type: 'DDL', subtype: 'VACUUM' },
   execute: { type: 'DML', subtype: 'SELECT' },
   'create table as': { type: 'DDL', subtype: 'CREATE_TABLE_AS_SELECT' },
 }
+
+/** A table is made of a query, unless columns follow its name. */
+const isCreateAs = (text: string) =>
+  /^\s*CREATE\s+TABLE\b.*\bAS\b/is.test(text) &&
+  !/^\s*CREATE\s+TABLE\s+(IF\s+NOT\s+EXISTS\s+)?[\w."`]+\s*\(/i.test(text)
 
 /** What is known of a statement before it is run. */
 export function kindOf(text: string): Pick<AthenaExecution, 'type' | 'subtype'> {
   const word = /^[\s(]*(\w+)/.exec(text)?.[1]?.toUpperCase() ?? ''
   if (['SELECT', 'WITH', 'VALUES', 'TABLE', 'EXECUTE'].includes(word)) return kinds.query as never
-  if (word === 'EXPLAIN') return kinds.explain as never
-  if (word === 'INSERT' || word === 'UNLOAD') return kinds[word.toLowerCase()] as never
-  if (/^\s*CREATE\s+TABLE\b.*\bAS\b/is.test(text)) return kinds['create table as'] as never
+  if (Object.hasOwn(kinds, word.toLowerCase())) return kinds[word.toLowerCase()] as never
+  if (isCreateAs(text)) return kinds['create table as'] as never
   if (word === 'SHOW' || word === 'DESCRIBE' || word === 'DESC')
     return {
       type: 'UTILITY',
@@ -60,13 +67,20 @@ export async function run(one: AthenaExecution, parts: RunParts): Promise<void> 
   const tables = new Tables(await service.tables(one.caller), one.caller, one.database)
   const shown = showOf(statement, tables)
   if (shown) return keepShown(one, shown, parts)
-  const ask = (query: Parameters<typeof translateQuery>[0]): QueryRequest => ({
+  const context: Context = { statement: text, table: (p, at) => tables.table(text, p, at) }
+  const asking = (sql: string): QueryRequest => ({
     principal: one.caller,
-    sql: translateQuery(query, { statement: text, table: (p, at) => tables.table(text, p, at) })
-      .sql,
+    sql,
+    written: one.query,
+    fresh: one.reuse === false,
     workgroup: one.group,
     signal: one.stop.signal,
   })
+  const ask = (query: Query) => asking(translateQuery(query, context).sql)
+  const askChange: Site['askChange'] = (statement, places) => {
+    const change = translateChange(statement, context)
+    return { change, request: { ...asking(change.sql), places } }
+  }
   switch (statement.kind) {
     case 'query':
       return keepRows(one, ask(statement.query), parts)
@@ -84,19 +98,19 @@ export async function run(one: AthenaExecution, parts: RunParts): Promise<void> 
       )
     }
     case 'prepare':
-      parts.prepared.put(one.caller, {
+      await parts.prepared.put(one.caller, {
         name: statement.name,
         workgroup: one.workgroup,
         text: statement.text,
       })
       return keepShown(one, { columns: [], rows: [] }, parts)
     case 'deallocate':
-      parts.prepared.delete(one.caller, one.workgroup, statement.name)
+      await parts.prepared.delete(one.caller, one.workgroup, statement.name)
       return keepShown(one, { columns: [], rows: [] }, parts)
     case 'execute':
       throw new MoraineError('query', 'A prepared statement cannot execute another')
     default: {
-      const done = await writes.run(statement, one, { tables, ask, text })
+      const done = await writes.run(statement, one, { tables, ask, askChange, text })
       await keepShown(one, { columns: [], rows: [] }, parts)
       if (one.result && done.rows !== undefined) one.result.updateCount = done.rows
     }
@@ -131,22 +145,17 @@ async function keepRows(
     reused: statistics.reused,
   })
   if (state !== 'succeeded')
-    throw new MoraineError(
-      (error?.kind ?? 'query') as 'query',
-      error?.message ?? 'The query was stopped',
-      error?.hint === undefined ? {} : { hint: error.hint },
+    throw service.known(
+      new MoraineError(
+        (error?.kind ?? 'query') as 'query',
+        error?.message ?? 'The query was stopped',
+        error?.hint === undefined ? {} : { hint: error.hint },
+      ),
     )
   const infos = columns.map(({ name, type }) => columnInfo(name, type))
   const writers = columns.map(({ type }) => writerOf(type))
   const texts = (row: readonly unknown[]) => writers.map((write, i) => write(row[i] as never))
-  one.result = {
-    columns: infos,
-    hasHeader: true,
-    page: async (from, most) => {
-      const page = await service.results(id, one.caller, { from, most })
-      return { rows: page.rows.map(texts), hasMore: page.next !== undefined }
-    },
-  }
+  one.result = { columns: infos, hasHeader: true, rows: { execution: id } }
   if (one.output === undefined) return
   const lines = async function* () {
     yield Buffer.from(csvLine(infos.map(({ Name }) => Name)))
@@ -162,15 +171,7 @@ async function keepShown(
   { columns, rows }: Shown,
   parts: RunParts,
 ): Promise<void> {
-  const result: Result = {
-    columns,
-    hasHeader: false,
-    page: async (from, most) => ({
-      rows: rows.slice(from, from + most),
-      hasMore: from + most < rows.length,
-    }),
-  }
-  one.result = result
+  one.result = { columns, hasHeader: false, rows }
   one.statistics.rows = rows.length
   if (one.output === undefined) return
   const lines = (async function* () {
@@ -196,35 +197,4 @@ async function keepFiles(
     yield metadataFile(columns)
   })()
   await store.put(at.bucket, `${at.key}.metadata`, metadata, {})
-}
-
-/** Why a statement failed, in words that clients know, and whose fault it was. */
-export function failureOf(error: unknown): { reason: string; category: number; type: number } {
-  if (error instanceof RestError && error.status < 500)
-    return { reason: `NOT_SUPPORTED: ${redact(error.message)}`, category: 2, type: 1 }
-  if (error instanceof AwsError) return { reason: error.message, category: 2, type: 1 }
-  const told = failureIn(messageOf(error))
-  const { kind = 'internal', hint } = error instanceof MoraineError ? error : {}
-  const message = told ?? messageOf(error)
-  const whole = redact(hint === undefined || told !== undefined ? message : `${message}\n${hint}`)
-  const isUsers = ['query', 'usage', 'limit', 'definition'].includes(kind)
-  if (!isUsers)
-    return {
-      reason: 'INTERNAL_ERROR: The server failed to run the statement',
-      category: 1,
-      type: 0,
-    }
-  const code = codeOf(message, kind)
-  return { reason: `${code}: ${whole}`, category: 2, type: code === 'SYNTAX_ERROR' ? 1006 : 1 }
-}
-
-function codeOf(message: string, kind: string): string {
-  if (kind === 'limit') return 'EXCEEDED_LIMIT'
-  if (/cannot be resolved/.test(message)) return 'COLUMN_NOT_FOUND'
-  if (/Table .* does not exist/.test(message)) return 'TABLE_NOT_FOUND'
-  if (/Schema .* does not exist/.test(message)) return 'SCHEMA_NOT_FOUND'
-  if (/Division by zero/.test(message)) return 'DIVISION_BY_ZERO'
-  if (/is not translated|is not served/.test(message)) return 'NOT_SUPPORTED'
-  if (/^line \d+:\d+/.test(message)) return 'SYNTAX_ERROR'
-  return 'GENERIC_USER_ERROR'
 }

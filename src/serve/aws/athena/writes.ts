@@ -2,18 +2,36 @@ import { createReadStream } from 'node:fs'
 import { MoraineError } from '../../../errors.js'
 import type { QueryRequest } from '../../../query/service/request.js'
 import type { QueryService } from '../../../query/service/service.js'
+import { abortController } from '../../../signals.js'
+import type { TableRef } from '../../../sql/guard.js'
+import type { ChangeStatement } from '../../../sql/trino/parse/change.js'
 import type { Query } from '../../../sql/trino/parse/tree.js'
 import type { Property, Statement } from '../../../sql/trino/statement.js'
+import type { WrittenChange } from '../../../sql/trino/write/change.js'
 import { LAKE_BUCKET } from '../s3/lake-files.js'
 import { addressIn, type ObjectStores } from '../s3/store.js'
 import type { AthenaExecution } from './execution.js'
+import type { TableName } from './lake-access.js'
 import type { LakeTables } from './lake-tables.js'
+import type { TableChanges } from './table-changes.js'
+import type { TableDefinitions } from './table-definitions.js'
 import type { Tables } from './tables.js'
 
-interface Site {
+export interface Site {
   tables: Tables
   ask: (query: Query) => QueryRequest
+  askChange: (
+    change: ChangeStatement,
+    places: TableRef,
+  ) => { request: QueryRequest; change: WrittenChange }
   text: string
+}
+
+/** What writes to the lake. */
+interface LakeWrites {
+  tables: LakeTables
+  changes: TableChanges
+  definitions: TableDefinitions
 }
 
 /** What became of a statement that writes. */
@@ -27,7 +45,7 @@ type Of<K extends Statement['kind']> = Extract<Statement, { kind: K }>
 export class Writes {
   constructor(
     private readonly service: QueryService,
-    private readonly lake: LakeTables,
+    private readonly lake: LakeWrites,
     private readonly stores: ObjectStores,
   ) {}
 
@@ -37,16 +55,18 @@ export class Writes {
         parts,
         (why, hint) => new MoraineError('query', why, hint === undefined ? {} : { hint }),
       )
+    one.stop.signal.throwIfAborted()
     switch (statement.kind) {
       case 'create table as':
         return this.createAs(statement, one, site, named(statement.table))
       case 'insert': {
         await using answer = await this.service.query(site.ask(statement.query))
-        const done = await this.lake.insert(
+        const done = await this.lake.tables.insert(
           one.caller,
           { ...named(statement.table), columns: statement.columns },
-          answer,
+          { answer, signal: one.stop.signal },
         )
+        committed(one)
         one.statistics.scanned = answer.statistics.bytesRead
         return { rows: done.rows }
       }
@@ -55,26 +75,100 @@ export class Writes {
       case 'drop table': {
         const { schema, name } = named(statement.name)
         const isGone = statement.ifExists && !site.tables.find(schema, name)
-        if (!isGone) await this.lake.drop(one.caller, schema, name)
+        if (!isGone) await this.lake.tables.drop(one.caller, schema, name)
         return {}
       }
       case 'create schema': {
         const name = schemaOf(statement.name)
-        const isThere = (await this.lake.schemas(one.caller)).includes(name)
-        if (!(isThere && statement.ifNotExists)) await this.lake.createSchema(one.caller, name)
+        const isThere = (await this.lake.tables.schemas(one.caller)).includes(name)
+        if (!(isThere && statement.ifNotExists))
+          await this.lake.tables.createSchema(one.caller, name)
         return {}
       }
       case 'drop schema': {
         const name = schemaOf(statement.name)
-        const isThere = (await this.lake.schemas(one.caller)).includes(name)
-        if (isThere || !statement.ifExists) await this.lake.dropSchema(one.caller, name)
+        const isThere = (await this.lake.tables.schemas(one.caller)).includes(name)
+        if (isThere || !statement.ifExists) await this.lake.tables.dropSchema(one.caller, name)
         return {}
       }
+      default:
+        return this.alter(statement, one, site, named)
+    }
+  }
+
+  /** Statements that change rows of tables, what tables are like, or how they lie. */
+  private async alter(
+    statement: Statement,
+    one: AthenaExecution,
+    site: Site,
+    named: (parts: readonly string[]) => TableName,
+  ): Promise<Done> {
+    const { changes, definitions } = this.lake
+    switch (statement.kind) {
+      case 'delete':
+      case 'update':
+      case 'merge':
+        return this.change(statement, one, site, named(statement.target.parts))
+      case 'optimize':
+        await this.optimize(statement, one, site, named(statement.target.parts))
+        return {}
+      case 'vacuum':
+        await changes.vacuum(one.caller, named(statement.table))
+        return {}
+      case 'create table':
+        await definitions.create(one.caller, named(statement.table), statement)
+        return {}
+      case 'alter table':
+        await definitions.alter(one.caller, named(statement.table), statement.alteration)
+        return {}
       default:
         throw new MoraineError('query', `${statement.kind.toUpperCase()} is not served`, {
           hint: 'Views of the lake are defined in lake.ts.',
         })
     }
+  }
+
+  /** Changes rows of a table, which a query finds that is asked like all others. */
+  private async change(
+    statement: ChangeStatement,
+    one: AthenaExecution,
+    { askChange }: Site,
+    named: TableName,
+  ): Promise<Done> {
+    const { changes } = this.lake
+    await changes.refuseChanging(one.caller, statement.kind, named)
+    if (statement.kind === 'delete' && !statement.where) {
+      const rows = await changes.deleteAll(one.caller, named)
+      committed(one)
+      return { rows }
+    }
+    const { request, change } = askChange(statement, { tier: named.schema, name: named.name })
+    await using answer = await this.service.query(request)
+    const { signal } = one.stop
+    const rows = await changes.change(one.caller, named, change, { answer, signal })
+    committed(one)
+    one.statistics.scanned = answer.statistics.bytesRead
+    return { rows }
+  }
+
+  private async optimize(
+    { target, where }: Of<'optimize'>,
+    one: AthenaExecution,
+    { askChange }: Site,
+    named: TableName,
+  ): Promise<void> {
+    const { changes } = this.lake
+    await changes.refuseOptimizing(one.caller, named)
+    if (!where) return changes.optimize(one.caller, named, undefined, one.stop.signal)
+    // Files are meant that have such rows.
+    const table = { tier: named.schema, name: named.name }
+    const { request } = askChange({ kind: 'delete', target, where }, table)
+    const sql = `SELECT DISTINCT "m file" FROM (${request.sql}) AS "m found"`
+    const files = new Set<string>()
+    await using answer = await this.service.query({ ...request, sql })
+    for await (const rows of answer.rows) for (const [file] of rows) files.add(String(file))
+    one.statistics.scanned = answer.statistics.bytesRead
+    await changes.optimize(one.caller, named, files, one.stop.signal)
   }
 
   private async createAs(
@@ -84,20 +178,18 @@ export class Writes {
     { schema, name }: { schema: string; name: string },
   ): Promise<Done> {
     const { partitions, compression } = storageOf(properties)
-    if (ifNotExists && (await this.lake.exists(schema, name))) return { rows: 0 }
-    await this.lake.refuseCreating(one.caller, schema, name)
+    const place = placeOf(properties)
+    if (ifNotExists && (await this.lake.tables.exists(schema, name))) return { rows: 0 }
+    await this.lake.tables.refuseCreating(one.caller, schema, name)
     await using answer = await this.service.query(ask(query))
-    const done = await this.lake.create(
+    const done = await this.lake.tables.create(
       one.caller,
       { schema, name, partitions, compression, noData },
-      answer,
+      { answer, signal: one.stop.signal },
     )
+    committed(one)
     one.statistics.scanned = answer.statistics.bytesRead
-    await this.manifest(
-      one,
-      await this.links(one, done.files, { schema, name, properties }),
-      'tables/',
-    )
+    await this.manifest(one, await this.links(one, done.files, { schema, name, place }), 'tables/')
     return { rows: done.rows }
   }
 
@@ -105,20 +197,17 @@ export class Writes {
   private async links(
     one: AthenaExecution,
     files: readonly { path: string; bytes: number }[],
-    table: { schema: string; name: string; properties: ReadonlyMap<string, Property> },
+    table: { schema: string; name: string; place: ReturnType<typeof placeOf> },
   ): Promise<string[]> {
     const output = addressIn(one.output ?? '')
-    if (!output) return []
-    const { properties, schema, name } = table
-    const asked = addressIn(String(properties.get('external_location') ?? ''))
-    const folder =
-      asked?.bucket === output.bucket && asked.key !== ''
-        ? asked.key.replace(/\/*$/, '/')
-        : `${output.key.replace(/[^/]*$/, '')}tables/${one.id}/`
+    const { place, schema, name } = table
+    const shown = place ?? output
+    if (!shown) return []
+    const folder = place?.folder ?? `${shown.key.replace(/[^/]*$/, '')}tables/${one.id}/`
     const store = this.stores.of(one.caller)
     const urls: string[] = []
     for (const { path, bytes } of files) {
-      const at = { bucket: output.bucket, key: `${folder}${path.slice(path.lastIndexOf('/') + 1)}` }
+      const at = { bucket: shown.bucket, key: `${folder}${path.slice(path.lastIndexOf('/') + 1)}` }
       await store.link(at, { path, levels: [...schema.split('.'), name.toLowerCase()] }, bytes)
       urls.push(`s3://${at.bucket}/${at.key}`)
     }
@@ -171,9 +260,11 @@ export class Writes {
         { hint: 'Unload into an empty folder.' },
       )
     await using answer = await this.service.query(ask(query))
-    const done = await this.lake.parquet(answer, async (paths, rows) => {
+    const { signal } = one.stop
+    const done = await this.lake.tables.parquet({ answer, signal }, async (paths, rows) => {
       const urls: string[] = []
       for (const [i, path] of paths.entries()) {
+        signal.throwIfAborted()
         const key = `${folder}${one.id}_${i}.parquet`
         await store.put(at.bucket, key, createReadStream(path), {
           contentType: 'application/octet-stream',
@@ -188,9 +279,30 @@ export class Writes {
   }
 }
 
+/** What is in the lake can't be stopped any more, and nobody is told that it was. */
+function committed(one: AthenaExecution): void {
+  one.stop = abortController()
+}
+
 function schemaOf(parts: readonly string[]): string {
   if (parts.length > 2) throw new MoraineError('query', `'${parts.join('.')}' has too many parts`)
   return (parts.at(-1) as string).toLowerCase()
+}
+
+/**
+ * Where the files of a new table are to be shown, if somewhere else than beside the result.
+ *
+ * @throws MoraineError of kind `query` for a place that files are not shown at.
+ */
+function placeOf(properties: ReadonlyMap<string, Property>) {
+  const asked = properties.get('external_location') ?? properties.get('location')
+  if (asked === undefined) return undefined
+  const at = addressIn(String(asked))
+  const folder = at?.key.replace(/\/*$/, '/') ?? '/'
+  if (at && at.bucket !== LAKE_BUCKET && folder !== '/') return { ...at, folder }
+  throw new MoraineError('query', `'${asked}' is not an address to write to: s3://bucket/folder/`, {
+    hint: 'Leave it out, or name a folder of a bucket of yours: the files of the table are shown there.',
+  })
 }
 
 /** Properties that mean the same, or nothing, for a table that is one of Iceberg. */

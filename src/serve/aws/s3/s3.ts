@@ -11,6 +11,9 @@ const NAMESPACE = 'http://s3.amazonaws.com/doc/2006-03-01/'
 /** Bytes of a request that lists what is to be deleted, or the parts of an upload. */
 const LARGEST_LIST = 2 ** 20
 
+/** Where the files of tables are that clients have made. */
+const EXTERNAL = 'external/'
+
 export interface S3Parts {
   stores: ObjectStores
   lake: LakeFiles
@@ -90,16 +93,17 @@ export async function s3(request: S3Request, parts: S3Parts): Promise<S3Answer> 
 }
 
 /**
- * Files of the lake's tables can be read; those of no table are not there, so they can be deleted.
+ * Files of the lake's tables can be read. None is deleted here, which is refused; but of tables
+ * that clients have made and dropped, nothing is there any more, so that they may clean up.
  */
 async function lakeObject(site: Site): Promise<S3Answer> {
   const { method, caller, key, parts } = site
-  if (method === 'POST' && site.query.has('delete'))
-    return deleteMany(site, async (one) => {
-      if (await parts.lake.isShown(caller, one)) throw denied()
-    })
+  const refuseDeleting = async (one: string) => {
+    if (!one.startsWith(EXTERNAL) || (await parts.lake.isShown(caller, one))) throw denied()
+  }
+  if (method === 'POST' && site.query.has('delete')) return deleteMany(site, refuseDeleting)
   if (method === 'DELETE') {
-    if (await parts.lake.isShown(caller, key)) throw denied()
+    await refuseDeleting(key)
     return { status: 204 }
   }
   if (key === '' && method === 'HEAD') return { status: 200 }

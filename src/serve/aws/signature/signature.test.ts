@@ -1,6 +1,7 @@
 import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
 import { provedBody } from './body.js'
+import { canonicalRequest, hmac, signingKey, stringToSign } from './canonical.js'
 import { type Asking, EMPTY, type KeyHolder, verify } from './verify.js'
 
 /*
@@ -152,6 +153,89 @@ describe('a request that is anything', () => {
       }),
       { numRuns: 300 },
     )
+  })
+})
+
+/** What S3 takes a target for: a path, and the value of each name. */
+function meaningOf(target: string): string {
+  const at = target.indexOf('?')
+  const path = (at < 0 ? target : target.slice(0, at)).split('/').map(decodeURIComponent)
+  const query = (at < 0 ? '' : target.slice(at + 1)).split('&').filter((pair) => pair !== '')
+  const pairs = query.map((pair) => /^([^=]*)=?(.*)$/s.exec(pair)?.slice(1).map(decodeURIComponent))
+  return JSON.stringify([
+    path,
+    Object.entries(Object.fromEntries(pairs as [string, string][])).sort(),
+  ])
+}
+
+describe('a target that is changed on its way', () => {
+  const piece = fc.constantFrom(
+    ...['a', 'b', '/', '//', '.', '..', '+', '%2B', '%20', '%2F', '%2f', '%252F', '%C3%BC', '%5C'],
+    ...[';', ':', '~', '%7E', '*', '%00', '@', '%', 'ü', '\\'],
+  )
+  const text = fc.array(piece, { maxLength: 5 }).map((pieces) => pieces.join(''))
+  const name = fc.constantFrom('prefix', 'list-type', 'versionId', 'delete', 'acl', 'a', '%61')
+  const query = fc
+    .array(fc.tuple(name, fc.constantFrom('=', ''), text), { maxLength: 3 })
+    .map((pairs) => pairs.map((pair) => pair.join('')).join('&'))
+  const target = fc.tuple(text, query).map(([path, more]) => `/${path}${more && `?${more}`}`)
+  const changes: ((target: string) => string)[] = [
+    (one) => one.replace(/%[0-9A-F]{2}/, (octet) => octet.toLowerCase()),
+    (one) => one.replace(/%2B/, '+'),
+    (one) => one.replace(/\+/, '%20'),
+    (one) => one.replace(/%20/, '+'),
+    (one) => one.replace(/%2F/i, '/'),
+    (one) => one.replace(/(?<=.)\//, '%2F'),
+    (one) => one.replace(/%25/, '%'),
+    (one) => one.replace(/\/\//, '/'),
+    (one) => one.replace(/\/[^/?]*\/\.\.(?=\/|$|\?)/, ''),
+    (one) => one.replace(/%5C/, '\\'),
+    (one) => one.replace(/\?(.*)&([^&]*)$/, '?$2&$1'),
+    (one) => one.replace(/\?(.*)$/, '?$1&$1'),
+    (one) => one.replace(/=/, '%3D'),
+    (one) => one.replace(/&/, '%26'),
+    (one) => one.replace(/a/, '%61'),
+    (one) => one.replace(/\?/, '?&&'),
+  ]
+
+  const sign = (of: string, headers: Record<string, string>) => {
+    const names = Object.keys(headers).sort()
+    const asked = asking('GET', of, headers)
+    const canonical = canonicalRequest(asked, { service: 's3', names, payload: EMPTY })
+    const scope = { day: '20130524', region: 'us-east-1', service: 's3' }
+    const text = stringToSign('20130524T000000Z', scope, canonical)
+    const signature = hmac(signingKey(SECRET, scope), text).toString('hex')
+    return { ...headers, authorization: signedBy(names.join(';'), signature) }
+  }
+
+  it('is believed only where it still means what was signed', async () => {
+    const { authorization: _, ...headers } = get
+    let believed = 0
+    await fc.assert(
+      fc.asyncProperty(target, fc.array(fc.nat(changes.length - 1)), async (first, order) => {
+        let signed: Record<string, string>
+        try {
+          signed = sign(first, headers)
+        } catch {
+          // No client signs what is no address.
+          return
+        }
+        const second = order.reduce((one, i) => (changes[i] as (one: string) => string)(one), first)
+        if ((await code(asking('GET', second, signed))) !== 'believed') return
+        believed++
+        expect(meaningOf(second), `${first} → ${second}`).toBe(meaningOf(first))
+      }),
+      { numRuns: 2000 },
+    )
+    expect(believed).toBeGreaterThan(100)
+  })
+
+  it('names nothing twice: which one counts would be for who passes it on to choose', async () => {
+    const { authorization: _, ...headers } = get
+    for (const one of ['/b?prefix=x&prefix=y', '/b?prefix=x&%70refix=y', '/b?acl&acl'])
+      expect(await code(asking('GET', one, sign(one, headers)))).toBe('IncompleteSignature')
+    const once = sign('/b?prefix=x', headers)
+    expect(await code(asking('GET', '/b?prefix=x', once))).toBe('believed')
   })
 })
 

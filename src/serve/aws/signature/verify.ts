@@ -109,6 +109,10 @@ export async function verify<Who>(
 function claimsIn(request: SignedRequest): Claimed {
   const authorization = request.header('authorization')
   const { pairs } = safely(() => partsOf(request.target))
+  const asked = pairs.map(([name]) => name)
+  // Signed are all values in order: whoever passes it on could choose which one comes first.
+  const twice = asked.find((name, i) => asked.indexOf(name) !== i)
+  if (twice !== undefined) throw incomplete(`${twice.slice(0, 80)} stands in the query twice`)
   const isLink = pairs.some(([name]) => name === 'X-Amz-Signature')
   if (authorization !== undefined && isLink)
     throw incomplete('a signature stands in the header and in the query')
@@ -132,11 +136,8 @@ function claimsIn(request: SignedRequest): Claimed {
 }
 
 function claimsOfLink(pairs: readonly (readonly [string, string])[]): Claimed {
-  const one = (name: string) => {
-    const values = pairs.filter(([key]) => key === name).map(([, value]) => value)
-    if (values.length > 1) throw incomplete(`${name} stands in the query twice`)
-    return values[0]
-  }
+  const query = new Map(pairs)
+  const one = (name: string) => query.get(name)
   if (one('X-Amz-Algorithm') !== 'AWS4-HMAC-SHA256')
     throw incomplete('X-Amz-Algorithm is not AWS4-HMAC-SHA256')
   const expires = Number(one('X-Amz-Expires'))

@@ -1,5 +1,6 @@
 import { MoraineError, messageOf } from '../../../errors.js'
 import { redact } from '../../../secrets.js'
+import { pointedAt, withoutPointer } from '../../../sql/pointer.js'
 import { PgError } from '../pg-error.js'
 
 /** SQLSTATEs of what the engine says, by its words. */
@@ -29,9 +30,6 @@ const kinds: Readonly<Record<string, string>> = {
   conflict: '40001',
 }
 
-/** Marks below a line of SQL, as the engine shows where something is wrong. */
-const POINTER = /\n+LINE (\d+): ([^\n]*)\n( *)\^\s*$/
-
 /**
  * An error as clients hear of it.
  *
@@ -40,9 +38,9 @@ const POINTER = /\n+LINE (\d+): ([^\n]*)\n( *)\^\s*$/
 export function pgErrorOf(error: unknown, sql?: string): PgError {
   if (error instanceof PgError) return error
   const text = redact(messageOf(error))
-  const message = text.replace(POINTER, '').trim()
-  const pointed = sql === undefined ? null : POINTER.exec(text)
-  const position = pointed ? positionOf(sql as string, pointed) : undefined
+  const message = withoutPointer(text)
+  const at = sql === undefined ? undefined : pointedAt(text, sql)
+  const position = at === undefined ? undefined : at + 1
   const isOurs = error instanceof MoraineError
   const byWords =
     isOurs && error.kind !== 'query'
@@ -51,21 +49,4 @@ export function pgErrorOf(error: unknown, sql?: string): PgError {
   const code = byWords ?? (isOurs ? kinds[error.kind] : undefined) ?? 'XX000'
   const hint = isOurs && error.hint ? redact(error.hint) : undefined
   return new PgError(code, message, { hint, position, cause: error })
-}
-
-/** The character that a mark stands below, from 1; `undefined` where the line was cut. */
-function positionOf(sql: string, [, number, shown = '', indent = '']: RegExpExecArray) {
-  const lines = sql.split('\n')
-  const line = lines[Number(number) - 1]
-  const label = `LINE ${number}: `.length
-  if (line === undefined) return undefined
-  const column = indent.length - label
-  const before = lines.slice(0, Number(number) - 1).join('\n').length
-  const start = Number(number) > 1 ? before + 1 : 0
-  if (line === shown) return start + column + 1
-  // The engine shows a part of a long line, between dots.
-  const part = shown.replace(/^\.\.\.|\.\.\.$/g, '')
-  const at = line.indexOf(part)
-  if (at < 0) return undefined
-  return start + at + column - (shown.startsWith('...') ? 3 : 0) + 1
 }

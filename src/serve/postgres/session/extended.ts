@@ -1,5 +1,5 @@
 import { PgError } from '../pg-error.js'
-import { type Command, commandOf } from '../sql/command.js'
+import type { Command } from '../sql/command.js'
 import type { CursorCommand } from '../sql/cursor-command.js'
 import { parameterCount } from '../sql/parameters.js'
 import { statementsOf } from '../sql/tokens.js'
@@ -57,7 +57,7 @@ export class Extended {
       throw new PgError('42P05', `There is already a prepared statement "${name}"`)
     if (this.statements.size >= MOST) throw tooMany('prepared statements')
     const [text = ''] = texts
-    const command = commandOf(text)
+    const command = this.state.questions.command(text)
     const count = Math.max(types.length, parameterCount(text))
     const all = Array.from({ length: count }, (_, i) => types[i] ?? 0)
     this.statements.set(name, { sql: text, command, types: all, described: undefined })
@@ -177,7 +177,7 @@ export class Extended {
       throw new PgError('25P01', 'A cursor needs a transaction', { hint: 'Send BEGIN first.' })
     if (this.portals.has(name)) throw new PgError('42P03', `There is already a cursor "${name}"`)
     if (this.portals.size >= MOST) throw tooMany('portals')
-    const command = commandOf(sql)
+    const command = this.state.questions.command(sql)
     if (command.kind !== 'select') throw new PgError('42601', 'A cursor is for a SELECT')
     const types = by?.prepared.types ?? []
     this.portals.set(name, {

@@ -1,10 +1,12 @@
 import { quoteName } from '../../../define/sql/sql.js'
 import type { RowValue } from '../../../engine/engine.js'
+import { MoraineError } from '../../../errors.js'
 import type { Caller, QueryRequest } from '../../../query/service/request.js'
 import type { QueryService } from '../../../query/service/service.js'
 import { abortController } from '../../../signals.js'
 import { pathOf, withCatalog } from '../catalog/with-catalog.js'
 import { PgError } from '../pg-error.js'
+import { type Command, commandOf } from '../sql/command.js'
 import { withParameterTypes } from '../sql/parameters.js'
 import { durationOf, type Settings } from '../sql/settings.js'
 import { pgColumnType } from '../types/column-type.js'
@@ -14,7 +16,7 @@ import { pgErrorOf } from './errors.js'
 import { Running } from './running.js'
 
 /** The part of the query service that sessions ask. */
-export type Queries = Pick<QueryService, 'query' | 'describe' | 'tables'>
+export type Queries = Pick<QueryService, 'query' | 'describe' | 'tables' | 'refused'>
 
 interface Asking {
   service: Queries
@@ -31,6 +33,8 @@ interface Asked {
   parameters: readonly RowValue[]
   /** The client's own text, where places in it are those of what is asked. */
   own: string | undefined
+  /** The same, whatever places in it are. */
+  written: string
 }
 
 /** What a session asks of the query service, within its settings; one question at a time. */
@@ -77,6 +81,7 @@ export class Questions {
       const { columns, parameters } = await this.asking.service.describe({
         ...this.request(),
         sql: translated,
+        written: sql,
       })
       const own =
         rows === undefined
@@ -105,18 +110,43 @@ export class Questions {
       sql: translated,
       parameters: rows === undefined ? values : [...values, rows],
       own: translated === sql ? sql : undefined,
+      written: sql,
     }
   }
 
-  private translated(sql: string, values: readonly RowValue[] = []) {
+  /**
+   * What a statement is for; the history tells of one that is refused.
+   *
+   * @throws PgError
+   */
+  command(sql: string): Command {
+    try {
+      return commandOf(sql)
+    } catch (error) {
+      this.refused(sql, error)
+      throw error
+    }
+  }
+
+  private refused(sql: string, error: unknown): void {
+    const told = error instanceof PgError ? new MoraineError('query', error.message) : error
+    this.asking.service.refused({ ...this.request(), sql }, error, told)
+  }
+
+  private async translated(sql: string, values: readonly RowValue[] = []) {
     const { service, caller, settings, database } = this.asking
     const tables = () => service.tables(caller)
-    return withCatalog(sql, { tables, user: caller.name, database, settings }, values)
+    try {
+      return await withCatalog(sql, { tables, user: caller.name, database, settings }, values)
+    } catch (error) {
+      this.refused(sql, error)
+      throw error
+    }
   }
 
   /** @param known the columns, where the answer does not tell all of their types. */
   private async ask(
-    { sql, parameters, own }: Asked,
+    { sql, parameters, own, written }: Asked,
     known?: readonly ResultColumn[],
   ): Promise<Running> {
     const { service, gone, settings } = this.asking
@@ -132,6 +162,7 @@ export class Questions {
       const answer = await service.query({
         ...this.request(),
         sql,
+        written,
         signal: stop.signal,
         ...(parameters.length > 0 ? { parameters } : {}),
       })

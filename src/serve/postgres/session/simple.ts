@@ -1,4 +1,3 @@
-import { commandOf } from '../sql/command.js'
 import { statementsOf } from '../sql/tokens.js'
 import { RowFormat } from '../types/row-format.js'
 import { write } from '../wire/write-message.js'
@@ -17,7 +16,7 @@ export async function simpleQuery(sql: string, state: SessionState): Promise<voi
 
 async function one(sql: string, state: SessionState): Promise<void> {
   const { connection, settings, transaction, questions } = state
-  const command = commandOf(sql)
+  const command = questions.command(sql)
   transaction.check(command)
   switch (command.kind) {
     case 'empty':

@@ -1,7 +1,7 @@
 import type { Principal } from '../../../define/access/principal.js'
 import type { Secret } from '../../../define/source.js'
 import { toJsonText } from '../../../iceberg/json.js'
-import { type AuditedCall, isRefused } from '../../audit/call.js'
+import { type AuditedCall, isRefused } from '../../../query/audit/call.js'
 import { audited } from '../../audit/middleware.js'
 import { Principals } from '../../principals.js'
 import { asRestError, forbidden, OAuthError, RestError } from '../errors.js'

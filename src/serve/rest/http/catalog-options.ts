@@ -1,7 +1,7 @@
 import type { Context } from 'hono'
 import type { Principal } from '../../../define/access/principal.js'
 import type { Secret } from '../../../define/source.js'
-import type { AuditedCall } from '../../audit/call.js'
+import type { AuditedCall } from '../../../query/audit/call.js'
 
 /** What an Iceberg REST catalog needs beside a storage. */
 export interface CatalogOptions {

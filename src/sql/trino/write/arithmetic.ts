@@ -93,8 +93,11 @@ function integers(operator: string, left: Written, right: Written, type: TrinoTy
         : `CAST(${one.sql} AS ${engine})`,
   })) as [Written, Written]
   if (operator !== '/' && operator !== '%') return { sql: `(${x.sql} ${operator} ${y.sql})`, type }
-  const engineOperator = operator === '/' ? '//' : '%'
-  return { sql: divided(x, y, (a, b) => `(${a} ${engineOperator} ${b})`), type }
+  if (operator === '/') return { sql: divided(x, y, (a, b) => `(${a} // ${b})`), type }
+  // The engine fails for the least number and -1, for which Trino has 0 as well.
+  const by = (b: string) =>
+    right.word === undefined ? `CASE ${b} WHEN -1 THEN 1 ELSE ${b} END` : b
+  return { sql: divided(x, y, (a, b) => `(${a} % ${by(b)})`), type }
 }
 
 /** A division that fails for zero, as the engine's own gives NULL for it. */

@@ -202,3 +202,26 @@ describe('what a principal may not see', () => {
     )
   })
 })
+
+it('says nothing of a rule that is wrong but that it is', async () => {
+  const conditions = ["regoin = 'EU'", "region = = 'EU'", "region = 'EU' and"]
+  // It would close the parentheses around it, and show everything.
+  const open = ["region = 'EU') or (true", "region = 'EU'), false) or (true"]
+  const masks = ['left(email, 1)) AS email, (salary', "''), (salary"].map((email) => ({ email }))
+  const wrong = [...conditions, ...open].map((rows) => ({ rows }))
+  for (const rule of [...wrong, ...masks.map((one) => ({ masks: one }))]) {
+    const { rights } = analyst
+    const rules = (levels: readonly string[]) => {
+      const own = rights.rules(levels)
+      return own && { ...own, ...rule }
+    }
+    const principal = { ...analyst, rights: { ...rights, rules } }
+    const asked = service.query({ principal, sql: `select id from ${C}` })
+    const said = await asked.then(
+      () => 'an answer',
+      ({ message, hint }) => `${message} ${hint}`,
+    )
+    expect(said, JSON.stringify(rule)).toMatch(/The rules of silver.customers cannot be applied/)
+    expect(said, JSON.stringify(rule)).not.toMatch(/regi?oi?n|EU|secret/)
+  }
+})

@@ -1,22 +1,15 @@
 import type { Hono } from 'hono'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { QueryService } from '../../../../src/query/service/service.js'
-import { Principals } from '../../../../src/serve/principals.js'
-import { queryApp } from '../../../../src/serve/query/query-app.js'
-import { type ServiceLake, serviceLake } from './lake.js'
+import { overHttp } from './lake.js'
 
-let made: ServiceLake
-let service: QueryService
+let made: Awaited<ReturnType<typeof overHttp>>
 let app: Hono
 beforeAll(async () => {
-  made = await serviceLake()
-  service = new QueryService(made)
-  app = queryApp(service, { principals: new Principals(undefined, made.lake.access) })
+  made = await overHttp()
+  app = made.app
 })
-afterAll(async () => {
-  await service.close()
-  await made.close()
-})
+afterAll(() => made.close())
 
 const BOSS = 'Bearer boss-token-0001'
 const ask = (path: string, body?: object, headers: Record<string, string> = {}) =>
@@ -61,6 +54,23 @@ describe('the query service over HTTP', () => {
     expect(JSON.parse(lines.split('\n')[1] ?? '')).toMatchObject({ id: 1, n: null, amount: '1.50' })
   })
 
+  it('takes numbers as parameters with all their digits, or says that it cannot', async () => {
+    // As it is sent: a number of JavaScript's would have lost digits before.
+    const sent = (parameters: string) =>
+      app.request('http://localhost/query', {
+        method: 'POST',
+        headers: { authorization: BOSS },
+        body: `{"sql": "select ? as x, 9007199254740993 = ? as same", "parameters": ${parameters}}`,
+      })
+    const { rows } = await jsonOf(sent('[9007199254740993123456, 9007199254740993]'))
+    expect(rows).toEqual([['9007199254740993123456', true]])
+    const refused = await sent('[1e400, 1]')
+    expect([refused.status, (await jsonOf(refused)).error.message]).toEqual([
+      400,
+      expect.stringContaining('Parameter 1 is a number with more digits'),
+    ])
+  })
+
   it('says what is wrong with a request, with a status that programs understand', async () => {
     const told = async (body: object) => {
       const answer = await ask('/query', body)
@@ -90,12 +100,37 @@ describe('the query service over HTTP', () => {
     expect(events).toContain('event: succeeded')
     const page = await jsonOf(ask(`/queries/${id}/results?from=230&most=5`))
     expect([page.rows, page.next]).toEqual([[[230], [231], [232], [233], [234]], 235])
+    // A page of nothing would say that the next begins where it did.
+    for (const list of [`/queries/${id}/results`, '/queries', '/history']) {
+      const none = await ask(`${list}?most=0`)
+      expect([none.status, (await jsonOf(none)).error.message]).toEqual([
+        400,
+        "'most' is not a whole number above 0",
+      ])
+    }
     const other = await ask(`/queries/${id}`, undefined, {
       authorization: 'Bearer clerk-token-0001',
     })
     expect(other.status).toBe(400)
     const { queries } = await jsonOf(ask('/queries?most=1'))
     expect(queries[0]).toMatchObject({ id, state: 'succeeded' })
+  })
+
+  it('starts a query once for a key, which may not be longer than it keeps', async () => {
+    const start = (key: string) =>
+      ask('/queries', { sql: 'select 42 as once' }, { 'idempotency-key': key })
+    const [first, second] = [
+      await jsonOf(start('k'.repeat(200))),
+      await jsonOf(start('k'.repeat(200))),
+    ]
+    expect(second.id).toBe(first.id)
+    for (const wrong of ['', 'k'.repeat(201)]) {
+      const answer = await start(wrong)
+      expect([answer.status, (await jsonOf(answer)).error.message]).toEqual([
+        400,
+        'An Idempotency-Key must have 1 to 200 characters',
+      ])
+    }
   })
 
   it('keeps who has asked what, and what it cost, for who asked, and after it was stopped', async () => {

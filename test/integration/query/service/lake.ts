@@ -6,8 +6,10 @@ import { DuckDB } from '../../../../src/engine/duckdb/duckdb.js'
 import { loadLake } from '../../../../src/load/load.js'
 import { CommitLog } from '../../../../src/log/log.js'
 import type { Caller } from '../../../../src/query/service/request.js'
+import { QueryService } from '../../../../src/query/service/service.js'
 import { runLake } from '../../../../src/run/execute.js'
 import { Principals } from '../../../../src/serve/principals.js'
+import { queryApp } from '../../../../src/serve/query/query-app.js'
 import { LocalStorage } from '../../../../src/storage/local.js'
 
 /** Customers with what others must not see, and their orders, in two regions. */
@@ -47,6 +49,13 @@ export default defineLake({
       read: ['silver.*', 'gold.*', 'history.*'],
       masks: { 'silver.customers': { email: sql\`left(email, 1) || '…'\`, salary: sql\`round(salary, -4)\` } },
       rows: { 'silver.customers': sql\`region = 'EU'\` },
+    }),
+    principal('auditor', { token: 'auditor-token-01', password: 'auditor-password-01', read: ['system.*'] }),
+    principal('guest', {
+      token: 'guest-token-0001',
+      read: ['system.queries', 'system.runs'],
+      masks: { 'system.queries': { sql: sql\`left(sql, 6)\` } },
+      rows: { 'system.queries': sql\`principal = 'analyst'\` },
     }),
     principal('clerk', { token: 'clerk-token-0001', read: ['gold.totals', 'gold.contacts'] }),
   ],
@@ -101,4 +110,16 @@ export async function serviceLake(): Promise<ServiceLake> {
   const as = async (token: string) => (await principals.ofBearer(token))?.principal as Caller
   const close = () => rm(folder, { recursive: true, force: true })
   return { run, folder, lake, storage, log: new CommitLog(storage), as, close }
+}
+
+/** The same lake, asked over HTTP. */
+export async function overHttp() {
+  const made = await serviceLake()
+  const service = new QueryService(made)
+  const app = queryApp(service, { principals: new Principals(undefined, made.lake.access) })
+  const close = async () => {
+    await service.close()
+    await made.close()
+  }
+  return { ...made, service, app, close }
 }

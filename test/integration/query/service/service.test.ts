@@ -116,6 +116,13 @@ describe('a service that answers SQL', () => {
     expect(() => service.start({ ...request, sql: 'select 1' }, token)).toThrow('already used')
   })
 
+  it('stops a query whose client has gone before it began', async () => {
+    const sql = 'select count(*) from range(1000000000000) a(i) where hash(i) = 0'
+    const signal = AbortSignal.abort(new Error('gone'))
+    const { id } = service.start({ principal: boss as Caller, sql, signal })
+    expect((await service.finished(id, boss as Caller)).state).toBe('cancelled')
+  })
+
   it('stops a query that is cancelled', async () => {
     const sql = 'select count(*) from range(1000000000000) a(i) where hash(i) = 0'
     const { id } = service.start({ principal: boss as Caller, sql })

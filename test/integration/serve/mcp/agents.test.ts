@@ -85,6 +85,15 @@ describe('an agent', () => {
     })
   })
 
+  it('is told of an argument that there is none of', async () => {
+    const ada = await agent(secrets.ADA_TOKEN)
+    for (const [name, args] of [
+      ['query', { sql: 'SELECT 1', limit: 5000 }],
+      ['list_tables', { limit: 1 }],
+    ] as const)
+      expect(await call(ada, name, args)).toEqual({ error: expect.stringContaining('limit') })
+  })
+
   it('is in the workgroup that it names', async () => {
     const small = await agent(secrets.ADA_TOKEN, { 'moraine-workgroup': 'small' })
     const sql = 'SELECT range FROM range(3)'
@@ -99,6 +108,39 @@ describe('an agent', () => {
     })
     expect(reasons).toMatchObject([{ rows: 1, reason: expect.stringContaining('amount') }])
     expect(reasons[0].examples[0].raw).toContain('Dee')
+  })
+
+  it('reads what the lake tells of itself, where that was granted, and nobody else does', async () => {
+    const ada = await agent(secrets.ADA_TOKEN)
+    await call(ada, 'query', { sql: 'SELECT id FROM silver.orders WHERE id = 2' })
+    await call(ada, 'query', { sql: 'DELETE FROM silver.orders' })
+    const basic = Buffer.from('auditor:auditor-of-the-shop').toString('base64')
+    const auditor = await agent('', { authorization: `Basic ${basic}` })
+    const { tables } = await call(auditor, 'list_tables')
+    expect(tables.map(({ name }: { name: string }) => name)).toEqual(
+      ['access', 'commits', 'discarded_trend', 'queries', 'runs', 'steps'].map(
+        (name) => `system.${name}`,
+      ),
+    )
+    const { columns } = await call(auditor, 'describe_table', { table: 'system.queries' })
+    expect(columns.map(({ name }: { name: string }) => name)).toContain('principal')
+    const sql =
+      "SELECT sql, rows, error_kind FROM system.queries WHERE principal = 'ada' AND sql LIKE '%silver.orders%' ORDER BY ended"
+    const { rows } = await call(auditor, 'query', { sql })
+    expect(rows).toEqual(
+      expect.arrayContaining([
+        ['SELECT id FROM silver.orders WHERE id = 2', 1, null],
+        ['DELETE FROM silver.orders', 0, 'query'],
+      ]),
+    )
+    const sampled = await call(auditor, 'sample_rows', { table: 'system.runs' })
+    expect(sampled.rows).toHaveLength(1)
+    for (const name of ['query', 'sample_rows', 'describe_table'])
+      expect(
+        await call(ada, name, { sql: 'SELECT * FROM system.queries', table: 'system.queries' }),
+      ).toHaveProperty('error')
+    const seen = await call(ada, 'list_tables', { search: 'system.' })
+    expect(seen).toEqual({ tables: [] })
   })
 
   it('sees no more than its principal', async () => {

@@ -44,6 +44,40 @@ describe('a client of PostgreSQL', () => {
     ).toEqual([{ list: ['a', null, 'c,"d'], b: Buffer.from([0, 255]) }])
   })
 
+  it('has refused statements in the history, as they were sent', async () => {
+    const sent = ['DELETE FROM silver.orders WHERE id = 1', 'SELECT no_such FROM silver.orders']
+    for (const sql of sent) await refusal(sql)
+    await refusal('INSERT INTO silver.orders VALUES ($1)', [1])
+    const auditor = await connect(shop.port, { user: 'auditor', password: 'auditor-of-the-shop' })
+    const asked = await rows(
+      "SELECT sql, error_kind FROM system.queries WHERE error IS NOT NULL AND principal = 'ada'",
+      [],
+      auditor,
+    )
+    await auditor.end()
+    for (const sql of [...sent, 'INSERT INTO silver.orders VALUES ($1)'])
+      expect(asked.filter((one) => one.sql === sql)).toEqual([{ sql, error_kind: 'query' }])
+  })
+
+  it('reads what was asked of the lake, if that was granted, and sees its tables', async () => {
+    await rows('SELECT id FROM silver.orders WHERE id = 2')
+    const auditor = await connect(shop.port, { user: 'auditor', password: 'auditor-of-the-shop' })
+    const asked = await rows(
+      "SELECT principal, sql FROM system.queries WHERE sql LIKE '%WHERE id = 2' LIMIT $1",
+      [1],
+      auditor,
+    )
+    expect(asked).toEqual([{ principal: 'ada', sql: expect.stringContaining('silver.orders') }])
+    const listed = await rows(
+      "SELECT table_name FROM information_schema.tables WHERE table_schema = 'system' ORDER BY 1 LIMIT 2",
+      [],
+      auditor,
+    )
+    expect(listed).toEqual([{ table_name: 'access' }, { table_name: 'commits' }])
+    await auditor.end()
+    expect(await refusal('SELECT * FROM system.queries')).toMatchObject({ code: '42P01' })
+  })
+
   it('keeps statements, which are bound as often as it likes', async () => {
     for (const id of [1, 2, 3])
       expect(

@@ -1,0 +1,40 @@
+import { leftOf, type Moved, movedSince } from '../log/branch/moved.js'
+import {
+  type BranchStates,
+  namesOf,
+  type OwnChanges,
+  ownChanges,
+} from '../log/branch/own-changes.js'
+import { asRefreshed } from '../log/branch/refresh.js'
+import { REVIEW } from '../log/branch/standing.js'
+import type { LakeState } from '../log/commit.js'
+import type { CommitLog } from '../log/log.js'
+
+/** What of a branch would be published on a state of main. */
+interface ToPublish {
+  own: OwnChanges
+  /** What keeps it from being published as it is. */
+  moved: Moved[]
+}
+
+/**
+ * What a branch has that main has not. Of what waits for a review, that is what the next run would
+ * go on from: what main has built itself by now waits no more.
+ */
+export async function toPublish(
+  main: CommitLog,
+  name: string,
+  states: BranchStates,
+  now: LakeState,
+): Promise<ToPublish> {
+  if (name !== REVIEW)
+    return { own: leftOf(ownChanges(states), now), moved: movedSince(states, now) }
+  const seen = await asRefreshed(main, REVIEW, now)
+  const own = ownChanges({ fork: now, head: seen })
+  const { external } = states.head
+  const there = { ...seen, ...(external ? { external } : {}) }
+  // Where nothing is left of it, main has moved in all of it.
+  const head = namesOf(own).length > 0 ? there : states.head
+  // Runs leave a table behind its input on main too, where a check fails; the next one builds it.
+  return { own, moved: movedSince({ ...states, head }, now, { mayLag: true }) }
+}

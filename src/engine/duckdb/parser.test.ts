@@ -1,0 +1,74 @@
+import fc from 'fast-check'
+import { afterAll, beforeAll, describe, expect, it } from 'vitest'
+import { seed } from '../../../test/support/seed.js'
+import { nodesOf } from '../../plan/ast.js'
+import type { Session } from '../engine.js'
+import { DuckDB } from './duckdb.js'
+
+let engine: DuckDB
+let session: Session
+beforeAll(async () => {
+  engine = await DuckDB.start({ threads: 1 })
+  session = await engine.open()
+})
+afterAll(() => engine.close())
+
+const at = (sql: string, offset: unknown) =>
+  Buffer.from(sql).subarray(Number(offset)).toString('utf8')
+
+describe('places of a tree', () => {
+  it('are those of the text that was given, whatever spaces it has', async () => {
+    const spaces = fc.constantFrom(...' \n\u00a0\u2000\u200b\u202f\u205f\u2060\u3000\ufeff')
+    const fillings = [
+      "'\u00a0'",
+      '"\u3000"',
+      '$ä$\u00a0$ä$',
+      "'it''s'",
+      '/* \u2003 */ 1',
+      '1 --\ufeff\n',
+    ]
+    const items = fc.tuple(
+      fc.array(spaces, { minLength: 1, maxLength: 3 }),
+      fc.constantFrom(...fillings),
+    )
+    await fc.assert(
+      fc.asyncProperty(fc.array(items, { minLength: 1, maxLength: 6 }), async (all) => {
+        const list = all.map(
+          ([gap, item], i) => `${gap.join('')}${item} , name${i}${gap.join('')} `,
+        )
+        const sql = `select ${list.join(',')} from t`
+        const tree = JSON.parse(await session.parser.tree(sql))
+        expect(tree.error, sql).toBe(false)
+        const columns = nodesOf(tree).filter((node) => node.class === 'COLUMN_REF')
+        for (const { column_names, query_location } of columns) {
+          const [name] = column_names as string[]
+          expect(at(sql, query_location).replace(/^"/, '')).toMatch(new RegExp(`^${name}`))
+        }
+      }),
+      { seed, numRuns: 60 },
+    )
+  })
+
+  it('of what does not parse, and of a plan, are those of the text as well', async () => {
+    const wrong = 'select\u00a0a,\u3000from from t'
+    const { position } = JSON.parse(await session.parser.tree(wrong))
+    expect(at(wrong, position)).toBe('from t')
+    const [first, second] = await session.parser.trees(['select\u00a0 x', 'select x'])
+    expect(JSON.parse(first as string).statements[0].node.select_list[0].query_location).toBe(9)
+    expect(JSON.parse(second as string).statements[0].node.select_list[0].query_location).toBe(7)
+    const sql = 'select\u00a0\u3000a\u00a0+ 1 from main.t'
+    const type = { kind: 'int' } as const
+    const tables = [{ schema: 'main', name: 't', fields: [{ name: 'a', type }] }]
+    const plan = JSON.stringify(await session.parser.boundPlan(sql, tables), (_, v) =>
+      typeof v === 'bigint' ? String(v) : v,
+    )
+    const places = [...plan.matchAll(/"query_location":(\d+)/g)].map(([, place]) => at(sql, place))
+    expect(places).toContain('+ 1 from main.t')
+  })
+})
+
+it('a query that is read in batches is one statement', async () => {
+  await session.run('create table kept as select 1 as x')
+  await expect(session.stream('drop table kept; select 1')).rejects.toThrow('there are several')
+  expect(await session.rows('select x from kept')).toEqual([{ x: 1 }])
+})

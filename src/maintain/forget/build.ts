@@ -1,0 +1,51 @@
+import { fullName } from '../../define/dataset.js'
+import { MoraineError } from '../../errors.js'
+import type { NamedReceipt } from '../../log/forgotten.js'
+import { select } from '../../plan/graph.js'
+import { runLake } from '../../run/execute.js'
+import { publishedAtOnce } from '../../run/publish.js'
+import type { RunRecord } from '../../step/events.js'
+import type { ForgetOptions } from './options.js'
+
+/** Builds what is made of datasets that rows were removed from. */
+export async function build(
+  options: ForgetOptions,
+  { rows }: NamedReceipt,
+): Promise<RunRecord | undefined> {
+  const { lake, storage, log, engine, javascript, author, signal } = options
+  const { renamed = {} } = await log.head()
+  const names = new Set(
+    Object.keys(rows)
+      .map((name) => name.replace(/^(history|discarded|deleted|tombstones)\./, 'silver.'))
+      .map((name) => nameNow(name, renamed)),
+  )
+  const known = lake.datasets.filter((dataset) => names.has(fullName(dataset)))
+  const chosen = select(lake, [...known.map((dataset) => `${fullName(dataset)}+`)])
+    .filter(({ tier }) => tier !== 'bronze')
+    .map(fullName)
+  if (known.length === 0 || chosen.length === 0) return undefined
+  const record = await runLake(publishedAtOnce(lake), {
+    ...{ storage, log, engine, javascript, author, signal },
+    select: chosen,
+  })
+  signal.throwIfAborted()
+  const failed = record.steps.find(({ outcome }) =>
+    ['failed', 'blocked', 'cancelled', 'held'].includes(outcome),
+  )
+  const error = failed?.error ?? record.error
+  if (!failed && !error) return record
+  throw new MoraineError(
+    'usage',
+    `${failed?.dataset ?? 'What is made of the rows'} could not be built without them: ${error?.message ?? failed?.outcome}`,
+    {
+      hint: 'The rows are gone from bronze and silver, and still there in what is made of them and in earlier states. Fix this, then forget them again: it goes on here.',
+    },
+  )
+}
+
+/** What a dataset is called now: it may have got another name since. */
+function nameNow(name: string, renamed: Readonly<Record<string, string>>): string {
+  let now = name
+  for (const _ of Object.keys(renamed)) now = renamed[now] ?? now
+  return now
+}

@@ -1,0 +1,73 @@
+import type { RowValue } from '../../engine/engine.js'
+import type { QueryAnswer } from '../service/request.js'
+import { arrow } from './arrow.js'
+import { plainRows } from './json-values.js'
+import { parquet } from './parquet.js'
+
+/** Formats in which results are streamed, by the type that a client accepts. */
+export const streamed: Readonly<Record<string, Format>> = {
+  'text/csv': csv,
+  'application/x-ndjson': jsonLines,
+  'application/vnd.apache.arrow.stream': arrow,
+  'application/vnd.apache.parquet': parquet,
+}
+
+type Format = (answer: QueryAnswer, signal?: AbortSignal) => AsyncGenerator<string | Uint8Array>
+
+/**
+ * An answer as a stream: rows are computed as fast as they are read, and no faster. Whoever goes
+ * away ends the query.
+ *
+ * @throws what is wrong before there is anything to send.
+ */
+export async function streamOf(
+  answer: QueryAnswer,
+  format: Format,
+  signal?: AbortSignal,
+): Promise<ReadableStream<Uint8Array>> {
+  const parts = format(answer, signal)
+  const first = await parts.next()
+  let begun: typeof first | undefined = first
+  return new ReadableStream({
+    async pull(controller) {
+      const { done, value } = begun ?? (await parts.next())
+      begun = undefined
+      if (done) {
+        await answer.close()
+        controller.close()
+      } else controller.enqueue(typeof value === 'string' ? Buffer.from(value) : value)
+    },
+    async cancel() {
+      await parts.return(undefined)
+      await answer.close()
+    },
+  })
+}
+
+/** RFC 4180: NULL is nothing, an empty text is `""`. */
+async function* csv({ columns, rows }: QueryAnswer): AsyncGenerator<string> {
+  yield `${columns.map(({ name }) => csvText(name)).join(',')}\r\n`
+  for await (const batch of rows)
+    yield plainRows(batch)
+      .map((row) => `${row.map((value) => csvField(value as RowValue)).join(',')}\r\n`)
+      .join('')
+}
+
+function csvField(value: RowValue): string {
+  if (value === null) return ''
+  if (value === '') return '""'
+  return csvText(typeof value === 'object' ? JSON.stringify(value) : String(value))
+}
+
+const csvText = (text: string) => (/[",\r\n]/.test(text) ? `"${text.replaceAll('"', '""')}"` : text)
+
+/** Each row as an object on a line of its own. */
+async function* jsonLines({ columns, rows }: QueryAnswer): AsyncGenerator<string> {
+  const names = columns.map(({ name }) => name)
+  for await (const batch of rows)
+    yield plainRows(batch)
+      .map(
+        (row) => `${JSON.stringify(Object.fromEntries(names.map((name, i) => [name, row[i]])))}\n`,
+      )
+      .join('')
+}

@@ -1,0 +1,300 @@
+import { randomUUID } from 'node:crypto'
+import type { Workgroup } from '../../define/access/workgroup.js'
+import type { Lake } from '../../define/lake.js'
+import { SYSTEM } from '../../define/sql/name.js'
+import type { ResultRow, RowValue } from '../../engine/engine.js'
+import { MoraineError } from '../../errors.js'
+import type { LakeState } from '../../log/commit.js'
+import type { CommitLog } from '../../log/log.js'
+import type { Storage } from '../../storage/storage.js'
+import type { Estimate } from '../estimate.js'
+import { type QueryResult, queryLake } from '../query.js'
+import type { QueryHistory } from './history.js'
+import type { ServerState } from './kept/server-state.js'
+import { readAs } from './read-as.js'
+import type { AnswerColumn, QueryAnswer, QueryRequest, QueryStatistics } from './request.js'
+import { type Kept, Reuse } from './reuse.js'
+import { Spool } from './spool.js'
+import { noStatistics, watchReading } from './statistics.js'
+import { tooMuch, type Workgroups } from './workgroups.js'
+
+/** Bytes of the longest statement, as Athena has it. */
+const LONGEST = 262_144
+
+/** A lake that is asked. */
+export interface ServiceOptions {
+  storage: Storage
+  log: CommitLog
+  lake?: Pick<Lake, 'datasets' | 'queries' | 'workgroups'>
+  /** US dollars for bytes that a query reads. */
+  priceOf?: (bytes: number) => number
+  /** What outlives the server; without it, executions and named queries end with it. */
+  state?: ServerState | undefined
+  /** Hears of what could not be kept. */
+  onError?: (error: unknown) => void
+  now?: () => Date
+  newId?: () => string
+}
+
+/** Runs queries in their turn, within the limits of their workgroups, or gives results again. */
+export class Runner {
+  private readonly reuse = new Reuse()
+  /** Errors that the history knows. */
+  private readonly noted = new WeakSet<object>()
+
+  constructor(
+    private readonly options: ServiceOptions,
+    private readonly workgroups: Workgroups,
+    private readonly past: QueryHistory,
+  ) {}
+
+  close(): void {
+    this.reuse.close()
+  }
+
+  async ask(
+    id: string,
+    asked: QueryRequest,
+    admitted: (statistics: QueryStatistics) => void = () => {},
+  ): Promise<QueryAnswer> {
+    const { workgroups, reuse } = this
+    const statistics = noStatistics()
+    const began = performance.now()
+    const { group, request, leave } = await this.refusing(asked, async () => {
+      const found = workgroups.find(asked.principal, asked.workgroup)
+      checkLength(asked)
+      const enters = workgroups.enter(found, asked.principal, asked.signal)
+      return { group: found, request: { ...asked, workgroup: found.name }, leave: await enters }
+    })
+    statistics.queuedMs = Math.round(performance.now() - began)
+    admitted(statistics)
+    const ended = (error?: unknown) => {
+      leave()
+      statistics.runMs = Math.round(performance.now() - began) - statistics.queuedMs
+      this.note({ id, request, statistics, error })
+    }
+    try {
+      const state = await this.options.log.head()
+      const kept = isFresh(request) ? undefined : reuse.find(request, state)
+      if (!kept) return await this.run({ id, request, group, statistics, state, ended })
+      Object.assign(statistics, { reused: true, rows: kept.spool.rows })
+      statistics.bytesEstimated = kept.bytesEstimated
+      const { columns, tables } = kept
+      const read = readAs(tables, request.principal, state)
+      return answerOf({ id, statistics, columns, readAs: read, rows: reuse.rows(kept) }, ended)
+    } catch (error) {
+      ended(error)
+      throw error
+    }
+  }
+
+  /**
+   * Has the history tell of a statement that was refused before it ran, whoever refused it: once,
+   * however many hands the error goes through.
+   *
+   * @param told the error as the history has it.
+   */
+  refused(request: QueryRequest, error: unknown, told: unknown = error): void {
+    // Whoever is to come again has not been refused.
+    const isBusy = error instanceof MoraineError && error.kind === 'limit' && error.retryable
+    if (isBusy || this.isNoted(error)) return
+    this.known(error)
+    const { principal, workgroup } = request
+    const [usual] = this.workgroups.of(principal)
+    this.note({
+      id: (this.options.newId ?? randomUUID)(),
+      request: { ...request, workgroup: workgroup ?? usual?.name ?? '' },
+      ...{ statistics: noStatistics(), error: told },
+    })
+  }
+
+  /** Says that the history knows of an error already. */
+  known<E>(error: E): E {
+    if (error instanceof Object) this.noted.add(error)
+    return error
+  }
+
+  private isNoted(error: unknown): boolean {
+    for (let one = error; one instanceof Object; one = (one as { cause?: unknown }).cause)
+      if (this.noted.has(one)) return true
+    return false
+  }
+
+  /** Does what may refuse a statement. */
+  async refusing<T>(request: QueryRequest, work: () => Promise<T>): Promise<T> {
+    try {
+      return await work()
+    } catch (error) {
+      this.refused(request, error)
+      throw error
+    }
+  }
+
+  /** Runs what no kept result answers. */
+  private async run(one: Run): Promise<QueryAnswer> {
+    const { id, request, group, statistics, state } = one
+    const { principal, sql, signal, schema, parameters, places } = request
+    const { storage, log } = this.options
+    let estimate: Estimate | undefined
+    let takeBack = () => {}
+    let watch: ReturnType<typeof watchReading> | undefined
+    // What asks for the history sees all that is over.
+    if (/queries/i.test(sql) && principal.rights.mayQuery([SYSTEM, 'queries']))
+      await this.past.flush()
+    try {
+      const result = await queryLake(storage, state, sql, {
+        limits: this.workgroups.limits(group),
+        rights: principal.rights,
+        owner: principal.name,
+        log,
+        ...(parameters ? { parameters } : {}),
+        ...(schema ? { schema } : {}),
+        ...(places ? { places } : {}),
+        ...(signal ? { signal } : {}),
+        judge: (found, process) => {
+          estimate = found
+          statistics.bytesEstimated = found.bytes
+          takeBack = this.workgroups.admit(group, found)
+          watch = watchReading(process, this.workgroups.most(group, found), (bytes) =>
+            tooMuch(group.name, bytes, group.maxScan ?? 0, true),
+          )
+        },
+      })
+      const columns = result.columns.map(({ name, sqlType: type }) => ({ name, type }))
+      const judged = estimate as Estimate | undefined as Estimate
+      const rows = this.rowsOf(result, { ...one, columns, watch, estimate: judged })
+      const read = readAs(judged.refs, principal, judged.state)
+      return answerOf({ id, statistics, columns, readAs: read, rows }, async (error) => {
+        await result.close()
+        one.ended(error)
+      })
+    } catch (error) {
+      takeBack()
+      statistics.bytesRead = watch?.end() ?? 0
+      throw error
+    }
+  }
+
+  private async *rowsOf(
+    { batches }: QueryResult,
+    { request, statistics, columns, estimate, watch }: Reading,
+  ): AsyncGenerator<RowValue[][]> {
+    const names = columns.map(({ name }) => name)
+    const { maxRows = Number.POSITIVE_INFINITY } = request
+    const keeper = this.keeperOf(request, estimate)
+    try {
+      for await (const batch of batches) {
+        const rows = batch.slice(0, maxRows - statistics.rows).map((row) => valuesOf(row, names))
+        statistics.rows += rows.length
+        await keeper?.add(rows)
+        yield rows
+        if (statistics.rows >= maxRows) break
+      }
+      keeper?.keep(columns)
+    } finally {
+      statistics.bytesRead = watch?.end() ?? statistics.bytesEstimated
+      statistics.price = this.options.priceOf?.(statistics.bytesEstimated) ?? 0
+      await keeper?.close()
+    }
+  }
+
+  /** Keeps rows while they are read, as long as they are few. */
+  private keeperOf(request: QueryRequest, { isRepeatable, refs, state, bytes }: Estimate) {
+    const isKept = isRepeatable && !request.places
+    const madeOf = isKept ? this.reuse.madeOf(refs, request, state) : undefined
+    if (madeOf === undefined) return undefined
+    let spool: Spool | undefined = new Spool()
+    const close = async () => {
+      await spool?.close().catch(() => {})
+      spool = undefined
+    }
+    return {
+      close,
+      add: async (rows: RowValue[][]) => {
+        await spool?.add(rows)
+        if (spool && !this.reuse.fits(spool)) await close()
+      },
+      keep: (columns: AnswerColumn[]) => {
+        if (spool)
+          this.reuse.keep(request, { columns, spool, tables: refs, madeOf, bytesEstimated: bytes })
+        spool = undefined
+      },
+    }
+  }
+
+  private note({ id, request, statistics, error }: Ended): void {
+    this.known(error)
+    this.past.add({
+      id,
+      time: this.options.now?.() ?? new Date(),
+      principal: request.principal.name,
+      workgroup: request.workgroup ?? '',
+      sql: request.written ?? request.sql,
+      error,
+      statistics,
+    })
+  }
+}
+
+const isFresh = ({ fresh = false, places }: QueryRequest) => fresh || places !== undefined
+
+/** A query that runs. */
+interface Run {
+  id: string
+  request: QueryRequest
+  group: Workgroup
+  statistics: QueryStatistics
+  state: LakeState
+  /** Is told once that it is over. */
+  ended: (error?: unknown) => void
+}
+
+/** A query whose rows are read. */
+interface Reading extends Run, Pick<Kept, 'columns'> {
+  estimate: Estimate
+  watch: ReturnType<typeof watchReading> | undefined
+}
+
+interface Ended {
+  id: string
+  request: QueryRequest
+  statistics: QueryStatistics
+  error: unknown
+}
+
+/** An answer whose end is told once, however it comes. */
+function answerOf(
+  answer: Pick<QueryAnswer, 'id' | 'columns' | 'rows' | 'statistics' | 'readAs'>,
+  ended: (error?: unknown) => unknown,
+): QueryAnswer {
+  let end: Promise<void> | undefined
+  const over = (error?: unknown) => {
+    end ??= (async () => {
+      await ended(error)
+    })()
+    return end
+  }
+  const close = () => over()
+  async function* rows() {
+    try {
+      yield* answer.rows
+    } catch (error) {
+      await over(error)
+      throw error
+    } finally {
+      await over()
+    }
+  }
+  return { ...answer, rows: rows(), close, [Symbol.asyncDispose]: close }
+}
+
+const valuesOf = (row: ResultRow, names: readonly string[]) =>
+  names.map((name) => row[name] as RowValue)
+
+/** @throws MoraineError of kind `usage` for what is no question. */
+export function checkLength({ sql }: QueryRequest): void {
+  if (Buffer.byteLength(sql) <= LONGEST) return
+  throw new MoraineError('usage', `The statement is longer than ${LONGEST} bytes`, {
+    hint: 'Pass values as parameters, or put them into a table.',
+  })
+}

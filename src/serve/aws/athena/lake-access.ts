@@ -1,0 +1,155 @@
+import { randomUUID } from 'node:crypto'
+import type { Session } from '../../../engine/engine.js'
+import { MoraineError } from '../../../errors.js'
+import type { DataFile } from '../../../iceberg/spec/manifest.js'
+import { currentSpec } from '../../../iceberg/spec/metadata.js'
+import type { Json } from '../../../iceberg/spec/updates/json.js'
+import { type AnyMetadata, completed } from '../../../iceberg/spec/updates/metadata-json.js'
+import { Table } from '../../../iceberg/table.js'
+import type { ExternalState, LakeState } from '../../../log/commit.js'
+import type { CommitLog } from '../../../log/log.js'
+import type { Caller, QueryAnswer } from '../../../query/service/request.js'
+import type { Storage } from '../../../storage/storage.js'
+import { refuseWriting } from '../../rest/access/rights.js'
+import { type Branch, Branches } from '../../rest/branches.js'
+import { MetadataFiles } from '../../rest/files.js'
+import { Locations } from '../../rest/locations.js'
+import { checkedName, type Identifier, namespaceOf, shownName } from '../../rest/names.js'
+import { existing } from '../../rest/relations.js'
+
+/** Rows that are to be written, and what stops that. */
+export interface ToWrite {
+  answer: QueryAnswer
+  /** Is listened to until the commit, and not after. */
+  signal: AbortSignal
+}
+
+/** A table by the names that a statement gives it. */
+export interface TableName {
+  schema: string
+  name: string
+}
+
+/** The lake as statements write to it: by the journal of the REST catalog, with its rules. */
+export class LakeAccess {
+  readonly locations: Locations
+  readonly main: Branch
+  private readonly files: MetadataFiles
+
+  constructor(
+    readonly storage: Storage,
+    private readonly log: Pick<CommitLog, 'stateAt'>,
+  ) {
+    this.files = new MetadataFiles(storage)
+    this.locations = new Locations(storage)
+    const { files, locations } = this
+    this.main = new Branches({ storage, files, locations, writable: new Set() }).main
+  }
+
+  head(): Promise<LakeState> {
+    return this.main.journal.head()
+  }
+
+  /** The lake as an answer has read it. */
+  stateOf({ readAs }: QueryAnswer): Promise<LakeState> {
+    return this.log.stateAt(readAs.commit)
+  }
+
+  async identifier({ schema, name }: TableName): Promise<Identifier> {
+    const namespace = namespaceOf(schema, await this.head())
+    return { namespace, name: checkedName(name.toLowerCase()) }
+  }
+
+  /**
+   * A table that a caller may change.
+   *
+   * @param refuseOwn refuses those that `lake.ts` defines.
+   */
+  async changeable(
+    caller: Caller,
+    named: TableName,
+    refuseOwn: (identifier: Identifier) => void,
+  ): Promise<Identifier> {
+    const identifier = await this.identifier(named)
+    refuseWriting({ principal: caller }, identifier, 'table')
+    refuseOwn(identifier)
+    existing(await this.head(), identifier, 'table')
+    return identifier
+  }
+
+  /** @throws MoraineError of kind `query` for a table whose format only its own engine writes. */
+  async table(state: LakeState, identifier: Identifier): Promise<Table> {
+    const at = existing(state, identifier, 'table')
+    const { 'format-version': version } = await this.metadataAt(at)
+    if (version === 2) return Table.load(this.storage, at)
+    throw new MoraineError(
+      'query',
+      `${shownName(identifier)} is of Iceberg's format version ${version}, and rows are written to tables of version 2`,
+      { hint: 'Have the engine change it that made it, or copy it: CREATE TABLE … AS SELECT …' },
+    )
+  }
+
+  /** The metadata of a table, whatever its format. */
+  async metadata(identifier: Identifier): Promise<AnyMetadata> {
+    return this.metadataAt(existing(await this.head(), identifier, 'table'))
+  }
+
+  private async metadataAt(at: ExternalState): Promise<AnyMetadata> {
+    return completed(await this.files.json(at))
+  }
+
+  /** Writes rows as data files of a table, which nobody sees yet. */
+  async dataFiles(session: Session, table: Table, sql: string): Promise<DataFile[]> {
+    await this.storage.prepare(`${table.dataFolder}/x`)
+    const target = {
+      schema: table.schema,
+      spec: currentSpec(table.metadata),
+      location: this.storage.locate(table.dataFolder),
+      name: `athena-${randomUUID()}`,
+      compression: table.compression,
+    }
+    const files = await session.tables.write(sql, target)
+    const sums = await this.storage.seal(files.map((file) => table.pathOf(file.path)))
+    return files.map((file) => table.withChecksum(file, sums))
+  }
+
+  /** Makes what was written upon a version of a table its newest one, unless it has another. */
+  async publish(
+    caller: Caller,
+    identifier: Identifier,
+    { metadata, snapshot: old }: Table,
+    { snapshot }: Table,
+  ): Promise<void> {
+    if (!snapshot) throw new Error('a snapshot was written')
+    const id = snapshot['snapshot-id']
+    const requirements = [
+      { type: 'assert-table-uuid', uuid: metadata['table-uuid'] },
+      {
+        type: 'assert-ref-snapshot-id',
+        ref: 'main',
+        'snapshot-id': old?.['snapshot-id'] ?? null,
+      },
+      { type: 'assert-current-schema-id', 'current-schema-id': metadata['current-schema-id'] },
+    ]
+    await this.commit(caller, identifier, requirements, [
+      { action: 'add-snapshot', snapshot },
+      { action: 'set-snapshot-ref', 'ref-name': 'main', type: 'branch', 'snapshot-id': id },
+    ])
+  }
+
+  /** One commit of the log that changes a table. */
+  async commit(
+    caller: Caller,
+    identifier: Identifier,
+    requirements: readonly object[],
+    updates: readonly object[],
+  ): Promise<void> {
+    await this.main.tables.commit({ principal: caller }, [
+      {
+        identifier,
+        requirements: requirements as readonly Json[],
+        updates: updates as readonly Json[],
+      },
+    ])
+  }
+}

@@ -1,0 +1,302 @@
+import { createHash } from 'node:crypto'
+import { join } from 'node:path'
+import { describe, expect, it } from 'vitest'
+import { deleteBranch, renameBranch } from '../../../src/log/branch/named.js'
+import { CommitLog } from '../../../src/log/log.js'
+import { verifyLake } from '../../../src/log/verify/verify.js'
+import { vacuum } from '../../../src/maintain/vacuum.js'
+import { api } from '../../support/api.js'
+import { amount, drawn } from '../../support/effort.js'
+import { killed, pointsOf } from '../../support/kills.js'
+import { Project } from '../../support/project.js'
+import { csv, lakeFile, onBranch, shop } from './shop.js'
+
+/*
+ * An environment reads datasets from elsewhere than main: the first rows of their source, or files
+ * of their own. They are kept apart, and nothing that is built of them is ever published.
+ */
+
+/** The definition with what an environment reads. */
+const withSources = (sources: string, where = "branch: 'dev'") => {
+  const [file] = Object.values(lakeFile()) as [string]
+  const environments = `environments: { dev: { ${where}, sources: ${sources} } }`
+  return { 'lake.ts': file.replace("name: 'shop',", `name: 'shop', ${environments},`) }
+}
+
+const sample = withSources("{ 'bronze.orders': { sample: 2 } }")
+const ownFiles = withSources("{ 'bronze.orders': files('data/dev/*.csv') }")
+
+const status = async (project: Project, ...args: string[]) => {
+  const asked = 'select * from gold.by_status order by status'
+  const { stdout, stderr } = await project.cli('query', asked, '--json', ...args)
+  expect(stderr).toBe('')
+  return JSON.parse(stdout)
+}
+
+const problems = async ({ storage }: Project) =>
+  (await verifyLake(storage, new CommitLog(storage))).problems
+
+/** What the lake's own folders hold, byte for byte, by path. */
+async function contents({ storage }: Project): Promise<Map<string, string>> {
+  const found = new Map<string, string>()
+  for (const folder of [
+    'bronze/',
+    'silver/',
+    'gold/',
+    'discarded/',
+    'archive/',
+    '_moraine/log/main/',
+  ])
+    for (const { path } of await storage.list(folder)) {
+      const bytes = await storage.read(path)
+      found.set(path, createHash('sha256').update(bytes).digest('hex'))
+    }
+  return found
+}
+
+/** Main as far as runs on branches could change it: all but what branches are called. */
+async function main(project: Project) {
+  const { tables, batches, offsets, watermarks } = await project.state()
+  return { tables, batches, offsets, watermarks }
+}
+
+const branchState = async (project: Project) => (await onBranch(project, 'dev')).log.head()
+
+describe('a branch with a sample', () => {
+  it('has the first rows alone, and builds all that reads them of these', async () => {
+    const project = await shop({
+      'data/2.csv': csv([
+        [4, 'paid', '40.00'],
+        [5, 'open', '50.00'],
+      ]),
+    })
+    const before = await main(project)
+    const files = await contents(project)
+    await project.write(sample)
+    await project.cli('branch', 'create', 'dev')
+    const planned = await project.cli('plan', '--env', 'dev')
+    expect(planned.stdout).toMatch(/its rows here are the first 2 rows of its source/)
+    expect(planned.stdout).toMatch(/build +silver\.orders +it is not built yet/)
+
+    const run = await project.cli('run', '--env', 'dev')
+    expect([run.code, run.stderr]).toEqual([0, ''])
+    expect(await status(project, '--env', 'dev')).toEqual([
+      { status: 'paid', n: '2', amount: '30.00' },
+    ])
+    const { batches, tables, ownSources } = await branchState(project)
+    expect(batches['bronze.orders']?.map(({ number, rows }) => [number, rows])).toEqual([[1, 2]])
+    expect(tables['silver.orders']?.counts).toMatchObject({ in: 2, kept: 2 })
+    expect(ownSources?.['bronze.orders']).toMatchObject({ sample: 2 })
+
+    // It is read once, also where the source has more.
+    await project.write({ 'data/3.csv': csv([[6, 'paid', '60.00']]) })
+    const again = await project.cli('run', '--env', 'dev', '--json')
+    expect(JSON.parse(again.stdout).steps.map(({ outcome }: any) => outcome)).toEqual(
+      Array(3).fill('unchanged'),
+    )
+    expect(again.stdout).toMatch(/a sample of 2 rows was read before/)
+    const told = await project.cli('status', '--env', 'dev', '--check')
+    expect(told.stdout).toMatch(/its rows here come from the first 2 rows of its source/)
+
+    // Main has what it had, and goes on with the files that it has not read.
+    expect(await main(project)).toEqual(before)
+    const now = await contents(project)
+    for (const [path, sum] of files) expect(now.get(path)).toBe(sum)
+    expect(await problems(project)).toEqual([])
+    const record = await project.run()
+    expect(record.steps[0]).toMatchObject({ dataset: 'bronze.orders', rows: 1 })
+    expect((await status(project)).map(({ n }: any) => n)).toEqual(['1', '5'])
+    expect(await status(project, '--branch', 'dev')).toHaveLength(1)
+  })
+
+  it('asks an API for no more pages than it has rows of', async () => {
+    const { url, asked } = await api((_, { searchParams }) => {
+      const page = Number(searchParams.get('page'))
+      return page > 9
+        ? []
+        : [1, 2].map((n) => ({ order_id: page * 2 + n, status: 'paid', amount: '1.00' }))
+    })
+    const [file] = Object.values(sample) as [string]
+    const project = await Project.create({
+      'lake.ts': file
+        .replace("files('data/*.csv')", `http('${url}/orders', { paging: { page: 'page' } })`)
+        .replace('import { files }', 'import { http }')
+        .replace('sample: 2', 'sample: 3'),
+    })
+    await project.run()
+    expect(await status(project)).toMatchObject([{ n: '18' }])
+    const before = await main(project)
+    asked.splice(0)
+    const run = await project.cli('run', '--env', 'dev')
+    expect([run.code, run.stderr]).toEqual([0, ''])
+    expect(await status(project, '--env', 'dev')).toMatchObject([{ n: '3' }])
+    expect(asked.length).toBeLessThan(4)
+    asked.splice(0)
+    expect((await project.cli('run', '--env', 'dev')).code).toBe(0)
+    expect(asked).toEqual([])
+    expect(await main(project)).toEqual(before)
+  })
+
+  it('is never published, however it is asked for', async () => {
+    const project = await shop()
+    await project.write(sample)
+    await project.cli('run', '--env', 'dev')
+    const before = await project.state()
+    for (const args of [['dev'], ['dev', '--keep'], ['dev', '--refresh']]) {
+      const { code, stderr } = await project.cli('promote', ...args)
+      expect([args, code]).toEqual([args, 2])
+      expect(stderr).toMatch(/bronze\.orders comes from the first 2 rows of its source/)
+      expect(stderr).toMatch(/Nothing was published/)
+    }
+    const compared = await project.cli('diff', 'dev')
+    expect(compared.stdout).toMatch(/they cannot be published/i)
+    const shown = JSON.parse((await project.cli('branch', 'show', 'dev', '--json')).stdout)
+    expect(shown).toMatchObject({ ownSources: [{ dataset: 'bronze.orders', rows: 2 }], moved: [] })
+    const reviewed = await project.cli('review', 'dev')
+    expect(reviewed.code).toBe(3)
+    expect(reviewed.stdout).not.toMatch(/Publish exactly this/)
+    expect(await project.state()).toEqual(before)
+
+    // Nor by another name, be it that of the branch which runs publish from.
+    await renameBranch(new CommitLog(project.storage), 'dev', 'review', {
+      author: 'ada',
+      run: null,
+    })
+    const refused = await project.cli('promote', 'review')
+    expect([refused.code, refused.stdout]).toEqual([2, ''])
+    expect((await project.state()).tables).toEqual(before.tables)
+  })
+
+  it('leaves nothing behind once it is deleted, and vacuum has run', async () => {
+    const project = await shop()
+    await project.write(sample)
+    const files = await contents(project)
+    await project.cli('run', '--env', 'dev')
+    const log = new CommitLog(project.storage)
+    const at = new Date(Date.now() + 86_400_000)
+    const info = { author: 'ada', run: null }
+    const removing = { grace: 0, remove: true, info, now: () => at }
+    const data = async () =>
+      [...(await contents(project)).keys()].filter((path) => !path.startsWith('_moraine/'))
+    await vacuum(log, project.storage, removing)
+    // While it lives, so do its rows.
+    expect(await status(project, '--branch', 'dev')).toHaveLength(1)
+    expect(await problems(project)).toEqual([])
+    await deleteBranch(log, 'dev', info)
+    await vacuum(log, project.storage, removing)
+    const known = await data()
+    for (const path of known) expect(files.has(path)).toBe(true)
+    expect(await status(project)).toHaveLength(1)
+    expect(await problems(project)).toEqual([])
+  })
+})
+
+describe('a branch with files of its own', () => {
+  it('takes in new ones, keeps its rows at a refresh, and begins anew from others', async () => {
+    const project = await shop({
+      'data/dev/1.csv': csv([[91, 'open', '1.00']]),
+      'data/other/1.csv': csv([[81, 'lost', '3.00']]),
+      ...ownFiles,
+    })
+    await project.cli('run', '--env', 'dev')
+    await project.write({ 'data/dev/2.csv': csv([[92, 'open', '2.00']]) })
+    const second = JSON.parse((await project.cli('run', '--env', 'dev', '--json')).stdout)
+    expect(second.steps[0]).toMatchObject({ dataset: 'bronze.orders', rows: 1 })
+    const own = [{ status: 'open', n: '2', amount: '3.00' }]
+    expect(await status(project, '--env', 'dev')).toEqual(own)
+
+    // Without the environment nothing is read, and its rows stay.
+    await project.write({ 'data/dev/3.csv': csv([[93, 'open', '4.00']]) })
+    const without = await project.cli('run', '--branch', 'dev', '--json')
+    expect(without.stdout).toMatch(/its rows here are those of data\/dev/)
+    expect(await status(project, '--branch', 'dev')).toEqual(own)
+
+    // Main goes on by itself; the branch keeps its rows when it starts at main's newest state.
+    await project.write({ 'data/9.csv': csv([[9, 'paid', '90.00']]) })
+    await project.run()
+    const refreshed = JSON.parse((await project.cli('branch', 'refresh', 'dev', '--json')).stdout)
+    expect(refreshed.kept).toEqual(expect.arrayContaining(['silver.orders', 'gold.by_status']))
+    expect(await status(project, '--branch', 'dev')).toEqual(own)
+    expect((await project.cli('promote', 'dev')).code).toBe(2)
+    const third = JSON.parse((await project.cli('run', '--env', 'dev', '--json')).stdout)
+    expect(third.steps[0]).toMatchObject({ rows: 1 })
+    expect(await status(project, '--env', 'dev')).toEqual([
+      { status: 'open', n: '3', amount: '7.00' },
+    ])
+    expect(await problems(project)).toEqual([])
+
+    // From elsewhere it begins anew.
+    await project.write(withSources("{ 'bronze.orders': files('data/other/*.csv') }"))
+    expect((await project.cli('run', '--env', 'dev')).code).toBe(0)
+    expect(await status(project, '--env', 'dev')).toEqual([
+      { status: 'lost', n: '1', amount: '3.00' },
+    ])
+    expect((await status(project)).map(({ n }: any) => n)).toEqual(['4'])
+
+    // Rows of one source never come behind those of another one.
+    const { forkedAt } = (await onBranch(project, 'dev')).log
+    const back = await project.cli('rollback', '--branch', 'dev', '--to', String(forkedAt))
+    expect(back.stderr).toMatch(/--undo-intake/)
+    expect(await problems(project)).toEqual([])
+  })
+
+  it('is read into main by nobody, whatever is said beside', async () => {
+    const project = await shop({ 'data/dev/1.csv': csv([[91, 'open', '1.00']]), ...ownFiles })
+    const before = await main(project)
+    expect((await project.cli('run', '--env', 'dev', '--branch', 'main')).code).toBe(0)
+    expect(await main(project)).toEqual(before)
+    await project.write(withSources("{ 'bronze.orders': files('data/dev/*.csv') }", "root: 'lake'"))
+    const same = await project.cli('run', '--env', 'dev')
+    expect(same.stderr).toMatch(/its root is that of lake\.ts/)
+    // Another lake has rows of the other source alone.
+    await project.write(
+      withSources("{ 'bronze.orders': files('data/dev/*.csv') }", "root: 'beside'"),
+    )
+    expect((await project.cli('run', '--env', 'dev')).code).toBe(0)
+    expect(await status(project, '--env', 'dev')).toEqual([
+      { status: 'open', n: '1', amount: '1.00' },
+    ])
+    expect(await main(project)).toEqual(before)
+  })
+
+  it('is told as mistakes of lake.ts where it names what is not there', async () => {
+    const project = await shop()
+    const said = async (sources: string, where?: string) => {
+      await project.write(withSources(sources, where))
+      const { code, stderr } = await project.cli('plan')
+      expect(code).toBe(2)
+      return stderr
+    }
+    expect(await said("{ 'bronze.order': { sample: 5 } }")).toMatch(/Did you mean 'bronze.orders'/)
+    expect(await said("{ 'silver.orders': { sample: 5 } }")).toMatch(/reads no source of its own/)
+    expect(await said("{ 'bronze.orders': { sample: 0 } }")).toMatch(/must be a number of rows/)
+    expect(await said("{ 'bronze.orders': 'data' }")).toMatch(/must be a source/)
+    expect(await said("{ 'bronze.orders': { sample: 5 } }", "ttl: '1d'")).toMatch(
+      /neither a branch nor a root/,
+    )
+  })
+})
+
+describe('a run on such a branch that is killed', () => {
+  it('leaves main as it was, and the next one completes the branch', async () => {
+    const project = await shop({
+      'data/dev/1.csv': csv([[91, 'open', '1.00']]),
+      ...ownFiles,
+    })
+    const root = join(project.folder, 'lake')
+    const before = await main(project)
+    const command = ['run', '--env', 'dev']
+    const points = drawn(await pointsOf(project, root, { command }), amount(3, 8, 24))
+    for (const at of points) {
+      await project.cli('branch', 'delete', 'dev')
+      await killed(project, root, `${at % 2 ? 'before' : 'after'}:${at}`, { command })
+      expect(await main(project)).toEqual(before)
+      expect(await problems(project)).toEqual([])
+      expect((await project.cli(...command)).code).toBe(0)
+      expect(await status(project, '--env', 'dev')).toEqual([
+        { status: 'open', n: '1', amount: '1.00' },
+      ])
+    }
+    expect(await main(project)).toEqual(before)
+  })
+})

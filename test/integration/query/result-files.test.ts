@@ -1,0 +1,125 @@
+import { execFile } from 'node:child_process'
+import { readdir, readFile, writeFile } from 'node:fs/promises'
+import { join } from 'node:path'
+import { promisify } from 'node:util'
+import { DuckDBInstance } from '@duckdb/node-api'
+import { Command } from 'commander'
+import { beforeEach, expect, it } from 'vitest'
+import { outputOf, outputOptions } from '../../../src/cli/query/result-output.js'
+import { Project } from '../../support/project.js'
+import { withService } from '../../support/services.js'
+
+let project: Project
+beforeEach(async () => {
+  project = await Project.create({
+    'lake.ts': `
+import { bronze, defineLake, silver, t, z } from 'moraine'
+import { files } from 'moraine/sources'
+export const sales = silver('sales', {
+  from: bronze('sales', { from: files('sales.csv') }),
+  schema: z.object({ id: t.int(), amount: t.decimal(9, 2), day: t.date(), note: z.string() }),
+  key: 'id',
+})
+export default defineLake({ name: 'shop', datasets: [sales] })
+`,
+    'sales.csv': 'id,amount,day,note\n1,10.50,2025-01-15,"a, ""b"""\n2,-0.01,1969-12-31,ä\n',
+  })
+  await project.run()
+})
+
+const file = (name: string) => join(project.folder, name)
+
+async function rowsIn(path: string): Promise<unknown[]> {
+  const connection = await (await DuckDBInstance.create(':memory:')).connect()
+  return (await connection.runAndReadAll(`from '${path}' order by id`)).getRowsJson()
+}
+
+it('a result is written to a file, in the format that its name ends with', async () => {
+  const sql = 'select id, amount, day, note from silver.sales order by id'
+  const kept = [
+    [1, '10.50', '2025-01-15', 'a, "b"'],
+    [2, '-0.01', '1969-12-31', 'ä'],
+  ]
+  const { code, stdout } = await project.cli('query', '--out', file('sales.parquet'), sql)
+  expect([code, stdout]).toEqual([0, ''])
+  expect(await rowsIn(file('sales.parquet'))).toEqual(kept)
+  await project.cli('query', '--out', file('sales.csv.out'), '--format', 'csv', sql)
+  expect(await readFile(file('sales.csv.out'), 'utf8')).toBe(
+    'id,amount,day,note\n1,10.50,2025-01-15,"a, ""b"""\n2,-0.01,1969-12-31,ä\n',
+  )
+  await project.cli('query', '--out', file('sales.json'), sql)
+  expect(JSON.parse(await readFile(file('sales.json'), 'utf8'))).toHaveLength(2)
+})
+
+it('JSON has bytes in Base64, and numbers that are none as texts, which NULL is not', async () => {
+  const sql = `select '\\x00ff'::blob as b, 'nan'::double as n, ['-infinity'::float] as i, null as x, 1.5::double as d`
+  const { stdout } = await project.cli('query', '--json', sql)
+  expect(JSON.parse(stdout)).toEqual([{ b: 'AGZm', n: 'NaN', i: ['-Infinity'], x: null, d: 1.5 }])
+})
+
+it('a query that fails leaves the file of before, and nothing beside it', async () => {
+  await writeFile(file('result.parquet'), 'before')
+  const late = 'select cast(note as int) as n from silver.sales'
+  // The first half of the rows has been written by then.
+  const later = `select repeat('y', 50) || range as text, cast(case when range = 90000 then 'bad' else range::varchar end as int) as n from range(100000)`
+  for (const sql of [late, later, 'select no_such from silver.sales']) {
+    const { code } = await project.cli('query', '--out', file('result.parquet'), sql)
+    expect(code).toBe(2)
+  }
+  expect(await readFile(file('result.parquet'), 'utf8')).toBe('before')
+  expect((await readdir(project.folder)).filter((name) => name.endsWith('.tmp'))).toEqual([])
+})
+
+it('what cannot be written there is said before anything is asked', async () => {
+  const sql = 'select no_such from silver.sales'
+  const refused = async (...args: string[]) => {
+    const { code, stdout, stderr } = await project.cli('query', ...args, sql)
+    expect(code).toBe(2)
+    return stdout + stderr
+  }
+  expect(await refused('--out', file('result'))).toContain('does not tell in which format')
+  expect(await refused('--out', file('x.csv'), '--format', 'table')).toContain('in which format')
+  expect(await refused('--format', 'arrow', '--json')).toContain('contradict each other')
+  expect(await refused('--out', file('x.csv'), '--explain-cost')).toContain('rows of a result')
+  const [a, b] = [file('a.sql'), file('b.sql')]
+  for (const path of [a, b]) await writeFile(path, 'from silver.sales')
+  const two = await project.cli('query', '--format', 'parquet', '--file', a, b)
+  expect([two.code, two.stderr]).toEqual([2, expect.stringContaining('exactly one query')])
+  const folder = await project.cli('query', '--out', project.folder, '--format', 'csv', 'select 1')
+  expect(folder.stderr).toContain('it is not a file')
+})
+
+it('a terminal is not sent bytes', () => {
+  const asked = (...args: string[]) => {
+    const command = outputOptions(new Command()).allowExcessArguments()
+    return command.parse(args, { from: 'user' })
+  }
+  const terminal = { json: false, queries: 1, isTerminal: true }
+  expect(() => outputOf(asked('--format', 'parquet'), terminal)).toThrow(
+    expect.objectContaining({
+      kind: 'usage',
+      hint: expect.stringContaining('--out result.parquet'),
+    }),
+  )
+  using output = outputOf(asked('--format', 'parquet', '--out', 'result'), terminal)
+  expect(output.format).toBe('parquet')
+})
+
+const { MORAINE_PYTHON } = process.env
+withService('PyArrow', [MORAINE_PYTHON], () => {
+  it('reads Arrow from a pipe and from a file', async () => {
+    const sql = 'select id, amount, day from silver.sales order by id'
+    await project.cli('query', '--out', file('sales.arrows'), sql)
+    const bytes = await project.cli('query', '--format', 'arrow', sql)
+    expect(bytes.code).toBe(0)
+    const { stdout } = await promisify(execFile)(MORAINE_PYTHON as string, [
+      '-c',
+      `import pyarrow.ipc as ipc, sys
+t = ipc.open_stream(open(sys.argv[1], 'rb')).read_all()
+t.validate(full=True)
+print(t.num_rows, [str(f.type) for f in t.schema])`,
+      file('sales.arrows'),
+    ])
+    expect(stdout.trim()).toBe("2 ['int32', 'decimal128(9, 2)', 'date32[day]']")
+  })
+})
