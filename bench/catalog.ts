@@ -1,5 +1,6 @@
 import { loadavg } from 'node:os'
 import type { Outcome } from './catalog/clients.js'
+import { memoryOfAnHour } from './catalog/hour.js'
 import { NAMESPACE, openLake } from './catalog/lake.js'
 import { CLIENTS, type Scenario, scenarios } from './catalog/scenarios.js'
 import { Server } from './catalog/served.js'
@@ -21,12 +22,14 @@ interface Measured {
 /**
  * npm run bench -- catalog [--against NAME] [--scale N] [--json]: `moraine serve --catalog` on a
  * lake of 10,000 tables in a folder, with 8 clients that do what they do as fast as they are
- * answered; beside it a bare server that answers as much, and makes as much durable.
+ * answered; beside it a bare server that answers as much, and makes as much durable. With
+ * `--against hour` they do all of it for an hour, and what is told is the server's memory.
  */
 export async function catalog(scale: number, only: string | undefined, json: boolean) {
+  if (only === 'hour') return memoryOfAnHour(scale, json)
   const chosen = scenarios.filter(({ name }) => only === undefined || name === only)
   if (chosen.length === 0)
-    throw new Error(`There is: ${scenarios.map(({ name }) => name).join(', ')}`)
+    throw new Error(`There is: hour, ${scenarios.map(({ name }) => name).join(', ')}`)
   const { folder, tables } = await openLake(Math.max(200, Math.round(TABLES * scale)))
   const server = await Server.moraine(folder)
   const measured: Measured[] = []

@@ -9,6 +9,8 @@ import { snapshotAfter } from './metadata.js'
  * what they have seen. They keep their connections, and take answers apart as little as they can.
  */
 
+type Doing = 'commit' | 'load' | 'ask-again' | 'list'
+
 /** What clients do, all at once and as fast as they are answered. */
 export interface Task {
   /** Of the catalog, or of the floor that answers like one. */
@@ -16,7 +18,7 @@ export interface Task {
   token: string
   clients: number
   seconds: number
-  doing: 'commit' | 'load' | 'ask-again' | 'list'
+  doing: Doing | 'all'
   namespace: string
   /** The tables of each client; for a list, they are not needed. */
   tables: string[][]
@@ -184,16 +186,21 @@ async function lists(client: Client): Promise<void> {
   }
 }
 
-async function one(tables: readonly string[]): Promise<void> {
+/** What clients do by turns where they do all: none waits for others to be ready. */
+const ALL: readonly Doing[] = ['commit', 'load', 'commit', 'list']
+
+async function one(i: number): Promise<void> {
   const client = new Client()
-  if (task.doing === 'commit') await commits(client, tables)
-  else if (task.doing === 'list') await lists(client)
-  else if (task.doing === 'load') await loads(client, tables)
+  const tables = task.tables[i] ?? []
+  const doing = task.doing === 'all' ? ALL[i % ALL.length] : task.doing
+  if (doing === 'commit') await commits(client, tables)
+  else if (doing === 'list') await lists(client)
+  else if (doing === 'load') await loads(client, tables)
   else await asksAgain(client, tables)
   client.close()
 }
 
-await Promise.all(Array.from({ length: task.clients }, (_, i) => one(task.tables[i] ?? [])))
+await Promise.all(Array.from({ length: task.clients }, (_, i) => one(i)))
 times.sort((a, b) => a - b)
 const at = (share: number) => times[Math.floor(times.length * share)] ?? 0
 const outcome: Outcome = {

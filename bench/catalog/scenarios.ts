@@ -15,12 +15,12 @@ export interface Scenario {
 
 export const CLIENTS = 8
 /** Tables on a page, as clients ask that ask for pages. */
-const PAGE = 1000
+export const PAGE = 1000
 
 const parted = <T>(all: readonly T[]): T[][] =>
   Array.from({ length: CLIENTS }, (_, i) => all.filter((_, at) => at % CLIENTS === i))
 /** Each client begins elsewhere. */
-const turned = <T>(all: readonly T[]): T[][] =>
+export const turned = <T>(all: readonly T[]): T[][] =>
   Array.from({ length: CLIENTS }, (_, i) => {
     const first = Math.floor((all.length * i) / CLIENTS)
     return [...all.slice(first), ...all.slice(0, first)]

@@ -6,7 +6,6 @@ import type { BuildDecision } from '../plan/decision.js'
 import type { StepContext } from '../step/context.js'
 import { findDuplicates } from './duplicates.js'
 import {
-  havePlaces,
   keyedColumns,
   keysOf,
   newestFirst,
@@ -38,7 +37,7 @@ export async function deduplicate(
   const keys = keysOf(dataset).join(', ')
   const readable = keysOf(dataset).map((key) => `${key} IS NOT NULL`)
   const invalid = dataset.onInvalidUpdate === 'remove' ? ` OR (${readable.join(' AND ')})` : ''
-  const { rows, flagged, keyed } = validated
+  const { rows, flagged, keyed, arePlaced } = validated
   const candidates = await session.view(
     `SELECT *, ${KIND} AS _kind FROM ${rows.sql} WHERE NOT _superseded AND (_reasons IS NULL${invalid})`,
   )
@@ -47,7 +46,7 @@ export async function deduplicate(
       ? undefined
       : await findDuplicates(session, keysOf(dataset), keyed, tally.flagged > 0, sample)
   const duplicates =
-    keys !== '' && havePlaces(dataset)
+    keys !== '' && arePlaced
       ? await session.materialize(
           `SELECT ${keyedColumns(dataset)} FROM ${keyed.relation.sql} WHERE ${isRepeated ?? 'false'}`,
         )

@@ -25,6 +25,8 @@ export interface Validated {
    */
   flagged: Relation
   keyed: Keyed
+  /** No two of them have the same place. */
+  arePlaced: boolean
 }
 
 /** Key, cursor and place of rows, and what is known of them without looking. */

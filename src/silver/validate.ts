@@ -14,8 +14,9 @@ import type { ReasonCount } from '../step/events.js'
 import { withAnswers } from '../step/javascript.js'
 import { refuseWhatFails, rulesToTry } from './failing.js'
 import { silverInput } from './input/input.js'
+import { areRowsPlaced } from './input/places.js'
 import type { InputContext, SilverInput, SilverPart } from './input/types.js'
-import { havePlaces, keyedColumns, keysOf, samePlace } from './keys.js'
+import { keyedColumns, keysOf, samePlace } from './keys.js'
 import type { Keyed, Validated } from './stages.js'
 
 const FLAGGED =
@@ -47,10 +48,12 @@ export async function validate(
   const wide = isWide(dataset, input)
   // A sample's rows are those of one way of reading: keys alone would be those of others.
   const isWhole = context.sample === undefined
-  if (passes.length === 0 && !wide && isWhole && (await isCheap(session, dataset, input))) {
+  const arePlaced = await areRowsPlaced(context, dataset, decision)
+  const mayRepeat = passes.length === 0 && !wide && isWhole && arePlaced
+  if (mayRepeat && (await isCheap(session, dataset, input))) {
     const { rows, flagged } = await viewedRows(session, compiled)
     const keyed = (await keysAlone(context, session, dataset, decision)) ?? { relation: rows }
-    return { columns: input.columns, rows, flagged, keyed }
+    return { columns: input.columns, rows, flagged, keyed, arePlaced }
   }
   const { rows: dialect } = session.dialect
   const given = passes.length > 0 ? `(${only.part.relation})` : ''
@@ -63,7 +66,7 @@ export async function validate(
     ),
   )
   const flagged = await session.view(`SELECT * FROM ${rows.sql} WHERE ${FLAGGED}`)
-  return { columns: input.columns, rows, flagged, keyed: { relation: rows } }
+  return { columns: input.columns, rows, flagged, keyed: { relation: rows }, arePlaced }
 }
 
 /** The input with its checks: in one part, where those ask JavaScript. */
@@ -265,7 +268,6 @@ async function isCheap(
   { parts }: SilverInput,
 ): Promise<boolean> {
   const { schema, select, rules, deleteWhen } = dataset
-  if (!havePlaces(dataset)) return false
   const own = [...Object.values(select), ...rules.map((rule) => rule.condition), deleteWhen]
   const sql = own.flatMap((part) => (part && typeof part !== 'string' ? [renderSql(part)] : []))
   if (sql.length > 0) {

@@ -211,8 +211,11 @@ export interface JsonDialect {
  * (WHERE …)` may stand behind each.
  */
 export interface AggregateDialect {
-  /** About how many different values there are beside NULL, to be shown. */
-  distinct(value: string): string
+  /**
+   * The most frequent values and their rows, of rows that have one value each, as a text of JSON:
+   * an array of `{"rows", "value"}`, of the same number of rows the least value first.
+   */
+  frequent(value: string, rows: string, most: number): string
   /** Whether a condition holds for some row of which that is known; NULL where it is of none. */
   any(condition: string): string
   /** Whether a condition holds for each row of which that is known; NULL where it is of none. */

@@ -15,7 +15,7 @@ export interface ColumnProfile {
   name: string
   /** Share of rows that have no value, from 0 to 1. */
   nulls: number
-  /** About how many different values there are. */
+  /** How many different values there are. */
   distinct: number
   min: string | null
   max: string | null
@@ -74,32 +74,27 @@ async function look(
   session: Session,
   { table, files }: Written,
 ): Promise<Profile | undefined> {
-  const rows = files.reduce((sum, file) => sum + file.rows, 0)
+  const rows = rowsOf(files)
   if (rows === 0) return undefined
-  const tasks = firstOf(files).map((file) => ({ file, deletes: [], spec: 0 }))
+  const first = firstOf(files)
+  const tasks = first.map((file) => ({ file, deletes: [], spec: 0 }))
   const relation = session.tables.scan(table.schema, tableFiles(storage, table, tasks))
   const fields = table.schema.fields.filter(({ name }) => !name.startsWith('_'))
   const most = Math.min(LOOKED_AT, Math.ceil(VALUES / Math.max(1, fields.length)))
-  const sample = await session.materialize(`SELECT * FROM (${relation}) LIMIT ${most}`)
+  const of = Math.min(most, rowsOf(first))
+  const sample = await session.materialize(`SELECT * FROM (${relation}) LIMIT ${of}`)
   const plain = fields.filter(({ type }) => typeof type === 'string')
   const names = plain.map(({ name }) => name)
-  const isMany = names.length > FEW
-  const values = isMany ? await countValues(session, sample, plain) : undefined
-  const facts = await (values
-    ? factsOfCounted(session, sample, values)
-    : factsOf(session, sample, names))
-  const top = await mostFrequent(session, sample, names, values?.counts)
-  const of = Number(facts.n)
+  const places = names.length > FEW ? await countValues(session, sample, plain) : undefined
+  const counts = places ? places.counts.sql : countsOf(session, sample, names)
+  const bounds = await (places
+    ? boundsOf(session, places.bounds)
+    : extremes(session, sample, names))
+  const found = names.length > 0 ? await frequent(session, counts) : new Map<number, Frequent>()
   const columns = plain.map(({ name }, i): ColumnProfile => {
-    const present = Number(facts[`n${i}`] ?? 0)
-    return {
-      name,
-      nulls: of === 0 ? 0 : 1 - present / of,
-      distinct: Math.min(Number(facts[`d${i}`] ?? 0), present),
-      min: textOf(facts[`l${i}`]),
-      max: textOf(facts[`u${i}`]),
-      top: top.get(i) ?? [],
-    }
+    const { present = 0, distinct = 0, top = [] } = found.get(i) ?? {}
+    const [min, max] = bounds(i)
+    return { name, nulls: 1 - present / of, distinct, min, max, top }
   })
   return { rows, of, columns }
 }
@@ -110,26 +105,25 @@ async function look(
  */
 const FEW = 25
 
-async function factsOf(
+type Bounds = (i: number) => [min: string | null, max: string | null]
+
+/** The least and the greatest values of columns, by the columns' places. */
+async function extremes(
   session: Session,
   { sql: sample }: Relation,
   names: readonly string[],
-): Promise<ResultRow> {
-  const { aggregates, texts, values } = session.dialect
-  const asked = names.flatMap((name, i) => {
-    const column = quoteName(name)
-    const text = (sql: string) => texts.first(values.text(sql), LONGEST)
-    return [
-      `count(${column}) AS n${i}`,
-      `${aggregates.distinct(column)} AS d${i}`,
+): Promise<Bounds> {
+  if (names.length === 0) return () => [null, null]
+  const { texts, values } = session.dialect
+  const text = (sql: string) => texts.first(values.text(sql), LONGEST)
+  const asked = names
+    .map(quoteName)
+    .flatMap((column, i) => [
       `${text(`min(${column})`)} AS l${i}`,
       `${text(`max(${column})`)} AS u${i}`,
-    ]
-  })
-  const [facts = {}] = await session.rows(
-    `SELECT ${['count(*) AS n', ...asked].join(', ')} FROM ${sample}`,
-  )
-  return facts
+    ])
+  const [row = {}] = await session.rows(`SELECT ${asked.join(', ')} FROM ${sample}`)
+  return (i) => [textOf(row[`l${i}`]), textOf(row[`u${i}`])]
 }
 
 /** How often each value comes, and the least and the greatest, by the columns' places. */
@@ -167,47 +161,47 @@ async function countValues(
   return { counts, bounds }
 }
 
-/** The same facts of values that were counted. */
-async function factsOfCounted(
-  session: Session,
-  sample: Relation,
-  { counts, bounds }: Counted,
-): Promise<ResultRow> {
-  const [all] = await session.rows(`SELECT count(*) AS n FROM ${sample.sql}`)
-  const facts: ResultRow = { n: all?.n ?? 0 }
+async function boundsOf(session: Session, { sql: bounds }: Relation): Promise<Bounds> {
   const { first } = session.dialect.texts
-  const found = await session.rows(
-    `SELECT i, sum(n) AS n, count(*) AS d, ${first('any_value(l)', LONGEST)} AS l, ${first('any_value(u)', LONGEST)} AS u
-     FROM ${counts.sql} JOIN ${bounds.sql} USING (i) GROUP BY i`,
+  const rows = await session.rows(
+    `SELECT i, ${first('l', LONGEST)} AS l, ${first('u', LONGEST)} AS u FROM ${bounds}`,
   )
-  for (const { i, n, d, l, u } of found)
-    Object.assign(facts, { [`n${i}`]: n, [`d${i}`]: d, [`l${i}`]: l, [`u${i}`]: u })
-  return facts
+  const found = new Map(rows.map(({ i, l, u }) => [Number(i), [textOf(l), textOf(u)] as const]))
+  return (i) => [...(found.get(i) ?? ([null, null] as const))]
 }
 
-/** The most frequent values of columns, by the columns' places. */
-async function mostFrequent(
-  session: Session,
-  sample: Relation,
-  names: readonly string[],
-  counted?: Relation,
-): Promise<Map<number, [value: string, rows: number][]>> {
-  const top = new Map<number, [string, number][]>()
-  if (names.length === 0) return top
-  const { lists, rows: relations, texts: dialect } = session.dialect
+/** How often each value comes, as a query by the columns' places. */
+function countsOf(session: Session, { sql: sample }: Relation, names: readonly string[]): string {
+  const { lists } = session.dialect
   const texts = names.map((name) => `CAST(${quoteName(name)} AS VARCHAR)`)
   const places = names.map((_, i) => String(i))
-  const together = `SELECT i, v, count(*) AS n FROM (
-       SELECT ${lists.each(lists.of(...places))} AS i, ${lists.each(lists.of(...texts))} AS v FROM ${sample.sql})
-     WHERE v IS NOT NULL GROUP BY i, v`
+  return `(SELECT i, v, count(*) AS n FROM (
+     SELECT ${lists.each(lists.of(...places))} AS i, ${lists.each(lists.of(...texts))} AS v FROM ${sample})
+   WHERE v IS NOT NULL GROUP BY i, v)`
+}
+
+/** What a column's values are like, by how often each comes. */
+interface Frequent {
+  present: number
+  distinct: number
+  top: [value: string, rows: number][]
+}
+
+async function frequent(session: Session, counts: string): Promise<Map<number, Frequent>> {
+  const { aggregates, texts } = session.dialect
+  const top = aggregates.frequent(texts.first('v', LONGEST), 'n', TOP)
   const rows = await session.rows(
-    `SELECT i, ${dialect.first('v', LONGEST)} AS v, n FROM (${relations.qualify('i, v, n', counted?.sql ?? `(${together})`, `row_number() OVER (PARTITION BY i ORDER BY n DESC, v) <= ${TOP}`)}) ORDER BY i, n DESC, v`,
+    `SELECT i, sum(n) AS present, count(*) AS d, ${top} AS top FROM ${counts} GROUP BY i`,
   )
-  for (const { i, v, n } of rows) {
-    const place = Number(i)
-    top.set(place, [...(top.get(place) ?? []), [String(v), Number(n)]])
+  const one = ({ present, d, top }: ResultRow): Frequent => {
+    const most = JSON.parse(String(top)) as { value: string; rows: number }[]
+    return {
+      present: Number(present),
+      distinct: Number(d),
+      top: most.map(({ value, rows }) => [value, Number(rows)]),
+    }
   }
-  return top
+  return new Map(rows.map((row) => [Number(row.i), one(row)]))
 }
 
 /**
@@ -224,5 +218,7 @@ function firstOf(files: readonly DataFile[]): DataFile[] {
   }
   return chosen
 }
+
+const rowsOf = (files: readonly DataFile[]) => files.reduce((sum, { rows }) => sum + rows, 0)
 
 const textOf = (value: unknown) => (value === null || value === undefined ? null : String(value))

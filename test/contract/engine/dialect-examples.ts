@@ -467,13 +467,16 @@ const lists: Examples = {
 const relation = (rows: string) => `(SELECT * FROM (VALUES ${rows}) AS v(n, t))`
 const three = relation("(1, 'a'), (2, 'é'), (3, NULL)")
 const aggregates: Examples = {
-  'aggregates.distinct': [
-    [({ aggregates: a }) => `(SELECT ${a.distinct('t')} FROM ${three} AS r)`, 2],
-    [({ aggregates: a }) => `(SELECT ${a.distinct('t')} FROM ${three} AS r WHERE n > 9)`, 0],
+  'aggregates.frequent': [
     [
       ({ aggregates: a }) =>
-        `(SELECT ${a.distinct('t')} FROM ${three} AS r) = (SELECT ${a.distinct('t')} FROM (SELECT * FROM ${three} AS x UNION ALL SELECT * FROM ${three} AS y) AS r)`,
-      true,
+        `(SELECT ${a.frequent('t', 'n', 2)} FROM ${relation("(4, 'b'), (9, 'x'), (4, 'a'), (1, 'c')")} AS r)`,
+      '[{"rows":9,"value":"x"},{"rows":4,"value":"a"}]',
+    ],
+    [
+      ({ aggregates: a }) =>
+        `(SELECT ${a.frequent('t', 'n', 5)} FROM ${relation(`(1, 'é"')`)} AS r)`,
+      String.raw`[{"rows":1,"value":"é\""}]`,
     ],
   ],
   'aggregates.any': [

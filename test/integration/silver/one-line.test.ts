@@ -57,4 +57,39 @@ export default defineLake({ name: 'lines', datasets: [x] })
       expect(await project.query('select raw from discarded.x')).toHaveLength(2)
     },
   )
+
+  it('are told apart beside a file of lines, and those of lines after them', async () => {
+    const ROWS = 60_000
+    const csv = (n: number, others: readonly string[]) =>
+      ['id,n', ...Array.from({ length: ROWS }, (_, i) => `k${i},${n}`), ...others, ''].join('\n')
+    const project = await Project.create({
+      'lake.ts': `
+import { bronze, defineLake, silver, t, z } from 'moraine'
+import { files } from 'moraine/sources'
+const x = silver('x', { from: bronze('x', { from: files('in') }), key: 'id', cursor: 'n', schema: z.object({ id: z.string().min(2), n: t.int() }) })
+export default defineLake({ name: 'lines', datasets: [x] })
+`,
+      'in/1.json': JSON.stringify([
+        { id: 'a', n: 1 },
+        { id: 'k0', n: 7 },
+        { id: 'k0', n: 6 },
+      ]),
+      'in/2.csv': csv(1, ['b,1', 'k1,3', 'k1,2']),
+    })
+    const counts = (record: Awaited<ReturnType<Project['run']>>) => step(record, 'silver.x')?.counts
+    expect(counts(await project.run())).toMatchObject({
+      in: ROWS + 6,
+      kept: ROWS,
+      discarded: 2,
+      superseded: 4,
+    })
+    await project.write({ 'in/3.csv': csv(5, ['c,1', 'k1,8', 'k1,8']) })
+    expect(counts(await project.run())).toMatchObject({ in: ROWS + 3, discarded: 1 })
+    const found = await project.query(
+      "select id, n from silver.x where n <> 5 or id = 'k2' order by id",
+    )
+    expect(found.map(({ id, n }) => `${id} ${n}`)).toEqual(['k0 7', 'k1 8', 'k2 5'])
+    const [{ n } = { n: 0 }] = await project.query('select count(*) as n from silver.x')
+    expect(Number(n)).toBe(ROWS)
+  })
 })

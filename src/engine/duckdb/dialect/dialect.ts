@@ -99,7 +99,8 @@ const json: JsonDialect = {
 }
 
 const aggregates: AggregateDialect = {
-  distinct: (value) => `approx_count_distinct(${value})`,
+  frequent: (value, rows, most) =>
+    `CAST(to_json(list_transform(min({'less': -${rows}, 'value': ${value}}, ${most}), lambda x: {'rows': -x.less, 'value': x.value})) AS VARCHAR)`,
   any: (condition) => `bool_or(${condition})`,
   all: (condition) => `bool_and(${condition})`,
   maxBy: (value, by) => `arg_max(${value}, ${by})`,
