@@ -41,6 +41,8 @@ interface Looked {
   followed: number
   /** SQL over a row `r` of bronze whether it may be theirs as well as somebody else's. */
   doubt: string
+  /** SQL for what was asked about, as rows of it: others may refer to what is not there any more. */
+  asked: string[]
 }
 
 /**
@@ -68,6 +70,7 @@ export class Search {
     const first = this.looked.get(dataset) as Looked
     const keys = await keysAsked(session, this.asked, await this.sources(first, ''))
     first.conditions.set('key', exists(keys, dataset.key))
+    first.asked.push(this.asRows(dataset, keys))
     await this.addUnkeyed(first, keys)
     await this.follow(links)
     const texts = await this.texts(first)
@@ -83,7 +86,8 @@ export class Search {
       more = false
       for (const one of this.looked.values()) {
         if (one.conditions.size === 0) continue
-        const values = (await this.sources(one, `WHERE ${conditionOf(one)}`)).join('\nUNION ALL\n')
+        const theirs = await this.sources(one, `WHERE ${conditionOf(one)}`)
+        const values = [...one.asked, ...theirs].join('\nUNION ALL\n')
         const n = await count(this.context.session, `SELECT count(*) AS n FROM (${values})`)
         if (n === one.followed) continue
         one.followed = n
@@ -180,6 +184,17 @@ export class Search {
     return this.context.session.materialize(`SELECT * FROM (${mine}) ${except}`)
   }
 
+  /** SQL for keys with the other columns that rows are found by, which they have no values of. */
+  private asRows(dataset: Silver, { sql }: Relation): string {
+    const { values } = this.context.session.dialect
+    const columns = this.columns(dataset).map((name) =>
+      dataset.key.includes(name)
+        ? quoteName(name)
+        : `CAST(NULL AS ${values.type(typeOf(dataset, name))}) AS ${quoteName(name)}`,
+    )
+    return `SELECT ${columns.join(', ')} FROM ${sql}`
+  }
+
   /** SQL for the identifying columns of a dataset's rows: in bronze, its table, and its history. */
   private async sources({ dataset, rows }: Looked, where: string): Promise<string[]> {
     const { relations, session, state } = this.context
@@ -239,7 +254,7 @@ export class Search {
     const rows = await this.context.session.materialize(
       `SELECT ${names}, _batch, _source_file, _source_line, (_error IS NOT NULL) AS _unread, CASE WHEN _reasons IS NOT NULL THEN _raw END AS _raw FROM ${await this.validated(dataset)}`,
     )
-    return { dataset, rows, conditions: new Map(), followed: 0, doubt: 'false' }
+    return { dataset, rows, conditions: new Map(), followed: 0, doubt: 'false', asked: [] }
   }
 
   private async validated(dataset: Silver): Promise<string> {

@@ -268,13 +268,18 @@ export async function nothingThere(
   if (offered.length > 0 || gone.length === 0)
     return offered.length === 0
       ? ['there are no files any more']
-      : gone.map(({ path }) => `there is no file at ${path}`)
+      : [`there is no file at ${listed(gone)}`]
   const bad = gone.filter(({ looks }) => looks !== 'empty')
-  if (bad.length === 0) return gone.map(({ path }) => `there is no file at ${path} any more`)
+  if (bad.length === 0) return [`there is no file at ${listed(gone)} any more`]
   const { message } = nothingFound(source)
   throw new MoraineError('source', `${message} any more`, {
     hint: 'Files were ingested from there before, and their rows are still part of the lake. Was the folder moved, or the path changed? If files are removed after they have been read, keep the folder.',
   })
+}
+
+const listed = (gone: readonly { path: string }[]) => {
+  const paths = gone.map(({ path }) => path)
+  return [paths.slice(0, -1).join(', '), ...paths.slice(-1)].filter(Boolean).join(' or ')
 }
 
 /** Whether a path leads to files; where it does not, whether its folder is there, and empty. */
