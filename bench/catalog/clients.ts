@@ -24,6 +24,8 @@ export interface Task {
   tables: string[][]
   /** Tables on a page. */
   pageSize?: number
+  /** Milliseconds that a client waits after each of its works. */
+  pause?: number
 }
 
 /** What came of it. Times are milliseconds. */
@@ -64,6 +66,10 @@ async function allReady(): Promise<void> {
   await all
 }
 
+async function pause(): Promise<void> {
+  if (task.pause !== undefined) await sleep(task.pause)
+}
+
 class Client {
   private readonly agent = new Agent({ keepAlive: true, maxSockets: 1 })
 
@@ -96,6 +102,7 @@ class Client {
     times.push(performance.now() - start)
     counts.done++
     counts.characters = answer.body.length
+    await pause()
     return answer
   }
 
@@ -142,6 +149,7 @@ async function commits(client: Client, tables: readonly string[]): Promise<void>
         times.push(performance.now() - start)
         counts.done++
         counts.characters = answer.body.length
+        await pause()
         break
       }
       if (answer.status !== 409) throw new Error(`${answer.status} ${answer.body.slice(0, 500)}`)

@@ -5,6 +5,8 @@ import { Server } from './served.js'
 /** Of a lake of which the others' tables are a tenth as many as elsewhere: it is begun quickly. */
 const TABLES = 1000
 const MINUTES = 60
+/** With it, four clients commit some 480 times a minute. */
+const PAUSE = 500
 
 /** What a minute was like; the clients of each are new ones. */
 interface Minute {
@@ -31,6 +33,7 @@ export async function memoryOfAnHour(scale: number, json: boolean): Promise<void
         clients: CLIENTS,
         namespace: NAMESPACE,
         seconds: 60,
+        pause: PAUSE,
       })
       minutes.push({ done, refused, memory: server.takes.now })
       if (!json) console.log(`${i + 1} min: ${told(minutes.at(-1) as Minute)}`)
