@@ -7,8 +7,9 @@ export class RestError extends Error {
     readonly status: 400 | 401 | 403 | 404 | 406 | 409 | 413 | 415 | 422 | 500 | 503,
     readonly type: string,
     message: string,
+    options?: ErrorOptions,
   ) {
-    super(message)
+    super(message, options)
   }
 }
 
@@ -51,6 +52,18 @@ export const noSuch = (kind: 'table' | 'view', name: string) =>
 /** The file that the log leads to is gone. */
 export const noSuchFile = (location: string) =>
   new RestError(404, 'NotFoundException', `Failed to open input stream for file: ${location}`)
+
+/**
+ * Storage failed while a commit was made, which may be there: of 503 clients believe that nothing
+ * was done, and remove the files that they have written for it.
+ */
+export const stateUnknown = (cause: unknown) =>
+  new RestError(
+    500,
+    'CommitStateUnknownException',
+    'The storage did not say whether the commit was made: look at the table before it is tried again, and remove none of its files',
+    { cause },
+  )
 
 /**
  * Whatever went wrong, as the answer that says so. Of what is wrong inside only those who run the

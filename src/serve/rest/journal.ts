@@ -1,12 +1,12 @@
 import { setTimeout as sleep } from 'node:timers/promises'
 import { MoraineError } from '../../errors.js'
-import type { Changes, LakeState, SeenRequest } from '../../log/commit.js'
+import type { Changes, CommitInfo, LakeState, SeenRequest } from '../../log/commit.js'
 import type { Entry } from '../../log/entry.js'
 import { isEmpty } from '../../log/fold.js'
 import type { CommitLog } from '../../log/log.js'
 import { requestAt } from '../../log/reading/requests.js'
 import type { Caller, RequestKey } from './caller.js'
-import { forbidden, RestError } from './errors.js'
+import { forbidden, RestError, stateUnknown } from './errors.js'
 
 /** Who asks for a change, and what it is. */
 export interface Request {
@@ -87,7 +87,7 @@ export class Journal {
         const run = principal.run?.id ?? null
         const info = { author: principal.name, run, message: message ?? request.message }
         const known = key ? { requests: { [key.key]: key.sha256 } } : {}
-        const { number } = await this.log.commit(state, { ...changes, ...known }, info, { since })
+        const number = await this.committed(state, { ...changes, ...known }, info, since)
         if (request.caller.noted) request.caller.noted.commit = number
         return answer
       } catch (error) {
@@ -97,6 +97,21 @@ export class Journal {
         if ((await this.log.head()).number === state.number) throw error
         await sleep(Math.random() * Math.min(1000, 10 * 2 ** attempt))
       }
+    }
+  }
+
+  /** The commit's number. */
+  private async committed(
+    state: LakeState,
+    changes: Changes,
+    info: CommitInfo,
+    since: Date,
+  ): Promise<number> {
+    try {
+      return (await this.log.commit(state, changes, info, { since })).number
+    } catch (error) {
+      const isStorage = error instanceof MoraineError && error.kind === 'storage'
+      throw isStorage ? stateUnknown(error) : error
     }
   }
 
