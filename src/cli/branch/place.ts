@@ -35,7 +35,8 @@ export async function placed(
   const sources = env && ownSourcesOf(env, lake.datasets)
   if (own !== undefined && root === own && env?.branch === undefined && sources?.size) {
     refuseSameRoot(options.env, own, rootOf(lake, folder))
-    replaceSources(lake.datasets, sources)
+    if (command.name() === 'export') throw notExported(options.env)
+    replaceSources(lake, sources)
   }
   const house = Lakehouse.at(root, opening)
   // Where another root is said, the environment's branch there is meant all the same.
@@ -51,6 +52,11 @@ function refuseSameRoot(env: string | undefined, own: string, main: string): voi
     { hint: 'Give it a branch, or another root.' },
   )
 }
+
+const notExported = (env: string | undefined) =>
+  new MoraineError('usage', `Environment '${env}' has sources of its own, and exports nothing`, {
+    hint: 'Warehouses have the rows of the lake itself: moraine export',
+  })
 
 /** A lake as it is on the branch that a command is on. */
 export async function onBranch(

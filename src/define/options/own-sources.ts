@@ -121,11 +121,19 @@ const asked = ({ url, rows, cursor }: HttpSource) => [shownUrl(url), rows, curso
 
 /**
  * Has datasets of a definition that was just loaded read other sources: in their place, as SQL and
- * other datasets refer to them. For another lake; a branch keeps what main is defined by.
+ * other datasets refer to them. For another lake; a branch keeps what main is defined by. Nothing
+ * of it is exported: warehouses have rows of the lake's own sources.
  */
-export function replaceSources(datasets: readonly AnyDataset[], sources: OwnSources): void {
-  for (const dataset of datasets) {
+export function replaceSources(lake: Replaced, sources: OwnSources): void {
+  for (const dataset of lake.datasets) {
     const own = sources.get(fullName(dataset))
     if (own) (dataset as { from: Source }).from = own.source
   }
+  lake.exports = []
+}
+
+/** What is changed of a lake that reads other sources. */
+interface Replaced {
+  datasets: readonly AnyDataset[]
+  exports: readonly unknown[]
 }

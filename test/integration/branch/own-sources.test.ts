@@ -1,4 +1,5 @@
 import { createHash } from 'node:crypto'
+import { readFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { describe, expect, it } from 'vitest'
 import { deleteBranch, renameBranch } from '../../../src/log/branch/named.js'
@@ -257,6 +258,32 @@ describe('a branch with files of its own', () => {
       { status: 'open', n: '1', amount: '1.00' },
     ])
     expect(await main(project)).toEqual(before)
+  })
+
+  it('exports nothing where it is another lake: warehouses have the rows of this one', async () => {
+    const definition = `
+import { bronze, defineLake, folder, gold, sql, warehouse } from 'moraine'
+import { files } from 'moraine/sources'
+const raw = bronze('orders', { from: files('data/*.csv') })
+const all = gold('all_orders', { query: sql\`select id from \${raw}\` })
+export default defineLake({
+  name: 'shop',
+  datasets: [all],
+  environments: { dev: { root: 'beside', sources: { 'bronze.orders': { sample: 1 } } } },
+  exports: [warehouse(folder('out'), { tables: [all] })],
+})`
+    const project = await Project.create({
+      'lake.ts': definition,
+      'data/1.csv': 'id\n1\n2\n3\n',
+    })
+    const exported = async () =>
+      JSON.parse(await readFile(join(project.folder, 'out/all_orders/_latest.json'), 'utf8'))
+    await project.cli('run')
+    expect((await exported()).moraine).toMatchObject({ number: 1, rows: 3 })
+    expect((await project.cli('run', '--env', 'dev')).code).toBe(0)
+    expect((await exported()).moraine).toMatchObject({ number: 1, rows: 3 })
+    const { stderr } = await project.cli('export', '--env', 'dev')
+    expect(stderr).toContain("Environment 'dev' has sources of its own, and exports nothing")
   })
 
   it('is told as mistakes of lake.ts where it names what is not there', async () => {

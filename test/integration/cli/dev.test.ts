@@ -1,5 +1,6 @@
 import { type ChildProcess, spawn } from 'node:child_process'
 import { existsSync } from 'node:fs'
+import { readFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { expect, it, onTestFinished } from 'vitest'
 import { Project, repository } from '../../support/project.js'
@@ -87,6 +88,25 @@ it('shows on each save what a definition does, and keeps what was good', async (
   await dev.round(/silver\.orders {2}3 rows in/)
   dev.child.kill('SIGINT')
   expect(await new Promise((done) => dev.child.once('exit', done))).toBe(0)
+})
+
+it('exports nothing: warehouses have the rows of the real lake', async () => {
+  const exporting = lake('t.int()')
+    .replace('bronze, defineLake', 'bronze, defineLake, folder, warehouse')
+    .replace('[total] })', "[total], exports: [warehouse(folder('out'), { tables: [orders] })] })")
+  const project = await Project.create({ 'lake.ts': exporting, 'data/1.csv': csv(200) })
+  expect((await project.cli('run')).stdout).toContain('200 rows (first export)')
+  const bin = join(repository, 'bin/moraine.js')
+  const dev = new Dev(
+    spawn(process.execPath, [bin, '-C', project.folder, 'dev', '--sample', '50'], {
+      env: { ...process.env, NO_COLOR: '1' },
+    }),
+  )
+  await dev.round(/silver\.orders {2}50 rows in = 50 kept/)
+  dev.child.kill('SIGINT')
+  await new Promise((done) => dev.child.once('exit', done))
+  const exported = join(project.folder, 'out/orders/_latest.json')
+  expect(JSON.parse(await readFile(exported, 'utf8')).moraine).toMatchObject({ rows: 200 })
 })
 
 it('is refused on another engine, with the command that does it', async () => {
