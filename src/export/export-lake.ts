@@ -71,7 +71,8 @@ export async function exportChosen(
   try {
     const session = await engine.open()
     const results: ExportResult[] = []
-    const all = { lake: lake.name, storage, state, engine: session, ...others }
+    const newest = () => log.head()
+    const all = { lake: lake.name, storage, state, newest, engine: session, ...others }
     for (const { warehouse, tables } of chosen)
       for await (const result of exportTables(warehouse, tables, all)) {
         results.push(result)

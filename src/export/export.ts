@@ -17,6 +17,8 @@ export interface ExportOptions {
   lake: string
   storage: Storage
   state: LakeState
+  /** The state of the lake's newest commit, which may be a later one by now. */
+  newest: () => Promise<LakeState>
   /** A session of an engine that may write to the folder for temporary files. */
   engine: Session
   full?: boolean
@@ -64,7 +66,8 @@ async function exportTable(
   try {
     const now = await lakeTable(storage, state, dataset)
     if (!now) return result({ outcome: 'empty', reason: `${name} has no data yet` })
-    const work = { lake, storage, engine, table, now, full, at, note }
+    const newest = async () => (await lakeTable(storage, await options.newest(), dataset)) ?? now
+    const work = { lake, storage, engine, table, now, newest, full, at, note }
     const { target, grants } = warehouse
     const loaded =
       target.kind === 'folder'
@@ -74,7 +77,7 @@ async function exportTable(
             { ...work, grants },
             dry,
           )
-    return result(dry ? planned(loaded, now.commit) : told(loaded, now.commit))
+    return result(dry ? planned(loaded) : told(loaded))
   } catch (error) {
     if (!(error instanceof MoraineError)) throw error
     const { kind, message, hint } = error
@@ -97,7 +100,8 @@ async function intoDatabase(
   const { dialect, session: target } = opened
   if (to.target.kind === 'redshift' && to.target.catalog !== undefined) {
     const { name, schema = '' } = work.table
-    const read = { schema, name, rows: work.now.rows, grants: work.grants, dry }
+    const { rows, commit } = work.now
+    const read = { schema, name, rows, commit, grants: work.grants, dry }
     const { target: redshift } = to
     const { readCatalog } = await import('./redshift/catalog.js')
     return await opened.telling(() => readCatalog(target, redshift, read))
@@ -116,15 +120,15 @@ async function intoFolder(
   return dry ? planFolder(load) : loadFolder(load)
 }
 
-function planned({ decision, rows, has }: Loaded, newest: number) {
+function planned({ decision, rows, has, commit }: Loaded) {
   const { action, reason } = decision
   const common = { reason, rows: Number(rows), ...(has === undefined ? {} : { commit: has }) }
   if (action === 'none') return { ...common, outcome: 'unchanged' as const }
-  const behind = has === undefined ? {} : { behind: newest - has }
+  const behind = has === undefined ? {} : { behind: commit - has }
   return { ...common, ...behind, outcome: 'planned' as const, mode: action }
 }
 
-function told({ decision, rows, written }: Loaded, commit: number) {
+function told({ decision, rows, written, commit }: Loaded) {
   const { action, reason } = decision
   if (action === 'none')
     return { outcome: 'unchanged' as const, reason, commit, rows: Number(rows) }

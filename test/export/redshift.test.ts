@@ -101,7 +101,10 @@ describe('SQL for Redshift', () => {
       role: 'default',
       catalog: 'shop_gold',
     } as const
-    const read = { schema: 'lake', name: 'daily', rows: 4, grants: ['analysts'], dry: false }
+    const read = {
+      ...{ schema: 'lake', name: 'daily', rows: 4, commit: 7 },
+      ...{ grants: ['analysts'], dry: false },
+    }
     const made = await readCatalog(session({ 'COUNT(*)': [['4']] }), target, read)
     expect(made.decision).toEqual({ action: 'replace', reason: 'lake reads shop_gold of Glue' })
     expect(said).toContain(

@@ -6,7 +6,7 @@ import type { Storage } from '../../storage/storage.js'
 import { commentOf, type Decision, decide } from '../decide.js'
 import type { TableName } from '../dialect.js'
 import { type LakeTable, metadataOf, snapshotOf } from '../lake-table.js'
-import { type Loaded, type Point, refuseDifference, shownName } from '../load/work.js'
+import { type Loaded, notBehind, type Point, refuseDifference, shownName } from '../load/work.js'
 import { shapeOf } from '../record.js'
 import { type Part, partsOf, writePart } from './pieces.js'
 import { sweep } from './sweep.js'
@@ -24,6 +24,8 @@ export interface FolderLoad {
   target: Folder
   table: TableName
   now: LakeTable
+  /** The same as the lake's newest commit has it. */
+  newest: () => Promise<LakeTable>
   full: boolean
   at: (point: Point) => void
   clock?: () => Date
@@ -37,14 +39,16 @@ const TRIES = 20
  * manifest last, under the next number: of several exports one alone publishes it, and the others
  * look again.
  */
-export async function loadFolder(load: FolderLoad): Promise<Loaded> {
-  const { at, now, lake, target, clock = () => new Date() } = load
+export async function loadFolder(given: FolderLoad): Promise<Loaded> {
+  const { at, lake, target, clock = () => new Date() } = given
   for (let tries = 0; tries < TRIES; tries++) {
-    const { folder, newest, decision, sizes } = await look(load, tries > 0)
+    const { folder, newest, decision, sizes, now } = await look(given, tries > 0)
+    const load = { ...given, now }
+    const { commit } = now
     at('planned')
     if (decision.action === 'none') {
       await folder.point()
-      return { decision, written: 0n, rows: BigInt(newest?.rows ?? 0) }
+      return { decision, written: 0n, rows: BigInt(newest?.rows ?? 0), commit }
     }
     const parts = await partsOf(now, target)
     const isNew = load.full && tries === 0
@@ -57,7 +61,7 @@ export async function loadFolder(load: FolderLoad): Promise<Loaded> {
       dataset: now.dataset,
       snapshot: snapshotOf(now),
       metadata: metadataOf(now),
-      commit: now.commit,
+      commit,
       rows: now.rows,
       hash: hashOfFiles(shapeOf(now.columns), files),
       columns: shapeOf(now.columns),
@@ -72,9 +76,9 @@ export async function loadFolder(load: FolderLoad): Promise<Loaded> {
     const keep = (secondsOf(target.keep) ?? 86_400) * 1000
     await sweep(folder, version, keep, clock().getTime())
     at('done')
-    return { decision, written, rows: BigInt(version.rows) }
+    return { decision, written, rows: BigInt(version.rows), commit }
   }
-  throw new MoraineError('export', `Others keep exporting ${shownName(load.table)}`, {
+  throw new MoraineError('export', `Others keep exporting ${shownName(given.table)}`, {
     retryable: true,
     hint: 'Nothing was lost. Export again once they are done: moraine export',
   })
@@ -82,15 +86,17 @@ export async function loadFolder(load: FolderLoad): Promise<Loaded> {
 
 /** What a load would do; nothing is changed. */
 export async function planFolder(load: FolderLoad): Promise<Loaded> {
-  const { decision, newest } = await look(load, false)
-  return { decision, written: 0n, rows: BigInt(load.now.rows), has: newest?.commit }
+  const { decision, newest, now } = await look(load, false)
+  const { rows, commit } = now
+  return { decision, written: 0n, rows: BigInt(rows), commit, has: newest?.commit }
 }
 
 async function look(load: FolderLoad, again: boolean) {
-  const { lake, table, now, target, full } = load
+  const { lake, table, target, full } = load
   const path = table.schema === undefined ? table.name : `${table.schema}/${table.name}`
   const folder = new TableFolder(load.folder, path)
   const newest = await folder.newest()
+  const now = await notBehind(load, newest?.commit)
   const strangers = newest ? [] : await folder.strangers()
   const found =
     newest || strangers.length > 0
@@ -99,7 +105,7 @@ async function look(load: FolderLoad, again: boolean) {
   const shown = shownName(table)
   const decided = decide({ lake, shown, now, record: newest, found, full: full && !again })
   const sizes = await folder.sizes()
-  return { folder, newest, sizes, decision: withFiles(decided, newest, target, sizes) }
+  return { folder, newest, now, sizes, decision: withFiles(decided, newest, target, sizes) }
 }
 
 type Sizes = Awaited<ReturnType<TableFolder['sizes']>>

@@ -4,7 +4,7 @@ import { hashOf, shapeOf } from '../record.js'
 import { applyChanges } from './changes.js'
 import { Records } from './records.js'
 import { replaceTable } from './replace.js'
-import { type Load, type Loaded, type Recording, shownName } from './work.js'
+import { type Load, type Loaded, notBehind, type Recording, shownName } from './work.js'
 
 /**
  * Brings one table of a target to the version that the lake has: rows and the record of them in one
@@ -32,16 +32,19 @@ export async function loadTable(load: Load): Promise<Loaded> {
   }
 }
 
-async function underLock(load: Load): Promise<Loaded> {
-  const { dialect, target, table, now, lake, full } = load
+async function underLock(given: Load): Promise<Loaded> {
+  const { dialect, target, table, lake, full } = given
   const records = new Records(dialect, target, table.schema)
   if (table.schema !== undefined) await dialect.createSchema(target, table.schema)
   await records.create()
   const [record] = await records.latest(table.name)
+  const now = await notBehind(given, record?.commit)
+  const load = { ...given, now }
+  const { commit } = now
   const found = await dialect.find(target, table)
   const decision = decide({ lake, shown: shownName(table), now, record, found, full })
   load.at('planned')
-  if (decision.action === 'none') return { decision, written: 0n, rows: record?.rows ?? 0n }
+  if (decision.action === 'none') return { decision, written: 0n, rows: record?.rows ?? 0n, commit }
   const columns = columnsFor(dialect, now.dataset, now.columns)
   const recording: Recording = {
     records,
@@ -52,7 +55,7 @@ async function underLock(load: Load): Promise<Loaded> {
       dataset: now.dataset,
       snapshot: snapshotOf(now),
       metadata: metadataOf(now),
-      commit: now.commit,
+      commit,
       rows: written.figures.rows,
       hash: hashOf(shapeOf(now.columns), written.figures),
       columns: shapeOf(now.columns),
@@ -71,6 +74,7 @@ async function underLock(load: Load): Promise<Loaded> {
     decision: isWhole ? { action: 'replace', reason: decision.reason } : decision,
     written: written.written,
     rows: written.figures.rows,
+    commit,
   }
 }
 
@@ -84,5 +88,5 @@ export async function planTable(
   const found = await dialect.find(target, table)
   const decision = decide({ lake, shown: shownName(table), now, record, found, full })
   columnsFor(dialect, now.dataset, now.columns)
-  return { decision, written: 0n, rows: BigInt(now.rows), has: record?.commit }
+  return { decision, written: 0n, rows: BigInt(now.rows), commit: now.commit, has: record?.commit }
 }

@@ -21,6 +21,8 @@ export interface Load {
   target: TargetSession
   table: TableName
   now: LakeTable
+  /** The same as the lake's newest commit has it. */
+  newest: () => Promise<LakeTable>
   full: boolean
   grants: readonly string[]
   /** Told of each point that is reached. */
@@ -35,6 +37,8 @@ export interface Loaded {
   /** Rows that were written, and that the table has now. */
   written: bigint
   rows: bigint
+  /** The commit whose rows the target has now. */
+  commit: number
   /** The commit that the target has, where nothing was loaded. */
   has?: number | undefined
 }
@@ -50,6 +54,17 @@ export interface Written {
   mode: ExportRecord['mode']
   written: bigint
   figures: Figures
+}
+
+/**
+ * The table to load where a target has that of a commit. While this export waited, another one may
+ * have loaded a later version than this one looked at: a target does not go back behind that.
+ */
+export async function notBehind(
+  { now, newest }: Pick<Load, 'now' | 'newest'>,
+  has: number | undefined,
+): Promise<LakeTable> {
+  return has === undefined || has <= now.commit ? now : newest()
 }
 
 export const shownName = ({ schema, name }: TableName) =>

@@ -8,8 +8,9 @@ import { quote, text } from './types.js'
 export interface CatalogTable {
   schema: string
   name: string
-  /** How many rows the lake has. */
+  /** How many rows the lake has, and as of which commit. */
   rows: number
+  commit: number
   grants: readonly string[]
   dry: boolean
 }
@@ -23,7 +24,7 @@ export interface CatalogTable {
 export async function readCatalog(
   session: TargetSession,
   { catalog = '', role }: Redshift,
-  { schema, name, rows, grants, dry }: CatalogTable,
+  { schema, name, rows, commit, grants, dry }: CatalogTable,
 ): Promise<Loaded> {
   const found = await kindOf(session, schema)
   if (found !== undefined && found !== catalog)
@@ -34,6 +35,7 @@ export async function readCatalog(
     decision: { action, reason },
     written: 0n,
     rows: BigInt(rows),
+    commit,
   })
   if (dry && found === undefined)
     return loaded('replace', `${schema} does not read ${catalog} of Glue yet`)
