@@ -164,6 +164,30 @@ describe.each([...kinds, redshiftKind])('a warehouse in $name', (kind) => {
       await expectSame(of, 'touched')
     })
 
+    it.runIf(kind.builder === 'postgres')(
+      'has its columns under their names where views read it',
+      async () => {
+        const of = await project('seen', first)
+        await of.cli('run')
+        await client.query('create view seen.revenue as select day, revenue from seen.daily')
+        const all = 'count(*) as orders, sum(amount) as revenue'
+        const other = (what: string) =>
+          of.write({ 'lake.ts': lake(kind, kind.target(server), 'seen', true).replace(all, what) })
+        await other('sum(amount) as revenue, count(*) as orders')
+        const ran = await of.cli('run', '--allow-breaking')
+        expect(ran.code, ran.stdout + ran.stderr).toBe(0)
+        await expectSame(of, 'seen')
+        await other('sum(amount) / 3 as revenue, count(*) as orders')
+        const wider = await of.cli('run', '--allow-breaking')
+        expect(wider.stdout).toContain(
+          'seen.daily has other columns than gold.daily, and views read it',
+        )
+        await client.query('drop view seen.revenue')
+        expect((await of.cli('export')).code).toBe(0)
+        await expectSame(of, 'seen')
+      },
+    )
+
     it('is as before or as after where an export is killed, and goes on from there', async () => {
       const of = await project('killed', `${header}${many(1, 60)}`, false)
       await of.cli('run')

@@ -67,7 +67,7 @@ async function underLock(given: Load): Promise<Loaded> {
       ? await applyChanges(load, decision.by, record)
       : undefined
   if (changed) await records.add(recording.recordOf(changed))
-  const written = changed ?? (await replaceTable(load, columns, found, recording))
+  const written = changed ?? (await replaceTable(load, columns, { found, record }, recording))
   load.at('recorded')
   const isWhole = decision.action === 'changes' && written.mode === 'replace'
   return {

@@ -1,10 +1,26 @@
 import { RECORDS } from '../../define/export/warehouse-problems.js'
+import type { Figures } from '../../engine/export-io.js'
+import { MoraineError } from '../../errors.js'
 import { commentOf } from '../decide.js'
 import { type Found, figuresOf } from '../dialect.js'
 import { differenceOf } from '../difference.js'
 import { rowsOf } from '../lake-table.js'
+import { type ExportRecord, shapeOf } from '../record.js'
 import { fillTable } from '../stage/fill.js'
-import { type Load, lakeFigures, type Recording, refuseDifference, type Written } from './work.js'
+import {
+  type Load,
+  lakeFigures,
+  type Recording,
+  refuseDifference,
+  shownName,
+  type Written,
+} from './work.js'
+
+/** A table that stands in the place of the new one, and what is recorded of it. */
+interface Standing {
+  found: Found | undefined
+  record: ExportRecord | undefined
+}
 
 /**
  * Loads all rows into a table beside, compares it with the lake, and puts it in the other's place,
@@ -13,16 +29,17 @@ import { type Load, lakeFigures, type Recording, refuseDifference, type Written 
 export async function replaceTable(
   load: Load,
   columns: readonly string[],
-  found: Found | undefined,
+  { found, record: before }: Standing,
   { records, recordOf }: Recording,
 ): Promise<Written> {
   const { dialect, target, table } = load
+  if (found?.isReadByViews && before) refuseOtherColumns(load, before)
   const beside = { ...table, name: `${table.name}__moraine_new` }
   const written = await fillBeside(load, beside.name, columns)
   const record = recordOf(written)
   if (dialect.swap) await swapAll(load, beside.name, found, await records.addToCopy(record))
   else {
-    await putInPlace(load, beside, found)
+    await putInPlace(load, beside, found, written.figures)
     await records.add(record)
   }
   load.at('applied')
@@ -48,17 +65,36 @@ async function fillBeside(load: Load, name: string, columns: readonly string[]):
   return { mode: 'replace', written, figures }
 }
 
+/** A table that views read stays, with the columns that it has; their order is of no importance. */
+function refuseOtherColumns({ table, now }: Load, { columns }: ExportRecord): void {
+  const sorted = (of: ExportRecord['columns']) =>
+    JSON.stringify(of.toSorted((a, b) => (a.name < b.name ? -1 : 1)))
+  if (sorted(columns) === sorted(shapeOf(now.columns))) return
+  throw new MoraineError(
+    'export',
+    `${shownName(table)} has other columns than ${now.dataset}, and views read it`,
+    {
+      hint: 'Nothing was changed. Drop these views, export, and create them again: moraine export',
+    },
+  )
+}
+
 /** Within the transaction. */
 async function putInPlace(
-  { dialect, target, table }: Load,
+  load: Load,
   beside: Load['table'],
   found: Found | undefined,
+  figures: Figures,
 ): Promise<void> {
+  const { dialect, target, table, now } = load
   const [whole, next] = [dialect.named(table), dialect.named(beside)]
   if (found?.isReadByViews) {
     // Views would go with the table that they read.
+    const list = now.columns.map(({ name }) => dialect.quote(name)).join(', ')
     await target.ask(`DELETE FROM ${whole}`)
-    await target.ask(`INSERT INTO ${whole} SELECT * FROM ${next}`)
+    await target.ask(`INSERT INTO ${whole} (${list}) SELECT ${list} FROM ${next}`)
+    const counted = figuresOf(await target.ask(dialect.figures(whole, now.columns)), now.columns)
+    refuseDifference(load, differenceOf(now.columns, figures, counted))
     await target.ask(`DROP TABLE ${next}`)
   } else {
     if (found) await target.ask(`DROP TABLE ${whole}`)
