@@ -253,15 +253,23 @@ describe('a warehouse in a folder', () => {
     expect(again.stderr).toMatch(/lake\.ts:\d+/)
   })
 
-  it('keeps spreadsheets from running texts, where that is asked for', async () => {
+  it('keeps spreadsheets from running texts, from when on that is asked for', async () => {
     const project = await Project.create({
-      'lake.ts': lake("'out', { format: 'csv', escapeFormulas: true }"),
+      'lake.ts': lake("'out', { format: 'csv' }"),
       'in/1.csv': awkward,
     })
     await project.cli('run')
     const folder = join(project.folder, 'out/orders')
-    const { entries } = await latest(folder)
-    const texts = await Promise.all(entries.map(({ path }) => readFile(join(folder, path), 'utf8')))
-    expect(texts.join('')).toContain('"\'=1+1"')
+    const texts = async () => {
+      const { entries } = await latest(folder)
+      const all = entries.map(({ path }) => readFile(join(folder, path), 'utf8'))
+      return (await Promise.all(all)).join('')
+    }
+    expect(await texts()).toContain('"=1+1"')
+    await project.write({ 'lake.ts': lake("'out', { format: 'csv', escapeFormulas: true }") })
+    expect((await project.cli('export', '--dry-run')).stdout).toContain('its files have formulas')
+    await project.cli('export')
+    expect(await texts()).toContain('"\'=1+1"')
+    expect((await project.cli('export')).stdout).toContain('it has the rows of commit')
   })
 })

@@ -66,6 +66,7 @@ export async function loadFolder(given: FolderLoad): Promise<Loaded> {
       hash: hashOfFiles(shapeOf(now.columns), files),
       columns: shapeOf(now.columns),
       format: target.format,
+      ...(target.escapeFormulas ? { escapeFormulas: true } : {}),
       writtenAt: clock().toISOString(),
       files,
     }
@@ -116,12 +117,14 @@ const isThere = (sizes: Sizes, { path, bytes }: Piece) => sizes.get(path)?.size 
 function withFiles(
   decision: Decision,
   newest: Version | undefined,
-  { format }: Folder,
+  { format, escapeFormulas }: Folder,
   sizes: Sizes,
 ): Decision {
   if (!newest) return decision
   if (newest.format !== format)
     return { action: 'replace', reason: `its files were ${newest.format}` }
+  if ((newest.escapeFormulas ?? false) !== escapeFormulas)
+    return { action: 'replace', reason: `its files ${escapeFormulas ? 'have' : 'hide'} formulas` }
   if (newest.files.some((file) => !isThere(sizes, file)))
     return { action: 'replace', reason: 'some of its files are gone' }
   // Files are the same or others: neither a key nor a column has to tell which rows changed.

@@ -24,6 +24,8 @@ export interface Version
   /** SHA-256 of columns and files. */
   hash: string
   format: FileFormat
+  /** Whether texts have a `'` before what a spreadsheet would run. */
+  escapeFormulas?: boolean
   writtenAt: string
   files: readonly Piece[]
 }
