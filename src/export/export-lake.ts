@@ -19,6 +19,8 @@ export interface ExportsOf {
   log: CommitLog
   /** Starts an engine that may write to the folder for temporary files. */
   startEngine(): Promise<Engine>
+  /** Has work wait for that of other exports of this process, where these go by turns. */
+  inTurn?: <T>(work: () => Promise<T>) => Promise<T>
 }
 
 /** Tables of a warehouse that are to be exported. */
@@ -104,7 +106,8 @@ export async function exportsBehind(
 /**
  * Exports after a run: all tables of each warehouse for which the run has published rows, and of
  * those that it could have published to and that lack what an earlier run has published. A failure
- * is told, and changes nothing of the run; the next run tries again.
+ * is told, and changes nothing of the run; the next run tries again. Whoever has stopped the run,
+ * as a function whose time is up, waits for no export: that is for the next run as well.
  */
 export async function exportAfterRun(
   of: ExportsOf,
@@ -113,26 +116,36 @@ export async function exportAfterRun(
 ): Promise<RunRecord> {
   // What waits for a review is not what others should see.
   if (record.review) return record
-  const { storage } = of
-  const due = await dueExports(storage)
-  const chosen = chosenAfter(of.lake, record, due)
+  const { storage, inTurn = (work) => work() } = of
+  const looked = dueExports(storage)
+  // Where nobody can say what was due, it is known what this run has published.
+  const chosen = chosenAfter(of.lake, record, await looked.catch(() => []))
   if (chosen.length === 0) return record
   const { run } = record
   const all = chosen.map((warehouse) => ({ warehouse, tables: warehouse.tables }))
-  const onResult = (result: ExportResult) => onEvent({ type: 'exported', result })
-  const results = async () => {
+  const exports: ExportResult[] = []
+  const onResult = (result: ExportResult) => {
+    exports.push(result)
+    onEvent({ type: 'exported', result })
+  }
+  const work = async () => {
+    const due = await looked
+    // It may be long until it is its turn, and the process may end before.
     await Promise.all(chosen.map((warehouse) => noteDue(storage, warehouse, run)))
-    const exports = await exportChosen(of, all, { onResult })
+    if (record.outcome === 'cancelled') return
+    await inTurn(() => exportChosen(of, all, { onResult }))
     for (const warehouse of chosen) {
       const isDone = !exports.some((one) => isFailureOf(one, warehouse))
       await forgetDue(storage, warehouse, due, isDone ? run : undefined)
     }
-    return exports
   }
-  const exports = await results().catch((error) => {
-    const failed = all.flatMap((one) => one.tables.map((table) => failedResult(one, table, error)))
-    failed.forEach(onResult)
-    return failed
+  await work().catch((error) => {
+    const told = new Set(exports.map(({ warehouse, table }) => `${warehouse} ${table}`))
+    for (const one of all)
+      for (const table of one.tables) {
+        const failed = failedResult(one, table, error)
+        if (!told.has(`${failed.warehouse} ${failed.table}`)) onResult(failed)
+      }
   })
   return { ...record, exports }
 }

@@ -220,8 +220,12 @@ export class Daemon {
     )
     if (lake.exports.length === 0) return record
     const { exportAfterRun } = await import('../export/export-lake.js')
-    const of = { lake, storage, log, startEngine }
-    const done = this.exporting.then(() => exportAfterRun(of, record, options.onEvent))
+    const inTurn = <T>(work: () => Promise<T>) => this.exportInTurn(work)
+    return exportAfterRun({ lake, storage, log, startEngine, inTurn }, record, options.onEvent)
+  }
+
+  private exportInTurn<T>(work: () => Promise<T>): Promise<T> {
+    const done = this.exporting.then(work)
     this.exporting = done.catch(() => {})
     return done
   }

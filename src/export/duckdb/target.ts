@@ -29,7 +29,7 @@ export async function connectDuckDB(
   try {
     await engine.run(`ATTACH ${quoteText(file)} AS ${FILE}`)
   } catch (cause) {
-    const isLocked = /lock/i.test(messageOf(cause))
+    const isLocked = /could not set lock|used by another process/i.test(messageOf(cause))
     throw new MoraineError('export', `${file} can't be opened: ${messageOf(cause)}`, {
       cause,
       retryable: isLocked,
