@@ -15,6 +15,10 @@ export interface AlertMessage {
   time: string
 }
 
+/** What people are told of a table that a warehouse lacks. */
+export const notExported = (warehouse: string, reason: string) =>
+  `not exported to ${warehouse}: ${reason}`
+
 /** Milliseconds that somebody who is told may take to answer. */
 const PATIENCE = 10_000
 

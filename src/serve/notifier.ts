@@ -4,7 +4,7 @@ import type { Lake } from '../define/lake.js'
 import type { Job } from '../plan/jobs.js'
 import type { ScheduleEvent } from '../schedule/scheduler.js'
 import type { RunRecord } from '../step/events.js'
-import { type AlertMessage, tell } from './alerts.js'
+import { type AlertMessage, notExported, tell } from './alerts.js'
 import type { DaemonEvent } from './daemon-options.js'
 
 type JobFinished = ScheduleEvent & { type: 'job-finished' }
@@ -47,11 +47,7 @@ export class Notifier {
       const key = `export ${warehouse} ${table}`
       const told = { job, dataset, run }
       if (outcome === 'failed')
-        this.once(key, {
-          on: 'failed',
-          ...told,
-          message: `not exported to ${warehouse}: ${reason}`,
-        })
+        this.once(key, { on: 'failed', ...told, message: notExported(warehouse, reason) })
       else if (this.alerted.delete(key))
         this.send({ on: 'recovered', ...told, message: `exported to ${warehouse} again` })
     }

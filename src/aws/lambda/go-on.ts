@@ -4,7 +4,7 @@ import { importPeer } from '../../peers.js'
 import { variable } from '../../settings.js'
 import type { RunRecord } from '../../step/events.js'
 import type { FunctionLake } from './function-lake.js'
-import { type FunctionJob, jobsAfter } from './jobs.js'
+import { type FunctionJob, jobsAfter, jobsBehind } from './jobs.js'
 import { tell } from './log.js'
 import type { JobRequest } from './messages.js'
 
@@ -57,13 +57,18 @@ export async function request(
   return true
 }
 
-/** Asks for runs of the jobs that run after what a run has changed. */
+/**
+ * Asks for runs of the jobs that run after what a run has changed.
+ *
+ * @param again whether a run before it may have changed something, and ended before it asked.
+ */
 export async function requestNext(
   { jobs }: FunctionLake,
   job: FunctionJob,
   record: RunRecord,
+  again = false,
 ): Promise<void> {
-  for (const { name } of jobsAfter(jobs, record)) {
+  for (const { name } of again ? jobsBehind(jobs, job) : jobsAfter(jobs, record)) {
     if (name === job.name) continue
     const next = { job: name, cause: 'upstream', turn: 0 } as const
     if (!(await request(next, [record.run])))

@@ -10,6 +10,7 @@ import { type Answer, work } from './work.js'
 export interface QueueRecord {
   messageId: string
   body: string
+  attributes?: { ApproximateReceiveCount?: string }
 }
 
 export interface QueueEvent {
@@ -34,8 +35,10 @@ interface Asked {
 export async function inbox(event: unknown, context: FunctionContext): Promise<QueueAnswer> {
   const of = await functionLake()
   const asked = new Map<string, Asked>()
-  for (const { messageId, body } of recordsOf(event))
-    for (const request of requestsIn(of, readMessage(body), messageId)) {
+  for (const { messageId, body, attributes } of recordsOf(event))
+    for (const one of requestsIn(of, readMessage(body), messageId)) {
+      const isAgain = Number(attributes?.ApproximateReceiveCount ?? 1) > 1
+      const request = isAgain ? { ...one, again: true } : one
       const before = asked.get(request.job)
       asked.set(request.job, {
         request: before ? together(before.request, request) : request,
@@ -59,6 +62,8 @@ function recordsOf(event: unknown): QueueRecord[] {
 const together = (a: JobRequest, b: JobRequest): JobRequest => ({
   ...a,
   turn: Math.max(a.turn, b.turn),
+  idle: Math.max(a.idle ?? 0, b.idle ?? 0),
+  again: a.again || b.again || false,
   // What was scheduled looks at more than what an event is about.
   cause: a.cause === 'event' ? b.cause : a.cause,
 })

@@ -55,3 +55,11 @@ export function jobsAfter(jobs: readonly FunctionJob[], record: RunRecord): Func
     ({ schedule }) => schedule?.kind === 'after' && schedule.datasets.some(isChanged),
   )
 }
+
+/** Jobs that run after datasets of a job, whether these have changed or not. */
+export function jobsBehind(jobs: readonly FunctionJob[], { datasets }: FunctionJob): FunctionJob[] {
+  return jobs.filter(
+    ({ schedule }) =>
+      schedule?.kind === 'after' && schedule.datasets.some((one) => datasets.includes(one)),
+  )
+}

@@ -15,6 +15,8 @@ export interface JobRequest {
   turn: number
   /** How many of the last of these have built nothing. */
   idle?: number
+  /** Whether a function has begun with it before that may have ended in the middle of it. */
+  again?: boolean
 }
 
 /** What a message says. */

@@ -1,5 +1,5 @@
 import type { Lake } from '../../define/lake.js'
-import { type AlertMessage, tell as alert } from '../../serve/alerts.js'
+import { type AlertMessage, tell as alert, notExported } from '../../serve/alerts.js'
 import type { RunRecord } from '../../step/events.js'
 import type { FunctionJob } from './jobs.js'
 import { measure, tell } from './log.js'
@@ -19,7 +19,7 @@ export async function reportRun(lake: Lake, job: FunctionJob, record: RunRecord)
   await Promise.all(messages.map((one) => alert(lake.alerts, one, { onFailure, signal })))
 }
 
-function figuresOf({ steps, outcome, started, finished }: RunRecord) {
+function figuresOf({ steps, outcome, started, finished, exports = [] }: RunRecord) {
   const count = (value: number) => ({ value, unit: 'Count' as const })
   const sum = (of: (step: RunRecord['steps'][number]) => number | undefined) =>
     count(steps.reduce((total, step) => total + (of(step) ?? 0), 0))
@@ -28,6 +28,7 @@ function figuresOf({ steps, outcome, started, finished }: RunRecord) {
     RunsFailed: count(outcome === 'failed' ? 1 : 0),
     RowsIngested: sum(({ dataset, rows }) => (dataset.startsWith('bronze.') ? rows : 0)),
     RowsDiscarded: sum(({ counts }) => counts?.discarded),
+    ExportsFailed: count(exports.filter((one) => one.outcome === 'failed').length),
     Quarantined: sum(({ quarantine }) => quarantine?.objects.length),
     RunSeconds: {
       value: (Date.parse(finished) - Date.parse(started)) / 1000,
@@ -37,7 +38,7 @@ function figuresOf({ steps, outcome, started, finished }: RunRecord) {
 }
 
 function alertsOf(lake: Lake, { name: job }: FunctionJob, record: RunRecord): AlertMessage[] {
-  const { steps, outcome, error, run } = record
+  const { steps, outcome, error, run, exports = [] } = record
   const about = { lake: lake.name, job, run, time: new Date().toISOString() }
   const failed = steps.find((step) => step.error)
   const message = failed?.error?.message ?? error?.message ?? 'it failed'
@@ -54,5 +55,10 @@ function alertsOf(lake: Lake, { name: job }: FunctionJob, record: RunRecord): Al
         message: `${name} could not be read: ${reason}`,
       })),
   )
-  return [...failure, ...aside]
+  const unexported = exports
+    .filter((one) => one.outcome === 'failed')
+    .map(({ warehouse, dataset, reason }): AlertMessage => {
+      return { on: 'failed', ...about, dataset, message: notExported(warehouse, reason) }
+    })
+  return [...failure, ...aside, ...unexported]
 }
