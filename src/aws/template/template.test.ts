@@ -2,6 +2,7 @@ import { expect, it } from 'vitest'
 import { faultsOf } from '../../../test/support/cloudformation.js'
 import { DefinitionError } from '../../errors.js'
 import {
+  alert,
   bronze,
   cron,
   defineLake,
@@ -9,6 +10,7 @@ import {
   folder,
   type Gold,
   gold,
+  principal,
   redshift,
   silver,
   sql,
@@ -109,6 +111,51 @@ it('lets a function write where its job exports to, and read all tables of these
   const policies = JSON.stringify(made.stacks.map((one) => one.template.Resources))
   expect(policies).toContain(':s3:::exchange/*')
   expect(policies).not.toContain('by-hand')
+})
+
+it('lets a function take what arrives in its folder of a bucket, and nothing beside that', () => {
+  const deploy = aws({ region: 'eu-central-1' })
+  const raw = bronze('orders', { from: inbox({ format: 'jsonl', path: 's3://drop/orders' }) })
+  const all = bronze('all', { from: inbox({ format: 'jsonl', path: 's3://everything' }) })
+  const lake = defineLake({ name: 'orders', deploy, datasets: [raw, all] })
+  const resources = resourcesOf({ lake, deploy })
+  const policies = JSON.stringify(resources)
+  expect(policies).toContain(':s3:::drop/orders/*')
+  expect(policies).not.toContain(':s3:::drop/orders*')
+  // Other buckets begin so.
+  expect(policies).toContain(':s3:::everything/*')
+  expect(policies).not.toContain(':s3:::everything*')
+  expect(resources.BronzeOrdersRule.Properties.EventPattern.detail.object).toEqual({
+    key: [{ prefix: 'orders/' }],
+  })
+})
+
+it('lets functions fetch the secrets that they need, and no others', () => {
+  const deploy = aws({ region: 'eu-central-1', catalog: true, secrets: { SHOP_URL: 'shop/url' } })
+  const raw = bronze('orders', { from: inbox({ format: 'jsonl' }) })
+  const total = gold('total', { query: sql`select count(*) as n from ${raw}` })
+  const other = bronze('other', { from: inbox({ format: 'jsonl' }) })
+  const lake = defineLake({
+    name: 'orders',
+    deploy,
+    datasets: [total, other],
+    alerts: [alert.slack(secret('aws-secrets:alerts/slack'))],
+    access: [principal('ben', { token: secret('aws-secrets:access/ben'), read: ['gold.*'] })],
+    exports: [
+      warehouse(postgres({ host: 'db', password: secret('aws-secrets:reports/db') }), {
+        tables: [total],
+      }),
+    ],
+  })
+  const resources = resourcesOf({ lake, deploy })
+  const secretsOf = (id: string) =>
+    ['alerts/slack', 'access/ben', 'reports/db', 'shop/url'].filter((name) =>
+      JSON.stringify(resources[`${id}RolePolicy`]).includes(`:secret:${name}-`),
+    )
+  expect(secretsOf('BronzeOrders')).toEqual(['alerts/slack', 'reports/db', 'shop/url'])
+  expect(secretsOf('BronzeOther')).toEqual(['alerts/slack', 'shop/url'])
+  expect(secretsOf('Catalog')).toEqual(['access/ben', 'shop/url'])
+  expect(secretsOf('Projection')).toEqual(['shop/url'])
 })
 
 it('lets a function lock originals for the time that their dataset says, in a bucket that can', () => {

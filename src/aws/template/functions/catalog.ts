@@ -1,6 +1,6 @@
 import { att, explained, type Json, type Resource, type Resources, type Statement } from '../cfn.js'
 import { type Context, objects } from '../context.js'
-import { layersOf } from '../jobs/rights.js'
+import { catalogSecrets, layersOf } from '../jobs/rights.js'
 import { CATALOG } from '../jobs/sizes.js'
 import {
   functionStatements,
@@ -67,6 +67,6 @@ function statements(context: Context): Statement[] {
     ),
     ...keyStatements(context, ['kms:Decrypt', 'kms:GenerateDataKey']),
     ...functionStatements(context),
-    ...secretStatements(context),
+    ...secretStatements(context, catalogSecrets(context)),
   ]
 }

@@ -1,3 +1,4 @@
+import type { Principal } from '../../../define/access/principal.js'
 import { exportedAfter } from '../../../define/export/target.js'
 import type { Lake } from '../../../define/lake.js'
 import type { AnyDataset, Bronze } from '../../../define/model.js'
@@ -67,7 +68,8 @@ export function rightsOf(lake: Lake, deploy: AwsDeploy, job: Job): Rights {
     builds: job.datasets.map(fullName),
     uses: uses.map(fullName),
     secrets: sorted([
-      ...sharedSecrets(lake, deploy),
+      ...sharedSecrets(deploy),
+      ...awsSecretsIn([lake.alerts, exported.targets]),
       ...bronze.flatMap((dataset) => awsSecretsIn((dataset as Bronze).from)),
     ]),
   }
@@ -110,12 +112,19 @@ export function inLayers(lake: Lake, rights: Rights): Rights {
 const fullName = ({ tier, name }: AnyDataset) => `${tier}.${name}`
 const sorted = (texts: readonly string[]) => [...new Set(texts)].sort()
 
-/** Secrets that each function needs: those of variables, and of what is of the whole lake. */
-export const sharedSecrets = (lake: Lake, { secrets = {} }: AwsDeploy): string[] =>
-  sorted([
-    ...Object.values(secrets).map(secretName),
-    ...awsSecretsIn([lake.alerts, lake.access, lake.exports]),
-  ])
+/** Secrets that each function needs, which loads `lake.ts` whole: those of variables. */
+export const sharedSecrets = ({ secrets = {} }: AwsDeploy): string[] =>
+  sorted(Object.values(secrets).map(secretName))
+
+/** What a principal proves by who it is. */
+export const proofsOf = (one: Principal) => {
+  const { token, clientSecret, secretAccessKey, password } = one
+  return [token, clientSecret, secretAccessKey, password]
+}
+
+/** Secrets that the catalog needs, by which it knows who asks. */
+export const catalogSecrets = ({ lake, deploy }: { lake: Lake; deploy: AwsDeploy }): string[] =>
+  sorted([...sharedSecrets(deploy), ...awsSecretsIn(lake.access?.map(proofsOf))])
 
 /** Folders in which a dataset's files lie. */
 export function foldersOf(lake: Lake, dataset: AnyDataset): string[] {
@@ -159,31 +168,34 @@ function sourcesOf(bronze: readonly AnyDataset[]) {
     const { from, name } = dataset
     if (from.kind === 'ingest' || (from.kind === 'inbox' && from.path === undefined))
       inside.push(`bronze/landing/${name}/`)
-    if (from.kind === 'inbox' && from.path) outside.push(...bucketPrefix(from.path))
+    if (from.kind === 'inbox' && from.path) outside.push(...bucketFolder(from.path))
     if (from.kind === 'files') outside.push(...from.paths.flatMap(bucketPrefix))
   }
   return { inside, outside }
 }
 
 /** What is exported after runs of a job, and the places in buckets where files of it go. */
-function exportsOf({ exports }: Lake, job: Job): { tables: AnyDataset[]; places: string[] } {
+function exportsOf({ exports }: Lake, job: Job) {
   const chosen = exportedAfter(exports, (dataset) => job.datasets.includes(dataset))
   return {
-    tables: chosen.flatMap(({ tables }) => tables.map(({ dataset }) => dataset)),
+    targets: chosen.map(({ target }) => target),
+    tables: chosen.flatMap(({ tables }): AnyDataset[] => tables.map(({ dataset }) => dataset)),
     places: chosen.flatMap(({ target }) => {
-      if (target.kind === 'folder') return bucketPrefix(target.path).map(asFolder)
-      return target.kind === 'redshift' ? bucketPrefix(target.via ?? '').map(asFolder) : []
+      if (target.kind === 'folder') return bucketFolder(target.path)
+      return target.kind === 'redshift' ? bucketFolder(target.via ?? '') : []
     }),
   }
 }
 
-const asFolder = (location: string) => `${location.replace(/\/+$/, '')}/`
+/** The folder of a bucket that a location is; what only begins like it is none of it. */
+const bucketFolder = (path: string) =>
+  bucketPrefix(path).map((location) => `${location.replace(/\/+$/, '')}/`)
 
 /** Inboxes of other buckets, which are emptied. */
 function inboxesOf(bronze: readonly AnyDataset[]): string[] {
   return bronze.flatMap((dataset) =>
     dataset.tier === 'bronze' && dataset.from.kind === 'inbox' && dataset.from.path
-      ? bucketPrefix(dataset.from.path)
+      ? bucketFolder(dataset.from.path)
       : [],
   )
 }

@@ -65,7 +65,8 @@ function patternOf(job: Job): Json | undefined {
   const path = from.kind === 'inbox' ? from.path : undefined
   if (path === undefined) return created(ref(IDS.bucket), `bronze/landing/${name}/`)
   const [, bucket, prefix = ''] = /^s3:\/\/([^/?]+)\/?([^?]*)/.exec(path) ?? []
-  return bucket === undefined ? undefined : created(bucket, prefix)
+  // Objects of a folder: what only begins like it is for others.
+  return bucket && created(bucket, prefix === '' ? '' : prefix.replace(/\/*$/, '/'))
 }
 
 /** Events of S3 about objects that were created below a prefix. */

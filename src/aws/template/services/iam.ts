@@ -188,8 +188,8 @@ function runStatements(context: Context, job: Job): Statement[] {
 
 /** Values of secrets, by name or ARN; where none are given, those that every function fetches. */
 export function secretStatements(
-  { lake, deploy }: Context,
-  secrets: readonly string[] = sharedSecrets(lake, deploy),
+  { deploy }: Context,
+  secrets: readonly string[] = sharedSecrets(deploy),
 ): Statement[] {
   if (secrets.length === 0) return []
   return [
