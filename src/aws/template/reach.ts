@@ -1,23 +1,30 @@
 import type { Warehouse } from '../../define/export/target.js'
 import type { Bronze } from '../../define/model.js'
 import type { Problem } from '../../errors.js'
-import { variablesIn } from '../../source/declare/aws-secrets-in.js'
+import { secretFilesIn, variablesIn } from '../../source/declare/aws-secrets-in.js'
 import type { Context } from './context.js'
+import { proofsOf } from './jobs/rights.js'
 
 /**
- * What a definition names and functions on AWS do not reach: they have this machine's folders not.
+ * What a definition names and functions on AWS do not reach: they have neither folders nor files of
+ * this machine, and of its variables those that the deployment gives them.
  */
 export function reachProblems(context: Context): Problem[] {
-  const { lake } = context
+  const { lake, deploy } = context
   const bronze = lake.datasets.filter((one) => one.tier === 'bronze')
   return [
     ...bronze.flatMap(folderProblems),
     ...lake.exports.filter(({ afterRuns }) => afterRuns).flatMap(exportProblems),
     ...bronze.flatMap((dataset) =>
-      variableProblems(context, `bronze.${dataset.name}`, dataset.from, dataset.place),
+      secretProblems(context, `bronze.${dataset.name}`, dataset.from, dataset.place),
     ),
     ...lake.exports.flatMap(({ name, target, place, afterRuns }) =>
-      afterRuns ? variableProblems(context, `warehouse '${name}'`, target, place) : [],
+      afterRuns ? secretProblems(context, `warehouse '${name}'`, target, place) : [],
+    ),
+    ...secretProblems(context, 'alerts', lake.alerts, lake.place),
+    // Its address answers nobody as long as one of them is missing.
+    ...(deploy.catalog ? (lake.access ?? []) : []).flatMap((one) =>
+      secretProblems(context, `principal '${one.name}'`, proofsOf(one), one.place),
     ),
   ]
 }
@@ -54,19 +61,25 @@ function exportProblems({ name, target, place }: Warehouse): Problem[] {
   ]
 }
 
-/** Secrets in variables that the functions would not have. */
-function variableProblems(
+/** Secrets in variables and files that the functions would not have. */
+function secretProblems(
   { deploy }: Context,
   of: string,
   part: unknown,
   place: Problem['place'],
 ): Problem[] {
   const { environment = {}, secrets = {} } = deploy
-  return variablesIn(part)
+  const files = secretFilesIn(part).map((path) => ({
+    message: `${of}: functions on AWS would not have the file ${path}`,
+    hint: "Put the secret into Secrets Manager, and write secret('aws-secrets:shop/name').",
+    place: place && { ...place, near: path },
+  }))
+  const variables = variablesIn(part)
     .filter((name) => !Object.hasOwn(environment, name) && !Object.hasOwn(secrets, name))
     .map((name) => ({
       message: `${of}: functions on AWS would not have the variable ${name}`,
       hint: `Name a secret of Secrets Manager for it: aws({ secrets: { ${name}: 'shop/name' } }), or write secret('aws-secrets:shop/name').`,
       place,
     }))
+  return [...variables, ...files]
 }

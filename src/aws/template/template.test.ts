@@ -260,21 +260,39 @@ it('refuses what functions would not reach: folders, files of databases, variabl
       warehouse(duckdbFile('hand.duckdb'), { tables: [n], name: 'hand', afterRuns: false }),
       warehouse(folder('out'), { tables: [n] }),
       warehouse(server({ host: 'db', password: secret('env:DB_PASSWORD') }), { tables: [n] }),
+      warehouse(postgres({ host: 'db', password: secret('file:/run/secrets/db') }), {
+        tables: [n],
+      }),
     ]
-    const lake = defineLake({ name: 'shop', deploy, datasets: [...raw, n], exports })
+    const alerts = [alert.slack(secret('env:SLACK_URL')), alert.webhook(secret('file:/hook'))]
+    const access = [principal('ben', { token: secret('env:BEN'), read: ['gold.*'] })]
+    const datasets = [...raw, n]
+    const lake = defineLake({ name: 'shop', deploy, datasets, exports, alerts, access })
     return { lake, deploy }
   }
   const reach = [
     "warehouse 'duckdb': functions on AWS have no place to keep the file 'reports.duckdb'",
     "warehouse 'folder': functions on AWS do not reach the folder 'out'",
   ]
+  const absent = [
+    "warehouse 'postgres': functions on AWS would not have the file /run/secrets/db",
+    'alerts: functions on AWS would not have the file /hook',
+  ]
   expect(problemsOf(of({}))).toEqual([
     ...reach,
     'bronze.c: functions on AWS would not have the variable SHOP_URL',
     "warehouse 'mysql': functions on AWS would not have the variable DB_PASSWORD",
+    absent[0],
+    'alerts: functions on AWS would not have the variable SLACK_URL',
+    absent[1],
   ])
-  const secrets = { SHOP_URL: 'shop/url', DB_PASSWORD: 'reports/db#password' }
-  expect(problemsOf(of({ secrets }))).toEqual(reach)
+  const secrets = { SHOP_URL: 'shop/url', DB_PASSWORD: 'reports/db#password', SLACK_URL: 'hook' }
+  expect(problemsOf(of({ secrets }))).toEqual([...reach, ...absent])
+  expect(problemsOf(of({ secrets, catalog: true }))).toEqual([
+    ...reach,
+    ...absent,
+    "principal 'ben': functions on AWS would not have the variable BEN",
+  ])
 })
 
 it('refuses paused jobs that there are not, and more tags than AWS takes', () => {

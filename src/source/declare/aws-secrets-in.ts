@@ -4,6 +4,9 @@ export const AWS_SECRET: unique symbol = Symbol.for('moraine.aws-secret')
 /** What a function that reads a variable of the environment says of it: its name. */
 export const VARIABLE: unique symbol = Symbol.for('moraine.variable')
 
+/** What a function that reads a secret from a file says of it: the file's path. */
+export const SECRET_FILE: unique symbol = Symbol.for('moraine.secret-file')
+
 /** References of secrets in a part of a definition, without the keys behind `#`. */
 export const awsSecretsIn = (part: unknown): string[] => [
   ...new Set(markedIn(part, AWS_SECRET).map(secretName)),
@@ -12,7 +15,12 @@ export const awsSecretsIn = (part: unknown): string[] => [
 /** Variables that secrets in a part of a definition are read from. */
 export const variablesIn = (part: unknown): string[] => markedIn(part, VARIABLE)
 
-function markedIn(part: unknown, mark: typeof AWS_SECRET | typeof VARIABLE): string[] {
+/** Files that secrets in a part of a definition are read from. */
+export const secretFilesIn = (part: unknown): string[] => markedIn(part, SECRET_FILE)
+
+type Marking = typeof AWS_SECRET | typeof VARIABLE | typeof SECRET_FILE
+
+function markedIn(part: unknown, mark: Marking): string[] {
   const seen = new Set<unknown>()
   const found = new Set<string>()
   const look = (value: unknown): void => {

@@ -2,7 +2,7 @@ import { readFile } from 'node:fs/promises'
 import { callSite } from '../../define/call-site.js'
 import { MoraineError } from '../../errors.js'
 import { userVariable } from '../../settings.js'
-import { AWS_SECRET, VARIABLE } from './aws-secrets-in.js'
+import { AWS_SECRET, SECRET_FILE, VARIABLE } from './aws-secrets-in.js'
 
 /**
  * A secret that is resolved when a connection is made, and stored nowhere: `env:SHOP_PASSWORD` in
@@ -33,7 +33,7 @@ export function secret(reference: string): () => Promise<string> {
           : 'Check the path and its permissions.',
     })
   }
-  return kind === 'env' ? Object.assign(get, { [VARIABLE]: name }) : get
+  return Object.assign(get, { [kind === 'env' ? VARIABLE : SECRET_FILE]: name })
 }
 
 async function textOf(path: string): Promise<string | undefined> {
