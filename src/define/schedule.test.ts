@@ -77,6 +77,9 @@ it('tells what is wrong with it', () => {
   expect(scheduleProblem(cron('0 6 * * *', { timezone: 'Europe/Berln' }))).toMatch(
     /^timezone: 'Europe\/Berln' is not .*; did you mean 'Europe\/Berlin'\?$/,
   )
+  expect(scheduleProblem(cron('2100-01-01T06:00:00'))).toBe(
+    "cron('2100-01-01T06:00:00') is not a cron expression: it is one moment",
+  )
   expect(scheduleProblem(cron('0 6 31 2 *'))).toMatch(/^cron\('0 6 31 2 \*'\) never fires/)
   expect(scheduleProblem(cron('0 6 29 2 *', { timezone: 'Europe/Berlin' }))).toBeUndefined()
   expect(scheduleProblem(every('5m', { jitter: '1h' }))).toBe(

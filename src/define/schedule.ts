@@ -103,7 +103,11 @@ export function scheduleProblem(schedule: Schedule): string | undefined {
   if (!isZone(timezone))
     return `timezone: '${timezone}' is not a time zone name, such as 'Europe/Berlin' or 'UTC'${zoneHint(timezone)}`
   try {
-    if (cronOf(schedule).nextRun() === null)
+    const times = cronOf(schedule)
+    // What reads patterns also takes one moment for them.
+    if (times.getPattern() === undefined)
+      return `cron('${pattern}') is not a cron expression: it is one moment`
+    if (times.nextRun() === null)
       return `cron('${pattern}') never fires: there is no such day or time`
     return undefined
   } catch (error) {
