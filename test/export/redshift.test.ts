@@ -113,9 +113,15 @@ describe('SQL for Redshift', () => {
     expect(said).toContain('GRANT USAGE ON SCHEMA "lake" TO "analysts"')
     expect(externalSchemaSql('lake', 'shop_gold', 'default')).toHaveLength(1)
     const there = { svv_external_schemas: [['shop_gold']], 'COUNT(*)': [['3']] }
-    await expect(readCatalog(session(there), target, read)).rejects.toThrow(
+    const now = { ...read, patience: 0 }
+    await expect(readCatalog(session(there), target, now)).rejects.toThrow(
       "lake.daily has 3 rows in Glue's catalog, the lake has 4",
     )
+    // It follows a moment later.
+    const behind = { ...there, 'COUNT(*)': [['3']] }
+    setTimeout(() => Object.assign(behind, { 'COUNT(*)': [['4']] }), 50)
+    const followed = await readCatalog(session(behind), target, { ...read, patience: 500 })
+    expect(followed.decision.action).toBe('none')
     const other = { svv_external_schemas: [['sales']] }
     await expect(readCatalog(session(other), target, read)).rejects.toThrow(
       'The schema lake exists, and does not read shop_gold',
@@ -145,6 +151,11 @@ export default defineLake({
     expect(other.stderr).toContain('with catalog nothing is loaded')
     expect(other.stderr).toContain('schema names the external schema')
     expect(other.stderr).toContain('with catalog, daily is read as it is in Glue')
+    const named = lake("via: 's3://a/b'", "{ dataset: daily, as: 'Daily' }")
+    await project.write({ 'lake.ts': named.replace('{ tables', "{ schema: 'Reports', tables") })
+    const large = await project.cli('plan')
+    expect(large.stderr).toContain("Redshift has names in lower case alone, and 'Daily' is none")
+    expect(large.stderr).toContain("Write schema: 'reports'")
     await project.write({ 'lake.ts': lake("via: 's3://a/b'") })
     const ran = await moraine(['-C', project.folder, 'run'], {
       REDSHIFT_URL: 'postgres://admin:hidden-pass@127.0.0.1:1/dev',

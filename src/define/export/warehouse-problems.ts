@@ -108,6 +108,16 @@ function redshiftProblems({ schema, tables }: Warehouse, target: Redshift, add: 
       via === undefined ? 'redshift' : 'via',
       "Add via: 's3://bucket/prefix', or catalog: 'database' to have it read the lake's tables through Glue.",
     )
+  const made = catalog === undefined ? tables.map(({ as }) => as) : []
+  for (const name of [schema ?? '', ...made])
+    if (name !== name.toLowerCase())
+      add(
+        `Redshift has names in lower case alone, and '${name}' is none`,
+        name,
+        name === schema
+          ? `Write schema: '${name.toLowerCase()}'`
+          : `Give the table another name: { dataset: …, as: '${name.toLowerCase()}' }`,
+      )
   if (catalog === undefined) return
   if (via !== undefined) add('with catalog nothing is loaded', 'via', 'Remove via or catalog.')
   if (schema === undefined)

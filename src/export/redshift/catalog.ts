@@ -1,3 +1,4 @@
+import { setTimeout as sleep } from 'node:timers/promises'
 import type { Redshift } from '../../define/export/redshift.js'
 import { MoraineError } from '../../errors.js'
 import type { TargetSession } from '../dialect.js'
@@ -13,7 +14,15 @@ export interface CatalogTable {
   commit: number
   grants: readonly string[]
   dry: boolean
+  /**
+   * Milliseconds for which the catalog may be behind; a look changes nothing and waits for none.
+   */
+  patience?: number
 }
+
+/** The catalog follows a commit by an event, which takes some seconds. */
+const PATIENCE = 30_000
+const PAUSE = 2_000
 
 /**
  * Has a schema of Redshift read the tables of a database of Glue's catalog. Nothing is loaded: what
@@ -24,7 +33,7 @@ export interface CatalogTable {
 export async function readCatalog(
   session: TargetSession,
   { catalog = '', role }: Redshift,
-  { schema, name, rows, commit, grants, dry }: CatalogTable,
+  { schema, name, rows, commit, grants, dry, patience = dry ? 0 : PATIENCE }: CatalogTable,
 ): Promise<Loaded> {
   const found = await kindOf(session, schema)
   if (found !== undefined && found !== catalog)
@@ -43,7 +52,7 @@ export async function readCatalog(
     for (const sql of externalSchemaSql(schema, catalog, role)) await session.ask(sql)
   for (const grant of dry ? [] : grants)
     await session.ask(`GRANT USAGE ON SCHEMA ${quote(schema)} TO ${quote(grant)}`)
-  await compare(session, { schema, name, rows })
+  await compare(session, { schema, name, rows, patience })
   return loaded(found === undefined ? 'replace' : 'none', `${schema} reads ${catalog} of Glue`)
 }
 
@@ -59,10 +68,19 @@ async function kindOf(session: TargetSession, schema: string): Promise<string | 
 
 async function compare(
   session: TargetSession,
-  { schema, name, rows }: Pick<CatalogTable, 'schema' | 'name' | 'rows'>,
+  {
+    schema,
+    name,
+    rows,
+    patience,
+  }: Pick<CatalogTable, 'schema' | 'name' | 'rows'> & { patience: number },
 ): Promise<void> {
   const [[counted] = []] = await session.ask(`SELECT COUNT(*) FROM ${quote(schema)}.${quote(name)}`)
   if (Number(counted) === rows) return
+  if (patience > 0) {
+    await sleep(Math.min(PAUSE, patience))
+    return compare(session, { schema, name, rows, patience: patience - PAUSE })
+  }
   throw new MoraineError(
     'export',
     `${schema}.${name} has ${counted} rows in Glue's catalog, the lake has ${rows}`,
