@@ -53,6 +53,11 @@ describe('a table of another engine in a definition', () => {
       'are typed already',
     ],
     [
+      'a column that says where a row lies',
+      () => [external('ml.scores', { columns: { _data_row: t.bigint() } })],
+      "column '_data_row' has a name that is reserved by Moraine",
+    ],
+    [
       'a column of our own',
       () => [external('ml.scores', { columns: { _batch: t.string() } })],
       "column '_batch' has a name that is reserved by Moraine",

@@ -13,6 +13,9 @@ export const reservedColumns = [
   '_raw',
 ]
 
+/** Names that say of a row which file it lies in, and where, while rows of a table change. */
+const placeColumns = ['_data_file', '_data_row']
+
 /**
  * Names that Iceberg keeps for itself (spec, Reserved Field IDs): Spark refuses tables with them.
  */
@@ -59,7 +62,7 @@ export function columnNameProblems(
   const seen = new Set<string>()
   for (const name of names) {
     if (seen.has(name.toLowerCase())) collect.add(`column '${name}' appears twice`, spelt(name))
-    if (reservedColumns.includes(name.toLowerCase()))
+    if ([...reservedColumns, ...placeColumns].includes(name.toLowerCase()))
       collect.add(
         `column '${name}' has a name that is reserved by Moraine`,
         spelt(name),

@@ -15,6 +15,9 @@ interface Column {
   sql: string
 }
 
+/** What the engine calls the columns that say where a row lies. A table may have such ones, too. */
+const PLACES: readonly string[] = ['filename', 'file_row_number']
+
 /** SQL for the rows of an Iceberg table's files, read by field id; deleted rows are left out. */
 export function tableSql(
   staging: Staging,
@@ -25,28 +28,30 @@ export function tableSql(
   const columns = schema.fields.map(({ id, name, type }) => {
     return { id, name, type, sql: fileType(type), shown: sqlType(toColumnType(type)) }
   })
-  const names = columns.map((c) => quoteName(c.name))
-  const values = columns.map(({ sql, shown }, i) =>
-    sql === shown ? names[i] : `CAST(${names[i]} AS ${shown}) AS ${names[i]}`,
-  )
   if (files.length === 0) {
-    const nulls = columns.map((c, i) => `CAST(NULL AS ${c.shown}) AS ${names[i]}`)
+    const nulls = columns.map((c) => `CAST(NULL AS ${c.shown}) AS ${quoteName(c.name)}`)
     return `SELECT ${[...nulls, ...(named ? [`'' AS _data_file, 0 AS _data_row`] : [])].join(', ')} WHERE false`
   }
-  const selected = named
-    ? [...values, 'filename AS _data_file', 'file_row_number AS _data_row']
-    : values
+  const isHidden = columns.some(({ name }) => PLACES.includes(name.toLowerCase()))
+  const places = named ? ['filename AS _data_file', 'file_row_number AS _data_row'] : []
   const parts = groups(files).map((group) => {
-    const locations = group.map((file) => file.location)
-    const conditions = conditionsOf(staging, group)
-    const byId = group.every(({ plain }) => plain) ? undefined : columns
-    const [first] = group
     const isNamed = named || hasDeletes(group)
+    const isAside = isNamed && isHidden
+    const read = isAside ? columns.map((c) => ({ ...c, name: `c${c.id}` })) : columns
+    const values = columns.map(({ name, sql, shown }, i) => {
+      const [as, from] = [quoteName(name), quoteName(read[i]?.name ?? name)]
+      const value = sql === shown ? from : `CAST(${from} AS ${shown})`
+      return value === as ? as : `${value} AS ${as}`
+    })
+    const locations = group.map((file) => file.location)
+    const conditions = conditionsOf(staging, group, read)
+    const byId = group.every(({ plain }) => plain) && !isAside ? undefined : read
+    const [first] = group
     const reader = first?.names
-      ? readByNames(staging, columns, first, isNamed)
+      ? readByNames(staging, read, first, isNamed)
       : readSql(staging, byId, locations, isNamed)
     const where = conditions.length > 0 ? ` WHERE ${conditions.join('\n  AND ')}` : ''
-    return `SELECT ${selected.join(', ')} FROM ${reader} AS _d${where}`
+    return `SELECT ${[...values, ...places].join(', ')} FROM ${reader} AS _d${where}`
   })
   return parts.join('\nUNION ALL\n')
 }
@@ -74,12 +79,16 @@ function groups(files: readonly TableFile[]): TableFile[][] {
   return [...found.values()]
 }
 
-/** SQL that reads files: columns by their field ids, or all as they are. */
+/**
+ * SQL that reads files: columns by their field ids, or all as they are.
+ *
+ * @param named with the place of each row.
+ */
 function readSql(
   staging: Staging,
   columns: readonly Omit<Column, 'type'>[] | undefined,
   locations: readonly string[],
-  named: boolean,
+  named = false,
 ): string {
   const byId = columns?.map(
     (c) => `${c.id}: {name: ${quoteText(c.name)}, type: ${quoteText(c.sql)}, default_value: NULL}`,
@@ -87,7 +96,9 @@ function readSql(
   const options = [
     ...(byId ? [`schema = MAP {${byId.join(', ')}}`] : []),
     'hive_partitioning = false',
-    ...(named ? ['filename = true', 'file_row_number = true'] : []),
+    ...(named ? ['filename = true'] : []),
+    // By field ids it is there without being asked for, also where files have a column of its name.
+    ...(named && !columns ? ['file_row_number = true'] : []),
   ]
   return `read_parquet(${fileList(staging, locations)}, ${options.join(', ')})`
 }
@@ -125,8 +136,17 @@ function readByNames(
     UNION ALL SELECT ${[...found, ...places].join(', ')} FROM ${all} WHERE NOT ${ids})`
 }
 
-/** What a row `_d` must meet to be read (spec, Row-level Deletes). */
-function conditionsOf(staging: Staging, files: readonly TableFile[]): string[] {
+/**
+ * What a row `_d` must meet to be read (spec, Row-level Deletes).
+ *
+ * @param read columns as they are called in it.
+ */
+function conditionsOf(
+  staging: Staging,
+  files: readonly TableFile[],
+  read: readonly Column[],
+): string[] {
+  const nameOf = (id: number, name: string) => read.find((one) => one.id === id)?.name ?? name
   const positions = files.flatMap(({ deletes = [] }) => deletes.filter(isPositions))
   const values = (files[0]?.deletes ?? []).filter((d) => !isPositions(d))
   const only = files.flatMap((file) => file.only ?? [])
@@ -141,9 +161,10 @@ function conditionsOf(staging: Staging, files: readonly TableFile[]): string[] {
     ...values.map(({ location, fields = [] }) => {
       const columns = fields.map(({ id, name, type }) => ({ id, name, sql: type }))
       const equal = columns.map(
-        ({ name }) => `_e.${quoteName(name)} IS NOT DISTINCT FROM _d.${quoteName(name)}`,
+        ({ id, name }) =>
+          `_e.${quoteName(name)} IS NOT DISTINCT FROM _d.${quoteName(nameOf(id, name))}`,
       )
-      return `NOT EXISTS (SELECT 1 FROM ${readSql(staging, columns, [location], false)} AS _e WHERE ${equal.join(' AND ')})`
+      return `NOT EXISTS (SELECT 1 FROM ${readSql(staging, columns, [location])} AS _e WHERE ${equal.join(' AND ')})`
     }),
   ]
 }
