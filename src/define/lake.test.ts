@@ -4,7 +4,7 @@ import { DefinitionError } from '../errors.js'
 import { files, inbox } from '../source/index.js'
 import { bronze, gold, silver } from './dataset.js'
 import { defineLake } from './lake.js'
-import { month, truncate } from './partition.js'
+import { bucket, month, truncate } from './partition.js'
 import { rule } from './rule.js'
 import { cron, every } from './schedule.js'
 import { renderSql, sql, sqlText } from './sql/sql.js'
@@ -92,6 +92,25 @@ describe('a definition', () => {
       [
         "silver.x: partitionBy: month('amount') needs a column of type date, timestamp, timestamptz; 'amount' is decimal",
         "silver.x: partitionBy: truncate('id', 0) needs a whole number, 1 or more",
+      ],
+    ],
+    [
+      'partitions of one name, or of that of a column',
+      () => [
+        silver('x', {
+          from: raw,
+          schema: schema.extend({
+            id_bucket: t.int().optional(),
+            amount_trunc: t.int().optional(),
+          }),
+          partitionBy: [truncate('amount', 10), bucket('id', 4), bucket('id', 8)],
+        }),
+      ],
+      [
+        "silver.x: partitionBy: the partitions of truncate('amount') are called amount_trunc, and so is a column: other engines open no table that has both → Give the column another name, by select",
+        "silver.x: partitionBy: the partitions of bucket('id') are called id_bucket, and so is a column: other engines open no table that has both → Give the column another name, by select",
+        'silver.x: partitionBy: two partitions are called id_bucket → Leave one of them out',
+        "silver.x: partitionBy: the partitions of bucket('id') are called id_bucket, and so is a column: other engines open no table that has both → Give the column another name, by select",
       ],
     ],
     [

@@ -51,6 +51,12 @@ export function toPartition(partition: string | Partition): Partition {
   return typeof partition === 'string' ? identity(partition) : partition
 }
 
+/** The name of a partition field: the column's own for identity, else with the transform behind. */
+export function partitionFieldName({ transform, column }: Partition): string {
+  if (transform === 'identity') return column
+  return `${column}_${transform === 'truncate' ? 'trunc' : transform}`
+}
+
 const times = ['date', 'timestamp', 'timestamptz']
 const hashed = ['int', 'bigint', 'decimal', 'string', 'json', 'uuid', ...times]
 const allowed: Record<TransformName, readonly string[]> = {

@@ -5,7 +5,7 @@ import { secondsOf } from '../interval.js'
 import type { AnyDataset, Gold, Silver } from '../model.js'
 import { nearest } from '../nearest.js'
 import { isType } from '../options/expected.js'
-import { partitionProblem } from '../partition.js'
+import { partitionFieldName, partitionProblem } from '../partition.js'
 import { keepProblems } from '../retention.js'
 import { scheduleProblem } from '../schedule.js'
 import { historiesIn } from '../sql/sql.js'
@@ -189,7 +189,8 @@ function partitionProblems(
   fields: readonly Field[],
   collect: Collector,
 ): void {
-  for (const partition of partitionBy) {
+  const called = partitionBy.map(partitionFieldName)
+  for (const [i, partition] of partitionBy.entries()) {
     const field = fields.find(({ name }) => name === partition.column)
     const names = fields.map(({ name }) => name)
     if (!field) collect.unknown('partitionBy', partition.column, names)
@@ -197,6 +198,15 @@ function partitionProblems(
     const { transform, column } = partition
     const near = transform === 'identity' ? `'${column}'` : `${transform}('${column}'`
     if (problem) collect.add(`partitionBy: ${problem}`, near)
+    const name = called[i] as string
+    if (called.indexOf(name) < i)
+      collect.add(`partitionBy: two partitions are called ${name}`, near, 'Leave one of them out')
+    if (transform !== 'identity' && names.includes(name))
+      collect.add(
+        `partitionBy: the partitions of ${transform}('${column}') are called ${name}, and so is a column: other engines open no table that has both`,
+        near,
+        'Give the column another name, by select',
+      )
   }
 }
 

@@ -21,12 +21,6 @@ export function transformName({ transform, width }: Partition): string {
   return width === undefined ? transform : `${transform}[${width}]`
 }
 
-/** The name of a partition field: the column's own for identity, else with the transform behind. */
-export function partitionFieldName({ transform, column }: Partition): string {
-  if (transform === 'identity') return column
-  return `${column}_${transform === 'truncate' ? 'trunc' : transform}`
-}
-
 interface Parsed {
   name: string
   width: number

@@ -1,3 +1,4 @@
+import { partitionFieldName } from '../../../define/partition.js'
 import type { Shape } from '../../change.js'
 import {
   currentSchema,
@@ -7,7 +8,7 @@ import {
   type SnapshotRef,
   type TableMetadata,
 } from '../metadata.js'
-import { partitionFieldName, transformName } from '../transforms.js'
+import { transformName } from '../transforms.js'
 import { type IcebergField, toFields } from '../types.js'
 import type { NewPartitionField, TableUpdate } from './table-update.js'
 

@@ -1,7 +1,7 @@
-import { partitionProblem } from '../../../define/partition.js'
+import { partitionFieldName, partitionProblem } from '../../../define/partition.js'
 import { MoraineError } from '../../../errors.js'
 import { currentSchema } from '../../../iceberg/spec/metadata.js'
-import { partitionFieldName, transformName } from '../../../iceberg/spec/transforms.js'
+import { transformName } from '../../../iceberg/spec/transforms.js'
 import {
   decimalOf,
   type IcebergField,
