@@ -1,6 +1,6 @@
 import { refuse } from '../refusal.js'
 import { engineType, isFloat, isInteger, isText, shown, type TrinoType } from '../types.js'
-import { type Context, text } from './scope.js'
+import { type Context, folded, quote, text } from './scope.js'
 import { failsWhen, once, type Written } from './written.js'
 
 /** What texts may be that are cast: what the engine takes beside that, Trino does not. */
@@ -83,8 +83,48 @@ function castOf(of: Written, from: TrinoType, to: TrinoType, engine: string): st
   if (pair === 'timestamp timestamp' || pair === 'timestamptz timestamptz')
     return atPrecision(of, from, to, plain)
   if (from.name !== to.name) return undefined
-  if (from.of) return sameParts(from, to) ? plain : undefined
+  if (from.of)
+    return sameParts(from, to) ? `CAST(${byPlaces(of, from, to)} AS ${engine})` : undefined
   return plain
+}
+
+/**
+ * A value whose rows are without names where those of the other type have others: the engine casts
+ * by names, and Trino by places.
+ */
+export function byPlaces(
+  of: Pick<Written, 'sql' | 'isPlain'>,
+  from: TrinoType,
+  to: TrinoType,
+): string {
+  return haveNamesOf(to, from) ? of.sql : once({ v: of }, ({ v = '' }) => unnamed(v, from, to, 0))
+}
+
+function unnamed(value: string, from: TrinoType, to: TrinoType, depth: number): string {
+  const parts = from.of ?? []
+  if (parts.length === 0 || haveNamesOf(to, from)) return value
+  const inner = (of: string, i: number) =>
+    unnamed(of, parts[i] as TrinoType, to.of?.[i] as TrinoType, depth + 1)
+  const item = quote(`m ${depth}`)
+  if (from.name === 'array') return `list_transform(${value}, lambda ${item}: ${inner(item, 0)})`
+  if (from.name === 'map') {
+    const [key, of] = [inner(`${item}."key"`, 0), inner(`${item}."value"`, 1)]
+    return `map_from_entries(list_transform(map_entries(${value}), lambda ${item}: {'key': ${key}, 'value': ${of}}))`
+  }
+  const fields = parts.map((_, i) =>
+    inner(`struct_extract(${value}, ${text(fieldName(from, i))})`, i),
+  )
+  return `CASE WHEN ${value} IS NULL THEN NULL ELSE row(${fields.join(', ')}) END`
+}
+
+const fieldName = ({ fields }: TrinoType, i: number) => fields?.[i] ?? `field${i}`
+
+/** Whether all rows within have the fields of another type's, in their places. */
+function haveNamesOf(a: TrinoType, b: TrinoType): boolean {
+  return (a.of ?? []).every((one, i) => {
+    const isSame = a.name !== 'row' || folded(fieldName(a, i)) === folded(fieldName(b, i))
+    return isSame && haveNamesOf(one, b.of?.[i] ?? one)
+  })
 }
 
 /** Whether only texts and numbers of the same kind lie within. */

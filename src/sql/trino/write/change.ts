@@ -2,9 +2,11 @@ import type { Assignment, ChangeStatement, MergeCase, Target } from '../parse/ch
 import type { Expression } from '../parse/tree.js'
 import { refuse } from '../refusal.js'
 import { common, engineType, isText, shown, type TrinoType } from '../types.js'
+import { byPlaces } from './casts.js'
 import { writeRelation } from './relation.js'
 import { folded, quote, type Scope } from './scope.js'
 import { condition, type QueryWriter, write } from './writer.js'
+import type { Written } from './written.js'
 
 /** What is done with rows, by the number that each has in the column `m action`, from 1. */
 interface ChangeAction {
@@ -25,6 +27,10 @@ export interface WrittenChange {
 }
 
 const MATCHED = 'm matched'
+
+/** What says of each row where it lies. */
+const PLACES = ['_data_file', '_data_row']
+
 const ACTION = quote('m action')
 
 /** A table's columns, and how they are seen. */
@@ -64,6 +70,14 @@ function seen({ parts, at, alias }: Target, writer: QueryWriter): Seen {
   const name = alias ?? (parts.at(-1) as string)
   const relation = { kind: 'table', parts, at, alias: { name } } as const
   const { sql, fields } = writeRelation(relation, { fields: [] }, new Map(), writer)
+  const clash = fields.find((one) => PLACES.includes(folded(one.name)))
+  if (clash)
+    throw refuse(
+      writer.statement,
+      at,
+      `Rows of a table with a column ${clash.name} are not changed here: that says where a row lies`,
+      `Give it another name: ALTER TABLE … CHANGE COLUMN ${clash.name} …`,
+    )
   return {
     sql,
     scope: { fields },
@@ -89,22 +103,29 @@ function writeMerge(
     return `WHEN ${target.row} ${isThere}${also} THEN ${i + 1}`
   })
   const columns = [...new Set(actions.flatMap(({ sets }) => sets))]
+  const doing = quote(unlike('m does', both))
   const values = columns.map((column, i) => {
     const own = actions.flatMap((one, n) =>
       one.values.flatMap((v) => (v.column === column ? [`WHEN ${n + 1} THEN ${v.sql}`] : [])),
     )
-    return `, CASE ${ACTION} ${own.join(' ')} END AS ${quote(`c${i}`)}`
+    return `, CASE ${doing} ${own.join(' ')} END AS ${quote(`c${i}`)}`
   })
   const join = cases.some(({ does }) => does === 'insert') ? 'LEFT' : 'INNER'
   const matches = condition(on, both, writer)
-  const inner = `SELECT CASE ${whens.join(' ')} ELSE 0 END AS ${ACTION}, ${placesOf(target)}${values.join('')} FROM ${from.sql} ${join} JOIN ${target.sql} ON ${matches}`
+  const inner = `SELECT CASE ${whens.join(' ')} ELSE 0 END AS ${doing}, ${placesOf(target)}${values.join('')} FROM ${from.sql} ${join} JOIN ${target.sql} ON ${matches}`
   // By their names: what takes all columns is judged as if it read all of the tables.
-  const named = [ACTION, quote('m file'), quote('m row'), ...columns.map((_, i) => quote(`c${i}`))]
+  const named = ['m file', 'm row', ...columns.map((_, i) => `c${i}`)].map(quote)
   return {
-    sql: `SELECT ${named.join(', ')} FROM (${inner}) AS ${quote(MATCHED)} WHERE ${ACTION} > 0`,
+    sql: `SELECT ${doing} AS ${ACTION}, ${named.join(', ')} FROM (${inner}) AS ${quote(MATCHED)} WHERE ${doing} > 0`,
     actions,
     columns,
   }
+}
+
+/** A name that none of the columns has: the engine would take those first. */
+function unlike(name: string, scope: Scope): string {
+  const isTaken = scope.fields.some((one) => folded(one.name) === name)
+  return isTaken ? unlike(`${name} `, scope) : name
 }
 
 interface Place {
@@ -151,18 +172,34 @@ function valued(
       )
     if (set.findIndex((one) => folded(one.column) === folded(column)) < i)
       throw refuse(writer.statement, at, `Column '${column}' is set more than once`)
-    const { sql, type } = write(value, scope, writer)
-    if (!fits(found.type, type))
-      throw refuse(
-        writer.statement,
-        value.at,
-        `The column ${found.name} is ${shown(found.type as TrinoType)}, and the value is ${shown(type as TrinoType)}`,
-        'Cast it: CAST(… AS …)',
-      )
-    const engine = found.type && engineType(found.type)
-    return { column: found.name, sql: engine ? `CAST(${sql} AS ${engine})` : sql }
+    const written = write(value, scope, writer)
+    refuseOthers(found, { ...written, at: value.at }, writer)
+    return { column: found.name, sql: asColumn(found.type, written) }
   })
   return { does, values, sets: values.map(({ column }) => column) }
+}
+
+/** @throws MoraineError of kind `query` for a value that is none of a column. */
+export function refuseOthers(
+  column: { name: string; type: TrinoType | undefined },
+  { type, at }: Pick<Written, 'type' | 'at'>,
+  { statement }: Pick<QueryWriter, 'statement'>,
+): void {
+  if (!fits(column.type, type))
+    throw refuse(
+      statement,
+      at,
+      `The column ${column.name} is ${shown(column.type as TrinoType)}, and the value is ${shown(type as TrinoType)}`,
+      'Cast it: CAST(… AS …)',
+    )
+}
+
+/** A value in the type of its column. */
+export function asColumn(to: TrinoType | undefined, of: Written): string {
+  const engine = to && engineType(to)
+  if (!to || !engine) return of.sql
+  const sql = of.type?.of ? byPlaces(of, of.type, to) : of.sql
+  return `CAST(${sql} AS ${engine})`
 }
 
 /** Whether a value becomes one of a column without a cast; what is not known may. */
