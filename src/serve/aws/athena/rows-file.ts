@@ -16,6 +16,9 @@ export interface RowsFile {
   rows: number
 }
 
+/** Bytes of lines that the engine makes room for in any case. */
+const SHORT = 2 ** 24
+
 /** Memory of the engine that writes rows as Parquet. */
 const MEMORY = 2 ** 29
 
@@ -50,7 +53,7 @@ export async function withEngine<T>(
     })
     try {
       const session = await engine.open()
-      const done = await use(session)
+      const done = await interruptible(session, signal, () => use(session))
       session.close()
       return done
     } finally {
@@ -58,6 +61,36 @@ export async function withEngine<T>(
     }
   })
 }
+
+/**
+ * Work of a session, which is interrupted once it is to stop: whatever it begins after that, too.
+ */
+async function interruptible<T>(
+  session: Session,
+  signal: AbortSignal | undefined,
+  work: () => Promise<T>,
+): Promise<T> {
+  let again: NodeJS.Timeout | undefined
+  const stop = () => {
+    session.interrupt()
+    again ??= setInterval(() => session.interrupt(), AGAIN)
+  }
+  signal?.throwIfAborted()
+  signal?.addEventListener('abort', stop)
+  try {
+    return await work()
+  } catch (error) {
+    // What was interrupted says so in the engine's words.
+    signal?.throwIfAborted()
+    throw error
+  } finally {
+    clearInterval(again)
+    signal?.removeEventListener('abort', stop)
+  }
+}
+
+/** Milliseconds between two interruptions. */
+const AGAIN = 200
 
 /** @throws MoraineError of kind `query` for columns that a table can't have. */
 async function rowsToFile(answer: QueryAnswer, folder: string): Promise<RowsFile> {
@@ -81,10 +114,14 @@ async function rowsToFile(answer: QueryAnswer, folder: string): Promise<RowsFile
   const path = join(folder, 'rows.jsonl')
   const file = await open(path, 'wx', 0o600)
   let rows = 0
+  let longest = SHORT
   try {
     for await (const batch of answer.rows) {
+      refuseMaps(answer, batch)
       rows += batch.length
-      await file.write(batch.map((row) => lineOf(row)).join(''))
+      const lines = batch.map((row) => lineOf(row, types))
+      for (const line of lines) longest = Math.max(longest, Buffer.byteLength(line))
+      await file.appendFile(lines.join(''))
     }
   } finally {
     await file.close()
@@ -94,19 +131,36 @@ async function rowsToFile(answer: QueryAnswer, folder: string): Promise<RowsFile
     (name, i) =>
       `CAST(${cellOf(`c${i}`, types[i] as string)} AS ${types[i]}) AS ${quoteName(name)}`,
   )
-  const sql = `SELECT ${picked.join(', ')} FROM read_json(${quoteText(path)}, format = 'newline_delimited', columns = {${columns}}, maximum_object_size = 16777216)`
+  const sql = `SELECT ${picked.join(', ')} FROM read_json(${quoteText(path)}, format = 'newline_delimited', columns = {${columns}}, maximum_object_size = ${longest})`
   return { sql, rows }
+}
+
+/** @throws MoraineError of kind `query` for a map: programs see it as one text. */
+function refuseMaps({ columns }: QueryAnswer, rows: readonly RowValue[][]): void {
+  for (const [i, { name, type }] of columns.entries())
+    if (/\bMAP\(/.test(type) && rows.some((row) => row[i] !== null))
+      throw new MoraineError(
+        'query',
+        `The column ${name} is a ${type}, and values of that are not written to tables here`,
+        { hint: 'Leave it out, or write its entries as rows or as a text.' },
+      )
 }
 
 /** Texts come out of their quotes; what has parts is cast as JSON. */
 const cellOf = (column: string, type: string) =>
   /[[(]/.test(type) && !type.startsWith('DECIMAL') ? column : `${column} ->> '$'`
 
-function lineOf(row: readonly RowValue[]): string {
+function lineOf(row: readonly RowValue[], types: readonly string[]): string {
+  // Years of more than four digits have a sign, which the engine does not read.
+  const isMoment = (value: RowValue, i: number): value is string =>
+    typeof value === 'string' && /^(DATE|TIMESTAMP)/.test(types[i] ?? '')
+  const cells = row.map((value, i) => (isMoment(value, i) ? value.replace(/^\+/, '') : value))
   const text = JSON.stringify(
-    Object.fromEntries(row.map((value, i) => [`c${i}`, value])),
+    Object.fromEntries(cells.map((value, i) => [`c${i}`, value])),
     (_, value) => {
       if (typeof value === 'bigint') return String(value)
+      // JSON of JavaScript has no sign of zero, and no numbers that are none.
+      if (Object.is(value, -0)) return '-0'
       return typeof value === 'number' && !Number.isFinite(value) ? String(value) : value
     },
   )
