@@ -1,6 +1,6 @@
 import { managedSchemas, shownSchemas } from '../../define/sql/name.js'
 import type { LakeState } from '../../log/commit.js'
-import { keyOf, LEVEL } from '../../log/external.js'
+import { externalOf, keyOf, keyOfRelation, LEVEL, shownKey } from '../../log/external.js'
 import { badRequest } from './errors.js'
 
 /** The levels of a namespace. */
@@ -35,6 +35,27 @@ export function namespaceOf(text: string, state: LakeState): Namespace {
   const levels = text.split('.')
   const isNested = levels.length > 1 && Object.hasOwn(known, keyOf(levels))
   return checkedNamespace(isNested && !Object.hasOwn(known, text) ? levels : [text])
+}
+
+/**
+ * What a language names that knows no case: spelled as what is there, otherwise in small letters.
+ *
+ * @param schema levels of the namespace, parted by dots.
+ */
+export function identifierIn(state: LakeState, schema: string, name: string): Identifier {
+  const { namespaces = {} } = state.external ?? {}
+  const [exact, wanted] = [namespaceOf(schema, state), schema.toLowerCase()]
+  const isExact = Object.hasOwn(namespaces, keyOf(exact))
+  const other = Object.keys(namespaces).find((one) => shownKey(one).toLowerCase() === wanted)
+  const namespace = isExact ? exact : (other?.split(LEVEL) ?? namespaceOf(wanted, state))
+  const identifier = { namespace, name: checkedName(name) }
+  if (externalOf(state, identifier)) return identifier
+  const within = `${keyOf(namespace)}${LEVEL}`
+  const folded = keyOfRelation(identifier).toLowerCase()
+  const same = Object.keys(state.external?.relations ?? {}).find(
+    (one) => one.startsWith(within) && one.toLowerCase() === folded,
+  )
+  return { namespace, name: same?.slice(within.length) ?? name.toLowerCase() }
 }
 
 const LONGEST = 255

@@ -1,7 +1,7 @@
 import type { External, ExternalState, LakeState, TableState } from '../../log/commit.js'
 import { externalOf, keyOf, LEVEL } from '../../log/external.js'
 import { ownValue } from '../../own-value.js'
-import { refuseCreating, refuseReading } from './access/rights.js'
+import { mayRead, refuseCreating, refuseReading } from './access/rights.js'
 import type { Caller } from './caller.js'
 import { alreadyExists, noSuch, noSuchNamespace } from './errors.js'
 import type { MetadataPointer } from './files.js'
@@ -41,6 +41,13 @@ export function existing(state: LakeState, identifier: Identifier, kind: Kind): 
   if (found?.kind !== kind) throw noSuch(kind, shownName(identifier))
   return found
 }
+
+/**
+ * Whether another engine's table or view is there, for who may know: what may not be read is as if
+ * it were not.
+ */
+export const isShown = (caller: Caller, state: LakeState, identifier: Identifier) =>
+  mayRead(caller, identifier) && externalOf(state, identifier) !== undefined
 
 /**
  * Makes sure that a name is free in a namespace that is there, and may be used by who asks: on its

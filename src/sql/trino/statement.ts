@@ -44,7 +44,7 @@ export type Statement =
       query: Query
       noData: boolean
     }
-  | { kind: 'insert'; table: string[]; columns?: string[]; query: Query }
+  | { kind: 'insert'; table: string[]; at: number; columns?: string[]; query: Query }
   | { kind: 'unload'; query: Query; to: string; properties: Map<string, Property> }
   | { kind: 'drop table' | 'drop view' | 'drop schema'; name: string[]; ifExists: boolean }
   | { kind: 'create schema'; name: string[]; ifNotExists: boolean }
@@ -232,11 +232,12 @@ function propertyValue(cursor: Cursor): Property {
 
 function insert(cursor: Cursor): Statement {
   cursor.expect('INTO')
+  const { at } = cursor.token
   const table = nameOf(cursor)
   const isList =
     cursor.isSymbol('(') && !QUERIES.includes(cursor.ahead().text) && !cursor.isSymbol('(', 1)
   const columns = isList ? cursor.inBrackets(() => cursor.list(() => cursor.name())) : undefined
-  return { kind: 'insert', table, ...(columns ? { columns } : {}), query: cursor.query() }
+  return { kind: 'insert', table, at, ...(columns ? { columns } : {}), query: cursor.query() }
 }
 
 function unload(cursor: Cursor): Statement {

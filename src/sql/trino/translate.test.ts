@@ -2,7 +2,7 @@ import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
 import { MoraineError } from '../../errors.js'
 import { parseStatement } from './statement.js'
-import { translateTrino } from './translate.js'
+import { translateChange, translateInsert, translateTrino } from './translate.js'
 import { typeOfEngine } from './types.js'
 
 const columns = [
@@ -111,10 +111,50 @@ const words = [
     'EXECUTE',
     'USING',
   ],
+  ...[
+    'UPDATE',
+    'SET',
+    'DELETE',
+    'MERGE',
+    'WHEN',
+    'MATCHED',
+    'THEN',
+    'ALTER',
+    'ADD',
+    'COLUMNS',
+    'CHANGE',
+    'COLUMN',
+    'RENAME',
+    'PARTITIONED',
+    'TBLPROPERTIES',
+    'OPTIMIZE',
+    'VACUUM',
+  ],
 ]
 const soup = fc
   .array(fc.oneof(fc.constantFrom(...words), fc.string({ maxLength: 4 })), { maxLength: 40 })
   .map((parts) => parts.join(' '))
+
+/** What statements begin with that change tables and their rows. */
+const begins = [
+  'UPDATE sales SET id =',
+  'DELETE FROM sales WHERE',
+  'MERGE INTO sales USING',
+  'MERGE INTO sales s USING sales o ON s.id = o.id WHEN MATCHED THEN UPDATE SET',
+  'MERGE INTO sales s USING sales o ON s.id = o.id WHEN NOT MATCHED THEN INSERT',
+  'INSERT INTO sales',
+  'CREATE TABLE x (',
+  'CREATE TABLE x (id int)',
+  'ALTER TABLE x',
+]
+
+function changed(sql: string): void {
+  const { statement } = parseStatement(sql)
+  const context = { statement: sql, table }
+  if (statement.kind === 'insert') translateInsert(statement, context)
+  if (statement.kind === 'update' || statement.kind === 'delete' || statement.kind === 'merge')
+    translateChange(statement, context)
+}
 
 describe('SQL in Trino’s dialect', () => {
   it('is translated or refused, whatever it is', () => {
@@ -124,6 +164,8 @@ describe('SQL in Trino’s dialect', () => {
           expect(['translated', 'refused']).toContain(outcome(() => translate(text)))
           expect(['translated', 'refused']).toContain(outcome(() => parseStatement(text)))
         }
+        for (const begin of begins)
+          expect(['translated', 'refused']).toContain(outcome(() => changed(`${begin} ${sql}`)))
       }),
       { numRuns: 400 },
     )

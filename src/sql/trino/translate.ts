@@ -4,6 +4,7 @@ import type { Query } from './parse/tree.js'
 import { refuse } from './refusal.js'
 import { type WrittenChange, writeChange } from './write/change.js'
 import { writeExpression } from './write/expression.js'
+import { type Insert, type WrittenInsert, writeInsert } from './write/insert.js'
 import { writeQuery } from './write/query.js'
 import type { Context, Named, Scope } from './write/scope.js'
 import type { QueryWriter, WrittenQuery } from './write/writer.js'
@@ -41,6 +42,14 @@ export function translateQuery(query: Query, context: Context): WrittenQuery {
     },
   }
   return whole(query, { fields: [] }, new Map())
+}
+
+/** Rows that are added to a table, as a query for them. */
+export function translateInsert(
+  insert: Insert & { query: Query },
+  context: Context,
+): WrittenInsert {
+  return writeInsert(insert, translateQuery(insert.query, context), context)
 }
 
 /** A change of rows that was parsed, as a query for what is done with which of them. */

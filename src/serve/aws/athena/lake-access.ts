@@ -5,6 +5,7 @@ import type { DataFile } from '../../../iceberg/spec/manifest.js'
 import { currentSpec } from '../../../iceberg/spec/metadata.js'
 import type { Json } from '../../../iceberg/spec/updates/json.js'
 import { type AnyMetadata, completed } from '../../../iceberg/spec/updates/metadata-json.js'
+import { adding } from '../../../iceberg/spec/updates/own-updates.js'
 import { Table } from '../../../iceberg/table.js'
 import type { ExternalState, LakeState } from '../../../log/commit.js'
 import type { CommitLog } from '../../../log/log.js'
@@ -14,7 +15,7 @@ import { refuseWriting } from '../../rest/access/rights.js'
 import { type Branch, Branches } from '../../rest/branches.js'
 import { MetadataFiles } from '../../rest/files.js'
 import { Locations } from '../../rest/locations.js'
-import { checkedName, type Identifier, namespaceOf, shownName } from '../../rest/names.js'
+import { type Identifier, identifierIn, shownName } from '../../rest/names.js'
 import { existing } from '../../rest/relations.js'
 
 /** Rows that are to be written, and what stops that. */
@@ -56,8 +57,7 @@ export class LakeAccess {
   }
 
   async identifier({ schema, name }: TableName): Promise<Identifier> {
-    const namespace = namespaceOf(schema, await this.head())
-    return { namespace, name: checkedName(name.toLowerCase()) }
+    return identifierIn(await this.head(), schema, name)
   }
 
   /**
@@ -121,7 +121,6 @@ export class LakeAccess {
     { snapshot }: Table,
   ): Promise<void> {
     if (!snapshot) throw new Error('a snapshot was written')
-    const id = snapshot['snapshot-id']
     const requirements = [
       { type: 'assert-table-uuid', uuid: metadata['table-uuid'] },
       {
@@ -131,10 +130,7 @@ export class LakeAccess {
       },
       { type: 'assert-current-schema-id', 'current-schema-id': metadata['current-schema-id'] },
     ]
-    await this.commit(caller, identifier, requirements, [
-      { action: 'add-snapshot', snapshot },
-      { action: 'set-snapshot-ref', 'ref-name': 'main', type: 'branch', 'snapshot-id': id },
-    ])
+    await this.commit(caller, identifier, requirements, adding(metadata, snapshot))
   }
 
   /** One commit of the log that changes a table. */

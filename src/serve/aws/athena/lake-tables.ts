@@ -4,13 +4,13 @@ import type { Session } from '../../../engine/engine.js'
 import { MoraineError } from '../../../errors.js'
 import { currentSpec } from '../../../iceberg/spec/metadata.js'
 import { Table } from '../../../iceberg/table.js'
-import { externalOf } from '../../../log/external.js'
 import type { Caller } from '../../../query/service/request.js'
 import type { Storage } from '../../../storage/storage.js'
 import { namespaceOf } from '../../rest/names.js'
-import { refuseTaken } from '../../rest/relations.js'
+import { isShown, refuseTaken } from '../../rest/relations.js'
 import { drop } from '../../rest/rename.js'
-import type { LakeAccess, ToWrite } from './lake-access.js'
+import type { LakeAccess, TableName, ToWrite } from './lake-access.js'
+import { refuseNulls } from './row-changes.js'
 import { type RowsFile, withRowsFile } from './rows-file.js'
 
 /** A table that was written. */
@@ -32,9 +32,9 @@ export class LakeTables {
     this.storage = lake.storage
   }
 
-  async exists(schema: string, name: string): Promise<boolean> {
+  async exists(caller: Caller, schema: string, name: string): Promise<boolean> {
     const identifier = await this.lake.identifier({ schema, name })
-    return externalOf(await this.lake.head(), identifier) !== undefined
+    return isShown({ principal: caller }, await this.lake.head(), identifier)
   }
 
   /** @throws RestError where this caller may not create it, or it is there. */
@@ -68,6 +68,7 @@ export class LakeTables {
         ),
         about: compression === 'snappy' ? { 'write.parquet.compression-codec': 'snappy' } : {},
       })
+      refusePartitionNames(currentSpec(table.metadata).fields, table.schema.fields)
       const added = file.rows === 0 ? [] : await lake.dataFiles(session, table, file.sql)
       const written = await table.write({ removed: new Set(), added })
       const at = { 'metadata-location': this.storage.locate(written.file as string) }
@@ -83,11 +84,7 @@ export class LakeTables {
   /** Adds the rows of an answer to a table, in one snapshot. */
   async insert(
     caller: Caller,
-    {
-      schema,
-      name,
-      columns,
-    }: { schema: string; name: string; columns: readonly string[] | undefined },
+    { schema, name, columns: given }: TableName & { columns: readonly string[] },
     from: ToWrite,
   ): Promise<WrittenTable> {
     const { lake } = this
@@ -96,7 +93,6 @@ export class LakeTables {
     return this.withRows(from, false, async (session, file) => {
       if (file.rows === 0) return { rows: 0, files: [] }
       const names = table.schema.fields.map((field) => field.name)
-      const given = columns?.map((one) => one.toLowerCase()) ?? names
       const count = from.answer.columns.length
       if (given.length !== count || given.some((one) => !names.includes(one)))
         throw new MoraineError(
@@ -104,6 +100,7 @@ export class LakeTables {
           `Insert query has ${count} columns, and ${schema}.${name} takes: ${names.join(', ')}`,
         )
       const sql = await insertSql(session, file, table, given)
+      await refuseNulls(session, table, [sql])
       const added = await lake.dataFiles(session, table, sql)
       const written = await table.write({ removed: new Set(), added })
       from.signal.throwIfAborted()
@@ -220,5 +217,21 @@ export function partitionIn(text: string, columns: readonly string[]): Partition
     transform: name,
     column,
     ...(width === undefined ? {} : { width: Number(width) }),
+  }
+}
+
+/** @throws MoraineError of kind `query` where other engines could not open a table any more. */
+export function refusePartitionNames(
+  partitions: readonly { 'source-id': number; name: string }[],
+  fields: readonly { id: number; name: string }[],
+): void {
+  for (const { name, 'source-id': source } of partitions) {
+    const column = fields.find((one) => one.name === name)
+    if (column && column.id !== source)
+      throw new MoraineError(
+        'query',
+        `The column ${name} has the name that partitions of the table have, and is not what they are made of`,
+        { hint: 'Give it another name: other engines open no table that has both.' },
+      )
   }
 }

@@ -154,8 +154,12 @@ function insertedSql(table: Table, change: WrittenChange, { sql }: Relation): st
   ]
 }
 
-/** Other engines may have made columns that take no NULL. */
-async function refuseNulls(
+/**
+ * Other engines may have made columns that take no NULL.
+ *
+ * @param fresh SQL for rows that are new to the table.
+ */
+export async function refuseNulls(
   session: Session,
   table: Table,
   fresh: readonly string[],

@@ -3,7 +3,7 @@ import type { QueryRequest } from '../../../query/service/request.js'
 import type { QueryService } from '../../../query/service/service.js'
 import type { Query } from '../../../sql/trino/parse/tree.js'
 import { type ParsedStatement, parseStatement } from '../../../sql/trino/statement.js'
-import { translateChange, translateQuery } from '../../../sql/trino/translate.js'
+import { translateChange, translateInsert, translateQuery } from '../../../sql/trino/translate.js'
 import type { Context } from '../../../sql/trino/write/scope.js'
 import { invalidRequest } from '../protocol/failure.js'
 import { addressIn, type ObjectStores } from '../s3/store.js'
@@ -77,6 +77,10 @@ export async function run(one: AthenaExecution, parts: RunParts): Promise<void> 
     signal: one.stop.signal,
   })
   const ask = (query: Query) => asking(translateQuery(query, context).sql)
+  const askInsert: Site['askInsert'] = (statement) => {
+    const { sql, columns } = translateInsert(statement, context)
+    return { request: asking(sql), columns }
+  }
   const askChange: Site['askChange'] = (statement, places) => {
     const change = translateChange(statement, context)
     return { change, request: { ...asking(change.sql), places } }
@@ -110,7 +114,7 @@ export async function run(one: AthenaExecution, parts: RunParts): Promise<void> 
     case 'execute':
       throw new MoraineError('query', 'A prepared statement cannot execute another')
     default: {
-      const done = await writes.run(statement, one, { tables, ask, askChange, text })
+      const done = await writes.run(statement, one, { tables, ask, askInsert, askChange, text })
       await keepShown(one, { columns: [], rows: [] }, parts)
       if (one.result && done.rows !== undefined) one.result.updateCount = done.rows
     }

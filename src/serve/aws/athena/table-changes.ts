@@ -1,6 +1,8 @@
 import type { Session } from '../../../engine/engine.js'
+import { MoraineError } from '../../../errors.js'
 import type { ScanTask } from '../../../iceberg/deletes.js'
 import { expiring } from '../../../iceberg/spec/updates/own-updates.js'
+import { RefusedUpdate } from '../../../iceberg/spec/updates/refused.js'
 import type { Table } from '../../../iceberg/table.js'
 import { binsOf, compacted, FILE_BYTES, takeUpTo } from '../../../maintain/optimize.js'
 import type { Caller } from '../../../query/service/request.js'
@@ -21,6 +23,9 @@ const STEP = 2 ** 30
 
 /** How old snapshots are that VACUUM removes, where the table does not say so: five days. */
 const KEPT_SECONDS = 432_000
+
+/** How often VACUUM looks at a table that others change meanwhile. */
+const ATTEMPTS = 5
 
 /** Statements that change rows of tables which `lake.ts` does not define, or how they lie. */
 export class TableChanges {
@@ -52,6 +57,7 @@ export class TableChanges {
     return withRowsFile(from.answer, { staging, signal: from.signal }, async (session, file) => {
       if (file.rows === 0) return 0
       const table = await lake.table(await lake.stateOf(from.answer), identifier)
+      refuseGone(table, change)
       const own = { storage, rewriteUpTo, session, table, change, file }
       const { rows, removed, lists } = await changedRows(own)
       const added = rows === '' ? [] : await lake.dataFiles(session, table, rows)
@@ -70,7 +76,8 @@ export class TableChanges {
     const identifier = await lake.identifier(named)
     const table = await lake.table(await lake.head(), identifier)
     const { rows, files } = table.totals
-    if (files === 0) return 0
+    // Not all engines write totals into their snapshots.
+    if (files === 0 && (await table.plan()).length === 0) return 0
     const written = await table.write({ removed: 'all', added: [] })
     await lake.publish(caller, identifier, table, written)
     return rows
@@ -138,14 +145,31 @@ export class TableChanges {
         () => 'Snapshots and files of the whole lake are removed by: moraine vacuum',
       ),
     )
+    for (let attempt = 1; ; attempt++)
+      try {
+        return await this.forget(caller, identifier)
+      } catch (error) {
+        // What others name or make current meanwhile may be what was to go: it is looked at again.
+        if (attempt === ATTEMPTS || !(error instanceof RefusedUpdate)) throw error
+      }
+  }
+
+  private async forget(caller: Caller, identifier: Identifier): Promise<void> {
+    const { lake } = this
     const metadata = await lake.metadata(identifier)
-    const { properties } = metadata
+    const { properties, refs } = metadata
     const seconds = Number(properties.vacuum_max_snapshot_age_seconds ?? KEPT_SECONDS)
     const least = Number(properties.vacuum_min_snapshots_to_keep ?? 1)
     const keep = { least: Math.max(1, least), age: seconds * 1000 }
     const updates = expiring(metadata as never, Date.now(), keep)
     if (updates.length === 0) return
-    const requirements = [{ type: 'assert-table-uuid', uuid: metadata['table-uuid'] }]
+    const requirements = [
+      { type: 'assert-table-uuid', uuid: metadata['table-uuid'] },
+      ...Object.entries(refs).map(([ref, { 'snapshot-id': id }]) => ({
+        ...{ type: 'assert-ref-snapshot-id', ref },
+        'snapshot-id': id,
+      })),
+    ]
     await lake.commit(caller, identifier, requirements, updates)
   }
 }
@@ -154,4 +178,11 @@ function refuseOwn(identifier: Identifier, doing: string, instead: (table: strin
   const table = shownName(identifier)
   if (isManaged(identifier.namespace))
     throw illegal(`Cannot ${doing} ${table}: lake.ts defines it. ${instead(table)}`)
+}
+
+/** @throws MoraineError of kind `conflict` where others have taken a column away that is set. */
+function refuseGone({ schema }: Table, { columns }: WrittenChange): void {
+  const gone = columns.find((name) => !schema.fields.some((field) => field.name === name))
+  if (gone !== undefined)
+    throw new MoraineError('conflict', `The column ${gone} is gone since the statement was read`)
 }

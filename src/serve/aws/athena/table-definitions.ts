@@ -10,7 +10,7 @@ import {
   typeText,
 } from '../../../iceberg/spec/types.js'
 import type { AnyMetadata } from '../../../iceberg/spec/updates/metadata-json.js'
-import { externalOf } from '../../../log/external.js'
+import { CODEC } from '../../../iceberg/version.js'
 import type { Caller } from '../../../query/service/request.js'
 import type {
   Alteration,
@@ -19,11 +19,11 @@ import type {
 } from '../../../sql/trino/parse/define.js'
 import { shown, type TrinoType } from '../../../sql/trino/types.js'
 import { illegal } from '../../rest/errors.js'
-import { isManaged, shownName } from '../../rest/names.js'
-import { refuseTaken } from '../../rest/relations.js'
+import { type Identifier, isManaged, shownName } from '../../rest/names.js'
+import { isShown, refuseTaken } from '../../rest/relations.js'
 import { rename } from '../../rest/rename.js'
 import type { LakeAccess, TableName } from './lake-access.js'
-import { partitionIn } from './lake-tables.js'
+import { partitionIn, refusePartitionNames } from './lake-tables.js'
 
 type Create = Extract<DefineStatement, { kind: 'create table' }>
 
@@ -39,7 +39,7 @@ export class TableDefinitions {
     const { lake } = this
     const identifier = await lake.identifier(named)
     const state = await lake.head()
-    if (ifNotExists && externalOf(state, identifier)) return
+    if (ifNotExists && isShown({ principal: caller }, state, identifier)) return
     refuseTaken({ principal: caller }, state, identifier, 'table')
     const ids = counter(0)
     const fields = columns.map((one) => fieldOf(one, ids))
@@ -56,6 +56,7 @@ export class TableDefinitions {
         transform: transformName(partition),
       }
     })
+    refusePartitionNames(spec, fields)
     await lake.main.tables.create({ principal: caller }, identifier, {
       name: identifier.name,
       schema: { type: 'struct', 'schema-id': 0, fields },
@@ -63,26 +64,20 @@ export class TableDefinitions {
       properties: {
         // As all tables of the lake: Moraine alone deletes data files.
         'gc.enabled': 'false',
-        'write.parquet.compression-codec': 'zstd',
+        [CODEC]: 'zstd',
         ...(comment === undefined ? {} : { comment }),
         ...propertiesOf(properties),
       },
     })
   }
 
-  async alter(caller: Caller, named: TableName, alteration: Alteration): Promise<void> {
+  async alter(
+    caller: Caller,
+    named: TableName,
+    alteration: Exclude<Alteration, { does: 'rename' }>,
+  ): Promise<void> {
     const { lake } = this
-    const identifier = await lake.changeable(caller, named, (one) => {
-      if (isManaged(one.namespace))
-        throw illegal(
-          `Cannot alter ${shownName(one)}: lake.ts defines it. Change it there, then run: moraine run`,
-        )
-    })
-    if (alteration.does === 'rename') {
-      const [name = '', schema = named.schema] = [...alteration.to].reverse()
-      const to = await lake.identifier({ schema, name })
-      return rename(lake.main.journal, { principal: caller }, 'table', [identifier, to])
-    }
+    const identifier = await this.changeable(caller, named)
     const metadata = await lake.metadata(identifier)
     const updates = updatesOf(alteration, metadata)
     const requirements = [
@@ -95,6 +90,22 @@ export class TableDefinitions {
     ]
     await lake.commit(caller, identifier, requirements, updates)
   }
+
+  async rename(caller: Caller, named: TableName, to: TableName): Promise<void> {
+    const { lake } = this
+    const from = await this.changeable(caller, named)
+    const both = [from, await lake.identifier(to)] as const
+    await rename(lake.main.journal, { principal: caller }, 'table', both)
+  }
+
+  private changeable(caller: Caller, named: TableName): Promise<Identifier> {
+    return this.lake.changeable(caller, named, (one) => {
+      if (isManaged(one.namespace))
+        throw illegal(
+          `Cannot alter ${shownName(one)}: lake.ts defines it. Change it there, then run: moraine run`,
+        )
+    })
+  }
 }
 
 function updatesOf(
@@ -106,10 +117,11 @@ function updatesOf(
     return Object.keys(updates).length > 0 ? [{ action: 'set-properties', updates }] : []
   }
   if (alteration.does === 'unset properties')
-    return [{ action: 'remove-properties', removals: alteration.names }]
+    return [{ action: 'remove-properties', removals: alteration.names.map(storedName) }]
   const schema = currentSchema(metadata as never)
   const fields = fieldsAfter(alteration, schema.fields, metadata)
   refuseTwice(fields)
+  for (const spec of metadata['partition-specs']) refusePartitionNames(spec.fields, fields)
   return [
     { action: 'add-schema', schema: { ...schema, fields } },
     { action: 'set-current-schema', 'schema-id': -1 },
@@ -283,12 +295,20 @@ function propertiesOf(given: ReadonlyMap<string, string>): Record<string, string
     const text = value.toLowerCase()
     if (name === 'table_type' && text === 'iceberg') continue
     if (name === 'format' && text === 'parquet') continue
-    if (name === 'write_compression' || name === 'parquet_compression')
-      found['write.parquet.compression-codec'] = codecOf(text)
+    if (name === 'write_compression' || name === 'parquet_compression') found[CODEC] = codecOf(text)
     else if (KEPT.includes(name)) found[name] = checkedNumber(name, value)
     else throw refusedProperty(name, value)
   }
   return found
+}
+
+/** What a property is called in the table's metadata. */
+function storedName(name: string): string {
+  if (name === 'write_compression' || name === 'parquet_compression') return CODEC
+  if (KEPT.includes(name)) return name
+  throw new MoraineError('query', `The table property '${name}' cannot be taken away`, {
+    hint: `What can: write_compression, ${KEPT.join(', ')}.`,
+  })
 }
 
 function codecOf(text: string): string {

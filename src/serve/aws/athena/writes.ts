@@ -17,9 +17,13 @@ import type { TableChanges } from './table-changes.js'
 import type { TableDefinitions } from './table-definitions.js'
 import type { Tables } from './tables.js'
 
+type Of<K extends Statement['kind']> = Extract<Statement, { kind: K }>
+
 export interface Site {
   tables: Tables
   ask: (query: Query) => QueryRequest
+  /** Rows for a table, and which of its columns they are for. */
+  askInsert: (insert: Of<'insert'>) => { request: QueryRequest; columns: readonly string[] }
   askChange: (
     change: ChangeStatement,
     places: TableRef,
@@ -38,8 +42,6 @@ interface LakeWrites {
 interface Done {
   rows?: number
 }
-
-type Of<K extends Statement['kind']> = Extract<Statement, { kind: K }>
 
 /** Statements that write: into namespaces that `lake.ts` does not define, or beside results. */
 export class Writes {
@@ -60,10 +62,13 @@ export class Writes {
       case 'create table as':
         return this.createAs(statement, one, site, named(statement.table))
       case 'insert': {
-        await using answer = await this.service.query(site.ask(statement.query))
+        const table = named(statement.table)
+        await this.lake.changes.refuseChanging(one.caller, 'insert rows', table)
+        const { request, columns } = site.askInsert(statement)
+        await using answer = await this.service.query(request)
         const done = await this.lake.tables.insert(
           one.caller,
-          { ...named(statement.table), columns: statement.columns },
+          { ...table, columns },
           { answer, signal: one.stop.signal },
         )
         committed(one)
@@ -118,9 +123,17 @@ export class Writes {
       case 'create table':
         await definitions.create(one.caller, named(statement.table), statement)
         return {}
-      case 'alter table':
-        await definitions.alter(one.caller, named(statement.table), statement.alteration)
+      case 'alter table': {
+        const { table, alteration } = statement
+        const from = named(table)
+        if (alteration.does !== 'rename') await definitions.alter(one.caller, from, alteration)
+        else {
+          const [name = '', ...above] = [...alteration.to].reverse()
+          const to = above.length > 0 ? alteration.to : [from.schema, name]
+          await definitions.rename(one.caller, from, named(to))
+        }
         return {}
+      }
       default:
         throw new MoraineError('query', `${statement.kind.toUpperCase()} is not served`, {
           hint: 'Views of the lake are defined in lake.ts.',
@@ -179,7 +192,7 @@ export class Writes {
   ): Promise<Done> {
     const { partitions, compression } = storageOf(properties)
     const place = placeOf(properties)
-    if (ifNotExists && (await this.lake.tables.exists(schema, name))) return { rows: 0 }
+    if (ifNotExists && (await this.lake.tables.exists(one.caller, schema, name))) return { rows: 0 }
     await this.lake.tables.refuseCreating(one.caller, schema, name)
     await using answer = await this.service.query(ask(query))
     const done = await this.lake.tables.create(
