@@ -5,6 +5,7 @@ import { whileWriting } from '../log/live.js'
 import type { CommitLog } from '../log/log.js'
 import { Batches, type BatchManifest, writeManifest } from '../step/batches.js'
 import type { Storage } from '../storage/storage.js'
+import { followedAt } from './followed.js'
 
 /** What discarding a batch did. */
 export interface Discarded {
@@ -61,6 +62,7 @@ async function discard(
   const { fullExtract: _full, collidingNames: _names, ...rest } = pointer
   const empty = { ...rest, ...described, rows: 0, bytes: 0, discarded: pointer.rows }
   const tables = readersOf(state, name, pointer)
+  const followed = followedAt(state, name, { from: pointer.manifest, to: path })
   const rows = pointer.rows === 1 ? '1 row' : `${pointer.rows} rows`
   const { number } = await log.commit(
     state,
@@ -68,7 +70,7 @@ async function discard(
       cut: { [name]: pointer.number - 1 },
       batches: [empty, ...pointers.filter((other) => other.number > pointer.number)],
       ...(Object.keys(tables).length > 0 ? { tables } : {}),
-      ...(found ? {} : withoutIndex(state, name)),
+      ...(found ? followed : withoutIndex(state, name)),
     },
     { author, run: null, message: `discard batch ${pointer.batch} of ${name}: ${rows}` },
   )

@@ -40,9 +40,22 @@ async function namedSince(log: CommitLog, since: Date): Promise<ReadonlySet<stri
   return ids
 }
 
+/** Files that a watermark names. */
+interface Named {
+  /** The list of the files that are known. */
+  index?: { path?: string }
+  /** The manifest of the last batch of followed logs. */
+  follow?: string
+}
+
 /** The files that commits lead to. */
 export class Roots {
   private readonly used = new Set<string>()
+  /**
+   * Manifests that say how far logs were read. Apart: what a manifest names is looked for by those
+   * who point to its batch.
+   */
+  private readonly positions = new Set<string>()
   /** Metadata files that were followed, and whether to all of their snapshots. */
   private readonly metadata = new Map<string, boolean>()
   /** What tables of other engines name: apart, as they may name anything. */
@@ -70,7 +83,7 @@ export class Roots {
   /** Whether a file is one that commits lead to, or may be. */
   lead(path: string): boolean {
     const isForeign = this.foreign.has(path) || (this.isUntold && path.startsWith(FOREIGN))
-    return this.used.has(path) || isForeign
+    return this.used.has(path) || this.positions.has(path) || isForeign
   }
 
   /**
@@ -140,8 +153,9 @@ export class Roots {
 
   private indexes(watermarks: Readonly<Record<string, unknown>>): void {
     for (const watermark of Object.values(watermarks)) {
-      const path = (watermark as { index?: { path?: string } } | null)?.index?.path
-      if (path) this.used.add(path)
+      const { index, follow } = (watermark ?? {}) as Named
+      if (index?.path) this.used.add(index.path)
+      if (follow) this.positions.add(follow)
     }
     for (const { object } of quarantinedIn({ watermarks })) this.used.add(object.original.path)
   }

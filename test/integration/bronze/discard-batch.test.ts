@@ -1,4 +1,5 @@
-import { rm } from 'node:fs/promises'
+import { appendFile, rm } from 'node:fs/promises'
+import { join } from 'node:path'
 import { describe, expect, it } from 'vitest'
 import { discardBatch } from '../../../src/bronze/discard-batch.js'
 import { CommitLog } from '../../../src/log/log.js'
@@ -154,4 +155,44 @@ describe('a batch that should not have come', () => {
     expect((await project.run()).outcome).toBe('done')
     expect(await project.query(total)).toEqual([{ amount: '30.00' }])
   })
+})
+
+const followed = `
+import { bronze, defineLake, silver, t, z } from 'moraine'
+import { files } from 'moraine/sources'
+const from = bronze('people', { from: files('log/*.jsonl', { follow: true }) })
+export default defineLake({ name: 'people', datasets: [silver('people', { from, key: 'id', schema: z.object({ id: t.int() }) })] })
+`
+const line = (id: number) => `${JSON.stringify({ id })}\n`
+const ids = async (project: Project) =>
+  (await project.query('select id from silver.people order by id')).map(({ id }) => id)
+
+it('goes on with a log whose newest batch was discarded, whatever vacuum removes', async () => {
+  const project = await Project.create({
+    'lake.ts': followed,
+    'log/a.jsonl': line(1) + line(2),
+  })
+  await project.run()
+  const [{ manifest = '' } = {}] = (await project.state()).batches['bronze.people'] ?? []
+  const log = join(project.folder, 'log/a.jsonl')
+  const vacuumed = async () => {
+    const { stderr } = await project.cli('vacuum', '--history', '0s', '--grace', '0s', '--delete')
+    expect(stderr).toBe('')
+    await appendFile(log, line(3))
+    expect((await project.run()).outcome).toBe('done')
+  }
+  expect((await project.cli('discard-batch', 'people', '1')).stderr).toBe('')
+  // So earlier versions left it.
+  const watermark = (await project.state()).watermarks['bronze.people']
+  await project.commit({ watermarks: { 'bronze.people': { follow: manifest } } })
+  expect((await project.run()).outcome).toBe('done')
+  await vacuumed()
+  expect(await ids(project)).toEqual([3])
+
+  expect(watermark).toEqual({ follow: expect.stringMatching(/\/discarded-[0-9a-f]+\.json$/) })
+  expect((await project.cli('discard-batch', 'people', '2')).stderr).toBe('')
+  expect((await project.run()).outcome).toBe('done')
+  await vacuumed()
+  expect(await project.query('select _source_line as n from bronze.people')).toEqual([{ n: 4n }])
+  expect(await ids(project)).toEqual([3])
 })
