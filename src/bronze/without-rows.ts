@@ -41,9 +41,46 @@ export async function touchedBatches(
   const touched: TouchedBatch[] = []
   for (const pointer of Object.values(batches).flat()) {
     const rows = found.get(pointer.batch)
-    if (rows) touched.push({ pointer, manifest: await reader.manifest(pointer), rows })
+    if (!rows) continue
+    const manifest = await reader.manifest(pointer)
+    const by = await bySourceFile({ storage, session }, manifest, rows)
+    touched.push({ pointer, manifest, rows: by })
   }
   return touched
+}
+
+/**
+ * Rows by the names that a manifest has for source files. Those of a followed log, and of requests,
+ * also say which part of them a file holds; rows say only which log, or whose requests.
+ */
+async function bySourceFile(
+  tools: { storage: Storage; session: Session },
+  { batch, files }: BatchManifest,
+  rows: ReadonlyMap<string, number>,
+): Promise<ReadonlyMap<string, number>> {
+  const named = new Set(files.map(({ name }) => name))
+  const others = new Map([...rows].filter(([name]) => !named.has(name)))
+  if (others.size === 0) return rows
+  const found = new Map([...rows].filter(([name]) => named.has(name)))
+  for (const file of files.filter(({ name }) => !rows.has(name)))
+    for (const name of await sourceFilesIn(tools, batch, file)) {
+      const n = others.get(name)
+      if (n !== undefined) found.set(file.name, (found.get(file.name) ?? 0) + n)
+    }
+  return found
+}
+
+/** What the rows of a file call what they were read from. */
+async function sourceFilesIn(
+  { storage, session }: { storage: Storage; session: Session },
+  batch: string,
+  first: BatchFile,
+): Promise<string[]> {
+  const location = storage.locate(first.data)
+  await session.files.hold([{ location }])
+  const kept = keptRows(session, batch, { location, first })
+  const rows = await session.rows(`SELECT DISTINCT _source_file AS f FROM (${kept})`)
+  return rows.map(({ f }) => String(f))
 }
 
 const sum = (numbers: Iterable<number>) => [...numbers].reduce((a, b) => a + b, 0)
@@ -203,9 +240,14 @@ export async function writtenAgain<F extends BatchFile>(
   )
   const byName = new Map(counts.map((one) => [String(one.f), one]))
   const other = sum(counts.map((one) => Number(one.other)))
+  // A file that holds one source file alone may call it something else than its rows do.
+  const all = {
+    n: sum(counts.map(({ n }) => Number(n))),
+    broken: sum(counts.map(({ broken }) => Number(broken))),
+  }
   return sources.map((source, i) => {
     const { known: _, bare: __, firstLine: ___, dataSha256: ____, ...file } = source
-    const found = byName.get(source.name)
+    const found = sources.length === 1 ? all : byName.get(source.name)
     return {
       ...file,
       ...(i === 0 && nonCanonical !== undefined ? { nonCanonical: other } : {}),

@@ -1,4 +1,5 @@
 import { randomBytes } from 'node:crypto'
+import { followedAt } from '../../bronze/followed.js'
 import { BatchRewrite, proveRows, rowsOf } from '../../bronze/without-rows.js'
 import { fullName } from '../../define/dataset.js'
 import { MoraineError } from '../../errors.js'
@@ -20,11 +21,11 @@ export async function remove(
   author: string,
 ): Promise<{ id: string; state: LakeState }> {
   const { log, state } = context
-  const { cut, batches } = await batchesWithout(context, removal)
+  const changed = await batchesWithout(context, removal)
   const tables = await tablesWithout(context, removal)
   const id = randomBytes(8).toString('hex')
   const changes: Changes = {
-    ...(batches.length > 0 ? { cut, batches } : {}),
+    ...changed,
     ...(Object.keys(tables).length > 0 ? { tables } : {}),
     forgotten: { id, rows: removal.rows },
   }
@@ -42,14 +43,19 @@ export async function remove(
 async function batchesWithout(
   { storage, session, state }: SearchContext,
   { batches, places }: Removal,
-): Promise<{ cut: Record<string, number>; batches: BatchPointer[] }> {
+): Promise<Pick<Changes, 'cut' | 'batches' | 'watermarks'>> {
   const rewrite = new BatchRewrite(storage, session, places)
   const made = new Map<string, BatchPointer>()
+  let watermarks: Changes['watermarks'] = {}
   for (const batch of batches) {
     const after = await rewrite.rewrite(batch)
     proveRows(batch, after, rowsOf(batch))
     made.set(after.batch, after)
+    const { dataset, manifest: from } = batch.pointer
+    const followed = followedAt(state, dataset, { from, to: after.manifest })
+    watermarks = { ...watermarks, ...followed.watermarks }
   }
+  if (made.size === 0) return {}
   const cut: Record<string, number> = {}
   const pointers: BatchPointer[] = []
   for (const name of new Set(batches.map(({ pointer }) => pointer.dataset))) {
@@ -59,7 +65,7 @@ async function batchesWithout(
     const from = all.filter(({ number }) => number >= first.number)
     pointers.push(...from.map((pointer) => made.get(pointer.batch) ?? pointer))
   }
-  return { cut, batches: pointers }
+  return { cut, batches: pointers, ...(Object.keys(watermarks).length > 0 ? { watermarks } : {}) }
 }
 
 async function tablesWithout(
