@@ -31,12 +31,15 @@ export function forgetLines(dataset: Silver, found: Told & Partial<Done>): strin
       ...stay,
       ...begun,
       ...receipts,
-      `No row of ${fullName(dataset)}, or that refers to it, is meant in the newest state. Not looked into were earlier states and records of runs, which moraine vacuum --history expires, and archived files of batches that have expired.`,
+      `No row of ${fullName(dataset)}, or that refers to it, is meant in the newest state. Not looked into were earlier states and records of runs, which moraine vacuum --history expires, and archived files of batches that have expired or were discarded.`,
     ]
   return [...begun, ...counts(found), ...stay, ...beside(found), '', ...receipts, ...ending(found)]
 }
 
-function counts({ rows, unreadable, batches, files, rebuilt, commits }: Forgetting): string[] {
+const discarded = (n: number) => (n === 1 ? '1 discarded batch' : `${n} discarded batches`)
+
+function counts(found: Forgetting): string[] {
+  const { rows, unreadable, batches, closed, files, rebuilt, commits } = found
   const width = Math.max(...Object.keys(rows).map((name) => name.length))
   const numbers = Object.values(rows).map((n) => plural(n, 'row'))
   const longest = Math.max(...numbers.map((text) => text.length))
@@ -50,6 +53,9 @@ function counts({ rows, unreadable, batches, files, rebuilt, commits }: Forgetti
       ? [`  ${plural(unreadable, 'row')} of these could not be read, and name the key`]
       : []),
     `  ${plural(files, 'file')} written again, in ${each} and the tables; ${plural(commits, 'earlier state')} expired, with all records of runs and queries`,
+    ...(closed > 0
+      ? [`  archived files of ${discarded(closed)} removed: their rows are not searched`]
+      : []),
     ...(rebuilt.length > 0 ? [`  rebuilt from all of their rows: ${rebuilt.join(', ')}`] : []),
   ]
 }

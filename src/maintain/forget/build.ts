@@ -1,5 +1,6 @@
 import { fullName } from '../../define/dataset.js'
 import { MoraineError } from '../../errors.js'
+import type { LakeState } from '../../log/commit.js'
 import type { NamedReceipt } from '../../log/forgotten.js'
 import { select } from '../../plan/graph.js'
 import { runLake } from '../../run/execute.js'
@@ -44,7 +45,7 @@ export async function build(
 }
 
 /** What a dataset is called now: it may have got another name since. */
-function nameNow(name: string, renamed: Readonly<Record<string, string>>): string {
+export function nameNow(name: string, renamed: LakeState['renamed'] = {}): string {
   let now = name
   for (const _ of Object.keys(renamed)) now = renamed[now] ?? now
   return now

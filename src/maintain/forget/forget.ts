@@ -25,6 +25,8 @@ export interface Forgetting {
   /** Rows of bronze that may be theirs and stay, by silver datasets. */
   doubtful: Readonly<Record<string, number>>
   batches: number
+  /** Discarded batches whose archived files go, as nobody can look into these. */
+  closed: number
   /** Files that are written again. */
   files: number
   /** Datasets that are built anew from all of their rows. */
@@ -103,10 +105,10 @@ async function look(options: ForgetOptions, session: Session, asked: Asked) {
 
 async function described(context: SearchContext, removal: Removal): Promise<Forgetting> {
   const { state } = context
-  const { batches, tables, rows, unreadable, doubtful, rebuilt } = removal
+  const { batches, closed, tables, rows, unreadable, doubtful, rebuilt } = removal
   const files = batches.flatMap(filesOf)
   return {
-    ...{ rows, unreadable, doubtful, batches: batches.length },
+    ...{ rows, unreadable, doubtful, batches: batches.length, closed: closed.length },
     files: files.length + tables.reduce((sum, { tasks }) => sum + tasks.length, 0),
     rebuilt: [...rebuilt.keys()],
     commits: state.number - Math.max(0, (state.horizon ?? 1) - 1),

@@ -4,6 +4,7 @@ import type { CommitLog } from '../../log/log.js'
 import { Batches } from '../../step/batches.js'
 import type { Storage } from '../../storage/storage.js'
 import { originalsIn } from './archives.js'
+import { nameNow } from './build.js'
 
 /** Records of runs and of queries, which quote values: profiles, texts of conditions, errors. */
 const RECORDS = ['_moraine/runs/', '_moraine/queries/']
@@ -28,14 +29,15 @@ export async function removeRecords(
 }
 
 /**
- * Removes archived files of batches from which rows were removed, as far as these files hold some,
- * and of batches that were discarded, into which nobody can look; last what describes them. So
- * whoever goes on after a crash finds what is left. A batch that has left the lake meanwhile is
- * known by the commit that took the rows out of it.
+ * Removes archived files of batches from which rows were removed, as far as these files hold some
+ * and no other batch is made of them, and of batches of the same datasets that were discarded, into
+ * which nobody can look; last what describes them. So whoever goes on after a crash finds what is
+ * left. A batch that has left the lake meanwhile is known by the commit that took the rows out of
+ * it.
  */
 export async function removeArchived(
   { storage, log }: { storage: Storage; log: CommitLog },
-  { batches }: LakeState,
+  { batches, renamed }: LakeState,
   receipt: NamedReceipt,
 ): Promise<number> {
   const reader = new Batches(storage)
@@ -49,12 +51,14 @@ export async function removeArchived(
     const name = /\/batches\/([^/]+)\.json$/.exec(path)?.[1]
     const pointer = now.find(({ batch }) => batch === name)
     const left = gone.find(({ batch }) => batch === name)
-    if (!left && pointer?.forgotten === undefined && pointer?.discarded === undefined) continue
-    const others = pointer ? [pointer] : (batches[left?.dataset ?? ''] ?? [])
+    const of = pointer?.forgotten === undefined ? left : pointer
+    if (!of) continue
+    // Files of the same content and day are archived once.
+    const others = batches[nameNow(of.dataset, renamed)] ?? []
     const files = (await reader.manifests(others)).flatMap((manifest) => manifest.files)
     const stays = new Set(files.map(({ original }) => original?.path))
-    for (const original of originalsIn(await storage.readIfPresent(path))) {
-      if (stays.has(original) || !original.startsWith('archive/')) continue
+    for (const original of await originalsIn(storage, path)) {
+      if (stays.has(original)) continue
       await storage.remove(original)
       removed++
     }

@@ -130,15 +130,21 @@ function refuseExpiredArchives(
   }
 }
 
-/** @throws for the first file that can't be removed before some day. */
-async function refuseLocked(storage: Storage, { batches }: Removal): Promise<void> {
-  if (!storage.hinders) return
-  for (const batch of batches) {
+/** What is archived of batches, and is to go. */
+const archivedOf = ({ batches, closed }: Removal): string[] => [
+  ...batches.flatMap((batch) => {
     const { archived } = batch.pointer
-    for (const path of [...originalsOf(batch), ...(archived ? [archived.path] : [])]) {
-      const why = await storage.hinders(path)
-      if (why !== undefined)
-        throw refusal(`${path} can't be removed: ${why}`, 'Forget the rows again once it can be.')
-    }
+    return [...originalsOf(batch), ...(archived ? [archived.path] : [])]
+  }),
+  ...closed.flatMap(({ archived }) => archived),
+]
+
+/** @throws for the first file that can't be removed before some day. */
+async function refuseLocked(storage: Storage, removal: Removal): Promise<void> {
+  if (!storage.hinders) return
+  for (const path of archivedOf(removal)) {
+    const why = await storage.hinders(path)
+    if (why !== undefined)
+      throw refusal(`${path} can't be removed: ${why}`, 'Forget the rows again once it can be.')
   }
 }

@@ -7,6 +7,7 @@ import { count } from '../../engine/count.js'
 import type { Relation } from '../../engine/engine.js'
 import type { LakeState, TableState } from '../../log/commit.js'
 import { select } from '../../plan/graph.js'
+import { type ClosedBatch, closedBatches } from './archives.js'
 import type { Meant, SearchContext } from './options.js'
 import type { Found } from './search.js'
 import { type TouchedTable, touchedTable } from './table-rows.js'
@@ -18,6 +19,8 @@ export interface Removal {
   /** Where bronze has them, of all datasets together. */
   places: Relation
   batches: readonly TouchedBatch[]
+  /** Archived batches that were discarded: nobody can look into what was archived of them. */
+  closed: readonly ClosedBatch[]
   tables: readonly TouchedTable[]
   /** Datasets that are built anew, and why. */
   rebuilt: ReadonlyMap<string, string>
@@ -44,7 +47,8 @@ export function madeOf(lake: Lake, { meant, batches }: Pick<Removal, 'meant' | '
 const REASON = 'rows were forgotten'
 
 /** Finds batches and tables that hold the rows which are meant. */
-export async function removalOf(context: SearchContext, { meant, texts }: Found): Promise<Removal> {
+export async function removalOf(context: SearchContext, found: Found): Promise<Removal> {
+  const { meant, looked, texts } = found
   const { session, state, storage } = context
   const all = meant.map(
     ({ places }) => `SELECT _batch, _source_file, _source_line FROM ${places.sql}`,
@@ -66,6 +70,7 @@ export async function removalOf(context: SearchContext, { meant, texts }: Found)
     }
   return {
     ...{ meant, places, batches, tables },
+    closed: await closedBatches(context, looked),
     rebuilt: rebuiltOf(state, meant, batches),
     rows: countsOf(batches, tables),
     unreadable: meant.reduce((sum, one) => sum + one.unreadable, 0),

@@ -42,7 +42,7 @@ export async function remove(
 
 async function batchesWithout(
   { storage, session, state }: SearchContext,
-  { batches, places }: Removal,
+  { batches, places, closed }: Removal,
 ): Promise<Pick<Changes, 'cut' | 'batches' | 'watermarks'>> {
   const rewrite = new BatchRewrite(storage, session, places)
   const made = new Map<string, BatchPointer>()
@@ -55,10 +55,15 @@ async function batchesWithout(
     const followed = followedAt(state, dataset, { from, to: after.manifest })
     watermarks = { ...watermarks, ...followed.watermarks }
   }
+  // So the second part knows that what was archived of them goes.
+  for (const { pointer } of closed) {
+    const { archived: _, ...rest } = pointer
+    made.set(pointer.batch, { ...rest, forgotten: 0 })
+  }
   if (made.size === 0) return {}
   const cut: Record<string, number> = {}
   const pointers: BatchPointer[] = []
-  for (const name of new Set(batches.map(({ pointer }) => pointer.dataset))) {
+  for (const name of new Set([...batches, ...closed].map(({ pointer }) => pointer.dataset))) {
     const all = state.batches[name] ?? []
     const first = all.find(({ batch }) => made.has(batch)) as BatchPointer
     cut[name] = first.number - 1

@@ -27,6 +27,8 @@ import { mentions, tells } from './texts.js'
 /** What was found of a person. */
 export interface Found {
   meant: readonly Meant[]
+  /** Datasets that were looked through, whether they have such rows or not. */
+  looked: readonly Silver[]
   /** Values that identify the person, as texts. */
   texts: readonly string[]
 }
@@ -37,11 +39,15 @@ interface Looked {
   /** Identifying values and places of all rows in bronze, and what could not be read of them. */
   rows: Relation
   conditions: Map<string, string>
+  /** Those of them that look at nothing but its key. */
+  ofKey: Map<string, string>
   /** Rows that the conditions meant when others were last looked for by their values. */
   followed: number
   /** SQL over a row `r` of bronze whether it may be theirs as well as somebody else's. */
   doubt: string
-  /** SQL for what was asked about, as rows of it: others may refer to what is not there any more. */
+  /**
+   * SQL for what was asked about, as rows of it: others may refer to what is not there any more.
+   */
   asked: string[]
 }
 
@@ -70,6 +76,7 @@ export class Search {
     const first = this.looked.get(dataset) as Looked
     const keys = await keysAsked(session, this.asked, await this.sources(first, ''))
     first.conditions.set('key', exists(keys, dataset.key))
+    first.ofKey.set('key', exists(keys, dataset.key))
     first.asked.push(this.asRows(dataset, keys))
     await this.addUnkeyed(first, keys)
     await this.follow(links)
@@ -77,7 +84,7 @@ export class Search {
     const all: Meant[] = []
     for (const one of this.looked.values())
       if (one.conditions.size > 0) all.push(await this.meant(one, texts))
-    return { meant: all, texts }
+    return { meant: all, looked: [...this.looked.keys()], texts }
   }
 
   /** Goes from rows that are meant to those that refer to them, until there are no more. */
@@ -109,7 +116,9 @@ export class Search {
       `SELECT DISTINCT ${shown.join(', ')} FROM (${values}) AS r WHERE ${given.join(' AND ')}`,
     )
     await this.refuseShared(link, relation)
-    other.conditions.set(`${columns} ${fullName(of)}.${targets}`, exists(relation, columns))
+    const by = `${columns} ${fullName(of)}.${targets}`
+    other.conditions.set(by, exists(relation, columns))
+    if (isOfKey(link)) other.ofKey.set(by, exists(relation, columns))
   }
 
   /** Rows that refer to a value which others have as well may be those of the others. */
@@ -120,7 +129,13 @@ export class Search {
     const others = await this.sources(there, `WHERE NOT ${conditionOf(there)}`)
     const referring = await this.sources(other, `WHERE ${exists(values, columns)}`)
     const union = (sources: readonly string[]) => sources.join('\nUNION ALL\n')
-    const shared = `SELECT ${list(targets)} FROM (${union(others)}) INTERSECT SELECT ${list(columns)} FROM (${union(referring)})`
+    const all = [
+      `SELECT ${list(columns)} FROM (${union(referring)})`,
+      ...(isOfKey(link) ? await this.gone(dataset, `WHERE ${exists(values, columns)}`) : []).map(
+        (gone) => `SELECT ${list(columns)} FROM (${gone})`,
+      ),
+    ]
+    const shared = `SELECT ${list(targets)} FROM (${union(others)}) INTERSECT SELECT * FROM (${union(all)})`
     const n = await count(this.context.session, `SELECT count(*) AS n FROM (${shared})`)
     if (n === 0) return
     const [column, target] = [columns.join(', '), targets.join(', ')]
@@ -211,6 +226,16 @@ export class Search {
     return found
   }
 
+  /** SQL for keys of a dataset that are gone, of which nothing else may be there any more. */
+  private async gone({ name }: Silver, where: string): Promise<string[]> {
+    const { relations, session, state } = this.context
+    const found: string[] = []
+    for (const table of KEYS_ALONE.map((folder) => `${folder}.${name}`))
+      if (state.tables[table])
+        found.push(`SELECT * FROM (${await relations.tableRelation(session, table)}) AS r ${where}`)
+    return found
+  }
+
   /** A table may have been built by a definition without some of the columns. */
   private async refuseOlder(dataset: Silver, name: string): Promise<void> {
     const fields = (await this.context.relations.table(name))?.schema.fields ?? []
@@ -230,9 +255,17 @@ export class Search {
     if (!found) return
     const path = String(found.r).slice(kept.length)
     const bronze = dataset.from.map(fullName).join(' or ')
+    const beside = await count(
+      this.context.session,
+      `SELECT count(*) AS n FROM ${rows.sql} WHERE _batch = ${quoteText(String(found.b))} AND _source_file <> ${quoteText(String(found.f))}`,
+    )
+    const others =
+      beside > 0
+        ? ` Its other files go with it (${beside === 1 ? '1 row' : `${beside} rows`}): bring those again under other names.`
+        : ''
     throw refusal(
       `${found.f} could not be read, is kept at ${path}, and may hold such rows`,
-      `Discard the batch that it is in: moraine discard-batch ${bronze} ${found.b}.`,
+      `Discard the batch that it is in: moraine discard-batch ${bronze} ${found.b}.${others}`,
     )
   }
 
@@ -254,7 +287,8 @@ export class Search {
     const rows = await this.context.session.materialize(
       `SELECT ${names}, _batch, _source_file, _source_line, (_error IS NOT NULL) AS _unread, CASE WHEN _reasons IS NOT NULL THEN _raw END AS _raw FROM ${await this.validated(dataset)}`,
     )
-    return { dataset, rows, conditions: new Map(), followed: 0, doubt: 'false', asked: [] }
+    const none = { conditions: new Map(), ofKey: new Map(), followed: 0, asked: [] }
+    return { dataset, rows, ...none, doubt: 'false' }
   }
 
   private async validated(dataset: Silver): Promise<string> {
@@ -313,7 +347,7 @@ export class Search {
     return {
       dataset,
       condition,
-      keyCondition: one.conditions.get('key') ?? (await this.byKey(one)),
+      keyCondition: await this.byKey(one),
       places,
       rows: Number(counted?.n),
       unreadable: Number(counted?.u),
@@ -322,13 +356,24 @@ export class Search {
     }
   }
 
-  /** By the keys that its rows in bronze have. */
-  private async byKey({ dataset, rows, conditions }: Looked): Promise<string> {
+  /**
+   * By the keys that its rows have: those in bronze, and of batches that have expired those in the
+   * table and its history that no row which stays has. Where neither has the row any more, by what
+   * its key says itself.
+   */
+  private async byKey(one: Looked): Promise<string> {
+    const { dataset, ofKey } = one
     if (dataset.key.length === 0) return 'false'
     const names = dataset.key.map(quoteName).join(', ')
-    const meant = conditionOf({ conditions })
-    const sql = `SELECT DISTINCT ${names} FROM ${rows.sql} AS r WHERE ${meant}`
-    return exists(await this.context.session.materialize(sql), dataset.key)
+    const keys = (sources: readonly string[]) =>
+      `SELECT ${names} FROM (${sources.join('\nUNION ALL\n')})`
+    const meant = conditionOf(one)
+    const [bronze, ...tables] = await this.sources(one, `WHERE ${meant}`)
+    const others = await this.sources(one, `WHERE NOT ${meant}`)
+    const expired = tables.length > 0 ? `UNION (${keys(tables)} EXCEPT ${keys(others)})` : ''
+    const sql = `SELECT DISTINCT ${names} FROM (${bronze}) ${expired}`
+    const found = exists(await this.context.session.materialize(sql), dataset.key)
+    return `(${[found, ...ofKey.values()].join(' OR ')})`
   }
 
   private async isShared(one: Looked): Promise<boolean> {
@@ -341,6 +386,12 @@ export class Search {
     return (await count(this.context.session, sql)) > 0
   }
 }
+
+/** Tables that have a dataset's key and none of its other columns. */
+const KEYS_ALONE = ['deleted', 'tombstones']
+
+const isOfKey = ({ dataset, columns }: Link) =>
+  columns.every((column) => dataset.key.includes(column))
 
 const string = (name: string) => ({ name, type: { kind: 'string' } }) as const
 

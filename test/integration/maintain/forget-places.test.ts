@@ -1,0 +1,177 @@
+import { join } from 'node:path'
+import { describe, expect, it } from 'vitest'
+import { Project } from '../../support/project.js'
+import { tracesOf } from '../../support/traces.js'
+
+/* Where rows of a person lie beside the batches and tables of now. */
+
+const inboxes = `
+import { bronze, defineLake, folder, silver, sql, t, warehouse, z } from 'moraine'
+import { files, inbox } from 'moraine/sources'
+const people = silver('people', {
+  from: bronze('people', { from: files('people.csv') }), key: 'id', identifies: ['email'],
+  schema: z.object({ id: z.string(), email: z.string() }),
+})
+const rawOrders = bronze('orders', { from: inbox({ settle: '0ms' }), archive: true })
+const orders = silver('orders', { from: rawOrders, key: 'n', identifies: ['id'], schema: z.object({ n: t.int(), id: z.string() }) })
+const letters = silver('letters', {
+  from: bronze('letters', { from: inbox({ settle: '0ms' }), keep: '1d' }), key: 'email', cursor: 'v', identifies: ['email'],
+  deleteWhen: sql\`op = 'D'\`, schema: z.object({ email: z.string(), v: t.int() }),
+})
+const payments = silver('payments', {
+  from: bronze('payments', { from: inbox({ settle: '0ms' }), archive: true }), key: 'n', schema: z.object({ n: t.int() }),
+})
+export default defineLake({ name: 'shop', datasets: [people, orders, letters, payments], exports: [] })
+`
+const people = 'id,email\nada-4711,ada@example.org\nbob-1,bob@example.org\n'
+const ada = ['ada-4711', 'ada@example.org']
+const day = 86_400_000
+
+async function lakeOfInboxes(inside?: string): Promise<Project> {
+  const files = {
+    'lake.ts': inboxes,
+    'people.csv': people,
+    'lake/bronze/landing/orders/a/1.csv': 'n,id\n1,ada-4711\n2,bob-1\n',
+    'lake/bronze/landing/payments/a/1.csv': 'n\n1\n2\n',
+  }
+  const project = await Project.create(files, undefined, inside)
+  expect((await project.run()).outcome).toBe('done')
+  return project
+}
+
+const forget = (project: Project, ...more: string[]) =>
+  project.cli('forget', 'people', '--key', 'ada-4711', ...more)
+
+async function forgotten(project: Project): Promise<string> {
+  const done = await forget(project, '--yes')
+  expect([done.stderr, done.code]).toEqual(['', 0])
+  expect(await tracesOf(join(project.folder, 'lake'), ada)).toEqual([])
+  const verified = await project.cli('verify', '--deep')
+  expect([verified.stderr, verified.code]).toEqual(['', 0])
+  return done.stdout
+}
+
+const archived = async (project: Project) =>
+  (await project.storage.list('archive/')).map(({ path }) => path)
+
+describe('forget, and what was archived', () => {
+  it('removes files of discarded batches where the person may be in them, and says so', async () => {
+    const project = await lakeOfInboxes()
+    await project.write({
+      // The same content as what stays, in files of the same name and day.
+      'lake/bronze/landing/payments/b/1.csv': 'n\n1\n2\n',
+      'lake/bronze/landing/orders/b/2.csv': 'n,id\n3,ada-4711\n',
+      'lake/bronze/landing/orders/b/3.csv': 'n,id\n4,bob-1\n',
+    })
+    await project.run()
+    await project.cli('discard-batch', 'payments', '2')
+    await project.cli('discard-batch', 'orders', '2')
+    await project.run()
+    const before = (await archived(project)).filter((path) => path.includes('/payments/'))
+    const dry = await forget(project)
+    expect(dry.stdout).toContain('archived files of 1 discarded batch')
+    await forgotten(project)
+    const after = await archived(project)
+    expect(after.filter((path) => path.includes('/payments/'))).toEqual(before)
+    expect(after.filter((path) => path.includes('/orders/'))).toEqual([])
+    for (const name of ['payments', 'orders'])
+      expect((await project.cli('rebuild', name, '--from', 'archive')).stderr).toBe('')
+    expect(await project.query('select n from silver.payments order by n')).toHaveLength(2)
+    expect(await project.query('select id from silver.orders')).toEqual([{ id: 'bob-1' }])
+  })
+
+  it('keeps a file that another batch is made of', async () => {
+    const project = await lakeOfInboxes()
+    await project.write({ 'lake/bronze/landing/orders/b/4.csv': 'n,id\n5,bob-1\n' })
+    await project.run()
+    await project.write({ 'lake/bronze/landing/orders/c/4.csv': 'n,id\n5,bob-1\n' })
+    await project.run()
+    await project.cli('discard-batch', 'orders', '3')
+    await project.run()
+    await forgotten(project)
+    expect(await archived(project)).toContainEqual(
+      expect.stringMatching(/orders\/files\/.*-4\.csv$/),
+    )
+    expect((await project.cli('rebuild', 'orders', '--from', 'archive')).stderr).toBe('')
+  })
+
+  it('says what goes with a file that nobody could read, and what is damaged', async () => {
+    const project = await lakeOfInboxes()
+    await project.write({
+      'lake/bronze/landing/orders/5.parquet': 'no Parquet',
+      'lake/bronze/landing/orders/6.csv': 'n,id\n7,bob-1\n',
+    })
+    await project.run()
+    const unread = await forget(project)
+    expect(unread.stderr).toMatch(
+      /5\.parquet could not be read[\s\S]*other files go with it \(1 row\)/,
+    )
+    await project.cli('discard-batch', 'orders', '2')
+    const [json = ''] = (await archived(project)).filter((path) => /orders.*json$/.test(path))
+    await project.storage.restore(json, new TextEncoder().encode('{"files": ['))
+    const damaged = await forget(project)
+    expect([damaged.code, damaged.stderr]).toEqual([
+      1,
+      expect.stringContaining(`${json} is damaged`),
+    ])
+  })
+
+  it('knows files of a dataset that was called otherwise', async () => {
+    const project = await lakeOfInboxes()
+    await project.write({
+      'lake.ts': inboxes.replace("bronze('orders'", "bronze('sales'"),
+      'lake/bronze/landing/sales/2.csv': 'n,id\n3,bob-1\n',
+    })
+    expect((await project.cli('rename', 'bronze.orders', 'bronze.sales')).stderr).toBe('')
+    await project.run()
+    await forgotten(project)
+    expect(await archived(project)).toContainEqual(expect.stringContaining('archive/sales/files/'))
+    const rebuilt = await project.cli('rebuild', 'sales', '--from', 'archive')
+    expect([rebuilt.stderr, rebuilt.code]).toEqual(['', 0])
+    expect(await project.query('select n from silver.orders order by n')).toEqual([
+      { n: 2 },
+      { n: 3 },
+    ])
+  })
+})
+
+/** Who is written to: some are not any more, and bronze has nothing of that. */
+async function unsubscribed(project: Project): Promise<void> {
+  const later = { now: () => new Date(Date.now() + 3 * day) }
+  await letters(project, '1', 'ada@example.org,1,\nbob@example.org,1,\neve@example.org,1,\n')
+  await project.run()
+  await letters(project, '2', 'ada@example.org,2,D\neve@example.org,2,D\n')
+  await project.run()
+  await letters(project, '3', 'bob@example.org,3,\n')
+  await project.run(later)
+  await project.run(later)
+  expect((await project.state()).expired?.['bronze.letters']).toBeGreaterThan(1)
+}
+
+const letters = (project: Project, name: string, text: string) =>
+  project.write({ [`lake/bronze/landing/letters/${name}.csv`]: `email,v,op\n${text}` })
+
+it('removes keys that are gone, of which bronze has nothing any more', async () => {
+  const project = await lakeOfInboxes()
+  await unsubscribed(project)
+  expect((await forget(project)).stdout).toMatch(/deleted\.letters +1 row/)
+  await forgotten(project)
+  // Whoever else is gone stays so.
+  await letters(project, '4', 'eve@example.org,1,\n')
+  await project.run()
+  expect(await project.query('select email from silver.letters')).toEqual([
+    { email: 'bob@example.org' },
+  ])
+})
+
+it('refuses a key that is gone and that somebody who stays has as well', async () => {
+  const project = await lakeOfInboxes()
+  await unsubscribed(project)
+  await project.write({ 'people.csv': `${people}bob-2,ada@example.org\n` })
+  await project.run()
+  const { code, stderr } = await forget(project, '--yes')
+  expect([code, stderr]).toEqual([
+    2,
+    expect.stringContaining('silver.letters.email has values of silver.people.email'),
+  ])
+})
