@@ -167,6 +167,13 @@ export async function lookForLive(
 export const nameOfLive = ({ command, id, author }: Live): string =>
   command ? `moraine ${command} of ${author}` : `Run ${id} of ${author}`
 
+/** What to do about one who is in the way. */
+export function howToEnd({ certain, id, host, silent }: Live): string {
+  if (certain) return 'Wait for it, or end it.'
+  const minutes = Math.round(silent / 60_000)
+  return `Wait for it, or end it. It has not reported for ${minutes} minutes: if it was killed, or ${host} is gone, remove ${FOLDER}${id}/ from the lake.`
+}
+
 /** Who is at work for all that is known, or was heard of lately. */
 export async function heardOf(storage: Storage, now = Date.now()): Promise<Live[]> {
   const { live } = await lookForLive(storage, now)

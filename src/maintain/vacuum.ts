@@ -37,6 +37,8 @@ export interface Vacuumed {
   bytes: number
   /** Files that are in use, or too young to tell. */
   kept: number
+  /** When the newest file was last modified that nothing refers to, and that is too young. */
+  youngest?: number
   /** Branches whose time is over. */
   branches: string[]
   /** Tables whose older snapshots were forgotten. */
@@ -108,12 +110,19 @@ export async function vacuum(
     files: unused.length,
     bytes: unused.reduce((sum, { size }) => sum + size, 0),
     kept: found.length + old.length - unused.length,
+    ...youngestOf(found.filter(({ path, modified }) => modified >= cutoff && !roots.lead(path))),
     branches,
     expired,
     removed: remove,
     examples: unused.slice(0, EXAMPLES).map(({ path }) => path),
     silent: live.filter(({ kind, certain }) => kind === 'run' && !certain),
   }
+}
+
+/** What other engines write, they may be writing at this moment. */
+function youngestOf(objects: readonly StoredObject[]): Pick<Vacuumed, 'youngest'> {
+  const times = objects.filter(({ path }) => !path.startsWith(FOREIGN)).map((o) => o.modified)
+  return times.length > 0 ? { youngest: times.reduce((a, b) => Math.max(a, b)) } : {}
 }
 
 /** Ends branches that nobody needs any more; returns those whose time is over. */

@@ -1,8 +1,9 @@
+import { setTimeout as sleep } from 'node:timers/promises'
 import { countOf } from '../../define/thousands.js'
 import { MoraineError } from '../../errors.js'
 import { endDeadRunBranches } from '../../log/branch/run-branch.js'
 import type { NamedReceipt } from '../../log/forgotten.js'
-import { lookForLive, nameOfLive, whileWriting } from '../../log/live.js'
+import { howToEnd, lookForLive, nameOfLive, whileWriting } from '../../log/live.js'
 import type { CommitLog } from '../../log/log.js'
 import type { Storage } from '../../storage/storage.js'
 import { vacuum } from '../vacuum.js'
@@ -50,7 +51,7 @@ export async function finish(options: ForgetOptions, receipt: NamedReceipt): Pro
     const by = { command: 'forget', author }
     const expired = await whileWriting(storage, log, by, () => expire(options, info))
     await refuseReaders(storage, expired.horizon)
-    files += (await vacuum(log, storage, { grace: 0, remove: true, info })).files
+    files += await emptied(options, info)
     // Ids of runs begin with a time.
     const since = expired.time.replace(/[-:.]/g, '')
     records += await removeRecords(storage, (run) => run === built?.run || run > since)
@@ -108,6 +109,33 @@ async function expire(
   return { horizon, time: time ?? '', commits: isChanged ? [horizon, number] : [number] }
 }
 
+/**
+ * Milliseconds that clocks of this machine and of the storage may differ by, and are waited for.
+ */
+const SKEW = 10_000
+
+/**
+ * Removes all files that nothing refers to, and returns how many. By the clock of the storage, what
+ * was written a moment ago may be from later than now.
+ */
+async function emptied({ storage, log, signal }: ForgetOptions, info: Author): Promise<number> {
+  const until = Date.now() + SKEW
+  for (let removed = 0; ; ) {
+    const { files, youngest } = await vacuum(log, storage, { grace: 0, remove: true, info })
+    removed += files
+    if (youngest === undefined) return removed
+    if (youngest > until || Date.now() > until)
+      throw new MoraineError(
+        'usage',
+        `Files that nothing refers to, and that may have the rows, are from ${new Date(youngest).toISOString()}: later than the time of this machine`,
+        {
+          hint: 'Set the clock that is wrong, or wait until then. Then forget the rows again: it goes on here.',
+        },
+      )
+    await sleep(Math.max(1, youngest + 1 - Date.now()), undefined, { signal })
+  }
+}
+
 /** What somebody reads at this moment is left to them, until they are done. */
 async function refuseReaders(storage: Storage, horizon: number): Promise<void> {
   const { live } = await lookForLive(storage, Date.now())
@@ -117,7 +145,7 @@ async function refuseReaders(storage: Storage, horizon: number): Promise<void> {
       'usage',
       `${nameOfLive(reader)} reads an earlier state of the lake (process ${reader.pid} on ${reader.host}), whose files are still there`,
       {
-        hint: 'Wait for it, or end it. Then forget the rows again: it goes on here.',
+        hint: `${howToEnd(reader)} Then forget the rows again: it goes on here.`,
       },
     )
 }

@@ -1,12 +1,13 @@
-import { originalsOf } from '../../bronze/without-rows.js'
+import { filesOf, originalsOf } from '../../bronze/without-rows.js'
 import { fullName } from '../../define/dataset.js'
 import type { Lake } from '../../define/lake.js'
 import { countOf } from '../../define/thousands.js'
 import { Table } from '../../iceberg/table.js'
+import { tableFolder } from '../../iceberg/table-folder.js'
 import { isDeletedBranch, isUnpublished } from '../../log/branch/ids.js'
 import { isRunBranch } from '../../log/branch/run-branch-names.js'
 import type { LakeState } from '../../log/commit.js'
-import { lookForLive, nameOfLive } from '../../log/live.js'
+import { howToEnd, lookForLive, nameOfLive } from '../../log/live.js'
 import type { CommitLog } from '../../log/log.js'
 import { quarantinedOf } from '../../log/quarantined.js'
 import type { Storage } from '../../storage/storage.js'
@@ -28,6 +29,7 @@ export async function refuseWhatStays(context: SearchContext, removal: Removal):
   const { lake, storage, log, state } = context
   await refuseBranches(storage, log, state)
   refuseUnknownTables(lake, state)
+  await refuseLinks(storage, state, removal)
   await refuseTags(storage, state)
   const datasets = new Set(removal.meant.flatMap(({ dataset }) => dataset.from.map(fullName)))
   for (const name of datasets) refuseQuarantine(state, name)
@@ -70,7 +72,7 @@ export async function refuseWriters(storage: Storage): Promise<void> {
   if (writer)
     throw refusal(
       `${nameOfLive(writer)} is still working on the lake (process ${writer.pid} on ${writer.host})`,
-      'It may have read the rows. Wait for it, or end it.',
+      `It may have read the rows. ${howToEnd(writer)}`,
     )
 }
 
@@ -147,4 +149,31 @@ async function refuseLocked(storage: Storage, removal: Removal): Promise<void> {
     if (why !== undefined)
       throw refusal(`${path} can't be removed: ${why}`, 'Forget the rows again once it can be.')
   }
+}
+
+/** What lies behind a link is listed by nobody, and so would stay. */
+async function refuseLinks(
+  storage: Storage,
+  { tables, batches }: LakeState,
+  removal: Removal,
+): Promise<void> {
+  const folders = [
+    ...Object.values(tables).flatMap(({ metadata }) =>
+      ['data', 'metadata'].map((of) => `${tableFolder(metadata)}/${of}`),
+    ),
+    ...['queries', 'runs'].map((of) => `_moraine/${of}`),
+  ]
+  const files = [
+    ...Object.values(batches).flatMap((all) =>
+      all.flatMap(({ manifest, archived }) => [manifest, ...(archived ? [archived.path] : [])]),
+    ),
+    ...removal.batches.flatMap(filesOf),
+    ...archivedOf(removal),
+  ]
+  const link = await storage.strangeAmong?.([...folders.map((folder) => `${folder}/x`), ...files])
+  if (link !== undefined)
+    throw refusal(
+      `${link} is a link, and what lies behind it would stay`,
+      'Put what it leads to in its place. The folders at the top of a lake may be links.',
+    )
 }

@@ -1,5 +1,7 @@
+import { readdir, rename, rm, symlink, utimes } from 'node:fs/promises'
 import { join } from 'node:path'
 import { describe, expect, it } from 'vitest'
+import { encodeSealed } from '../../../src/storage/sealed.js'
 import { Project } from '../../support/project.js'
 import { tracesOf } from '../../support/traces.js'
 
@@ -174,4 +176,63 @@ it('refuses a key that is gone and that somebody who stays has as well', async (
     2,
     expect.stringContaining('silver.letters.email has values of silver.people.email'),
   ])
+})
+
+it.each(['archive/orders', 'silver/orders', 'bronze/orders'])(
+  'refuses a lake in which %s is a link, behind which all would stay',
+  async (folder) => {
+    const project = await lakeOfInboxes()
+    const [inside, outside] = [join(project.folder, 'lake', folder), join(project.folder, 'disk')]
+    await rename(inside, outside)
+    await symlink(outside, inside)
+    const { number } = await project.state()
+    const { code, stderr } = await forget(project, '--yes')
+    expect([code, stderr]).toEqual([2, expect.stringContaining(`${folder} is a link`)])
+    expect((await project.state()).number).toBe(number)
+  },
+)
+
+it('is not done while files are left which are from later than now, as clocks differ', async () => {
+  const project = await lakeOfInboxes()
+  const at = async (time: Date) => {
+    const folder = join(project.folder, 'lake/silver')
+    for (const entry of await readdir(folder, { recursive: true, withFileTypes: true }))
+      if (entry.isFile()) await utimes(join(entry.parentPath, entry.name), time, time)
+  }
+  await at(new Date(Date.now() + 3_600_000))
+  const early = await forget(project, '--yes')
+  expect([early.code, early.stderr]).toEqual([
+    2,
+    expect.stringContaining('later than the time of this machine'),
+  ])
+  expect((await project.cli('status')).stdout).toContain('being forgotten')
+  await at(new Date())
+  await forgotten(project)
+})
+
+it('says how to go on where a run of a machine that is gone was at work', async () => {
+  const project = await lakeOfInboxes()
+  const entry = {
+    format: 2,
+    kind: 'run',
+    id: 'lost',
+    author: 'eve',
+    host: 'elsewhere',
+    machine: 'x',
+    pid: 1,
+  }
+  const said = encodeSealed({ ...entry, started: new Date().toISOString(), commit: 1 })
+  await project.write({ 'lake/_moraine/live/lost/000000000001.json': said })
+  const folder = join(project.folder, 'lake/_moraine/live/lost')
+  const before = new Date(Date.now() - 20 * 60_000)
+  await utimes(join(folder, '000000000001.json'), before, before)
+  const { code, stderr } = await forget(project, '--yes')
+  expect([code, stderr]).toEqual([
+    2,
+    expect.stringContaining(
+      'not reported for 20 minutes: if it was killed, or elsewhere is gone, remove _moraine/live/lost/',
+    ),
+  ])
+  await rm(folder, { recursive: true })
+  await forgotten(project)
 })
