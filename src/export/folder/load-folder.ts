@@ -41,6 +41,7 @@ const TRIES = 20
  */
 export async function loadFolder(given: FolderLoad): Promise<Loaded> {
   const { at, lake, target, clock = () => new Date() } = given
+  const keep = (secondsOf(target.keep) ?? 86_400) * 1000
   for (let tries = 0; tries < TRIES; tries++) {
     const { folder, newest, decision, sizes, now } = await look(given, tries > 0)
     const load = { ...given, now }
@@ -48,6 +49,8 @@ export async function loadFolder(given: FolderLoad): Promise<Loaded> {
     at('planned')
     if (decision.action === 'none') {
       await folder.point()
+      // Files of earlier versions go with time, whether there is a new one or not.
+      if (newest && hasMore(newest, sizes)) await sweep(folder, newest, keep, clock().getTime())
       return { decision, written: 0n, rows: BigInt(newest?.rows ?? 0), commit }
     }
     const parts = await partsOf(now, target)
@@ -74,7 +77,6 @@ export async function loadFolder(given: FolderLoad): Promise<Loaded> {
     at('applied')
     await folder.point()
     at('recorded')
-    const keep = (secondsOf(target.keep) ?? 86_400) * 1000
     await sweep(folder, version, keep, clock().getTime())
     at('done')
     return { decision, written, rows: BigInt(version.rows), commit }
@@ -110,6 +112,12 @@ async function look(load: FolderLoad, again: boolean) {
 }
 
 type Sizes = Awaited<ReturnType<TableFolder['sizes']>>
+
+/** Whether there are files that a version does not have. */
+function hasMore({ files }: Version, sizes: Sizes): boolean {
+  const own = new Set(files.map(({ path }) => path))
+  return [...sizes.keys()].some((path) => !own.has(path))
+}
 
 const isThere = (sizes: Sizes, { path, bytes }: Piece) => sizes.get(path)?.size === bytes
 

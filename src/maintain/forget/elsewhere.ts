@@ -1,4 +1,5 @@
 import { fullName } from '../../define/dataset.js'
+import type { Folder } from '../../define/export/folder.js'
 import type { Lake } from '../../define/lake.js'
 import type { AnyDataset, Bronze } from '../../define/model.js'
 import type { DatabaseSource } from '../../define/source.js'
@@ -37,8 +38,10 @@ export async function elsewhere(
     (one): one is Bronze => one.tier === 'bronze' && touched.includes(fullName(one)),
   )
   return {
-    exports: lake.exports.flatMap(({ name, tables }) =>
-      tables.filter(({ dataset }) => below.has(dataset)).map(({ as }) => `${name}: ${as}`),
+    exports: lake.exports.flatMap(({ name, tables, target }) =>
+      tables
+        .filter(({ dataset }) => below.has(dataset))
+        .map(({ as }) => `${name}: ${as}${target.kind === 'folder' ? earlierFiles(target) : ''}`),
     ),
     external: Object.keys(state.external?.relations ?? {}).map((key) =>
       key.replaceAll('\u001f', '.'),
@@ -47,6 +50,10 @@ export async function elsewhere(
     notLookedInto: unreached(lake, state, new Set(meant.map(({ dataset }) => dataset))),
   }
 }
+
+/** Who reads an earlier version goes on reading it. */
+const earlierFiles = ({ keep }: Folder) =>
+  ` (files of earlier versions stay for ${keep}; an export after that removes them)`
 
 /** When rows of a database that the lake has read are read again. */
 function whenRead({ cursor, compareKeys }: DatabaseSource): string {

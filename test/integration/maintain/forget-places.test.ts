@@ -192,6 +192,28 @@ it.each(['archive/orders', 'silver/orders', 'bronze/orders'])(
   },
 )
 
+it('leaves nothing in exported files once an export has found them old', async () => {
+  const project = await Project.create({
+    'lake.ts': inboxes.replace(
+      'exports: []',
+      "exports: [warehouse(folder('out', { keep: '1s' }), { tables: [people] })]",
+    ),
+    'people.csv': people,
+  })
+  const traces = () => tracesOf(join(project.folder, 'out'), ada)
+  await project.run()
+  expect((await project.cli('export')).stderr).toBe('')
+  expect((await traces()).length).toBeGreaterThan(0)
+  const done = await forget(project, '--yes')
+  expect(done.stdout).toContain(
+    'folder: people (files of earlier versions stay for 1s; an export after that removes them)',
+  )
+  expect((await project.cli('export')).stderr).toBe('')
+  await new Promise((resolve) => setTimeout(resolve, 1100))
+  expect((await project.cli('export')).stderr).toBe('')
+  expect(await traces()).toEqual([])
+})
+
 it('is not done while files are left which are from later than now, as clocks differ', async () => {
   const project = await lakeOfInboxes()
   const at = async (time: Date) => {
