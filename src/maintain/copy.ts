@@ -9,6 +9,7 @@ import { IDENTITY } from '../log/reading/identity.js'
 import { checksumsOf } from '../log/verify/verify.js'
 import { currentUser } from '../step/context.js'
 import { MovedChecksums } from '../storage/moved.js'
+import { within } from '../storage/place/within.js'
 import { createOnce } from '../storage/retry.js'
 import { type Storage, type StoredObject, stagingOf } from '../storage/storage.js'
 import { type ExternalCopy, lookAtCopied } from './copy-external.js'
@@ -60,6 +61,10 @@ export async function copyLake(
   if (from.url === to.url)
     throw new MoraineError('usage', `The lake is already at ${to.url}`, {
       hint: 'Use another location.',
+    })
+  if (within(from, to.url).is !== 'outside')
+    throw new MoraineError('usage', `${to.url} and the lake at ${from.url} lie within each other`, {
+      hint: 'Nothing was copied. Use a location outside of the lake.',
     })
   await refuseOther(from, to)
   const author = currentUser()

@@ -38,6 +38,16 @@ const answers = [
 ]
 
 describe('a lake that is copied', () => {
+  it.each(['lake/copy', 'lake/silver', '.'])(
+    'goes to no place in or around itself: %s',
+    async (to) => {
+      const project = await filled()
+      const { code, stderr } = await project.cli('copy', to)
+      expect([code, stderr]).toEqual([2, expect.stringContaining('lie within each other')])
+      expect(await project.storage.list('copy/')).toEqual([])
+    },
+  )
+
   it('is the same there, with its history, and names nothing where it was', async () => {
     const project = await filled()
     const [deletes] = await project.reading((rows) =>
