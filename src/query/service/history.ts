@@ -32,6 +32,10 @@ export class QueryHistory {
   constructor(
     private readonly storage: Storage,
     private readonly onError: (error: unknown) => void = () => {},
+    /**
+     * When rows were last forgotten, in milliseconds since 1970; `undefined` where none ever were.
+     */
+    private readonly forgotten: () => Promise<number | undefined> = async () => undefined,
   ) {}
 
   /** Reads those of a day that are kept, of all servers. */
@@ -85,8 +89,12 @@ export class QueryHistory {
     if (over > 0) this.past.splice(0, over)
   }
 
-  private async put(records: readonly PastQuery[]): Promise<void> {
-    const [first] = records as [PastQuery]
+  private async put(all: readonly PastQuery[]): Promise<void> {
+    // What was asked before that may quote them.
+    const last = (await this.forgotten()) ?? Number.NEGATIVE_INFINITY
+    const records = all.filter(({ time }) => Date.parse(time) > last)
+    const [first] = records
+    if (!first) return
     const name = `${first.time.replace(/[:.]/g, '-')}-${randomBytes(6).toString('hex')}`
     const text = records.map((one) => `${JSON.stringify(one)}\n`).join('')
     const path = `${QUERIES_FOLDER}${first.time.slice(0, 10)}/${name}.jsonl`

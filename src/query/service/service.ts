@@ -6,6 +6,7 @@ import { keepWarm } from '../spawn.js'
 import type { PastQuery } from '../system/past-queries.js'
 import { Executions } from './executions.js'
 import { QueryHistory } from './history.js'
+import { lastForgotten } from './kept/forgotten.js'
 import { recordsOf } from './kept/server-state.js'
 import { NamedQueries } from './named-queries.js'
 import type {
@@ -48,7 +49,8 @@ export class QueryService {
       ...{ now: this.now, newId: this.newId, state, onError, head: () => options.log.head() },
     })
     this.named = new NamedQueries(recordsOf(state, 'named'), this.now)
-    this.past = new QueryHistory(options.storage, onError)
+    const forgotten = async () => lastForgotten(await options.log.head())?.time
+    this.past = new QueryHistory(options.storage, onError, forgotten)
     this.runner = new Runner(options, this.workgroups, this.past)
     keepWarm(WARM)
   }

@@ -94,6 +94,11 @@ describe('forget', () => {
     await asked(here)
     await here.service.named.put(boss, { name: 'one', sql })
     await here.close()
+    // A server that was killed has left rows, and half a record of them.
+    await project.write({
+      '.moraine/queries/executions/half.json': '{"id":"half","sql":"ada-4711',
+      '.moraine/queries/results/half.rows': 'ada-4711',
+    })
     const other = join(project.folder, 'other')
     const there = await started(other)
     const id = await asked(there)
@@ -105,6 +110,7 @@ describe('forget', () => {
       expect(await tracesOf(join(own, kind), ada)).toEqual([])
     await expect(there.service.results(id, boss)).rejects.toThrow('has expired')
     await there.close()
+    expect(await tracesOf(join(project.folder, 'lake'), ada)).toEqual([])
     await (await started(other)).close()
     expect(await tracesOf(other, ada)).toEqual([])
   })

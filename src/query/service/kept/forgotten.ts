@@ -1,5 +1,5 @@
-import { readdir, readFile, rm } from 'node:fs/promises'
-import { join } from 'node:path'
+import { readdir, readFile, rm, stat } from 'node:fs/promises'
+import { basename, join } from 'node:path'
 import type { LakeState } from '../../../log/commit.js'
 import { receiptsIn } from '../../../log/forgotten.js'
 
@@ -36,14 +36,27 @@ export async function removeForgotten(
   const last = lastForgotten(state)
   if (!last) return 0
   let removed = 0
+  const later = new Set<string | undefined>()
   for (const kind of EXECUTIONS)
     for (const path of await filesIn(join(folder, kind))) {
       const { id, submitted } = await recordIn(path)
-      if (submitted !== undefined && new Date(submitted).getTime() > last.time) continue
+      if (submitted !== undefined && new Date(submitted).getTime() > last.time) {
+        later.add(id)
+        continue
+      }
       if (id !== undefined) await rm(join(folder, 'results', `${id}.rows`), { force: true })
       await rm(path, { force: true })
       removed++
     }
+  // Rows of which a server that was killed has left no whole record.
+  for (const path of await filesIn(join(folder, 'results'))) {
+    const modified = await stat(path).then(
+      ({ mtimeMs }) => mtimeMs,
+      () => undefined,
+    )
+    const isOld = modified !== undefined && modified <= last.time
+    if (isOld && !later.has(basename(path, '.rows'))) await rm(path, { force: true })
+  }
   return removed
 }
 
