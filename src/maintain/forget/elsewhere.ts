@@ -4,6 +4,7 @@ import type { Lake } from '../../define/lake.js'
 import type { AnyDataset, Bronze } from '../../define/model.js'
 import type { DatabaseSource } from '../../define/source.js'
 import type { LakeState } from '../../log/commit.js'
+import { adoptedText } from '../../plan/decide.js'
 import { select } from '../../plan/graph.js'
 import type { Storage } from '../../storage/storage.js'
 import { unreached } from './links.js'
@@ -47,9 +48,18 @@ export async function elsewhere(
       key.replaceAll('\u001f', '.'),
     ),
     sources: await Promise.all(bronze.map((one) => sourceOf(storage, one))),
-    notLookedInto: unreached(lake, state, new Set(meant.map(({ dataset }) => dataset))),
+    notLookedInto: [
+      ...unreached(lake, state, new Set(meant.map(({ dataset }) => dataset))),
+      ...changedByOthers(state),
+    ],
   }
 }
+
+/** Gold is computed from rows without the person's; what engines have changed of it stays. */
+const changedByOthers = ({ tables }: LakeState) =>
+  Object.entries(tables).flatMap(([name, { adopted }]) =>
+    adopted && name.startsWith('gold.') ? [`${name}: ${adoptedText(adopted)}`] : [],
+  )
 
 /** Who reads an earlier version goes on reading it. */
 const earlierFiles = ({ keep }: Folder) =>

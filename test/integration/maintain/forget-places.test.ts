@@ -1,4 +1,4 @@
-import { readdir, rename, rm, symlink, utimes } from 'node:fs/promises'
+import { mkdir, readdir, rename, rm, symlink, utimes } from 'node:fs/promises'
 import { join } from 'node:path'
 import { describe, expect, it } from 'vitest'
 import { encodeSealed } from '../../../src/storage/sealed.js'
@@ -230,6 +230,32 @@ it('is not done while files are left which are from later than now, as clocks di
   expect((await project.cli('status')).stdout).toContain('being forgotten')
   await at(new Date())
   await forgotten(project)
+})
+
+it('lists gold that other engines have changed', async () => {
+  const project = await Project.create({
+    'lake.ts': inboxes
+      .replace('defineLake, folder', 'defineLake, folder, gold')
+      .replace(
+        'export default',
+        "const domains = gold('domains', { query: sql`select email as domain, count(*) as n from ${people} group by 1`, incremental: { by: 'domain' } })\nexport default",
+      )
+      .replace('datasets: [', 'datasets: [domains, '),
+    'people.csv': people,
+  })
+  await project.run()
+  const { 'gold.domains': table } = (await project.state()).tables
+  const adopted = { added: 1, removed: 0, parts: [] }
+  await project.commit({ tables: { 'gold.domains': { ...(table as object), adopted } as never } })
+  expect((await forget(project)).stdout).toMatch(
+    /not looked into:[\s\S]*gold\.domains: 1 row added by other engines/,
+  )
+})
+
+it('finds what lies beside a lake, whatever its folder is called', async () => {
+  const project = await lakeOfInboxes('100% a#b')
+  await mkdir(join(project.folder, 'lake-dev'))
+  expect(await forgotten(project)).toContain('lake-dev: samples of all rows')
 })
 
 it('says how to go on where a run of a machine that is gone was at work', async () => {

@@ -1,6 +1,5 @@
 import { stat } from 'node:fs/promises'
 import { basename, join } from 'node:path'
-import { fileURLToPath } from 'node:url'
 import type { Command } from 'commander'
 import { fullName } from '../../../define/dataset.js'
 import type { Lake } from '../../../define/lake.js'
@@ -9,6 +8,7 @@ import { MoraineError } from '../../../errors.js'
 import type { Asked } from '../../../maintain/forget/options.js'
 import { named } from '../../../plan/graph.js'
 import { currentUser } from '../../../step/context.js'
+import { type Storage, stagingOf } from '../../../storage/storage.js'
 import { withMemory } from '../../engine.js'
 import { examples } from '../../examples.js'
 import { forgetLines } from '../../output/forget.js'
@@ -64,7 +64,7 @@ export async function run(command: Command): Promise<number> {
     const kept = await import('../../../query/service/kept/forgotten.js')
     const own = join(project.folder, '.moraine')
     if (yes) await kept.removeForgotten(join(own, 'queries'), await log.head())
-    const beside = [...(await kept.keptBeside(own)), ...(await devLake(storage.url))]
+    const beside = [...(await kept.keptBeside(own)), ...(await devLake(storage))]
     const elsewhere = { ...found.elsewhere, kept: beside }
     const told = { ...found, elsewhere }
     project.show(told, () => forgetLines(asked.dataset, told))
@@ -75,9 +75,9 @@ export async function run(command: Command): Promise<number> {
 }
 
 /** What `moraine dev` has built beside a lake in a folder. */
-async function devLake(url: string): Promise<string[]> {
-  if (!url.startsWith('file:')) return []
-  const folder = `${fileURLToPath(url).replace(/\/$/, '')}-dev`
+async function devLake(storage: Storage): Promise<string[]> {
+  if (!storage.url.startsWith('file:')) return []
+  const folder = `${stagingOf(storage).localPath(storage.url).replace(/\/$/, '')}-dev`
   const isThere = await stat(folder).then(
     () => true,
     () => false,
