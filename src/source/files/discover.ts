@@ -265,10 +265,8 @@ export async function nothingThere(
   )
   if (offered.length === 0 && known === 0) throw nothingFound(source, notes)
   const gone = looked.filter(({ looks }) => looks !== 'there')
-  if (offered.length > 0 || gone.length === 0)
-    return offered.length === 0
-      ? ['there are no files any more']
-      : [`there is no file at ${listed(gone)}`]
+  if (offered.length > 0) return gone.length === 0 ? [] : [`there is no file at ${listed(gone)}`]
+  if (gone.length === 0) return ['there are no files any more']
   const bad = gone.filter(({ looks }) => looks !== 'empty')
   if (bad.length === 0) return [`there is no file at ${listed(gone)} any more`]
   const { message } = nothingFound(source)

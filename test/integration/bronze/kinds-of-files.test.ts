@@ -246,7 +246,7 @@ describe('a path that leads to no file any more', () => {
       'lake.ts': lake("files('in/*.csv')"),
       'in/1.csv': 'a,b\n1,2\n',
     })
-    await project.run()
+    expect(step(await project.run(), 'bronze.x').notes ?? []).toEqual([])
     await rm(`${project.folder}/in/1.csv`)
     const emptied = step(await project.run(), 'bronze.x')
     expect(emptied).toMatchObject({
