@@ -1,10 +1,12 @@
 import type { Predicate } from '../iceberg/spec/prune.js'
-import { type AstNode, constantText } from '../plan/ast.js'
+import { type AstNode, type Constant, constantOf } from '../plan/ast.js'
 import type { TableRef } from '../sql/guard.js'
 
 /** A predicate, and whether its values were written as texts. */
 export interface Pushed extends Predicate {
   textual: boolean
+  /** Whether one is a `DOUBLE`, so that numbers are compared as such. */
+  isDouble: boolean
 }
 
 /**
@@ -17,9 +19,12 @@ export function predicatesFor(table: TableRef, nodes: readonly AstNode[]): Pushe
   const select = nodes.find(
     (node) => node.type === 'SELECT_NODE' && fromTables(node.from_table).some(isIt),
   )
-  if (!select?.where_clause) return []
+  if (!select?.where_clause || picksPartners(select.from_table as AstNode)) return []
   const from = fromTables(select.from_table)
-  const alias = String(from.find(isIt)?.alias || table.name).toLowerCase()
+  const it = from.find(isIt)
+  // Its columns have other names there.
+  if ((it?.column_name_alias as unknown[] | undefined)?.length) return []
+  const alias = String(it?.alias || table.name).toLowerCase()
   const alone = from.length === 1
   return conjuncts(select.where_clause as AstNode).flatMap((node) =>
     toPredicate(node, alias, alone),
@@ -57,6 +62,13 @@ export function columnsNamed(nodes: readonly AstNode[]): string[] | undefined {
 function fromTables(from: unknown): AstNode[] {
   const node = from as AstNode
   return node.type === 'JOIN' ? [...fromTables(node.left), ...fromTables(node.right)] : [node]
+}
+
+/** Whether a row's partner depends on which rows there are beside it. */
+function picksPartners({ type, ref_type: kind, left, right }: AstNode): boolean {
+  if (type !== 'JOIN') return false
+  const isOne = kind === 'ASOF' || kind === 'POSITIONAL'
+  return isOne || [left, right].some((side) => picksPartners(side as AstNode))
 }
 
 function conjuncts(node: AstNode): AstNode[] {
@@ -105,13 +117,15 @@ function make(
   constants: readonly unknown[],
 ): Pushed[] {
   if (column === undefined) return []
-  const values = constants.map(constantText)
-  if (values.some((value) => value === undefined)) return []
-  const texts = values as { text: string; isText: boolean }[]
-  const textual = texts.every((v) => v.isText)
+  const found = constants.map(constantOf)
+  if (found.some((one) => one === undefined)) return []
+  const values = found as Constant[]
+  const textual = values.every(({ kind }) => kind === 'text')
+  const isDouble = values.some(({ kind }) => kind === 'double')
   // A time at midnight is after its day where the day is a text that was bound.
   const isLoose = op === '>' && textual && constants.some((one) => (one as AstNode).isBound)
-  return [{ column, op: isLoose ? '>=' : op, values: texts.map((v) => v.text), textual }]
+  const texts = values.map(({ text }) => text)
+  return [{ column, op: isLoose ? '>=' : op, values: texts, textual, isDouble }]
 }
 
 function columnOf(node: AstNode | undefined, alias: string, alone: boolean): string | undefined {

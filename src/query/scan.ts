@@ -1,6 +1,7 @@
 import type { Field } from '../define/types/column-type.js'
 import { ForeignTable } from '../iceberg/foreign.js'
 import type { DataFile } from '../iceberg/spec/manifest.js'
+import { decimalOf } from '../iceberg/spec/types.js'
 import type { TableVersion } from '../iceberg/version.js'
 import type { LakeState } from '../log/commit.js'
 import type { LogReader } from '../log/reader.js'
@@ -145,13 +146,27 @@ function partitionSources({ metadata, schema }: TableVersion): string[] {
     .map(({ name }) => name.toLowerCase())
 }
 
-/** A text column compared with a number is compared as a number, so its bounds say nothing. */
+/** Whether bounds of a column tell of a predicate what the engine finds. */
 function isCertain(predicate: Pushed, table: TableVersion): boolean {
-  const column = table.schema.fields.find(
-    (f) => f.name.toLowerCase() === predicate.column.toLowerCase(),
-  )
-  return column?.type !== 'string' || predicate.textual || predicate.values.length === 0
+  const { column, values, textual, isDouble } = predicate
+  const found = table.schema.fields.find(({ name }) => {
+    return name.toLowerCase() === column.toLowerCase()
+  })
+  const type = typeof found?.type === 'string' ? found.type : ''
+  // A text that is compared with a number is compared as a number.
+  if (type === 'string') return textual || values.length === 0
+  const digits = values.reduce((most, text) => Math.max(most, text.replace(/\D/g, '').length), 0)
+  const alone = isDouble && values.length === 1
+  // Of more digits, the engine may make another number than the nearest one.
+  if (type === 'float') return alone || digits <= SINGLE
+  if (type === 'double') return alone || textual || digits <= DOUBLE
+  const precision = decimalOf(type)?.precision ?? (/^(int|long)$/.test(type) ? 0 : undefined)
+  // Numbers are in the same order as `DOUBLE` where that keeps all of their digits.
+  return !isDouble || precision === undefined || (digits <= DOUBLE && precision <= DOUBLE)
 }
+
+/** Digits of a number that a `FLOAT` and a `DOUBLE` always keep. */
+const [SINGLE, DOUBLE] = [6, 15]
 
 async function scanBronze(storage: Storage, state: LakeState, name: string) {
   const known = findName(state, `bronze.${name}`)

@@ -1,6 +1,6 @@
 import { engineSchemas, managedSchemas, SYSTEM } from '../define/sql/name.js'
 import { MoraineError } from '../errors.js'
-import type { AstNode } from '../plan/ast.js'
+import { type AstNode, readTree } from '../plan/ast.js'
 import { similarFunction, whyNotCallable } from './callable.js'
 import { pointAt } from './pointer.js'
 import { folded, type Visited, visit } from './relations.js'
@@ -136,7 +136,7 @@ function placed(visited: readonly Visited[], schema: string): string[] {
 
 /** A tree from its serialized form. */
 export function parsed(serialized: string): Tree {
-  return JSON.parse(serialized) as Tree
+  return readTree(serialized) as Tree
 }
 
 /** What is wrong with a text as a whole: it does not parse, or is not one SELECT. */

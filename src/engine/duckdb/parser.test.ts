@@ -1,7 +1,8 @@
 import fc from 'fast-check'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { seed } from '../../../test/support/seed.js'
-import { nodesOf } from '../../plan/ast.js'
+import { type AstNode, nodesOf, queryIn } from '../../plan/ast.js'
+import { unqualified } from '../../plan/select.js'
 import type { Session } from '../engine.js'
 import { DuckDB } from './duckdb.js'
 
@@ -71,4 +72,25 @@ it('a query that is read in batches is one statement', async () => {
   await session.run('create table kept as select 1 as x')
   await expect(session.stream('drop table kept; select 1')).rejects.toThrow('there are several')
   expect(await session.rows('select x from kept')).toEqual([{ x: 1 }])
+})
+
+describe('an expression that is made text again', () => {
+  it.each([
+    ['9007199254740993'],
+    ['-9007199254740993'],
+    ['1234567890123456.79'],
+    ['12345678901234567.89'],
+    ['9223372036854775808'],
+    ["'9007199254740993'"],
+    ['\'{"digits":"5"}\''],
+    ['1e5', '100000.0'],
+    ['-2e0', '-2.0'],
+    ['1.5'],
+    ['(x / 1e2)', '(x / 100.0)'],
+  ])('has the numbers that it had: %s', async (text, made = text) => {
+    const tree = await session.parser.tree(`SELECT ${text}`)
+    const { select_list } = queryIn(tree) as { select_list: [AstNode] }
+    const [expression] = select_list
+    expect(await session.parser.text(unqualified(expression))).toBe(made)
+  })
 })

@@ -1,4 +1,5 @@
 import { quoteText } from '../../define/sql/sql.js'
+import { writtenTree } from '../../plan/ast.js'
 import type { BoundTable, Parser } from '../engine.js'
 import { boundPlan } from './bound-plan.js'
 import { hasOtherSpaces, placedIn, withPlainSpaces } from './plain-spaces.js'
@@ -44,7 +45,7 @@ export class DuckDBParser implements Parser {
       sample: null,
       qualify: null,
     }
-    const tree = JSON.stringify({ error: false, statements: [{ node, named_param_map: [] }] })
+    const tree = writtenTree({ error: false, statements: [{ node, named_param_map: [] }] })
     const [row] = await this.statements.rows(`SELECT json_deserialize_sql(${quoteText(tree)}) AS t`)
     return String(row?.t).replace(/^SELECT /, '')
   }

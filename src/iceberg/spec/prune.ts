@@ -22,6 +22,8 @@ interface Range {
   upper: Value | undefined
   mayHaveNull: boolean
   allNull: boolean
+  /** NaN is greater than all numbers, and no bound tells of it. */
+  mayHaveNan: boolean
 }
 
 /** Whether a data file may hold a row that meets all predicates. */
@@ -41,12 +43,13 @@ export function fileMayMatch(
 }
 
 function rangeOf(statistics: ColumnStatistics, type: string, rows: number): Range {
-  const { lower, upper, nulls } = statistics
+  const { lower, upper, nulls, nans } = statistics
   return {
     lower: boundOf(lower, type),
     upper: boundOf(upper, type),
     mayHaveNull: nulls === undefined || nulls > 0,
     allNull: nulls !== undefined && nulls === rows,
+    mayHaveNan: isFloating(type) && nans !== 0,
   }
 }
 
@@ -65,10 +68,14 @@ function mayMatch(range: Range, { op, values }: Predicate, type: string): boolea
   if (range.allNull) return false
   const wanted = values.map((text) => parseValue(text, type))
   if (op === 'is not null' || wanted.some((value) => value === undefined)) return true
-  return wanted.some((value) => compareRange(range, op, value as Value))
+  // What is compared as a `DOUBLE` may be nearly the number of single precision.
+  const own = type === 'float' ? orEqual(op) : op
+  return wanted.some((value) => compareRange(range, own, value as Value))
 }
 
-function compareRange({ lower, upper }: Range, op: Predicate['op'], value: Value): boolean {
+function compareRange(range: Range, op: Predicate['op'], value: Value): boolean {
+  const { lower, upper, mayHaveNan } = range
+  if (mayHaveNan && (op === '>' || op === '>=')) return true
   const belowUpper = upper === undefined || compareValues(value, upper) <= 0
   const aboveLower = lower === undefined || compareValues(value, lower) >= 0
   switch (op) {
@@ -85,6 +92,10 @@ function compareRange({ lower, upper }: Range, op: Predicate['op'], value: Value
       return belowUpper && aboveLower
   }
 }
+
+const orEqual = (op: Predicate['op']) => (op === '<' ? '<=' : op === '>' ? '>=' : op)
+
+const isFloating = (type: string) => type === 'float' || type === 'double'
 
 /** Whether a manifest may list a file with matching rows, by its partition summaries. */
 export function manifestMayMatch(
@@ -107,6 +118,7 @@ export function manifestMayMatch(
       upper: boundOf(summary.upper_bound, type),
       mayHaveNull: summary.contains_null,
       allNull: !summary.lower_bound && summary.contains_null,
+      mayHaveNan: isFloating(type) && summary.contains_nan !== false,
     }
     return predicates
       .filter((p) => p.column.toLowerCase() === source.name.toLowerCase())
@@ -124,7 +136,7 @@ function projectedMayMatch(range: Range, predicate: Predicate, transform: string
   const equality = op === '=' || op === 'in'
   if (!equality && !keepsOrder(transform)) return true
   const strict = parseTransform(transform).name === 'identity'
-  const projected = strict ? op : op === '<' ? '<=' : op === '>' ? '>=' : op
+  const projected = strict && source !== 'float' ? op : orEqual(op)
   return wanted.some((value) =>
     compareRange(range, projected, applyTransform(transform, value as Value, source)),
   )

@@ -252,6 +252,37 @@ describe('pruning', () => {
     expect(may('uuid', new Uint8Array(16), '1')).toBe(true)
   })
 
+  it('knows how engines compare numbers of single precision, and NaN', () => {
+    const may = (type: string, value: number, op: Predicate['op'], text: string, nans?: number) => {
+      const fields = [{ id: 1, name: 'x', required: false, type }]
+      const bound = encodeValue(value, type)
+      const known = {
+        lower: bound,
+        upper: bound,
+        nulls: 0,
+        ...(nans === undefined ? {} : { nans }),
+      }
+      const columns = new Map([[1, known]])
+      const file: DataFile = { path: 'a', rows: 2, bytes: 1, partition: [], columns }
+      const table = { type: 'struct', 'schema-id': 0, fields } as const
+      return fileMayMatch(file, [{ column: 'x', op, values: [text] }], table)
+    }
+    expect(may('float', 0.1, '=', '0.1')).toBe(true)
+    expect(may('float', 0.1, '<', '0.1000000015')).toBe(true)
+    expect(may('float', 0.1, '=', '0.2')).toBe(false)
+    expect(may('double', 0.1, '>', '5')).toBe(true)
+    expect(may('double', 0.1, '>=', '5', 1)).toBe(true)
+    expect(may('double', 0.1, '>', '5', 0)).toBe(false)
+    expect(may('double', 0.1, '<', '0.1')).toBe(false)
+  })
+
+  it('takes no text for false that is another word for true', () => {
+    expect(parseValue('true', 'boolean')).toBe(1n)
+    expect(parseValue('false', 'boolean')).toBe(0n)
+    expect(parseValue('t', 'boolean')).toBeUndefined()
+    expect(parseValue('yes', 'boolean')).toBeUndefined()
+  })
+
   it('asks nothing of partitions whose transform forgets values', () => {
     const spec = {
       'spec-id': 0,

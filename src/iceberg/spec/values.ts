@@ -17,13 +17,13 @@ export function parseValue(text: string, type: string): Value | undefined {
   if (decimal) return parseDecimal(text, decimal.scale)
   switch (type) {
     case 'boolean':
-      return /^(1|true)$/i.test(text) ? 1n : 0n
+      return /^(1|true)$/i.test(text) ? 1n : /^(0|false)$/i.test(text) ? 0n : undefined
     case 'int':
     case 'long':
       return /^[+-]?\d+$/.test(text) ? BigInt(text) : undefined
     case 'float':
     case 'double':
-      return Number.isNaN(Number(text)) ? undefined : Number(text)
+      return parseFloating(text, type)
     case 'date':
       return parseDay(text)
     case 'timestamp':
@@ -51,6 +51,13 @@ const comparable = [
 /** Whether values of a type are compared by what bounds say of them. */
 export function isComparable(type: string): boolean {
   return comparable.includes(type) || decimalOf(type) !== undefined
+}
+
+/** A number of single precision is the nearest one that has it, not the text's. */
+function parseFloating(text: string, type: 'float' | 'double'): number | undefined {
+  const value = Number(text)
+  if (Number.isNaN(value)) return undefined
+  return type === 'float' ? Math.fround(value) : value
 }
 
 function parseDecimal(text: string, scale: number): bigint | undefined {
