@@ -2,7 +2,7 @@ import type { ColumnType } from '../define/types/column-type.js'
 import { sqlType } from '../define/types/sql-type.js'
 import type { Dialect } from '../sql/dialect.js'
 import { type AstNode, queryIn } from './ast.js'
-import { ctesOf, leavesOf, nameOf, queryOf, type Scope } from './select.js'
+import { ctesOf, leavesOf, nameOf, namesGiven, queryOf, type Scope } from './select.js'
 
 /**
  * What a cast from what a query gives to a declared type may do: `exact`: it gives the value, or
@@ -127,7 +127,8 @@ function unrounded(expression: AstNode, node: AstNode, scope: Scope): boolean {
       names.length > 1
         ? leaves.find(({ alias }) => alias === names.at(-2))
         : leaves.length === 1 && leaves[0]
-    const inner = leaf && queryOf(leaf.node, scope)
+    const isRenamed = leaf && namesGiven(leaf.node, scope).length > 0
+    const inner = leaf && !isRenamed && queryOf(leaf.node, scope)
     return !!inner && columnUnrounded(inner.query, names.at(-1) as string, inner.scope)
   }
   if (kind === 'CASE') {

@@ -1,5 +1,5 @@
 import { type AstNode, nodesOf, queryIn } from './ast.js'
-import { whyReaches } from './reach.js'
+import { type Affects, type Reach, reachOf } from './reach.js'
 import {
   type Level,
   refuseFunctions,
@@ -27,6 +27,7 @@ import {
   unqualified,
 } from './select.js'
 
+export type { Affects } from './reach.js'
 export { Unprovable } from './refused/unprovable.js'
 export type { TableName } from './select.js'
 
@@ -35,12 +36,6 @@ export interface Proof {
   driving: TableName
   /** The part of a row of it, as a parsed expression over its columns. */
   expression: AstNode
-}
-
-/** How many parts before and after its own a row may be looked at from. */
-export interface Affects {
-  before?: number
-  after?: number
 }
 
 /** What the proof is about. */
@@ -74,7 +69,7 @@ export function proveIncremental(input: ProofInput): Proof[] {
     )
   const bad = whyUnrepeatable(root)
   if (bad) throw new Unprovable(bad.message, bad.hint)
-  const proofs = new Prover(input, root).prove(root, input.by, [])
+  const proofs = new Prover(input, root).prove(root, input.by, [], { affects: input.affects })
   for (const { driving } of proofs) {
     const uses = nodesOf(root).filter(
       (node) => node.type === 'BASE_TABLE' && sameTable(node, driving),
@@ -102,8 +97,8 @@ class Prover {
   ) {}
 
   /** Proves that the part of each row of a query is its column `name`. */
-  prove(node: AstNode, name: string, outer: Scope): Proof[] {
-    if (node.type === 'SET_OPERATION_NODE') return this.proveSides(node, name, outer)
+  prove(node: AstNode, name: string, outer: Scope, reach: Reach): Proof[] {
+    if (node.type === 'SET_OPERATION_NODE') return this.proveSides(node, name, outer, reach)
     if (node.type !== 'SELECT_NODE')
       throw new Unprovable(
         `'${name}' cannot be traced through a recursive query`,
@@ -119,39 +114,39 @@ class Prover {
     const level = { node, name, expression, leaf, leaves, scope }
     this.checkDistinct(level)
     this.checkGroups(level)
-    this.checkWindows(level)
+    const left = this.checkWindows(level, reach)
     refuseSide(level)
-    return this.follow(level)
+    return this.follow(level, left)
   }
 
   /**
    * Each side of UNION and its kin must give the part, at the same place; only equal rows of both
    * meet.
    */
-  private proveSides(node: AstNode, name: string, outer: Scope): Proof[] {
+  private proveSides(node: AstNode, name: string, outer: Scope, reach: Reach): Proof[] {
     const scope = [...ctesOf(node), ...outer]
     refuseLimit(node, name)
     const sides = [node.left, node.right] as AstNode[]
     if (node.setop_type === 'UNION_BY_NAME')
-      return sides.flatMap((side) => this.prove(side, name, scope))
+      return sides.flatMap((side) => this.prove(side, name, scope, reach))
     const position = firstNames(node).indexOf(name.toLowerCase())
     if (position < 0)
       throw new Unprovable(
         `'${name}' does not appear in the first side of ${node.setop_type}`,
         'List its columns in the SELECT',
       )
-    return sides.flatMap((side) => this.prove(naming(side, position, name), name, scope))
+    return sides.flatMap((side) => this.prove(naming(side, position, name), name, scope, reach))
   }
 
   /** Goes on with the input that a part comes from: a dataset, or a query of its own. */
-  private follow({ leaf, expression, name, scope }: Level): Proof[] {
+  private follow({ leaf, expression, name, scope }: Level, reach: Reach): Proof[] {
     const { node } = leaf
-    if (namesGiven(node).length > 0)
+    const cte = cteOf(node, scope)
+    if (namesGiven(node, scope).length > 0)
       throw new Unprovable(
-        `'${name}' comes from columns that are renamed in FROM`,
+        `'${name}' comes from columns that are renamed in ${cte?.aliases.length ? 'WITH' : 'FROM'}`,
         'Rename them in the SELECT',
       )
-    const cte = cteOf(node, scope)
     if (node.type === 'BASE_TABLE' && !cte) {
       const driving = { tier: String(node.schema_name), name: String(node.table_name) }
       return [{ driving, expression: unqualified(expression) }]
@@ -173,8 +168,10 @@ class Prover {
     const inner = queryOf(node, scope)
     if (!inner)
       throw new Unprovable(`'${name}' does not come from a dataset`, 'Take it from an input')
-    const found = this.prove(inner.query, column, inner.scope)
-    if (expression.class !== 'COLUMN_REF') this.checkTypes(found, name)
+    const isSame = expression.class === 'COLUMN_REF'
+    const within = isSame || !reach.affects ? reach : { affects: undefined, coarser: name }
+    const found = this.prove(inner.query, column, inner.scope, within)
+    if (!isSame) this.checkTypes(found, name)
     return found.map(({ driving, expression: own }) => ({
       driving,
       expression: substituted(unqualified(expression), () => own),
@@ -353,22 +350,33 @@ class Prover {
       )
   }
 
-  private checkWindows(level: Level): void {
+  /** Returns how far those of queries inside may look: their rows are looked at from here. */
+  private checkWindows(level: Level, reach: Reach): Reach {
     const { select_list, qualify, modifiers } = level.node
+    const { affects, used = { before: 0, after: 0 }, coarser } = reach
     const windows = nodesOf([select_list, qualify, modifiers]).filter((n) => n.class === 'WINDOW')
+    let [before, after] = [0, 0]
     for (const window of windows) {
       const partitions = window.partitions as AstNode[]
       if (partitions.some((one) => this.means(one, level))) continue
-      const { affects } = this.input
       const order = (window.orders as { expression: AstNode }[])[0]?.expression
-      const why = affects && whyReaches(window, affects, !!order && this.means(order, level))
-      if (affects && !why) continue
+      const isByPart = !!order && this.means(order, level)
+      const found = affects && reachOf(window, { affects, used }, isByPart)
+      if (found && !('message' in found)) {
+        before = Math.max(before, found.before)
+        after = Math.max(after, found.after)
+        continue
+      }
+      const unit = coarser
+        ? `, which '${coarser}' is computed from, so that affects does not count them`
+        : ''
       throw new Unprovable(
-        `the window of ${window.function_name} reads rows of several values of '${level.name}'${why ? `, and ${why.message}` : ''}`,
-        why?.hint ??
-          `Add ${level.name} to its PARTITION BY; or declare how far it reaches: affects: { before, after }`,
+        `the window of ${window.function_name} reads rows of several values of '${level.name}'${unit}${found ? `, and ${found.message}` : ''}`,
+        found?.hint ??
+          `Add ${level.name} to its PARTITION BY${coarser ? '' : '; or declare how far it reaches: affects: { before, after }'}`,
       )
     }
+    return { ...reach, used: { before: used.before + before, after: used.after + after } }
   }
 
   /** Whether an item of GROUP BY or DISTINCT ON is the part, also by its position. */

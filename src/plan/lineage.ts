@@ -36,6 +36,13 @@ interface Leaf {
 
 type Scope = readonly { name: string; columns: ColumnLineage }[]
 
+/** Columns whose first ones are given other names. */
+function renamed(columns: ColumnLineage, names: readonly string[] = []): ColumnLineage {
+  return new Map(
+    [...columns].map(([name, sources], i) => [names[i]?.toLowerCase() ?? name, sources]),
+  )
+}
+
 class Tracer {
   constructor(private readonly columnsOf: ColumnsOf) {}
 
@@ -54,12 +61,12 @@ class Tracer {
 
   private named(node: AstNode, outer: Scope): Scope {
     const map = node.cte_map as
-      | { map: { key: string; value: { query: { node: AstNode } } }[] }
+      | { map: { key: string; value: { query: { node: AstNode }; aliases?: string[] } }[] }
       | undefined
     let scope = outer
     // A later one sees those before it.
     for (const { key, value } of map?.map ?? []) {
-      const columns = this.query(value.query.node, scope)
+      const columns = renamed(this.query(value.query.node, scope), value.aliases)
       scope = [{ name: key.toLowerCase(), columns }].concat(scope)
     }
     return scope
@@ -86,12 +93,9 @@ class Tracer {
     if (from.type === 'JOIN')
       return [from.left, from.right].flatMap((side) => this.leaves(side as AstNode, scope))
     const alias = String(from.alias || from.table_name || '').toLowerCase()
-    const renamed = ((from.column_name_alias as string[] | undefined) ?? []).map((n) =>
-      n.toLowerCase(),
-    )
     const { columns, open } = this.relation(from, scope)
-    const names = [...columns].map(([name, sources], i) => [renamed[i] ?? name, sources] as const)
-    return [{ alias, columns: new Map(names), open }]
+    const names = from.column_name_alias as string[] | undefined
+    return [{ alias, columns: renamed(columns, names), open }]
   }
 
   private relation(from: AstNode, scope: Scope): Omit<Leaf, 'alias'> {

@@ -1,25 +1,41 @@
 import type { AstNode } from './ast.js'
 
-/** How far a window may look: days, or numbers, before and after its own part. */
-interface Affects {
+/** How many parts before and after its own a row may be looked at from: days, or numbers. */
+export interface Affects {
   before?: number
   after?: number
+}
+
+/** How far windows of a query may look, where those around it have looked already. */
+export interface Reach {
+  /** What is declared; absent where none may. */
+  affects: Affects | undefined
+  /** How far those around it look. */
+  used?: Required<Affects>
+  /** A column around it that is computed of its part, which `affects` therefore does not count. */
+  coarser?: string
 }
 
 const hint =
   'Order it by the partition and bound its frame: RANGE BETWEEN INTERVAL 6 DAYS PRECEDING AND CURRENT ROW'
 
+/** Why a window may look farther than it may. */
+interface TooFar {
+  message: string
+  hint: string
+}
+
 /**
- * Why a window may look farther than `affects` says; `undefined` where its frame proves that it
- * doesn't.
+ * How far a window looks; or why that may be farther than `affects` says.
  *
+ * @param used how far windows look that read what this one gives.
  * @param byPart whether it is ordered by the part.
  */
-export function whyReaches(
+export function reachOf(
   window: AstNode,
-  { before = 0, after = 0 }: Affects,
+  { affects, used }: { affects: Affects; used: Required<Affects> },
   byPart: boolean,
-): { message: string; hint: string } | undefined {
+): Required<Affects> | TooFar {
   if (!byPart) return { message: 'is not ordered by it', hint }
   // Rows are as far apart as the parts that have none.
   if (window.type !== 'WINDOW_AGGREGATE' && !framed.has(String(window.function_name).toLowerCase()))
@@ -31,13 +47,21 @@ export function whyReaches(
   if (start === undefined || end === undefined)
     return { message: 'the reach of its frame is unknown', hint }
   // A row that is looked at from a later part affects parts after its own.
-  const [earlier, later] = down ? [end, -start] : [-start, end]
-  if (earlier > after || later > before)
+  const [earlier, later] = (down ? [end, -start] : [-start, end]).map((by) => Math.max(by, 0)) as [
+    number,
+    number,
+  ]
+  const { before = 0, after = 0 } = affects
+  const all = { before: used.before + later, after: used.after + earlier }
+  if (all.after > after || all.before > before) {
+    const others =
+      used.before + used.after > 0 ? `, ${all.after} and ${all.before} with those around it` : ''
     return {
-      message: `its frame reaches ${Math.max(earlier, 0)} before and ${Math.max(later, 0)} after`,
-      hint: `Declare it: affects: { before: ${Math.max(Math.ceil(later), before)}, after: ${Math.max(Math.ceil(earlier), after)} }`,
+      message: `its frame reaches ${earlier} before and ${later} after${others}`,
+      hint: `Declare it: affects: { before: ${Math.max(Math.ceil(all.before), before)}, after: ${Math.max(Math.ceil(all.after), after)} }`,
     }
-  return undefined
+  }
+  return { before: later, after: earlier }
 }
 
 const framed = new Set(['first_value', 'last_value', 'nth_value'])

@@ -62,8 +62,10 @@ const modifiers = new Set([
  * the same ORDER BY comes first is left open, as it is in SQL.
  */
 export function whyUnrepeatable(root: unknown): Unrepeatable | undefined {
-  for (const node of nodesOf(root)) {
-    const found = whyNode(node)
+  const nodes = nodesOf(root)
+  const sorted = sortedIn(nodes)
+  for (const node of nodes) {
+    const found = whyNode(node, sorted)
     if (found) return found
   }
   return undefined
@@ -71,19 +73,34 @@ export function whyUnrepeatable(root: unknown): Unrepeatable | undefined {
 
 /** Whether nodes of a query, parents and all below them, give the same rows each time. */
 export function areRepeatable(nodes: readonly AstNode[]): boolean {
-  return nodes.every((node) => whyNode(node) === undefined)
+  const sorted = sortedIn(nodes)
+  return nodes.every((node) => whyNode(node, sorted) === undefined)
 }
 
-function whyNode(node: AstNode): Unrepeatable | undefined {
+/** Lists whose order is known: the parser makes `list_sort(list(x))` of `list(x ORDER BY x)`. */
+const sortedIn = (nodes: readonly AstNode[]) =>
+  new Set(
+    nodes.flatMap((node) =>
+      node.class === 'FUNCTION' && callOf(node) === 'list_sort'
+        ? (node.children as AstNode[]).slice(0, 1)
+        : [],
+    ),
+  )
+
+function whyNode(node: AstNode, sorted: ReadonlySet<AstNode>): Unrepeatable | undefined {
   const { type = '', class: kind } = node
-  if (kind !== undefined) return whyExpression(node, kind)
+  if (kind !== undefined) return whyExpression(node, kind, sorted)
   if ('cte_map' in node) return whyQuery(node, type)
   if ('sample' in node && 'alias' in node) return whyTable(node, type)
   return undefined
 }
 
-function whyExpression(node: AstNode, kind: string): Unrepeatable | undefined {
-  if (kind === 'FUNCTION') return whyCall(node)
+function whyExpression(
+  node: AstNode,
+  kind: string,
+  sorted: ReadonlySet<AstNode>,
+): Unrepeatable | undefined {
+  if (kind === 'FUNCTION') return whyCall(node, sorted.has(node))
   if (kind === 'WINDOW') return whyWindow(node)
   if (kind === 'COLUMN_REF') {
     const names = node.column_names as string[]
@@ -116,7 +133,7 @@ function unknown(what: string): Unrepeatable {
   }
 }
 
-function whyCall(node: AstNode): Unrepeatable | undefined {
+function whyCall(node: AstNode, isSorted: boolean): Unrepeatable | undefined {
   const name = callOf(node)
   const children = (node.children as AstNode[] | undefined) ?? []
   const bad = unstable(name)
@@ -137,7 +154,7 @@ function whyCall(node: AstNode): Unrepeatable | undefined {
       message: `${name} calls a function that is unknown or differs from run to run`,
       hint: 'Use the name of an aggregate such as sum or max',
     }
-  if (orderedAggregates.has(name) && !hasOrder(node.order_bys))
+  if (orderedAggregates.has(name) && !isSorted && !hasOrder(node.order_bys))
     return {
       message: `${name} depends on the order of rows, so partitions that are not computed again could differ`,
       hint: `Specify the order: ${name}(x ORDER BY y); or use min or max`,

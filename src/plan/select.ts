@@ -7,7 +7,12 @@ export interface TableName {
 }
 
 /** Named subqueries that a query can see, innermost first. */
-export type Scope = readonly { name: string; node: AstNode }[]
+export type Scope = readonly {
+  name: string
+  node: AstNode
+  /** Names of its columns, where they are given beside it: those of the first ones. */
+  aliases: readonly string[]
+}[]
 
 /** A relation in FROM. */
 export interface Leaf {
@@ -20,12 +25,20 @@ export interface Leaf {
 /** The columns of a dataset in lower case; none where they are not known. */
 export type ColumnsOf = (table: TableName) => readonly string[]
 
+/** A query in WITH, which may name its columns anew: `with a(x, y) as (…)`. */
+interface Named {
+  query: { node: AstNode }
+  aliases?: string[]
+}
+
 export function ctesOf(node: AstNode): Scope {
-  const map = (node.cte_map as { map: { key: string; value: { query: { node: AstNode } } }[] }).map
+  const { map } = node.cte_map as { map: { key: string; value: Named }[] }
   // A later one sees those before it.
-  return [...map]
-    .reverse()
-    .map(({ key, value }) => ({ name: key.toLowerCase(), node: value.query.node }))
+  return [...map].reverse().map(({ key, value }) => ({
+    name: key.toLowerCase(),
+    node: value.query.node,
+    aliases: (value.aliases ?? []).map((name) => name.toLowerCase()),
+  }))
 }
 
 /** The named subquery that a relation in FROM stands for. */
@@ -79,7 +92,7 @@ export function columnsOfLeaf(
   scope: Scope,
   columnsOf: ColumnsOf,
 ): readonly string[] | undefined {
-  const renamed = namesGiven(node)
+  const renamed = namesGiven(node, scope)
   const inner = queryOf(node, scope)
   if (!inner && node.type !== 'BASE_TABLE') return renamed.length > 0 ? renamed : undefined
   const found = inner
@@ -89,9 +102,11 @@ export function columnsOfLeaf(
   return found.map((name, i) => renamed[i] ?? name)
 }
 
-/** The names that a relation's columns are given in FROM. */
-export function namesGiven(node: AstNode): string[] {
-  return ((node.column_name_alias as string[] | undefined) ?? []).map((n) => n.toLowerCase())
+/** The names that a relation's columns are given in FROM, or in WITH; those of the first ones. */
+export function namesGiven(node: AstNode, scope: Scope): string[] {
+  const own = ((node.column_name_alias as string[] | undefined) ?? []).map((n) => n.toLowerCase())
+  const others = cteOf(node, scope)?.aliases ?? []
+  return [...own, ...others.slice(own.length)]
 }
 
 /** The names of a query's columns in lower case; `undefined` where a star can't be resolved. */

@@ -1,6 +1,6 @@
 import { type AstNode, nodesOf, queryIn } from '../../plan/ast.js'
 import { isAggregate } from '../../plan/functions.js'
-import { ctesOf, leavesOf, nameOf, queryOf, type Scope } from '../../plan/select.js'
+import { ctesOf, leavesOf, nameOf, namesGiven, queryOf, type Scope } from '../../plan/select.js'
 
 /**
  * The columns of a query's result that it is grouped by, in lower case; none where it isn't, or
@@ -38,7 +38,7 @@ function itemOf(group: AstNode, items: readonly AstNode[]): AstNode | undefined 
 /** A query that passes on the rows of one other has that one's groups, where it passes them on. */
 function ofOnlyInput(query: AstNode, scope: Scope): string[] | undefined {
   const [leaf, ...others] = leavesOf(query.from_table as AstNode)
-  if (!leaf || others.length > 0) return undefined
+  if (!leaf || others.length > 0 || namesGiven(leaf.node, scope).length > 0) return undefined
   const inner = queryOf(leaf.node, scope)
   const groups = inner && groupsOf(inner.query, inner.scope)
   const items = query.select_list as AstNode[]

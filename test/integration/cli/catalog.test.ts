@@ -36,6 +36,10 @@ describe('the columns that a column is computed from', () => {
       { id: [`${orders}.id`], name: [`${customers}.name`] },
     ],
     [
+      'with o(sum, id) as (select id, amount from silver.orders) select id, sum as s from o',
+      { id: [`${orders}.amount`], s: [`${orders}.id`] },
+    ],
+    [
       'select *, amount + id as s from silver.orders',
       {
         id: [`${orders}.id`],

@@ -45,6 +45,12 @@ describe('a query is computed part by part', () => {
       'shop',
     ],
     [
+      'lists in the order of their values',
+      'select shop, list(id order by id) as ids, list(distinct kind order by kind desc) as kinds from silver.orders group by shop',
+      'shop',
+      'shop',
+    ],
+    [
       'a left join',
       'select o.shop, s.city, count(*) as n from silver.orders o left join silver.shops s using (shop) group by 1, 2',
       'shop',
@@ -177,6 +183,39 @@ describe('a query is computed part by part', () => {
       await expect(prove(around(frame), 'day', affects)).rejects.toThrow(message)
     })
 
+    describe('of queries within each other', () => {
+      const over = (frame: string) => `over (order by day range between ${frame})`
+      const within = (outer: string, inner: string) =>
+        `select day, sum(s) ${over(outer)} as t from (select day, sum(count(*)) ${over(inner)} as s from (select placed::date as day from silver.orders) group by day)`
+      const two = 'interval 2 days preceding and current row'
+      const next = 'current row and interval 1 day following'
+
+      it.each([
+        [two, two, { after: 4 }],
+        [next, two, { before: 1, after: 2 }],
+        [next, next, { before: 2 }],
+      ])('%s, over %s', async (outer, inner, affects) => {
+        expect((await prove(within(outer, inner), 'day', affects))[0]?.driving.name).toBe('orders')
+      })
+
+      it.each([
+        [two, two, { after: 2 }, 'affects: { before: 0, after: 4 }'],
+        [next, two, { after: 2 }, 'affects: { before: 1, after: 2 }'],
+        [next, next, { before: 1 }, 'affects: { before: 2, after: 0 }'],
+      ])('but not %s, over %s, with too little', async (outer, inner, affects, hint) => {
+        await expect(prove(within(outer, inner), 'day', affects)).rejects.toMatchObject({
+          hint: expect.stringContaining(hint),
+        })
+      })
+
+      it('not where the part is of another unit than the window', async () => {
+        const months = `select date_trunc('month', day) as month, sum(s) as s from (select day, sum(count(*)) ${over(two)} as s from (select placed::date as day from silver.orders) group by day) group by 1`
+        await expect(prove(months, 'month', { after: 31 })).rejects.toThrow(
+          "which 'month' is computed from, so that affects does not count them",
+        )
+      })
+    })
+
     it('and not what counts rows', async () => {
       const sql = around('day').replace('sum(n)', 'lag(n)')
       await expect(prove(sql, 'day', { after: 1 })).rejects.toThrow('counts rows')
@@ -255,6 +294,12 @@ describe('a query is computed part by part', () => {
       'select a.shop from silver.orders a join silver.orders b on a.id = b.id + 1',
       'shop',
       'read more than once',
+    ],
+    [
+      'a named subquery whose columns have other names',
+      'with o(shop, kind) as (select kind, shop from silver.orders) select shop, count(*) as n from o group by shop',
+      'shop',
+      'renamed in WITH',
     ],
     [
       'itself, as a named subquery',
