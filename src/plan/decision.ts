@@ -31,7 +31,14 @@ export interface FilesDiscovery {
 /** The state a decision is made on: the log's, or the log's with what this run has made so far. */
 export type View = Pick<
   LakeState,
-  'tables' | 'views' | 'batches' | 'offsets' | 'expired' | 'definitions' | 'forgotten'
+  | 'tables'
+  | 'views'
+  | 'batches'
+  | 'offsets'
+  | 'expired'
+  | 'definitions'
+  | 'forgotten'
+  | 'ownSources'
 >
 
 /**

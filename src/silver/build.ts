@@ -81,7 +81,7 @@ async function replayed(
   const { decision } = chosen
   const validated = await validate(context, session, dataset, decision)
   const tally = await tallyRows(session, validated)
-  const leaving = await leavingOf(session, chosen, validated)
+  const leaving = await leavingOf(session, dataset, chosen, { ...validated, tally })
   if (!leaving) return undefined
   const all = await deduplicate(session, dataset, { validated, tally })
   const deduplicated = await withoutOutrun(context, session, dataset, decision, all)

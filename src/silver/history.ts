@@ -13,7 +13,7 @@ import type { Renamed } from '../step/relations.js'
 import { tableFiles } from '../step/table-files.js'
 import type { TableOutput } from '../step/task/output.js'
 import { writeTable } from '../step/write-table.js'
-import { keysOf, newestPlaceFirst, removesKeys } from './keys.js'
+import { keysOf, newestFirst, removesKeys } from './keys.js'
 import { filesOfKeys, type Target } from './merge.js'
 
 /** Where a row of the table lies. */
@@ -116,7 +116,7 @@ function arrivedVersions(
     session.dialect.rows.qualify(
       `${own}, _ingested_at AS _loaded_at, _batch, _kind, ${cursor} AS valid_from`,
       withIngestedAt(candidates.sql),
-      `row_number() OVER (PARTITION BY ${[...keysOf(dataset), cursor].join(', ')} ORDER BY ${newestPlaceFirst(dataset)}) = 1`,
+      `row_number() OVER (PARTITION BY ${[...keysOf(dataset), cursor].join(', ')} ORDER BY ${newestFirst(dataset)}) = 1`,
     ),
   )
 }

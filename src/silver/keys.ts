@@ -19,6 +19,10 @@ export function havePlaces({ from }: Silver): boolean {
   return from.length === 1 && only?.tier === 'bronze' && !mayShareLines(only.from)
 }
 
+/** Whether rows of its inputs may stand on one line, so that nothing tells which lies behind. */
+export const shareLines = ({ from }: Silver): boolean =>
+  from.some((one) => one.tier === 'bronze' && mayShareLines(one.from))
+
 /** Whether several rows of a source may stand on one line, as those of a JSON document. */
 function mayShareLines(source: Bronze['from']): boolean {
   switch (source.kind) {

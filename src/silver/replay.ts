@@ -14,6 +14,7 @@ import { tableFiles } from '../step/table-files.js'
 import type { Replay } from '../step/task/task.js'
 import { isAboutValue } from './careful.js'
 import { discardedOf, isForRule } from './discarded.js'
+import { proveSame } from './input/places.js'
 import type { Validated } from './stages.js'
 
 /** Discarded rows that are validated again. */
@@ -51,12 +52,16 @@ export async function chooseReplayed(
 /**
  * The rows that leave the discarded table, as they pass now or have other reasons; `undefined`
  * where that would change nothing.
+ *
+ * @throws MoraineError of kind `usage` where rows beside them were read as well.
  */
 export async function leavingOf(
   session: Session,
+  dataset: Silver,
   { rows, definitionChanged }: Replayed,
-  { flagged }: Validated,
+  { flagged, tally }: Pick<Validated, 'flagged'> & { tally: { rows: number } },
 ): Promise<Relation | undefined> {
+  await proveSame(session, dataset, rows, tally)
   const place = ['_source_line', '_source_file', '_batch'].map((name) => `r.${name} = f.${name}`)
   const same = [...place, 'r.reasons = f._reasons']
   const leaving = await session.materialize(

@@ -5,6 +5,7 @@ import type { BuildDecision } from '../../plan/decision.js'
 import type { OriginFile } from '../../step/batches.js'
 import { batchesRead } from '../../step/task/split.js'
 import type { FilesPart } from '../../step/task/task.js'
+import { mayShareLines } from './places.js'
 import type { InputContext } from './types.js'
 
 /*
@@ -95,6 +96,8 @@ async function piecesOf(
   }
   const whole = inOrder(batches)
   const all = [...whole, ...tables].reduce((sum, { weight }) => sum + weight, 0)
+  // The rows of a line are compared by their values, so that they stay in one group.
+  if (mayShareLines(context, dataset)) return [...whole, ...tables]
   return [...whole.flatMap((piece) => ranges(piece, all / of, rangeRows)), ...tables]
 }
 

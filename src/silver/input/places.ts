@@ -1,7 +1,11 @@
+import { fullName } from '../../define/dataset.js'
 import type { Silver } from '../../define/model.js'
+import { count } from '../../engine/count.js'
+import type { Relation, Session } from '../../engine/engine.js'
+import { MoraineError } from '../../errors.js'
 import type { BuildDecision } from '../../plan/decision.js'
 import { batchesRead } from '../../step/task/split.js'
-import { havePlaces } from '../keys.js'
+import { havePlaces, ROW_ID, shareLines } from '../keys.js'
 import type { InputContext } from './types.js'
 
 /**
@@ -10,13 +14,50 @@ import type { InputContext } from './types.js'
  * as they have to agree.
  */
 export async function areRowsPlaced(
-  { relations, part }: InputContext,
+  context: InputContext,
   dataset: Silver,
   decision: BuildDecision,
 ): Promise<boolean> {
-  if (havePlaces(dataset)) return true
+  const { relations, part } = context
+  if (havePlaces(dataset) && !mayShareLines(context, dataset)) return true
   const [only, ...others] = dataset.from
   if (part || only?.tier !== 'bronze' || others.length > 0) return false
   const files = await relations.bronzeFiles?.(batchesRead(decision, relations.view, only), false)
   return files?.every(({ firstLine }) => firstLine !== undefined) ?? false
+}
+
+/**
+ * Whether rows that are read may stand on one line: so they may where a branch has a source of its
+ * own.
+ */
+export function mayShareLines({ relations }: InputContext, dataset: Silver): boolean {
+  const { ownSources = {} } = relations.view
+  return (
+    shareLines(dataset) || dataset.from.some((input) => Object.hasOwn(ownSources, fullName(input)))
+  )
+}
+
+/**
+ * Proves that the rows which were read are those that were chosen: rows of JSON and XML may share a
+ * line, which then says nothing of which of them was discarded.
+ *
+ * @throws MoraineError of kind `usage` otherwise.
+ */
+export async function proveSame(
+  session: Session,
+  dataset: Silver,
+  { sql: rows }: Relation,
+  read: { rows: number },
+): Promise<void> {
+  const chosen = await count(session, `SELECT count(*) AS n FROM ${rows}`)
+  const places = `SELECT count(*) AS n FROM (SELECT DISTINCT ${ROW_ID} FROM ${rows})`
+  if (read.rows === chosen && chosen === (await count(session, places))) return
+  const name = fullName(dataset)
+  throw new MoraineError(
+    'usage',
+    `the discarded rows of ${name} cannot be replayed on their own: they share lines of their files with other rows`,
+    {
+      hint: `The lake is unchanged. moraine run ${name} --full rebuilds it from all of its rows, including the discarded ones.`,
+    },
+  )
 }

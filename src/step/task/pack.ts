@@ -68,6 +68,7 @@ function viewOf(dataset: Silver | Gold, inputs: ReadonlySet<AnyInput>, view: Vie
     offsets: only(view.offsets, own),
     ...(view.expired ? { expired: only(view.expired, (name) => names.has(name)) } : {}),
     ...(view.forgotten ? { forgotten: view.forgotten } : {}),
+    ...(view.ownSources ? { ownSources: only(view.ownSources, (name) => names.has(name)) } : {}),
   }
 }
 
