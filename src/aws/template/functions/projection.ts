@@ -19,6 +19,9 @@ import { lambdaFunction } from '../services/lambda.js'
 const COMMITS = '_moraine/log/main/'
 const LISTS = '_moraine/athena/'
 
+/** What manifests of batches are called: also of one that was discarded, or lost rows. */
+const MANIFESTS = ['manifest', 'discarded-*', 'forgotten-*']
+
 /** What `aws/glue/sdk-client` calls. */
 const CALLS = [
   'GetTables',
@@ -63,7 +66,7 @@ export function projection(context: Context): Resources {
 function statements(context: Context): Statement[] {
   const reads = [
     '_moraine/*',
-    'bronze/*/manifest.json',
+    ...MANIFESTS.map((name) => `bronze/*/${name}.json`),
     ...layersOf(context).map((one) => `${one}/*/metadata/*`),
   ]
   const allow = (Sid: string, Action: readonly string[], Resource: Json): Statement => ({
