@@ -31,7 +31,7 @@ function queueOf(job: string): string | undefined {
  * @returns whether the job has a queue.
  */
 export async function request(
-  { job, ...rest }: JobRequest,
+  { job, again: _, ...rest }: JobRequest,
   about: readonly string[],
 ): Promise<boolean> {
   const url = queueOf(job)
