@@ -299,6 +299,19 @@ withService('MiniStack', [ministackProgram], () => {
     expect(await codeIn(Bucket)).toContain('silver/orders/data/a')
   })
 
+  it('leaves lakes alone whose names begin with its own', async () => {
+    const [project, other] = [await lakeProject('pair'), await lakeProject('pair-2')]
+    for (const one of [project, other]) expect(await deploy(one, cloud)).toMatchObject({ code: 0 })
+    const paused = await deploy(project, cloud, ['--pause', '--yes'])
+    expect(paused.code, paused.stderr).toBe(0)
+    const same = await deploy(other, cloud, ['--diff'])
+    expect(flat(same.stdout)).not.toContain('aused')
+    const removed = await deploy(project, cloud, ['--destroy', '--yes'])
+    expect(removed.stdout).toContain('✔ Removed pair; the data are kept')
+    await expect(statusOf('pair')).rejects.toThrow('does not exist')
+    expect(await statusOf('pair-2')).toBe('CREATE_COMPLETE')
+  })
+
   it('compares with the last deployment from its folder where nobody can be asked', async () => {
     const project = await lakeProject('offline')
     const none = { AWS_ACCESS_KEY_ID: '', AWS_SECRET_ACCESS_KEY: '', HOME: project.folder }

@@ -4,10 +4,12 @@ import type { KnownOfLake } from '../prices/lake-cost.js'
 import { bucketNames, prefixOf } from '../template/names.js'
 import { type Cloud, connect } from './cloud/cloud.js'
 import type { Drift } from './cloud/drift.js'
-import { lookAt } from './cloud/status.js'
+import { isMade } from './cloud/settle.js'
+import { lookAt, templateOf } from './cloud/status.js'
 import { knownOfBucket } from './known-of-lake.js'
 import { ownersIn } from './plan/owners.js'
 import type { OwnerOf } from './plan/stack.js'
+import { baseOf, isOfAnother } from './plan/whose.js'
 import { remembered } from './remembered.js'
 import { absent, type Before, type Surveying, survey } from './survey.js'
 
@@ -22,6 +24,8 @@ export interface LakeDeployment {
   prefix: string
   ownerOf: OwnerOf
   before: Before[]
+  /** The names of stacks that it would give as well, and that another lake has. */
+  taken: readonly string[]
   drift: Drift[]
   /** What is compared with, in words. */
   comparedWith: string
@@ -42,7 +46,7 @@ export async function openDeployment(
   const prefix = prefixOf(lake, deploy)
   const ownerOf = ownersIn(lake)
   const cloud = await connect(deploy)
-  const names = await namesOf(cloud, prefix)
+  const { names, taken } = await namesOf(cloud, prefix)
   const { before, drift } = await survey(cloud, names, { ...surveying, ownerOf })
   const isThere = before.some(({ template: found }) => found !== undefined)
   const comparedWith = isThere
@@ -53,7 +57,7 @@ export async function openDeployment(
     .lake.replace('{account}', account)
     .replace('{region}', deploy.region)
   const known = isThere ? await knownOfBucket(bucket) : {}
-  return { ...opening, known, cloud, account, prefix, ownerOf, before, drift, comparedWith }
+  return { ...opening, known, cloud, account, prefix, ownerOf, before, taken, drift, comparedWith }
 }
 
 /** What was deployed last from the project's folder; nobody is asked. */
@@ -74,6 +78,7 @@ export async function openRemembered(opening: Opening): Promise<LakeDeployment> 
       template: stack.template,
       parameters: stack.parameters,
     })),
+    taken: [],
     drift: [],
     comparedWith: last
       ? `what was deployed from this folder to account ${last.account} on ${last.at.slice(0, 16).replace('T', ' ')} UTC, as there are no credentials: changes by others are not seen`
@@ -81,9 +86,23 @@ export async function openRemembered(opening: Opening): Promise<LakeDeployment> 
   }
 }
 
-/** A lake has a stack for what holds data, one for the others, and more where these are many. */
-async function namesOf(cloud: Cloud, prefix: string): Promise<string[]> {
-  const names = [`${prefix}-base`, prefix]
-  for (let n = 2; await lookAt(cloud, `${prefix}-${n}`); n++) names.push(`${prefix}-${n}`)
-  return names
+/**
+ * A lake has a stack for what holds data, one for the others, and more where these are many. What
+ * another lake has under such a name is left alone.
+ */
+async function namesOf(cloud: Cloud, prefix: string) {
+  const names: string[] = []
+  const taken: string[] = []
+  for (const name of [baseOf(prefix), prefix])
+    ((await isTaken(cloud, name, prefix)) ? taken : names).push(name)
+  for (let n = 2; ; n++) {
+    const name = `${prefix}-${n}`
+    if (!(await lookAt(cloud, name))) return { names, taken }
+    ;((await isTaken(cloud, name, prefix)) ? taken : names).push(name)
+  }
+}
+
+async function isTaken(cloud: Cloud, name: string, prefix: string): Promise<boolean> {
+  if (!isMade(await lookAt(cloud, name))) return false
+  return isOfAnother(await templateOf(cloud, name), name, prefix)
 }

@@ -1,3 +1,4 @@
+import { MoraineError } from '../../errors.js'
 import { lakeCost } from '../prices/lake-cost.js'
 import { deployedJobs } from '../template/jobs.js'
 import { jobId, ownFunctions } from '../template/names.js'
@@ -20,8 +21,18 @@ export function stacksFor(of: LakeDeployment): Stack[] {
     if (home) placed.set(name, home.name)
   }
   const { stacks } = template(lake, deploy, { placed, sizes: sizesOf(of) })
+  refuseTaken(of, stacks)
   const place = account === undefined ? undefined : { account, region: deploy.region }
   return prepared(stacks, before, deployedLake(lake, deploy), place)
+}
+
+/** @throws MoraineError of kind `usage` where another lake has a stack of a name that is needed. */
+function refuseTaken({ taken, prefix }: LakeDeployment, stacks: readonly { name: string }[]): void {
+  const name = stacks.find((one) => taken.includes(one.name))?.name
+  if (name === undefined) return
+  throw new MoraineError('usage', `Stack ${name} is another lake's`, {
+    hint: `Nothing was changed. Give this lake a name that is not the beginning of the other's: aws({ name: '${prefix}-lake' })`,
+  })
 }
 
 const sizesOf = ({ lake, known, before }: LakeDeployment) =>
