@@ -193,6 +193,16 @@ describe('SQL in Trino’s dialect', () => {
     ['SELECT read_csv(name) FROM sales', /The function read_csv is not translated/],
     ['SELECT name + 1 FROM sales', /Cannot apply operator: varchar \+ integer/],
     ['SELECT * FROM sales WHERE name = 1', /Cannot compare varchar with integer/],
+    [
+      'SELECT * FROM sales WHERE name IN (SELECT id FROM sales)',
+      /Cannot compare varchar with integer/,
+    ],
+    [
+      'SELECT * FROM sales WHERE id = ANY (SELECT name FROM sales)',
+      /Cannot compare integer with varchar/,
+    ],
+    ["SELECT if(id = 1, id, 'x') FROM sales", /Both values of if must be of one type/],
+    ['SELECT nullif(id, name) FROM sales', /Both values of nullif must be of one type/],
     ["SELECT date_trunc('hour', day) FROM sales", /date_trunc has no unit 'hour' for this type/],
     ["SELECT regexp_like(name, '(a)\\1') FROM sales", /refers to a group/],
     ['SELECT id FROM sales TABLESAMPLE BERNOULLI (10)', /TABLESAMPLE is not translated/],

@@ -74,10 +74,27 @@ export function common(a: TrinoType | undefined, b: TrinoType | undefined): Trin
   if (a.name === 'date' && b.name === 'timestamp') return b
   if (b.name === 'date' && a.name === 'timestamp') return a
   if (a.name === b.name && a.of && a.of.length === b.of?.length) {
+    // Beside each other the engine takes their fields by name, and Trino by place.
+    if (!haveSameNames(a, b)) return undefined
     const of = a.of.map((one, i) => common(one, b.of?.[i]))
     return of.every((one) => one !== undefined) ? { ...a, of } : undefined
   }
   return shown(a) === shown(b) ? a : undefined
+}
+
+/** What the engine calls a field of a row. */
+export const fieldName = ({ fields }: TrinoType, i: number) => fields?.[i] ?? `field${i}`
+
+/** Whether two rows have fields of the same names in the same places; all else has. */
+export const haveSameNames = (a: TrinoType, b: TrinoType) =>
+  a.name !== 'row' ||
+  (a.of ?? []).every((_, i) => fieldName(a, i).toLowerCase() === fieldName(b, i).toLowerCase())
+
+/** A type with the names of another's fields, in their places. */
+export function withNamesOf(like: TrinoType, one: TrinoType): TrinoType {
+  const of = one.of?.map((part, i) => withNamesOf(like.of?.[i] ?? part, part))
+  const fields = one.name === 'row' && like.name === 'row' ? like.fields : one.fields
+  return { ...one, ...(of ? { of } : {}), ...(fields ? { fields } : {}) }
 }
 
 /** A type as Trino writes it. */

@@ -150,6 +150,26 @@ it('rows of values become a column’s by their places, as in Trino', async () =
       'SELECT r.b, r.a, s IS NULL FROM (SELECT CAST(CAST(ROW(1, 2) AS ROW(a integer, b integer)) AS ROW(b integer, a integer)) AS r, CAST(CAST(NULL AS ROW(a integer)) AS ROW(b integer)) AS s)',
     ),
   ).toEqual([['1', '2', 'true']])
+  // Beside each other the engine takes them by names: that is refused, and not another answer.
+  for (const sql of [
+    "DELETE FROM places WHERE spot <> ROW('Bonn', 53111)",
+    "DELETE FROM places WHERE spot NOT IN (ROW('Bonn', 53111))",
+    "UPDATE places SET spot = coalesce(spot, ROW('x', 1))",
+    "UPDATE places SET spot = CASE WHEN id = 1 THEN spot ELSE ROW('x', 1) END",
+    "UPDATE places SET spot = if(id = 1, spot, ROW('x', 1))",
+    "INSERT INTO places (spot) SELECT spot FROM places UNION ALL SELECT ROW('x', 1)",
+    'DELETE FROM places WHERE spot.city IN (SELECT id FROM places)',
+    'DELETE FROM places WHERE spot.zip <> ALL (SELECT spot.city FROM places)',
+  ])
+    await expect(done(sql), sql).rejects.toThrow(
+      /row\(city varchar, zip integer\)|must be of one type|Cannot compare/,
+    )
+  expect(
+    await done(
+      "DELETE FROM places WHERE spot <> CAST(ROW('Bonn', 53111) AS ROW(city varchar, zip integer))",
+    ),
+  ).toBe(1)
+  expect(await rows('SELECT spot.city FROM places')).toEqual([['Bonn']])
 })
 
 it('values come to the files as they are, however long or near to nothing, or are refused', async () => {

@@ -40,14 +40,28 @@ export const choices: Functions = {
       },
     },
   ],
-  nullif: [{ takes: ['any', 'any'], returns: firstType, write: call('nullif') }],
+  nullif: [
+    {
+      takes: ['any', 'any'],
+      returns: firstType,
+      write: ([a, b], site) => {
+        if (site.args.every(({ type }) => type) && !all(site.args))
+          throw site.refused('Both values of nullif must be of one type')
+        return `nullif(${a}, ${b})`
+      },
+    },
+  ],
   if: [
     {
       takes: ['boolean', 'any', 'any'],
       least: 2,
       returns: ([, a, b]) => (b ? common(a?.type, b.type) : a?.type),
-      write: ([condition, a, b]) =>
-        `CASE WHEN ${condition} THEN ${a}${b === undefined ? '' : ` ELSE ${b}`} END`,
+      write: ([condition, a, b], site) => {
+        const [, one, other] = site.args
+        if (one?.type && other?.type && !common(one.type, other.type))
+          throw site.refused('Both values of if must be of one type')
+        return `CASE WHEN ${condition} THEN ${a}${b === undefined ? '' : ` ELSE ${b}`} END`
+      },
     },
   ],
   try: [{ takes: ['any'], returns: firstType, write: call('try') }],

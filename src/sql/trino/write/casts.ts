@@ -1,6 +1,15 @@
 import { refuse } from '../refusal.js'
-import { engineType, isFloat, isInteger, isText, shown, type TrinoType } from '../types.js'
-import { type Context, folded, quote, text } from './scope.js'
+import {
+  engineType,
+  fieldName,
+  haveSameNames,
+  isFloat,
+  isInteger,
+  isText,
+  shown,
+  type TrinoType,
+} from '../types.js'
+import { type Context, quote, text } from './scope.js'
 import { failsWhen, once, type Written } from './written.js'
 
 /** What texts may be that are cast: what the engine takes beside that, Trino does not. */
@@ -117,15 +126,9 @@ function unnamed(value: string, from: TrinoType, to: TrinoType, depth: number): 
   return `CASE WHEN ${value} IS NULL THEN NULL ELSE row(${fields.join(', ')}) END`
 }
 
-const fieldName = ({ fields }: TrinoType, i: number) => fields?.[i] ?? `field${i}`
-
-/** Whether all rows within have the fields of another type's, in their places. */
-function haveNamesOf(a: TrinoType, b: TrinoType): boolean {
-  return (a.of ?? []).every((one, i) => {
-    const isSame = a.name !== 'row' || folded(fieldName(a, i)) === folded(fieldName(b, i))
-    return isSame && haveNamesOf(one, b.of?.[i] ?? one)
-  })
-}
+/** Whether all rows within have the names of those within another type. */
+const haveNamesOf = (a: TrinoType, b: TrinoType): boolean =>
+  haveSameNames(a, b) && (a.of ?? []).every((one, i) => haveNamesOf(one, b.of?.[i] ?? one))
 
 /** Whether only texts and numbers of the same kind lie within. */
 function sameParts(from: TrinoType, to: TrinoType): boolean {

@@ -1,7 +1,7 @@
 import type { Assignment, ChangeStatement, MergeCase, Target } from '../parse/change.js'
 import type { Expression } from '../parse/tree.js'
 import { refuse } from '../refusal.js'
-import { common, engineType, isText, shown, type TrinoType } from '../types.js'
+import { common, engineType, isText, shown, type TrinoType, withNamesOf } from '../types.js'
 import { byPlaces } from './casts.js'
 import { writeRelation } from './relation.js'
 import { folded, quote, type Scope } from './scope.js'
@@ -208,7 +208,7 @@ function fits(column: TrinoType | undefined, value: TrinoType | undefined): bool
   if (isText(column) && isText(value)) return true
   // Digits of a second are those that the table has.
   if (column.name.startsWith('timestamp') && column.name === value.name) return true
-  const both = common(column, value)
+  const both = common(column, withNamesOf(column, value))
   return both !== undefined && plain(both) === plain(column)
 }
 

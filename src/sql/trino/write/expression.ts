@@ -67,10 +67,9 @@ const writers: { [K in Expression['kind']]: Write<K> } = {
   quantified: (node, scope, writer) => {
     const of = write(node.of, scope, writer)
     const word = node.word === 'SOME' ? 'ANY' : node.word
-    return bool(
-      `(${of.sql} ${node.operator} ${word} (${writer.query(node.query, scope).sql}))`,
-      node.at,
-    )
+    const { sql, types } = writer.query(node.query, scope)
+    if (types.length === 1) comparable(of, { ...of, type: types[0] }, node.at, writer)
+    return bool(`(${of.sql} ${node.operator} ${word} (${sql}))`, node.at)
   },
   array: (node, scope, writer) => {
     const items = node.items.map((one) => write(one, scope, writer))
@@ -275,8 +274,11 @@ function comparable(a: Written, b: Written, at: number, { statement }: Context):
 
 function writeIn(node: Of<'in'>, scope: Scope, writer: Writer): Written {
   const of = write(node.of, scope, writer)
-  if (!Array.isArray(node.list))
-    return bool(`(${of.sql} ${not(node)}IN (${writer.query(node.list, scope).sql}))`, node.at)
+  if (!Array.isArray(node.list)) {
+    const { sql, types } = writer.query(node.list, scope)
+    if (types.length === 1) comparable(of, { ...of, type: types[0] }, node.at, writer)
+    return bool(`(${of.sql} ${not(node)}IN (${sql}))`, node.at)
+  }
   const items = node.list.map((one) => write(one, scope, writer))
   for (const one of items) comparable(of, one, node.at, writer)
   return bool(`(${of.sql} ${not(node)}IN (${items.map(({ sql }) => sql).join(', ')}))`, node.at)
