@@ -121,7 +121,10 @@ function updatesOf(
   const schema = currentSchema(metadata as never)
   const fields = fieldsAfter(alteration, schema.fields, metadata)
   refuseTwice(fields)
-  for (const spec of metadata['partition-specs']) refusePartitionNames(spec.fields, fields)
+  const named = fields.filter(
+    ({ id, name }) => !schema.fields.some((old) => old.id === id && old.name === name),
+  )
+  for (const spec of metadata['partition-specs']) refusePartitionNames(spec.fields, named)
   return [
     { action: 'add-schema', schema: { ...schema, fields } },
     { action: 'set-current-schema', 'schema-id': -1 },
