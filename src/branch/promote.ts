@@ -58,9 +58,11 @@ export async function promote(
     )
   await refuseAtWork(storage, states)
   const base = await log.head()
+  // It may have been brought to a newer state of main, with more on it than was reviewed.
+  if (ownValue(base.branches, name) !== branch.branch) throw changed(name)
   const { own, moved } = await toPublish(log, name, states, base)
   if (moved.length > 0) throw stale(name, moved, namesOf(own).length > 0)
-  if (name === REVIEW) await refuseLater(states)
+  if ((await branch.head()).hash !== head.hash) throw changed(name)
   const published = namesOf(own)
   // It stays: a run may be about to build on it, or have failed there.
   if (published.length === 0) return { branch: name, commit: undefined, published, behind: [] }
@@ -85,14 +87,16 @@ export async function refuseNothing(log: CommitLog, name: string): Promise<void>
   })
 }
 
-/** What is published has been read after what was reviewed. */
-async function refuseLater({ branch, head }: BranchStates): Promise<void> {
-  if ((await branch.head()).hash === head.hash) return
-  throw new MoraineError('conflict', `A run has built on branch ${REVIEW} at the same time`, {
-    retryable: true,
-    hint: `Look at it again: moraine diff ${REVIEW}. Nothing was published.`,
-  })
-}
+/** What is on it is not what was reviewed, or would end with it unseen. */
+const changed = (name: string) =>
+  new MoraineError(
+    'conflict',
+    `Branch ${name} was changed at the same time, as by a run or a refresh`,
+    {
+      retryable: true,
+      hint: `Look at it again: moraine diff ${name}. Nothing was published.`,
+    },
+  )
 
 /** A run on the branch may take back what it has committed, until it has ended (ADR 69). */
 async function refuseAtWork(storage: Storage, { branch, head, fork }: BranchStates) {
