@@ -97,6 +97,8 @@ function movedBatches(
 ): string | undefined {
   // It is not read from main's source there.
   if (input in ownSourcesIn(head)) return undefined
+  if (hasLetGo(input, seen, main))
+    return `batches of ${input} that the branch has not read have expired on main`
   if (!hasAllOf(input, seen, head, main)) return `batches of ${input} were taken back on main`
   const read = Number(main.offsets[dataset]?.[input] ?? 0)
   const more = (main.batches[input] ?? []).filter(({ number }) => number > seen && number <= read)
@@ -117,6 +119,13 @@ export function hasAllOf(input: string, seen: number, head: LakeState, main: Lak
       .map(({ manifest }) => manifest)
   return JSON.stringify(upTo(head)) === JSON.stringify(upTo(main))
 }
+
+/**
+ * Whether batches behind a number have expired that somebody who has read up to there can't read
+ * any more. What a full extract has taken the place of is needed by nobody.
+ */
+export const hasLetGo = (input: string, seen: number, { batches, expired }: LakeState): boolean =>
+  (expired?.[input] ?? 0) > seen && !batches[input]?.some(({ fullExtract }) => fullExtract)
 
 /** A table that was read: the branch's own, or main's. */
 function movedInput(

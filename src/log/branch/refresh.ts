@@ -8,7 +8,7 @@ import type { CommitLog } from '../log.js'
 import { merged } from '../maps.js'
 import { behind } from '../reader.js'
 import type { Life } from './fork.js'
-import { bothWrote, hasAllOf, leftOf } from './moved.js'
+import { bothWrote, hasAllOf, hasLetGo, leftOf } from './moved.js'
 import { openNamed } from './named.js'
 import { type BranchStates, namesOf, type OwnChanges, ownChanges, statesOf } from './own-changes.js'
 import {
@@ -150,6 +150,7 @@ function carriedTo(
     (name) =>
       isGone(name, states, main) ||
       !canGoOn(name, states, main) ||
+      hasAdopted(name, states, main) ||
       (!apart.has(name) &&
         (hasMade(name) ? hasBuiltSame(name, states, main) : hasMoved(name, states, main))),
   )
@@ -173,12 +174,29 @@ function pick({ tables, views, offsets }: OwnChanges, isPicked: (name: string) =
   return { tables: picked(tables), views: picked(views), offsets: picked(offsets) }
 }
 
-/** Whether main has all batches that a table of a branch was made of, as they were. */
+/**
+ * Whether main has all batches that a table of a branch was made of, as they were, and all that
+ * come behind these.
+ */
 function canGoOn(name: string, { head }: BranchStates, main: LakeState): boolean {
   return Object.entries(head.offsets[name] ?? {}).every(
     ([input, seen]) =>
-      typeof seen !== 'number' || input in ownSourcesIn(head) || hasAllOf(input, seen, head, main),
+      typeof seen !== 'number' ||
+      input in ownSourcesIn(head) ||
+      (hasAllOf(input, seen, head, main) && !hasLetGo(input, seen, main)),
   )
+}
+
+/**
+ * Whether other engines have changed rows of main's table since the branch left it: a build of all
+ * rows drops these, and needs to be told so.
+ */
+function hasAdopted(name: string, { fork }: BranchStates, main: LakeState): boolean {
+  const of = ({ tables }: LakeState) => {
+    const { added = 0, removed = 0 } = tables[name]?.adopted ?? {}
+    return added + removed > 0 ? `${added} ${removed}` : undefined
+  }
+  return of(main) !== undefined && of(main) !== of(fork)
 }
 
 /** Whether main had a dataset when the branch left it, and has it no more: under that name. */

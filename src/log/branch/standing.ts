@@ -3,7 +3,7 @@ import { ownValue } from '../../own-value.js'
 import type { Changes, CommitInfo, LakeState } from '../commit.js'
 import type { CommitFiles, CommitLog } from '../log.js'
 import { commitTables, type LakeLog } from '../tables/commit-tables.js'
-import { hasAllOf } from './moved.js'
+import { hasAllOf, hasLetGo } from './moved.js'
 import { createBranch, openNamed } from './named.js'
 import { refuseOwnSources } from './own-sources.js'
 import { refreshBranch } from './refresh.js'
@@ -92,11 +92,13 @@ function textOf(names: Changes, { tables, views = {}, offsets }: Parts): string 
 const hasAll = (changes: Changes, state: LakeState) =>
   textOf(changes, state) === textOf(changes, changes as Parts)
 
-/** The batches that were read have to be there. */
+/** The batches that were read have to be there, and those that come behind them. */
 function refuseTakenBack(name: string, changes: Changes, base: LakeState, head: LakeState): void {
   const isRead = Object.values(changes.offsets ?? {}).every((seen) =>
     Object.entries(seen ?? {}).every(
-      ([input, version]) => typeof version !== 'number' || hasAllOf(input, version, base, head),
+      ([input, version]) =>
+        typeof version !== 'number' ||
+        (hasAllOf(input, version, base, head) && !hasLetGo(input, version, head)),
     ),
   )
   if (!isRead) throw moved(name)

@@ -354,4 +354,23 @@ describe("writes: 'allow'", () => {
     }
     expect((await project.state()).number).toBe(number)
   })
+
+  it('does not lose them to a branch that was built before, by another definition', async () => {
+    const project = await lake()
+    const changed = definition().replace('amount: t.int()', 'amount: t.int().min(1)')
+    await project.cli('branch', 'create', 'dev')
+    await project.write({ 'lake.ts': changed })
+    expect((await project.cli('run', '--branch', 'dev')).code).toBe(0)
+    await project.write({ 'lake.ts': definition() })
+    const [snapshot] = await changing(project, 'silver.orders', [{ rows: order(3, 30) }])
+    expect((await send(project, adding([snapshot as Snapshot]))).status).toBe(200)
+    await project.run()
+
+    await project.write({ 'lake.ts': changed })
+    const published = await project.cli('promote', 'dev', '--refresh')
+    expect(await sums(project)).toEqual([{ n: 3n, amount: '60' }])
+    expect(published.code).toBe(1)
+    const refused = await project.cli('run', '--branch', 'dev')
+    expect(refused.stdout).toMatch(/--allow-loss/)
+  })
 })
