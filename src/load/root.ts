@@ -4,9 +4,11 @@ import type { Lake } from '../define/lake.js'
 import { MoraineError } from '../errors.js'
 import { variable } from '../settings.js'
 import { LocalStorage } from '../storage/local.js'
+import { within } from '../storage/place/within.js'
 import { BRISK, type Patience } from '../storage/retry.js'
 import { RetryingStorage } from '../storage/retrying.js'
 import { S3Storage } from '../storage/s3/s3.js'
+import { s3Place } from '../storage/s3/settings.js'
 import { Staging } from '../storage/staging.js'
 import type { Storage } from '../storage/storage.js'
 
@@ -19,6 +21,36 @@ export function rootOf(lake: Lake, folder: string): string {
 /** A root as `lake.ts` says it: paths begin at its folder. */
 export const resolvedRoot = (root: string, folder: string): string =>
   isUrl(root) ? root : resolve(folder, root)
+
+/** Where a lake lies by lake.ts itself, and by its environments. */
+export function rootsIn(lake: Lake, folder: string): { by: string; env?: string; root: string }[] {
+  const others = Object.entries(lake.environments).flatMap(([env, { root }]) =>
+    root === undefined
+      ? []
+      : [{ by: `environment '${env}'`, env, root: resolvedRoot(root, folder) }],
+  )
+  return [{ by: 'lake.ts', root: rootOf(lake, folder) }, ...others]
+}
+
+/**
+ * Whether two roots are of one lake, however they are written: as a path or a URL, by a link, with
+ * a slash behind it.
+ */
+export function isSameRoot(one: string, other: string): boolean {
+  const both = [one, other]
+  if (both.every((root) => root.startsWith('s3://'))) {
+    const [a, b] = both.map(s3Place).map(({ bucket, prefix, endpoint }) => {
+      return JSON.stringify([bucket, prefix, endpoint])
+    })
+    return a === b
+  }
+  if (both.some((root) => isUrl(root) && !root.startsWith('file://'))) return false
+  const [a, b] = both.map((root) =>
+    resolve(root.startsWith('file://') ? fileURLToPath(root) : root),
+  )
+  const found = within(new LocalStorage(a as string), b as string)
+  return found.is === 'inside' && found.path === ''
+}
 
 /** The folder of the file that defined a lake. */
 export function folderOf(lake: Lake): string {

@@ -54,17 +54,24 @@ class Dev {
   }
 }
 
+/** `moraine dev` in a project. */
+const started = (project: Project, ...args: string[]) =>
+  new Dev(
+    spawn(
+      process.execPath,
+      [join(repository, 'bin/moraine.js'), '-C', project.folder, 'dev', ...args],
+      {
+        env: { ...process.env, NO_COLOR: '1' },
+      },
+    ),
+  )
+
 it('shows on each save what a definition does, and keeps what was good', async () => {
   const project = await Project.create({
     'lake.ts': lake('t.int()'),
     'data/1.csv': csv(200),
   })
-  const bin = join(repository, 'bin/moraine.js')
-  const dev = new Dev(
-    spawn(process.execPath, [bin, '-C', project.folder, 'dev', '--sample', '50'], {
-      env: { ...process.env, NO_COLOR: '1' },
-    }),
-  )
+  const dev = started(project, '--sample', '50')
   const first = await dev.round(/ingest {3}bronze\.orders/)
   expect(first).toMatch(/silver\.orders {2}50 rows in = 50 kept/)
   expect(first).toMatch(/gold\.total\nn +total\n─+ +─+\n50 +225/)
@@ -116,4 +123,46 @@ it('is refused on another engine, with the command that does it', async () => {
     2,
     expect.stringContaining('moraine run --root ./lake-dev --engine workers:2'),
   ])
+})
+
+it('changes nothing beside its own lake: no warehouse is filled, no inbox emptied', async () => {
+  const project = await Project.create({
+    'lake.ts': `
+      import { bronze, defineLake, folder, silver, t, warehouse, z } from 'moraine'
+      import { inbox } from 'moraine/sources'
+      const raw = bronze('orders', { from: inbox({ path: 'drop', settle: '0ms' }) })
+      const orders = silver('orders', { from: raw, schema: z.object({ id: t.int() }), key: 'id' })
+      const reports = warehouse(folder('reports'), { tables: [orders] })
+      export default defineLake({ name: 'shop', datasets: [orders], exports: [reports] })
+    `,
+    'drop/1.csv': 'id\n1\n2\n',
+    'lake-dev/sample-1/bronze/landing/orders/1.csv': 'id\n7\n8\n',
+  })
+  const dev = started(project, '--sample', '1')
+  const said = await dev.round(/silver\.orders {2}1 row in = 1 kept/)
+  expect(said).toMatch(
+    /bronze\.orders: its inbox stays as it is; put files to try into .*lake-dev\/sample-1\/bronze\/landing\/orders/,
+  )
+  dev.child.kill('SIGINT')
+  expect(await new Promise((done) => dev.child.once('exit', done))).toBe(0)
+  expect(existsSync(join(project.folder, 'reports'))).toBe(false)
+  // The real lake has them, and what it exports.
+  const { steps, exports = [] } = await project.run()
+  expect(steps.map(({ rows }) => rows)).toEqual([2, 2])
+  expect(exports).toMatchObject([{ outcome: 'exported', rows: 2 }])
+})
+
+it.each(['lake', 'prod'])('does not build samples in the lake itself: --root %s', async (root) => {
+  const project = await Project.create({
+    'lake.ts': lake('t.int()').replace(
+      "name: 'shop',",
+      "name: 'shop', environments: { prod: { root: 'prod' } },",
+    ),
+    'data/1.csv': csv(3),
+  })
+  const dev = started(project, '--sample', '1', '--root', root)
+  await dev.round(new RegExp(`moraine dev tries things, and .*/${root} is the lake of`))
+  dev.child.kill('SIGINT')
+  expect(await new Promise((done) => dev.child.once('exit', done))).toBe(0)
+  expect(existsSync(join(project.folder, root))).toBe(false)
 })

@@ -8,12 +8,12 @@ import type { Engine } from '../../../engine/engine.js'
 import { MoraineError } from '../../../errors.js'
 import { Lakehouse } from '../../../load/lakehouse.js'
 import { findLakeFile, loadLake } from '../../../load/load.js'
-import { rootOf } from '../../../load/root.js'
+import { isSameRoot, resolvedRoot, rootOf, rootsIn } from '../../../load/root.js'
 import { Threads } from '../../../load/threads.js'
 import type { CommitLog } from '../../../log/log.js'
 import type { Limits } from '../../../query/limits.js'
 import { queryRows } from '../../../query/query.js'
-import { publishedAtOnce } from '../../../run/publish.js'
+import { besideOf } from '../../../run/own/beside.js'
 import { abortController } from '../../../signals.js'
 import type { RunRecord } from '../../../step/events.js'
 import type { Storage } from '../../../storage/storage.js'
@@ -109,12 +109,12 @@ class Trial {
     print(colors.dim(`${new Date().toLocaleTimeString('en-GB')}  ${this.file}\n`))
     const types = checkTypes(resolve(this.file, '..'))
     try {
-      // What is tried is for whoever tries it: warehouses are those of the real lake.
-      const lake = { ...publishedAtOnce(await loadLake(this.file)), exports: [] }
+      const { lake, notes } = besideOf(await loadLake(this.file))
       const house = Lakehouse.at(this.rootFor(lake), { folder: resolve(this.file, '..') })
       const { storage, log } = house
       const planned = await makePlan({ lake, storage, log }, this.selectors, false)
       printSteps(planned)
+      for (const note of notes(storage)) print(colors.dim(note))
       if (planned.stages.some(({ decision }) => decision.action !== 'none')) {
         print('')
         const record = await this.run(lake, house, signal)
@@ -186,8 +186,9 @@ class Trial {
   /** A lake beside the real one, for samples and for all rows another one. */
   private rootFor(lake: Lake): string {
     const kind = this.sample === undefined ? 'all' : `sample-${this.sample}`
-    if (this.root !== undefined) return this.root
-    const root = rootOf(lake, resolve(this.file, '..'))
+    const folder = resolve(this.file, '..')
+    if (this.root !== undefined) return besideAll(lake, folder, resolvedRoot(this.root, folder))
+    const root = rootOf(lake, folder)
     if (/^(?!file:)[a-z][a-z0-9+.-]+:\/\//i.test(root))
       throw new MoraineError(
         'usage',
@@ -198,6 +199,19 @@ class Trial {
       )
     return join(`${root.replace(/\/$/, '')}-dev`, kind)
   }
+}
+
+/**
+ * @throws MoraineError of kind `usage` for the root of a real lake: it would lack the other rows.
+ */
+function besideAll(lake: Lake, folder: string, root: string): string {
+  const same = rootsIn(lake, folder).find((one) => isSameRoot(root, one.root))
+  if (!same) return root
+  throw new MoraineError(
+    'usage',
+    `moraine dev tries things, and ${root.split('?')[0]} is the lake of ${same.by}`,
+    { hint: 'Leave --root out, or use another folder: moraine dev --root ./lake-dev' },
+  )
 }
 
 /** What TypeScript says of a project, where it is installed there. */
