@@ -10,6 +10,7 @@ import { findLakeFile } from '../load/load.js'
 import { variable } from '../settings.js'
 import { proveSelect } from '../sql/guard.js'
 import { replaceFile } from '../storage/replace-file.js'
+import { refuseQueryOn } from './branch/branch-for.js'
 import { buildSaved } from './build-saved.js'
 import colors from './output/colors.js'
 import { plural, toJson } from './output/format.js'
@@ -25,7 +26,8 @@ export async function saveQuery(
   as: string,
   partitions: readonly string[],
 ): Promise<number> {
-  const { lake, folder, json, root } = await openProject(command)
+  const { lake, folder, json, root, house } = await openProject(command)
+  refuseQueryOn(house.branch)
   const limits = limitsFor(command, lake.queries)
   const name = /^(?:gold\.)?([a-z][a-z0-9_]*)$/i.exec(as)?.[1]
   if (name === undefined)

@@ -8,6 +8,7 @@ import type { Field } from '../../define/types/column-type.js'
 import type { ResultRow } from '../../engine/engine.js'
 import { MoraineError } from '../../errors.js'
 import { queryLake } from '../../query/query.js'
+import { refuseQueryOn } from '../branch/branch-for.js'
 import colors from '../output/colors.js'
 import { plural, size, toJson } from '../output/format.js'
 import { show } from '../output/terminal.js'
@@ -38,6 +39,7 @@ export async function queryOnAthena(
       hint: 'Write it as s3://bucket/prefix/',
     })
   await using project = await openProject(command)
+  refuseQueryOn(project.house.branch)
   await project.needsLake()
   const signal = project.stopped()
   const { storage, log, lake } = project

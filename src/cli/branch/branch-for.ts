@@ -14,6 +14,24 @@ const onMain = new Set([
 ])
 
 /**
+ * Athena sees main alone, and lake.ts has no branches.
+ *
+ * @throws MoraineError of kind `usage` for what a query can be asked for on main alone.
+ */
+export function refuseQueryOn(branch: string | undefined): void {
+  if (branch === undefined) return
+  throw new MoraineError(
+    'usage',
+    `--save-as and --on are for main alone, and not for branch ${branch}`,
+    { hint: 'Add: --branch main' },
+  )
+}
+
+/** Whether a command is on a branch, or refuses to be: all others are of the whole lake. */
+export const isOfOneBranch = (command: string): boolean =>
+  onBranches.has(command) || onMain.has(command)
+
+/**
  * The branch that a command is on: what `--branch` says, or else MORAINE_BRANCH; `undefined` for
  * main. All other commands are of the whole lake: MORAINE_BRANCH means nothing to them.
  *
@@ -24,7 +42,7 @@ export function branchFor(
   option: string | undefined,
   env: string | undefined = variable('MORAINE_BRANCH'),
 ): string | undefined {
-  const isOfAll = !onBranches.has(command) && !onMain.has(command)
+  const isOfAll = !isOfOneBranch(command)
   const branch = option ?? (isOfAll ? undefined : env)
   if (branch === undefined || branch === 'main') return undefined
   if (onBranches.has(command)) return branch

@@ -5,7 +5,7 @@ import { branchOfEnvironment, type Environment } from '../../define/options/envi
 import { type OwnSources, ownSourcesOf, replaceSources } from '../../define/options/own-sources.js'
 import { MoraineError } from '../../errors.js'
 import { Lakehouse } from '../../load/lakehouse.js'
-import { type OpenOptions, resolvedRoot, rootOf } from '../../load/root.js'
+import { isSameRoot, type OpenOptions, resolvedRoot, rootOf, rootsIn } from '../../load/root.js'
 import { createBranch } from '../../log/branch/named.js'
 import type { CommitLog } from '../../log/log.js'
 import { ownValue } from '../../own-value.js'
@@ -33,8 +33,8 @@ export async function placed(
   const root = options.root ?? own ?? rootOf(lake, folder)
   const opening = { patience, ...(staging ? { staging } : {}) }
   const sources = env && ownSourcesOf(env, lake.datasets)
-  if (own !== undefined && root === own && env?.branch === undefined && sources?.size) {
-    refuseSameRoot(options.env, own, rootOf(lake, folder))
+  if (sources?.size && !isOnBranch(env)) {
+    refuseMain(lake, options.env, { folder, root: own && root })
     if (command.name() === 'export') throw notExported(options.env)
     replaceSources(lake, sources)
   }
@@ -43,12 +43,31 @@ export async function placed(
   return { root, house: await onBranch(command, house, env, sources) }
 }
 
-/** Rows of other sources would come among those of main. */
-function refuseSameRoot(env: string | undefined, own: string, main: string): void {
-  if (own.replace(/\/+$/, '') !== main.replace(/\/+$/, '')) return
+/** Whether an environment works apart from main, on a branch. */
+const isOnBranch = (env: Environment | undefined) =>
+  ![undefined, 'main'].includes(env && branchOfEnvironment(env, currentUser()))
+
+/**
+ * Rows of other sources would come among those of main: where lake.ts says that the lake lies, or
+ * in that of an environment which reads the datasets' own sources.
+ */
+function refuseMain(
+  lake: Lake,
+  env: string | undefined,
+  { folder, root }: { folder: string; root: string | undefined },
+): void {
+  const isMain = (name: string | undefined) => {
+    const other = name === undefined ? undefined : lake.environments[name]
+    return !other?.sources || isOnBranch(other)
+  }
+  const same = rootsIn(lake, folder).find(
+    (one) => isMain(one.env) && (root === undefined || isSameRoot(root, one.root)),
+  )
+  if (!same) return
+  const why = root === undefined ? 'neither a branch nor a root' : `its root is that of ${same.by}`
   throw new MoraineError(
     'usage',
-    `Environment '${env}' has sources, but its root is that of lake.ts: their rows would come into main`,
+    `Environment '${env}' has sources, but ${why}: their rows would come into main`,
     { hint: 'Give it a branch, or another root.' },
   )
 }

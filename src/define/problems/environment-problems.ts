@@ -31,7 +31,7 @@ function environmentProblems(
   const at = (near: string) => place && { ...place, near }
   return Object.entries(environments).flatMap(([env, { branch, root, sources }]): Problem[] => {
     if (sources === undefined) return []
-    if (branch === undefined && root === undefined)
+    if ((branch === undefined || branch === 'main') && root === undefined)
       return [
         {
           message: `Environment '${env}' has sources, but neither a branch nor a root: their rows would come into main`,

@@ -1,5 +1,5 @@
 import { createHash } from 'node:crypto'
-import { readFile } from 'node:fs/promises'
+import { readFile, symlink } from 'node:fs/promises'
 import { join } from 'node:path'
 import { describe, expect, it } from 'vitest'
 import { deleteBranch, renameBranch } from '../../../src/log/branch/named.js'
@@ -284,6 +284,54 @@ export default defineLake({
     expect((await exported()).moraine).toMatchObject({ number: 1, rows: 3 })
     const { stderr } = await project.cli('export', '--env', 'dev')
     expect(stderr).toContain("Environment 'dev' has sources of its own, and exports nothing")
+  })
+
+  it('comes into no main, however its root is written, nor into that of another environment', async () => {
+    const project = await shop({ 'data/dev/1.csv': csv([[91, 'open', '1.00']]) })
+    await symlink(join(project.folder, 'lake'), join(project.folder, 'link'))
+    const before = await main(project)
+    const refused = async (where: string, said: RegExp, beside = '') => {
+      const [file] = Object.values(
+        withSources("{ 'bronze.orders': files('data/dev/*.csv') }", where),
+      ) as [string]
+      await project.write({
+        'lake.ts': file.replace('environments: {', `environments: { ${beside}`),
+      })
+      const { code, stderr } = await project.cli('run', '--env', 'dev')
+      expect([where, code]).toEqual([where, 2])
+      expect(stderr).toMatch(said)
+      expect(await main(project)).toEqual(before)
+    }
+    const ofMain = /Environment 'dev' has sources, but its root is that of lake\.ts/
+    await refused(`root: 'file://${project.folder}/lake'`, ofMain)
+    await refused("root: 'link'", ofMain)
+    await refused("root: 'lake/'", ofMain)
+    const ofProd = /its root is that of environment 'prod'/
+    await refused("root: 'prod'", ofProd, "prod: { root: './prod/' },")
+    await refused("branch: () => 'main'", /neither a branch nor a root/)
+    await refused("branch: 'main'", /neither a branch nor a root/)
+  })
+
+  it('is not saved as a query of main', async () => {
+    const project = await shop(sample)
+    const before = await main(project)
+    expect((await project.cli('run', '--env', 'dev')).code).toBe(0)
+    const query = 'select status from gold.by_status'
+    const saved = await project.cli('query', '--env', 'dev', query, '--save-as', 'gold.saved')
+    expect([saved.code, saved.stdout]).toEqual([2, ''])
+    expect(saved.stderr).toMatch(/for main alone, and not for branch dev/)
+    expect(await main(project)).toEqual(before)
+  })
+
+  it('is read where another root is said, too', async () => {
+    const project = await shop({ 'data/dev/1.csv': csv([[91, 'open', '1.00']]) })
+    const before = await main(project)
+    const own = "{ 'bronze.orders': files('data/dev/*.csv') }"
+    await project.write(withSources(own, "root: 'beside'"))
+    const root = ['--env', 'dev', '--root', join(project.folder, 'elsewhere')]
+    expect((await project.cli('run', ...root)).code).toBe(0)
+    expect(await status(project, ...root)).toEqual([{ status: 'open', n: '1', amount: '1.00' }])
+    expect(await main(project)).toEqual(before)
   })
 
   it('is told as mistakes of lake.ts where it names what is not there', async () => {

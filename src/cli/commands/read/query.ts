@@ -10,7 +10,7 @@ import { stateToRead } from '../../../query/point.js'
 import { queryLake } from '../../../query/query.js'
 import { branchOf } from '../../../step/journal.js'
 import { type AthenaCliOptions, athenaOptions } from '../../athena/athena-options.js'
-import { branchFor } from '../../branch/branch-for.js'
+import { branchFor, refuseQueryOn } from '../../branch/branch-for.js'
 import { examples } from '../../examples.js'
 import colors from '../../output/colors.js'
 import { plural, size } from '../../output/format.js'
@@ -89,7 +89,8 @@ export async function run(command: Command): Promise<number> {
     throw new MoraineError('usage', '--out is for the rows of a result', {
       hint: `Leave out ${options.explainCost ? '--explain-cost' : '--save-as'}, or --out.`,
     })
-  if (options.saveAs !== undefined || options.on !== undefined) refuseBranch(command)
+  if (options.saveAs !== undefined || options.on !== undefined)
+    refuseQueryOn(branchFor('query', command.optsWithGlobals<GlobalOptions>().branch))
   if (options.saveAs !== undefined) {
     if (others.length > 0)
       throw new MoraineError('usage', '--save-as takes exactly one query', {
@@ -132,17 +133,6 @@ export async function run(command: Command): Promise<number> {
     }
   }
   return 0
-}
-
-/** Athena sees main alone, and lake.ts has no branches. */
-function refuseBranch(command: Command): void {
-  const branch = branchFor('query', command.optsWithGlobals<GlobalOptions>().branch)
-  if (branch === undefined) return
-  throw new MoraineError(
-    'usage',
-    `--save-as and --on are for main alone, and not for branch ${branch}`,
-    { hint: 'Add: --branch main' },
-  )
 }
 
 /** The same question on Athena: one at a time, as each is paid for. */
