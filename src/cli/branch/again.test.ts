@@ -1,7 +1,7 @@
 import { expect, it } from 'vitest'
 import { again, repeating } from './again.js'
 
-const commands = new Set(['run', 'rollback', 'branch', 'serve'])
+const commands = new Set(['run', 'rollback', 'branch', 'serve', 'repair', 'vacuum'])
 
 it('proposes commands for the lake and the branch that this command line was about', () => {
   const given = { root: 's3://my bucket/shop', branch: 'dev' }
@@ -13,6 +13,10 @@ it('proposes commands for the lake and the branch that this command line was abo
   // One that names another branch means that one; commands of branches name theirs.
   expect(said('moraine run --branch main; then: moraine branch refresh dev')).toBe(
     `moraine run ${root} --branch main; then: moraine branch ${root} refresh dev`,
+  )
+  // Those of the whole lake take no branch.
+  expect(said('moraine repair shows what else; moraine vacuum --delete')).toBe(
+    `moraine repair ${root} shows what else; moraine vacuum ${root} --delete`,
   )
   expect(said('Import moraine in lake.ts.')).toBe('Import moraine in lake.ts.')
   expect(again('Start with: moraine run')).toBe('Start with: moraine run')

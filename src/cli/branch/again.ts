@@ -1,6 +1,7 @@
 import { AsyncLocalStorage } from 'node:async_hooks'
 import { redact } from '../../secrets.js'
 import type { GlobalOptions } from '../project.js'
+import { isOfOneBranch } from './branch-for.js'
 
 interface CommandLine {
   /** Options of all commands that its user gave. */
@@ -17,9 +18,6 @@ export function repeating<T>(line: CommandLine, run: () => T): T {
 }
 
 const COMMAND = /\bmoraine ([a-z][a-z-]*)\b(?!-)/g
-
-/** Those that name a branch themselves, or none. */
-const ofBranches = new Set(['branch', 'diff', 'review', 'promote', 'init'])
 
 /**
  * A text whose commands have the options that say which lake is meant, as this command line has:
@@ -40,7 +38,7 @@ function missing(options: Partial<GlobalOptions>, name: string, rest: string): s
   const given = [
     ['--root', root],
     ['--env', env],
-    ['--branch', ofBranches.has(name) ? undefined : branch],
+    ['--branch', isOfOneBranch(name) ? branch : undefined],
   ] as const
   return given.flatMap(([option, value]) =>
     value === undefined || rest.includes(`${option} `) ? [] : [option, quoted(redact(value))],
