@@ -34,7 +34,7 @@ export async function bisect(
   ask: (state: LakeState) => Promise<boolean>,
 ): Promise<Flip> {
   const head = await log.head()
-  let [low, high] = [from ?? Math.max(1, head.horizon ?? 0), to ?? head.number]
+  let [low, high] = [from ?? Math.max(1, await log.oldest(head)), to ?? head.number]
   let asked = 0
   const at = async (number: number): Promise<Answer> => {
     asked++

@@ -43,11 +43,13 @@ export async function contentsOfBranch(
   const { branch, fork, head } = states
   const own = ownChanges(states)
   const rows = (of: typeof fork, dataset: string) => of.tables[dataset]?.rows ?? null
+  // Vacuum may have removed what main alone had then.
+  const shared = fork.number < (now.horizon ?? 0) ? now : fork
   let [files, bytes] = [0, 0]
   for (const [table, state] of Object.entries(own.tables)) {
     if (!state) continue
     const after = await contentsOf(await Table.load(storage, state))
-    const earlier = fork.tables[table]
+    const earlier = shared.tables[table]
     const before = earlier && (await contentsOf(await Table.load(storage, earlier)))
     const fresh = before ? without(after, before) : [...after.entries.values()]
     files += fresh.length

@@ -305,7 +305,8 @@ export class CommitLog extends LogReader {
         forgottenSince(then.number, base) ?? (undoIntake ? undefined : otherSources(then, base))
       if (refused) throw refused
       const { state: target } = await mendedSince(this, then, base.number)
-      if (target.number < (base.horizon ?? 0)) throw behind(target.number, base.horizon as number)
+      const oldest = await this.oldest(base)
+      if (target.number < oldest) throw behind(target.number, oldest)
       const changes = changesTo(base, undoIntake ? target : await this.arrived(target, base))
       if (isEmpty(changes)) return base
       const message = `roll back to commit ${target.number}`

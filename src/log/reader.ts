@@ -268,10 +268,20 @@ export class LogReader {
       throw error
     })
     const number = typeof at === 'number' ? at : await this.numberAt(at)
-    const { horizon = 0 } = head
+    const horizon = await this.oldest(head)
     if (number < horizon && number > 0)
       throw forgottenSince(number, head) ?? behind(number, horizon)
     return this.stateAt(number)
+  }
+
+  /**
+   * The oldest commit that can be seen: vacuum has removed files of those before it. What a branch
+   * shares with main is seen for as long as on main.
+   */
+  async oldest({ horizon = 0 }: Pick<LakeState, 'horizon'>): Promise<number> {
+    if (!this.parent) return horizon
+    const { log, fork } = this.parent
+    return Math.min(await log.oldest(await log.head()), fork.number)
   }
 
   /** The last commit up to a time; their times rise. */

@@ -66,6 +66,28 @@ async function forkOf({ log, side }: SideState): Promise<SideState> {
   return { log, state, side: said('main', state) }
 }
 
+/**
+ * Why the state that a branch left can't be compared with, where that is because vacuum has removed
+ * files of it since.
+ */
+export async function goneSide(
+  error: unknown,
+  { before: { log, state }, after }: Range,
+): Promise<MoraineError | undefined> {
+  const isFile = error instanceof MoraineError && ['corrupt', 'storage'].includes(error.kind)
+  if (!isFile || error.retryable) return undefined
+  const { horizon = 0 } = await log.main.head()
+  if (log === log.main || state.number > log.forkedAt || state.number >= horizon) return undefined
+  const [name] = after.side.name.split('@')
+  return new MoraineError(
+    'usage',
+    `Commit ${state.number}, at which branch ${name} starts, is no longer visible: vacuum --history has removed some of its files`,
+    {
+      hint: `Compare the branch with main as it is now: moraine diff main..${name}. Or start it at that: moraine branch refresh ${name}`,
+    },
+  )
+}
+
 async function sideOf(main: CommitLog, text: string): Promise<SideState> {
   const found = await find(main, text)
   if (found) return found

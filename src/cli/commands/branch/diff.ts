@@ -2,7 +2,7 @@ import { resolve } from 'node:path'
 import type { Command } from 'commander'
 import { HeldChecks } from '../../../branch/diff/checks.js'
 import { diffStates, type LakeDiff } from '../../../branch/diff/diff.js'
-import { type Range, rangeOf } from '../../../branch/diff/sides.js'
+import { goneSide, type Range, rangeOf } from '../../../branch/diff/sides.js'
 import { fullName } from '../../../define/dataset.js'
 import { MoraineError } from '../../../errors.js'
 import { select } from '../../../plan/graph.js'
@@ -91,6 +91,8 @@ export async function compare(
         after: new HeldChecks(storage, after.log, after.state),
       },
       key: key?.split(',').map((column) => column.trim()),
+    }).catch(async (error) => {
+      throw (await goneSide(error, { before, after })) ?? error
     })
     const notes =
       after.log.branch === 'main'
