@@ -14,6 +14,8 @@ export interface LiveEntry extends ProcessIdentity {
   author: string
   /** The command, where it is no run. */
   command?: string
+  /** The branch that it works on, where that is not main. */
+  branch?: string
   /** ISO, UTC. */
   started: string
   /** The commit whose state it reads. */

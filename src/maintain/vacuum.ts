@@ -70,7 +70,8 @@ export async function vacuum(
   if (remove) refuseWriting(head)
   const { live, left } = await lookForLive(storage, now)
   if (remove) refuseLive(live, now, grace)
-  const branches = await endBranches(log, storage, options)
+  const busy = new Set(live.flatMap(({ branch }) => (branch === undefined ? [] : [branch])))
+  const branches = await endBranches(log, storage, options, busy)
   // Listed first: what is written from now on is none of our business.
   const found: StoredObject[] = []
   // Before other engines keep anything here, a folder of that name is none of ours.
@@ -130,11 +131,12 @@ async function endBranches(
   log: CommitLog,
   storage: Storage,
   { remove, info, now }: VacuumOptions,
+  busy: ReadonlySet<string>,
 ): Promise<string[]> {
   const at = now?.() ?? new Date()
-  if (!remove) return expiredBranches(log, at)
+  if (!remove) return expiredBranches(log, at, busy)
   await endDeadRunBranches({ storage, log }, info)
-  return deleteExpired(log, at, info)
+  return deleteExpired(log, at, info, busy)
 }
 
 /** What a run has written so far would go before it can commit it. */

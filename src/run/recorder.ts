@@ -47,9 +47,10 @@ export class RunRecorder {
 
   /** The run's folder in storage is made when the first step has something to do. */
   begin(): Promise<void> {
-    const { run, author, storage } = this.shared
+    const { run, author, storage, branch } = this.shared
     const started = this.shared.started.toISOString()
-    this.heartbeat ??= Heartbeat.ofRun(storage, { id: run, author, started, commit: this.base })
+    const on = { commit: this.base, ...(branch === undefined ? {} : { branch }) }
+    this.heartbeat ??= Heartbeat.ofRun(storage, { id: run, author, started, ...on })
     const { seen } = this.heartbeat
     this.begun ??= this.journal.begin(run, started).then(() => seen)
     return this.begun

@@ -13,12 +13,20 @@ export function expiryOf({ forked, forkedAt }: CommitLog, head: LakeState): Date
   return new Date(Math.max(last, Date.parse(created)) + ttl)
 }
 
-/** Names of branches whose time is over. */
-export async function expiredBranches(main: CommitLog, now: Date): Promise<string[]> {
+/**
+ * Names of branches whose time is over.
+ *
+ * @param busy those on which somebody works, who is about to commit there.
+ */
+export async function expiredBranches(
+  main: CommitLog,
+  now: Date,
+  busy: ReadonlySet<string>,
+): Promise<string[]> {
   const { branches = {} } = await main.head()
   const expired: string[] = []
   for (const [name, id] of Object.entries(branches)) {
-    const branch = isRunBranch(name) ? undefined : await main.openBranch(id)
+    const branch = isRunBranch(name) || busy.has(name) ? undefined : await main.openBranch(id)
     const until = branch && expiryOf(branch, await branch.head())
     if (until && until <= now) expired.push(name)
   }
@@ -30,9 +38,10 @@ export async function deleteExpired(
   main: CommitLog,
   now: Date,
   info: Omit<CommitInfo, 'message'>,
+  busy: ReadonlySet<string>,
 ): Promise<string[]> {
   const head = await main.head()
-  const expired = await expiredBranches(main, now)
+  const expired = await expiredBranches(main, now, busy)
   if (expired.length === 0) return []
   const branches = Object.fromEntries(expired.map((name) => [name, null]))
   const message = `delete expired branches: ${expired.join(', ')}`

@@ -225,6 +225,32 @@ describe('files of branches', () => {
     expect(Object.keys((await project.state()).branches ?? {})).toEqual(['lasting'])
   })
 
+  it('stay while a run works on them, which is about to commit there', async () => {
+    const project = await shop()
+    const main = new CommitLog(project.storage)
+    const created = new Date(Date.now() - 20 * 86_400_000).toISOString()
+    const life = { created, ttl: 14 * 86_400_000 }
+    await createBranch(main, 'dev', await main.head(), { ...author, life })
+    await project.write(change({ minimum: 20 }))
+    const { storage } = project
+    const create = storage.createIfAbsent.bind(storage)
+    let vacuumed: Vacuumed | undefined
+    storage.createIfAbsent = async (path, bytes) => {
+      if (/^_moraine\/log\/dev\.\w+\/\d+\.json$/.test(path))
+        vacuumed ??= await vacuumAt(project, new Date(), 7 * 86_400_000)
+      return create(path, bytes)
+    }
+    const house = await new Lakehouse(storage).onBranch('dev')
+    const engine = await house.startEngine({ threads: 2 })
+    try {
+      const { outcome } = await house.run(await project.load(), { engine })
+      expect([outcome, vacuumed?.branches]).toEqual(['done', []])
+    } finally {
+      await engine.close()
+    }
+    expect((await project.state()).branches).toHaveProperty('dev')
+  })
+
   it('of a run whose branch is deleted meanwhile are seen by nobody: the run fails', async () => {
     const project = await shop()
     const main = new Lakehouse(project.storage)
