@@ -152,8 +152,12 @@ export function sumSql(
 ): string | undefined {
   const types = [pair.type, pair.typeBefore]
   if (!types.every(({ kind }) => numeric.includes(kind))) return undefined
-  if (types.some(isFloat) || isText(pair))
-    return `CAST(sum(CAST(${value} AS DOUBLE) * ${weight}) AS VARCHAR)`
+  if (types.some(isFloat) || isText(pair)) {
+    // What a side does not have must not be multiplied by 0, which an infinity makes NaN.
+    const weighted = `CAST(${value} AS DOUBLE) * ${weight}`
+    const none = `WHEN ${value} IS NOT NULL THEN 0`
+    return `CAST(sum(CASE WHEN ${weight} > 0 THEN ${weighted} ${none} END) AS VARCHAR)`
+  }
   // Without its point a decimal is a whole number of up to 38 digits: sums of its halves fit.
   const text = `CAST(${value} AS VARCHAR)`
   const digits = `CAST(${texts.replace(text, "'.'", "''")} AS ${values.wholeType})`

@@ -117,6 +117,29 @@ describe('diff', () => {
     expect(columns.fee).toBeUndefined()
   })
 
+  it('sums whole rows of each side, where the other one has an infinity', async () => {
+    const ratios = (low: string) => {
+      const [file] = Object.values(lakeFile()) as [string]
+      const ratio = `cast(case when amount < 20 then '${low}' else '2' end as double)`
+      return {
+        'lake.ts': file
+          .replace(
+            'export default',
+            `const ratios = gold('ratios', { query: sql\`select ${ratio} as ratio from \${orders}\` })
+           export default`,
+          )
+          .replace('orders, byStatus]', 'orders, ratios]'),
+      }
+    }
+    const project = await shop(ratios('inf'))
+    await project.cli('branch', 'create', 'dev')
+    await project.write(ratios('1'))
+    expect((await project.cli('run', '--branch', 'dev')).code).toBe(0)
+    const [gold] = (await diffOf(project, 'dev')).datasets
+    expect(gold?.rows).toMatchObject({ key: [], added: 1, removed: 1 })
+    expect(gold?.rows?.columns[0]?.sum).toEqual({ before: 'inf', after: '1' })
+  })
+
   it('shows where long values differ, and sums that no floating point could tell apart', async () => {
     const definition = (more: string) => `
       import { bronze, defineLake, silver, sql, t, z } from 'moraine'
