@@ -179,6 +179,20 @@ Computed from these rows alone, amount is the same.
     expect(await askedOf(whole, undefined)).toEqual({ share: itself })
   })
 
+  it('ends once its time is over', async () => {
+    const project = await shop()
+    const [file] = Object.values(lakeFile()) as [string]
+    // So many pairs take minutes, and the table stays as it was built.
+    const pairs = 'from range(300000) a, range(300000) b where a.range * b.range % 7 = 3'
+    await project.write({
+      'lake.ts': file.replace('where amount', `where (select count(*) ${pairs}) > 0 and amount`),
+    })
+    const asked = ['why', 'gold.by_status', '--where', "status = 'paid'", '--timeout', '2s']
+    const { code, stderr } = await project.cli(...asked)
+    expect(code).toBe(1)
+    expect(stderr).toMatch(/it took longer than its limit of 2 s/)
+  })
+
   it('asks about all rows that only a comparison tells apart, whatever columns are called', async () => {
     const project = await Project.create({
       'lake.ts': `

@@ -74,7 +74,7 @@ async function upToDate(project: Project, branch: string): Promise<boolean> {
   if (record.outcome === 'done') return true
   const failed = record.steps.filter(({ outcome }) => outcome === 'failed').length
   project.show(record, () => [
-    `${colors.red('✖')} ${plural(failed, 'step')} failed on branch ${branch}, so nothing was published.`,
+    `${colors.red('✖')} ${failed === 0 ? 'The run' : plural(failed, 'step')} failed on branch ${branch}, so nothing was published.`,
   ])
   return false
 }

@@ -1,7 +1,6 @@
 import type { Command } from 'commander'
 import { columnsOfTable } from '../../../branch/diff/table-diff.js'
-import { relationsIn } from '../../../branch/why/relations.js'
-import { explain, type TextRow } from '../../../branch/why/why.js'
+import type { TextRow } from '../../../branch/why/why.js'
 import { fullName } from '../../../define/dataset.js'
 import type { Lake } from '../../../define/lake.js'
 import type { Gold } from '../../../define/model.js'
@@ -12,6 +11,7 @@ import { select } from '../../../plan/graph.js'
 import { stateToRead } from '../../../query/point.js'
 import { queryRows } from '../../../query/query.js'
 import { inFragments } from '../../../sql/pointer.js'
+import { explained } from '../../branch/explained.js'
 import { whyLines } from '../../branch/why-lines.js'
 import { examples } from '../../examples.js'
 import { openProject, type Project, pointOf } from '../../project.js'
@@ -47,28 +47,18 @@ export async function run(command: Command): Promise<number> {
   const { where, column, examples: most, at } = command.opts<Options>()
   await using project = await openProject(command)
   await project.needsLake()
-  const { lake, storage, log } = project
+  const { lake, log } = project
   const dataset = goldNamed(lake, String(command.args[0]))
   const point = at === undefined ? undefined : pointOf('--at', at)
   const state = point === undefined ? await log.head() : await stateToRead(log, point)
   const columns = await columnsOf(project, state, dataset)
   const own = column === undefined ? undefined : columnNamed(dataset, columns, column)
   const rows = await rowsWhere(command, project, { state, dataset, columns, where })
-  const relations = await relationsIn(storage, state, lake)
-  const engine = await project.engine()
-  await engine.confine([storage.url])
-  const session = await engine.open()
-  try {
-    const context = {
-      ...{ lake, storage, signal: project.stopped(), javascript: await project.javascript() },
-      relations,
-    }
-    const past = point !== undefined
-    const why = await explain(context, session, { dataset, rows, column: own, most, past })
-    project.show({ ...why, commit: state.number }, () => whyLines(why))
-  } finally {
-    session.close()
-  }
+  const past = point !== undefined
+  const asked = { dataset, rows, column: own, most, past }
+  const limits = limitsFor(command, lake.queries)
+  const why = await explained(project, state, asked, limits)
+  project.show({ ...why, commit: state.number }, () => whyLines(why))
   return 0
 }
 
