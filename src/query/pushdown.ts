@@ -11,7 +11,8 @@ export interface Pushed extends Predicate {
 
 /**
  * Conditions of WHERE that all wanted rows of a table meet, so that files without any need not be
- * opened. Only what is certain is taken: a table that is named once, and conditions joined by AND.
+ * opened. Only what is certain is taken: a table that is named once and whose columns keep their
+ * names, and conditions joined by AND.
  */
 export function predicatesFor(table: TableRef, nodes: readonly AstNode[]): Pushed[] {
   const isIt = (node: AstNode) => isTable(node, table)
@@ -19,12 +20,12 @@ export function predicatesFor(table: TableRef, nodes: readonly AstNode[]): Pushe
   const select = nodes.find(
     (node) => node.type === 'SELECT_NODE' && fromTables(node.from_table).some(isIt),
   )
-  if (!select?.where_clause || picksPartners(select.from_table as AstNode)) return []
+  if (!select?.where_clause || select.sample) return []
   const from = fromTables(select.from_table)
-  const it = from.find(isIt)
-  // Its columns have other names there.
-  if ((it?.column_name_alias as unknown[] | undefined)?.length) return []
-  const alias = String(it?.alias || table.name).toLowerCase()
+  const own = from.find(isIt)
+  const renamed = (own?.column_name_alias as unknown[] | undefined) ?? []
+  if (renamed.length > 0 || !isMissedAlone(select.from_table as AstNode, isIt)) return []
+  const alias = String(own?.alias || table.name).toLowerCase()
   const alone = from.length === 1
   return conjuncts(select.where_clause as AstNode).flatMap((node) =>
     toPredicate(node, alias, alone),
@@ -64,11 +65,18 @@ function fromTables(from: unknown): AstNode[] {
   return node.type === 'JOIN' ? [...fromTables(node.left), ...fromTables(node.right)] : [node]
 }
 
-/** Whether a row's partner depends on which rows there are beside it. */
-function picksPartners({ type, ref_type: kind, left, right }: AstNode): boolean {
-  if (type !== 'JOIN') return false
-  const isOne = kind === 'ASOF' || kind === 'POSITIONAL'
-  return isOne || [left, right].some((side) => picksPartners(side as AstNode))
+/**
+ * Whether all other rows of FROM stay as they are when one of the table is passed over: those that
+ * are joined by their place, or with what comes next to them, do not, nor does a sample.
+ */
+function isMissedAlone(from: AstNode, isIt: (node: AstNode) => boolean): boolean {
+  if (!fromTables(from).some(isIt)) return true
+  if (from.sample) return false
+  if (from.type !== 'JOIN') return true
+  const [left, right] = [from.left, from.right] as [AstNode, AstNode]
+  if (from.ref_type === 'POSITIONAL') return false
+  if (from.ref_type === 'ASOF' && fromTables(right).some(isIt)) return false
+  return isMissedAlone(left, isIt) && isMissedAlone(right, isIt)
 }
 
 function conjuncts(node: AstNode): AstNode[] {
