@@ -166,6 +166,10 @@ const words: Readonly<Record<string, string>> = {
   current_catalog: 'database',
 }
 
+/** Whether a call of a function is written otherwise for the engine. */
+export const isRewritten = (name: string): boolean =>
+  Object.hasOwn(words, name) || Object.hasOwn(functions, name)
+
 /** A call of a function of PostgreSQL as SQL of the engine; `undefined` where it stays as it is. */
 export function rewrittenCall(
   name: string,

@@ -2,7 +2,7 @@ import { quoteName } from '../../../define/sql/sql.js'
 import { PgError } from '../pg-error.js'
 import { constantIn, meaningful, nameIn, type Token, textOf, tokensOf } from '../sql/tokens.js'
 import { castSql, foreignType, listConstant } from './casts.js'
-import { type FunctionContext, rewrittenCall, rewrittenWord } from './functions.js'
+import { type FunctionContext, isRewritten, rewrittenCall, rewrittenWord } from './functions.js'
 import { catalogRelation } from './relations/all.js'
 import type { Visible } from './visible.js'
 
@@ -66,6 +66,19 @@ function spaced(sql: string): Spaced[] {
 
 /** Parentheses within parentheses, and how many there may be. */
 const DEEPEST = 200
+
+/** Characters of what a call is written as. */
+const LONGEST = 262_144
+
+/**
+ * Some functions name what they are given several times, and that may be a call of one again.
+ *
+ * @throws PgError where the statement would grow beyond what the service takes.
+ */
+function bounded(sql: string): string {
+  if (sql.length <= LONGEST) return sql
+  throw new PgError('54001', 'The statement has too many calls of functions within each other')
+}
 
 /** Where parentheses end, by where they begin. */
 function endsOf(tokens: readonly Token[]): ReadonlyMap<number, number> {
@@ -223,9 +236,11 @@ class Rewriter {
       if (catalogRelation('pg_catalog', name))
         return { sql: this.use('pg_catalog', name), next: end + 1 }
     if (BEFORE_TABLE.test(before) && SETS.test(name)) return this.setCall(at, name)
-    const args = this.arguments(at + 2, end)
-    const sql = rewrittenCall(name, args, this.context)
-    if (sql !== undefined) return { sql, next: end + 1, title: name }
+    // What is within a call is written once: calls within calls would double it each time.
+    const sql = isRewritten(name)
+      ? rewrittenCall(name, this.arguments(at + 2, end), this.context)
+      : undefined
+    if (sql !== undefined) return { sql: bounded(sql), next: end + 1, title: name }
     const { text } = this.tokens[at] as Spaced
     return {
       sql: `${text}${this.tokens[at + 1]?.space}(${this.range(at + 2, end)})`,
@@ -307,7 +322,7 @@ class Rewriter {
       return { sql: `CAST(${this.range(at + 2, end)})`, next: end + 1 }
     const only = as === at + 3 ? tokens[at + 2] : undefined
     const sql = castSql(this.range(at + 2, as).trim(), only, type, this.context)
-    return { sql, next: end + 1 }
+    return { sql: bounded(sql), next: end + 1 }
   }
 
   /** A piece with the casts that follow it. */
@@ -332,7 +347,7 @@ class Rewriter {
         if (list) sql = list
         break
       }
-      sql = castSql(sql, next === at + 1 ? token : undefined, type, this.context)
+      sql = bounded(castSql(sql, next === at + 1 ? token : undefined, type, this.context))
       next = type.next
       token = undefined
       title = last ?? title ?? type.name

@@ -14,8 +14,9 @@ import type { Running } from './running.js'
 
 type Of<T extends Message['type']> = Extract<Message, { type: T }>
 
-/** Prepared statements and portals of a session. */
+/** Prepared statements and portals of a session, and bytes of the texts or values of either. */
 const MOST = 1000
+const MOST_BYTES = 16 * 2 ** 20
 /** Portals whose rows are read in parts at the same time: each has a process. */
 const MOST_RUNNING = 4
 
@@ -29,6 +30,8 @@ interface Prepared {
 
 interface Portal {
   prepared: Prepared
+  /** Bytes of its parameters. */
+  bytes: number
   parameters: Parameter[]
   /** The parameters, where the client leaves their types to the statement. */
   valuesAs: (types: readonly number[]) => Parameter[]
@@ -55,8 +58,10 @@ export class Extended {
       throw new PgError('42601', 'A prepared statement can only be one statement')
     if (name !== '' && this.statements.has(name))
       throw new PgError('42P05', `There is already a prepared statement "${name}"`)
-    if (this.statements.size >= MOST) throw tooMany('prepared statements')
     const [text = ''] = texts
+    this.statements.delete(name)
+    const bytes = sumOf(this.statements.values(), (one) => one.sql.length) + text.length
+    if (this.statements.size >= MOST || bytes > MOST_BYTES) throw tooMany('prepared statements')
     const command = this.state.questions.command(text)
     const count = Math.max(types.length, parameterCount(text))
     const all = Array.from({ length: count }, (_, i) => types[i] ?? 0)
@@ -71,15 +76,18 @@ export class Extended {
       throw new PgError('08P01', `There are ${values.length} values for ${types.length} parameters`)
     if (portal !== '' && this.portals.has(portal))
       throw new PgError('42P03', `There is already a portal "${portal}"`)
-    if (this.portals.size >= MOST) throw tooMany('portals')
     await this.closePortal(portal)
+    const bytes = sumOf(values, (value) => value?.length ?? 0)
+    const held = sumOf(this.portals.values(), (one) => one.bytes)
+    if (this.portals.size >= MOST || held + bytes > MOST_BYTES) throw tooMany('portals')
     const valuesAs = (engine: readonly number[] = []) =>
       values.map((value, i) => {
         const format = (formats.length > 1 ? formats[i] : formats[0]) ?? 0
         return parameterOf(types[i] || engine[i] || 0, format, value)
       })
     const parameters = valuesAs(described?.types)
-    this.portals.set(portal, { prepared, parameters, valuesAs, formats: results, isDone: false })
+    const own = { prepared, bytes, parameters, valuesAs }
+    this.portals.set(portal, { ...own, formats: results, isDone: false })
     this.state.connection.write(write.bindComplete())
   }
 
@@ -182,6 +190,7 @@ export class Extended {
     const types = by?.prepared.types ?? []
     this.portals.set(name, {
       prepared: { sql, command, types, described: undefined },
+      bytes: by?.bytes ?? 0,
       parameters: by?.parameters ?? [],
       valuesAs: by?.valuesAs ?? (() => []),
       formats: binary ? [1] : [],
@@ -318,6 +327,12 @@ function oidOfEngine(type: string | undefined): number {
   if (type === undefined) return pgTypes.text.oid
   const found = pgColumnType(type)
   return found.asJson ? pgTypes.text.oid : oidOf(found)
+}
+
+function sumOf<T>(all: Iterable<T>, sizeOf: (one: T) => number): number {
+  let sum = 0
+  for (const one of all) sum += sizeOf(one)
+  return sum
 }
 
 const tooMany = (what: string) =>

@@ -7,7 +7,7 @@ import { abortController } from '../../../signals.js'
 import { pathOf, withCatalog } from '../catalog/with-catalog.js'
 import { PgError } from '../pg-error.js'
 import { type Command, commandOf } from '../sql/command.js'
-import { withParameterTypes } from '../sql/parameters.js'
+import { parameterNumbers, withParameterTypes } from '../sql/parameters.js'
 import { durationOf, type Settings } from '../sql/settings.js'
 import { pgColumnType } from '../types/column-type.js'
 import type { Parameter } from '../types/parameter.js'
@@ -82,6 +82,7 @@ export class Questions {
         ...this.request(),
         sql: translated,
         written: sql,
+        signal: this.asking.gone,
       })
       const own =
         rows === undefined
@@ -121,6 +122,7 @@ export class Questions {
    */
   command(sql: string): Command {
     try {
+      parameterNumbers(sql)
       return commandOf(sql)
     } catch (error) {
       this.refused(sql, error)

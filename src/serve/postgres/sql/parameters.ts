@@ -1,3 +1,4 @@
+import { PgError } from '../pg-error.js'
 import { castOf } from '../types/parameter.js'
 import { type Token, textOf, tokensOf } from './tokens.js'
 
@@ -41,14 +42,28 @@ function isLimit(tokens: readonly Token[], at: number): boolean {
   return before?.kind === 'word' && /^(limit|offset)$/i.test(before.text)
 }
 
-/** The numbers of the parameters of a statement. */
+/** Parameters that a statement can have: the protocol counts their values in 16 bits. */
+const MOST = 65_535
+
+/**
+ * The numbers of the parameters of a statement.
+ *
+ * @throws PgError for one that no client can give a value.
+ */
 export function parameterNumbers(sql: string): ReadonlySet<number> {
   if (!sql.includes('$')) return new Set()
   const found = tokensOf(sql).filter(({ kind }) => kind === 'parameter')
-  return new Set(found.map(({ text }) => Number(text.slice(1))))
+  const numbers = new Set(found.map(({ text }) => Number(text.slice(1))))
+  for (const number of numbers)
+    if (number > MOST)
+      throw new PgError(
+        '54023',
+        `There is no parameter $${number}: a statement has at most ${MOST}`,
+      )
+  return numbers
 }
 
 /** The greatest of them; 0 where it has none. */
 export function parameterCount(sql: string): number {
-  return Math.max(0, ...parameterNumbers(sql))
+  return [...parameterNumbers(sql)].reduce((most, number) => Math.max(most, number), 0)
 }

@@ -68,6 +68,10 @@ const others: Readonly<Record<string, string>> = {
   names: 'client_encoding',
 }
 
+/** Settings of a session, and characters of one. */
+const MOST = 500
+const LONGEST = 10_000
+
 /** Milliseconds of a text such as `5min`; numbers are milliseconds. */
 export function durationOf(text: string): number | undefined {
   const found = /^(\d+)\s*(ms|s|min|h|)$/.exec(text.trim())
@@ -117,6 +121,8 @@ export class Settings {
     if (readOnly.test(name)) throw new PgError('55P02', `The setting ${name} cannot be changed`)
     const before = this.values.get(name)
     const wanted = value ?? this.given[name] ?? initial[name]
+    if (before === undefined && this.values.size >= MOST)
+      throw new PgError('53400', 'The session has too many settings')
     if (wanted === undefined) this.values.delete(name)
     else this.values.set(name, this.checked(name, wanted))
     const isReported = (REPORTED as readonly string[]).includes(name)
@@ -130,6 +136,11 @@ export class Settings {
   }
 
   private checked(name: string, value: string): string {
+    if (name.length + value.length > LONGEST)
+      throw new PgError(
+        '22023',
+        `The setting ${name.slice(0, 63)} cannot be longer than ${LONGEST}`,
+      )
     const allowed = fixed[name]
     if (allowed && !allowed.test(value))
       throw new PgError('22023', `The setting ${name} cannot be ${value}`, {

@@ -88,6 +88,46 @@ describe('the server of PostgreSQL’s protocol', () => {
     await client.end()
   })
 
+  it('answers calls within calls at once, and refuses what would grow with each', async () => {
+    const client = await connect(shop.port)
+    const nested = (call: string, depth: number) => `${call}(`.repeat(depth) + 1 + ')'.repeat(depth)
+    const { rows } = await client.query(`SELECT ${nested('abs', 60)} AS x, current_user AS who`)
+    expect(rows).toEqual([{ x: 1, who: 'ada' }])
+    await expect(client.query(`SELECT ${nested('format_type', 30)}`)).rejects.toMatchObject({
+      code: '54001',
+    })
+    await client.end()
+  })
+
+  it('refuses a parameter that no client can give a value', async () => {
+    const client = await connect(shop.port)
+    for (const sql of ['SELECT $900000000', 'SELECT $900000000, current_user'])
+      for (const query of [sql, { text: sql, values: [], name: 'named' }])
+        await expect(client.query(query)).rejects.toMatchObject({ code: '54023' })
+    expect((await client.query('SELECT 1 AS x')).rows).toEqual([{ x: 1 }])
+    await client.end()
+  })
+
+  it('keeps so much for a session, and no more', async () => {
+    const client = await connect(shop.port)
+    const prepare = async (count: number) => {
+      for (let i = 0; i < count; i++)
+        await client.query({ name: `s${i}`, text: `SELECT 1 -- ${'x'.repeat(250_000)}` })
+    }
+    await expect(prepare(80)).rejects.toMatchObject({ code: '53400' })
+    await client.query('DEALLOCATE ALL')
+    await expect(client.query(`SET my.text = '${'x'.repeat(20_000)}'`)).rejects.toMatchObject({
+      code: '22023',
+    })
+    const set = async (count: number) => {
+      for (let i = 0; i < count; i++) await client.query(`SET my.s${i} = 'x'`)
+    }
+    await expect(set(600)).rejects.toMatchObject({ code: '53400' })
+    await client.query('RESET ALL')
+    expect((await client.query('SELECT 1 AS x')).rows).toEqual([{ x: 1 }])
+    await client.end()
+  })
+
   it('has a hundred sessions; whoever comes then is told so, and nobody else is disturbed', async () => {
     const tries = await Promise.allSettled(Array.from({ length: 140 }, () => connect(shop.port)))
     const clients = tries.flatMap((one) => (one.status === 'fulfilled' ? [one.value] : []))
