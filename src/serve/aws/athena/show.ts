@@ -1,6 +1,7 @@
 import { MoraineError } from '../../../errors.js'
 import type { VisibleTable } from '../../../query/service/request.js'
 import type { Statement } from '../../../sql/trino/statement.js'
+import { hasInOrder } from '../protocol/wildcards.js'
 import { missing, type Tables } from './tables.js'
 import { type ColumnInfo, columnInfo, hiveType } from './types.js'
 
@@ -80,11 +81,8 @@ function tableOf(parts: readonly string[], tables: Tables): VisibleTable {
 /** Hive's patterns: `*` for any characters, `|` between several; and SQL's `%`. */
 function like(pattern: string | undefined): (name: string) => boolean {
   if (pattern === undefined) return () => true
-  const parts = pattern.split('|').map((part) => {
-    const escaped = part.split(/[*%]/).map((one) => one.replace(/[.+?^${}()[\]\\]/g, '\\$&'))
-    return new RegExp(`^${escaped.join('.*')}$`, 'i')
-  })
-  return (name) => parts.some((one) => one.test(name))
+  const parts = pattern.split('|').map((part) => part.split(/[*%]/))
+  return (name) => parts.some((texts) => hasInOrder(name, texts))
 }
 
 function described({ columns }: VisibleTable): Shown {

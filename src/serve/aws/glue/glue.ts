@@ -5,6 +5,7 @@ import { CATALOG, Tables } from '../athena/tables.js'
 import { hiveType } from '../athena/types.js'
 import { AwsError } from '../protocol/failure.js'
 import { type Fields, pageOf } from '../protocol/fields.js'
+import { hasInOrder } from '../protocol/wildcards.js'
 import { LAKE_BUCKET } from '../s3/lake-files.js'
 import { ACCOUNT } from '../sts/sts.js'
 
@@ -165,13 +166,9 @@ function matches(pattern: string | undefined, name: string): boolean {
       'InvalidInputException',
       'Expression may have letters, digits, _, -, ., *, ^, $ and |',
     )
-  return pattern.split('|').some((part) => {
-    const plain = part
-      .replace(/^\^|\$$/g, '')
-      .split(/\.?\*/)
-      .map((one) => one.replace(/[.$^]/g, '\\$&'))
-    return new RegExp(`^${plain.join('.*')}$`, 'i').test(name)
-  })
+  return pattern
+    .split('|')
+    .some((part) => hasInOrder(name, part.replace(/^\^|\$$/g, '').split(/\.?\*/)))
 }
 
 const database = (Name: string) => ({
