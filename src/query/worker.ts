@@ -27,6 +27,8 @@ import { sizer } from './result-size.js'
 
 /** Files of queries before that an engine may open. */
 const REMEMBERED = 10_000
+/** Bytes of rows that are given at once: whoever reads them holds all of them. */
+const TOGETHER = 16 * 2 ** 20
 
 /** What an engine is started with. */
 interface Needs extends Pick<Limits, 'memory' | 'spill' | 'threads'> {
@@ -135,7 +137,9 @@ class QueryProcess {
   private limits = limitsOf()
   private rows = 0
   private bytes = 0
-  private sizeOf: ReturnType<typeof sizer> | undefined
+  private sizeOf = sizer([])
+  /** Rows that were read, and not given yet. */
+  private left: ResultRow[] = []
   private sandbox: Sandbox | undefined
   /** What was proved last. */
   private sql = ''
@@ -171,6 +175,7 @@ class QueryProcess {
     watchdog.limitMemory(limits.memory)
     this.limits = limits
     this.rows = this.bytes = 0
+    this.left = []
     const { memory, spill, threads } = limits
     const needs = { memory, spill, threads, extensions }
     const isUsual = memory === defaultMemory() && spill === undefined && threads === undefined
@@ -234,7 +239,7 @@ class QueryProcess {
     await this.sandbox.shut(this.known)
     const result = await this.sandbox.session.stream(this.sql, parameters)
     this.batches = result.batches[Symbol.asyncIterator]()
-    this.sizeOf = this.limits.bytes < Number.POSITIVE_INFINITY ? sizer(result.columns) : undefined
+    this.sizeOf = sizer(result.columns)
     return { type: 'columns', columns: result.columns }
   }
 
@@ -244,6 +249,7 @@ class QueryProcess {
   }
 
   private async next(): Promise<Reply> {
+    if (this.left.length > 0) return this.some()
     const next = await this.batches?.next()
     if (next?.done !== false) {
       const isLarge = process.memoryUsage.rss() > this.limits.memory / 2
@@ -251,9 +257,23 @@ class QueryProcess {
     }
     this.rows += next.value.length
     if (this.rows > this.limits.rows) return failedBy('rows')
-    this.bytes += this.sizeOf?.(next.value) ?? 0
+    const bytes = this.sizeOf(next.value)
+    this.bytes += bytes
     if (this.bytes > this.limits.bytes) return failedBy('bytes')
-    return { type: 'rows', rows: next.value }
+    if (bytes <= TOGETHER) return { type: 'rows', rows: next.value }
+    this.left = next.value
+    return this.some()
+  }
+
+  /** As many of the rows that are left as are given at once. */
+  private some(): Reply {
+    let [count, bytes] = [0, 0]
+    for (const row of this.left) {
+      if (bytes > TOGETHER) break
+      bytes += this.sizeOf([row])
+      count++
+    }
+    return { type: 'rows', rows: this.left.splice(0, count) }
   }
 }
 

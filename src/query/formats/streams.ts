@@ -1,4 +1,5 @@
 import type { RowValue } from '../../engine/engine.js'
+import { MoraineError } from '../../errors.js'
 import type { QueryAnswer } from '../service/request.js'
 import { arrow } from './arrow.js'
 import { plainRows } from './json-values.js'
@@ -14,33 +15,48 @@ export const streamed: Readonly<Record<string, Format>> = {
 
 type Format = (answer: QueryAnswer, signal?: AbortSignal) => AsyncGenerator<string | Uint8Array>
 
+/** Milliseconds in which whoever reads takes something. */
+const SLOW = 60_000
+
 /**
  * An answer as a stream: rows are computed as fast as they are read, and no faster. Whoever goes
- * away ends the query.
+ * away ends the query, and so does whoever takes nothing for too long: others wait for its place.
  *
+ * @param patience milliseconds.
  * @throws what is wrong before there is anything to send.
  */
 export async function streamOf(
   answer: QueryAnswer,
   format: Format,
   signal?: AbortSignal,
+  patience = SLOW,
 ): Promise<ReadableStream<Uint8Array>> {
   const parts = format(answer, signal)
   const first = await parts.next()
   let begun: typeof first | undefined = first
+  let late: NodeJS.Timeout | undefined
+  const end = async () => {
+    clearTimeout(late)
+    await parts.return(undefined)
+    await answer.close()
+  }
   return new ReadableStream({
     async pull(controller) {
+      clearTimeout(late)
       const { done, value } = begun ?? (await parts.next())
       begun = undefined
       if (done) {
         await answer.close()
         controller.close()
-      } else controller.enqueue(typeof value === 'string' ? Buffer.from(value) : value)
+        return
+      }
+      controller.enqueue(typeof value === 'string' ? Buffer.from(value) : value)
+      late = setTimeout(() => {
+        controller.error(new MoraineError('query', 'The client does not read the answer'))
+        end().catch(() => {})
+      }, patience).unref()
     },
-    async cancel() {
-      await parts.return(undefined)
-      await answer.close()
-    },
+    cancel: end,
   })
 }
 

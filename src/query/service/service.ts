@@ -5,6 +5,7 @@ import { describeQuery } from '../query.js'
 import { keepWarm } from '../spawn.js'
 import type { PastQuery } from '../system/past-queries.js'
 import { Executions } from './executions.js'
+import { FairQueue } from './fair-queue.js'
 import { QueryHistory } from './history.js'
 import { lastForgotten } from './kept/forgotten.js'
 import { recordsOf } from './kept/server-state.js'
@@ -24,6 +25,9 @@ import { Workgroups } from './workgroups.js'
 
 /** Processes that wait for the next query. */
 const WARM = 8
+/** Queries that are described at the same time, each by a process, and that may wait for that. */
+const DESCRIBED = 8
+const WAITING = 200
 
 /**
  * Answers SQL of those who have proved who they are, within their rights and limits. All protocols
@@ -36,6 +40,7 @@ export class QueryService {
   private readonly executions: Executions
   private readonly runner: Runner
   private readonly past: QueryHistory
+  private readonly describing = new FairQueue(DESCRIBED, WAITING)
   private readonly now: () => Date
   private readonly newId: () => string
 
@@ -75,7 +80,7 @@ export class QueryService {
   /**
    * What a query would give, and the parameters that it takes; no data is read.
    *
-   * @throws MoraineError of kind `query` when it is refused.
+   * @throws MoraineError of kind `query` when it is refused, of kind `limit` when too many wait.
    */
   async describe(request: QueryRequest): Promise<Description> {
     const { storage, log } = this.options
@@ -91,6 +96,7 @@ export class QueryService {
       })
     const { columns, parameters } = await this.runner.refusing(request, async () => {
       checkLength(request)
+      const leave = await this.describing.enter(principal.name, signal)
       try {
         return await described(sql)
       } catch (error) {
@@ -100,6 +106,8 @@ export class QueryService {
         return await described(named).catch(() => {
           throw error
         })
+      } finally {
+        leave()
       }
     })
     return { columns: columns.map(({ name, sqlType: type }) => ({ name, type })), parameters }

@@ -15,6 +15,9 @@ export interface Piece {
   bytes: number
 }
 
+/** Bytes after which a page ends. */
+const LARGEST_PAGE = 16 * 2 ** 20
+
 /** Where rows lie, and what they are kept on. */
 export interface SpoolOptions {
   /** Bytes that are kept in memory; the rest goes to a file. */
@@ -69,15 +72,17 @@ export class Spool {
     return this.pieces
   }
 
-  /** Rows from a number on, at most so many. */
+  /** Rows from a number on, at most so many; fewer where they are large. */
   async page(from: number, most: number): Promise<RowValue[][]> {
     const found: RowValue[][] = []
+    let bytes = 0
     for (const piece of this.pieces) {
       if (piece.first + piece.rows <= from) continue
       const rows = await this.rowsOf(piece)
       const start = Math.max(0, from - piece.first)
       found.push(...rows.slice(start, start + most - found.length))
-      if (found.length >= most) break
+      bytes += piece.bytes
+      if (found.length >= most || bytes > LARGEST_PAGE) break
     }
     return found
   }

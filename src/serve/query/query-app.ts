@@ -15,6 +15,8 @@ type App = Hono<{ Variables: { caller: Caller } }>
 
 export interface QueryAppOptions {
   principals: Principals
+  /** Milliseconds in which a client takes something of a stream: a minute when not given. */
+  patience?: number
   /** Hears of what went wrong inside; whoever asked is told only that something did. */
   onError?: (error: unknown) => void
 }
@@ -31,7 +33,7 @@ const statuses: Readonly<Record<string, 400 | 422 | 503>> = {
 /** The query service over HTTP, as a Hono application. */
 export function queryApp(
   service: QueryService,
-  { principals, onError = () => {} }: QueryAppOptions,
+  { principals, patience, onError = () => {} }: QueryAppOptions,
 ): Hono {
   const app: App = new Hono()
   app.use(async (c, next) => {
@@ -53,17 +55,18 @@ export function queryApp(
     return c.json({ error: { kind, message, ...(hint ? { hint: redact(hint) } : {}) } }, status)
   })
   app.notFound((c) => c.json({ error: { kind: 'usage', message: 'There is no such route' } }, 404))
-  routeQueries(app, service)
+  routeQueries(app, service, patience)
   routeExecutions(app, service)
   routeNamed(app, service)
   return app as unknown as Hono
 }
 
-function routeQueries(app: App, service: QueryService): void {
+function routeQueries(app: App, service: QueryService, patience: number | undefined): void {
   app.get('/tables', async (c) => c.json({ tables: await service.tables(c.get('caller')) }))
-  app.post('/describe', async (c) =>
-    c.json(await service.describe(await requestIn(c, c.get('caller'), service))),
-  )
+  app.post('/describe', async (c) => {
+    const request = await requestIn(c, c.get('caller'), service)
+    return c.json(await service.describe({ ...request, signal: c.req.raw.signal }))
+  })
   app.get('/history', (c) => {
     const most = Math.min(numbersIn(c, newest).most ?? 100, 10_000)
     return c.json({ queries: service.history(c.get('caller')).slice(0, most) })
@@ -75,30 +78,36 @@ function routeQueries(app: App, service: QueryService): void {
     const format = Object.hasOwn(streamed, accepted) ? streamed[accepted] : undefined
     if (format) {
       const answer = await service.query({ ...request, signal })
-      const stream = await streamOf(answer, format, signal).catch(async (error) => {
+      const stream = await streamOf(answer, format, signal, patience).catch(async (error) => {
         await answer.close()
         throw error
       })
       return c.body(stream, 200, { 'content-type': accepted })
     }
     await using answer = await service.query({ ...request, signal })
-    const rows: unknown[][] = []
-    let values = 0
+    const rows: string[] = []
+    let [values, characters] = [0, 0]
     for await (const batch of answer.rows) {
+      const text = JSON.stringify(plainRows(batch)).slice(1, -1)
       values += batch.length * answer.columns.length
-      if (values > MOST_VALUES) throw tooLarge()
-      rows.push(...plainRows(batch))
+      characters += text.length
+      if (values > MOST_VALUES) throw tooLarge(`${MOST_VALUES} values`)
+      if (characters > MOST_CHARACTERS) throw tooLarge(`${MOST_CHARACTERS / 2 ** 20} MiB`)
+      rows.push(text)
     }
     const { id, columns, statistics } = answer
-    return c.json({ id, columns, rows, statistics })
+    const [head, tail] = [JSON.stringify({ id, columns }), JSON.stringify({ statistics })]
+    const text = `${head.slice(0, -1)},"rows":[${rows.join(',')}],${tail.slice(1)}`
+    return c.body(text, 200, { 'content-type': 'application/json' })
   })
 }
 
-/** Values of a result that is answered as one object. */
+/** Values of a result that is answered as one object, and characters of its rows. */
 const MOST_VALUES = 2_000_000
+const MOST_CHARACTERS = 64 * 2 ** 20
 
-function tooLarge(): MoraineError {
-  return new MoraineError('limit', `The result has more than ${MOST_VALUES} values`, {
+function tooLarge(than: string): MoraineError {
+  return new MoraineError('limit', `The result has more than ${than}`, {
     hint: 'Stream it (Accept: text/csv or application/vnd.apache.arrow.stream), or start the query (POST /v1/queries) and read pages.',
   })
 }
@@ -149,7 +158,8 @@ function routeNamed(app: App, service: QueryService): void {
   app.put('/named/:name', async (c) => {
     const [caller, name] = [c.get('caller'), nameIn(c)]
     const query = await namedIn(c)
-    const described = await service.describe({ ...query, principal: caller })
+    const { signal } = c.req.raw
+    const described = await service.describe({ ...query, principal: caller, signal })
     return c.json({ ...(await named.put(caller, { ...query, name })), ...described })
   })
   app.delete('/named/:name', async (c) => c.json(await named.delete(c.get('caller'), nameIn(c))))

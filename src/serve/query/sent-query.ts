@@ -124,6 +124,8 @@ async function jsonIn(c: Context): Promise<{ value: object; text: string }> {
     throw bad('The body is not a JSON object')
   } catch (error) {
     if (error instanceof SyntaxError) throw bad('The body is not JSON')
+    if (error instanceof BadBody && error.status === 503)
+      throw new MoraineError('limit', error.message, { retryable: true })
     if (error instanceof BadBody) throw bad(error.message)
     throw error
   } finally {

@@ -1,6 +1,7 @@
 import type { Hono } from 'hono'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { QueryService } from '../../../../src/query/service/service.js'
+import { until } from '../../../support/until.js'
 import { overHttp } from './lake.js'
 
 let made: Awaited<ReturnType<typeof overHttp>>
@@ -114,6 +115,48 @@ describe('the query service over HTTP', () => {
     expect(other.status).toBe(400)
     const { queries } = await jsonOf(ask('/queries?most=1'))
     expect(queries[0]).toMatchObject({ id, state: 'succeeded' })
+  })
+
+  it('answers as one object what fits into memory, and pages of what is larger', async () => {
+    const sql = "select range as n, repeat('x', 1000000) as t from range(100)"
+    const refused = await ask('/query', { sql })
+    expect([refused.status, (await jsonOf(refused)).error.message]).toEqual([
+      422,
+      'The result has more than 64 MiB',
+    ])
+    const { id } = await jsonOf(ask('/queries', { sql }))
+    await made.service.finished(id, await made.as('boss-token-0001'))
+    const found: number[] = []
+    let pages = 0
+    for (let from: number | null = 0; from !== null; pages++) {
+      const page = await jsonOf(ask(`/queries/${id}/results?from=${from}&most=10000`))
+      expect(page.rows.length).toBeLessThan(50)
+      found.push(...page.rows.map(([n]: [number]) => n))
+      from = page.next
+    }
+    expect(found).toEqual(Array.from({ length: 100 }, (_, i) => i))
+    expect(pages).toBeGreaterThan(2)
+  })
+
+  it('has those come again who send more than it reads at a time', async () => {
+    const slow = Array.from({ length: 64 }, () => {
+      let end = () => {}
+      const body = new ReadableStream({
+        start(controller) {
+          controller.enqueue(new Uint8Array(2 ** 20).fill(32))
+          end = () => controller.close()
+        },
+      })
+      const sent = { method: 'POST', headers: { authorization: BOSS }, body, duplex: 'half' }
+      return { end, answer: app.request('http://localhost/query', sent as RequestInit) }
+    })
+    await until('no more is read', async () => {
+      const busy = await ask('/query', { sql: 'select 1' })
+      return busy.status === 429 && busy.headers.get('retry-after') === '2'
+    })
+    for (const { end } of slow) end()
+    for (const { answer } of slow) expect((await answer).status).toBe(400)
+    expect((await ask('/query', { sql: 'select 1' })).status).toBe(200)
   })
 
   it('starts a query once for a key, which may not be longer than it keeps', async () => {

@@ -4,6 +4,7 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import type { RowValue } from '../../../../src/engine/engine.js'
 import type { Caller, QueryRequest } from '../../../../src/query/service/request.js'
 import { QueryService } from '../../../../src/query/service/service.js'
+import { abortController } from '../../../../src/signals.js'
 import { until } from '../../../support/until.js'
 import { type ServiceLake, serviceLake } from './lake.js'
 
@@ -108,6 +109,36 @@ describe('a workgroup', () => {
     expect((await ask({ sql: 'select 2' }, limited)).rows).toEqual([[2]])
     await limited.close()
   })
+})
+
+it('queries that are described wait for each other, and start no more processes than that', async () => {
+  let most = 0
+  const timer = setInterval(() => {
+    most = Math.max(most, queryProcesses().length)
+  }, 5)
+  const before = queryProcesses().length
+  const all = await Promise.all(
+    Array.from({ length: 40 }, (_, i) =>
+      service.describe({ principal: boss, sql: `select ${i} as x` }),
+    ),
+  )
+  clearInterval(timer)
+  expect(all.map(({ columns }) => columns)).toEqual(all.map(() => [{ name: 'x', type: 'INTEGER' }]))
+  expect(most - before).toBeLessThan(12)
+})
+
+it('more than may wait to be described are told to come again, and none when its asker has gone', async () => {
+  const describe = (signal?: AbortSignal) =>
+    service.describe({ principal: boss, sql: 'select 1 as x', ...(signal ? { signal } : {}) })
+  const gone = abortController()
+  const all = Array.from({ length: 400 }, () => describe(gone.signal).catch((error) => error))
+  gone.abort(new Error('the client has gone'))
+  const kinds = (await Promise.all(all)).map(({ kind, retryable, message }) =>
+    kind === 'limit' ? { kind, retryable } : message,
+  )
+  expect(kinds.filter((one) => one === 'the client has gone')).toHaveLength(208)
+  expect(kinds).toContainEqual({ kind: 'limit', retryable: true })
+  expect((await describe()).columns).toHaveLength(1)
 })
 
 /** Processes of queries that this one has started, where the system tells. */
