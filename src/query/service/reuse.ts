@@ -4,6 +4,7 @@ import type { TableRef } from '../../sql/guard.js'
 import { sha256 } from '../../storage/checksum.js'
 import { isSystem } from '../system/scan.js'
 import { pointersOf } from '../tables.js'
+import { exactText } from './asked.js'
 import type { AnswerColumn, Caller, QueryRequest } from './request.js'
 import type { Spool } from './spool.js'
 
@@ -15,7 +16,7 @@ export interface Kept {
   /** What the log said of these tables, and what was kept of them from whoever asked. */
   madeOf: string
   bytesEstimated: number
-  /** Readers of it: it is removed once they are done. */
+  /** Those that have found it: it is removed once they are done. */
   readers: number
   isDropped: boolean
 }
@@ -34,7 +35,7 @@ export class Reuse {
   private readonly kept = new Map<string, Kept>()
   private bytes = 0
 
-  /** A kept result that is what the query would give now. */
+  /** A kept result that is what the query would give now, which stays until it is released. */
   find(request: QueryRequest, state: LakeState): Kept | undefined {
     const key = keyOf(request)
     const found = this.kept.get(key)
@@ -46,18 +47,14 @@ export class Reuse {
     // The most recently used comes last.
     this.kept.delete(key)
     this.kept.set(key, found)
+    found.readers++
     return found
   }
 
-  /** Rows of a kept result, which stays for as long as they are read. */
-  async *rows(kept: Kept): ReturnType<Spool['batches']> {
-    kept.readers++
-    try {
-      yield* kept.spool.batches()
-    } finally {
-      kept.readers--
-      if (kept.isDropped && kept.readers === 0) await kept.spool.close()
-    }
+  /** Says that a result that was found is read no longer. */
+  async release(kept: Kept): Promise<void> {
+    kept.readers--
+    if (kept.isDropped && kept.readers === 0) await kept.spool.close()
   }
 
   /** What a result is made of, before it is read: what the log says may be another thing after. */
@@ -98,7 +95,7 @@ export class Reuse {
 
 /** The question with all that changes its rows, but the tables. */
 function keyOf({ principal, sql, parameters, schema, workgroup, maxRows }: QueryRequest): string {
-  return sha256(written([principal.name, sql, parameters, schema, workgroup, maxRows]))
+  return sha256(exactText([principal.name, sql, parameters, schema, workgroup, maxRows]))
 }
 
 /**
@@ -118,15 +115,5 @@ function madeOf(
     const view = ownValue(state.views ?? {}, found.levels.join('.'))
     return [found.levels, found.pointer, view, rights.rules(found.levels)]
   })
-  return parts.includes(undefined) ? undefined : sha256(written([parts, state.renamed]))
-}
-
-function written(value: unknown): string {
-  return JSON.stringify(value, (_, one) =>
-    typeof one === 'bigint'
-      ? `${one}n`
-      : one instanceof Uint8Array
-        ? { bytes: Buffer.from(one).toString('base64') }
-        : one,
-  )
+  return parts.includes(undefined) ? undefined : sha256(exactText([parts, state.renamed]))
 }

@@ -81,7 +81,11 @@ export class Runner {
       statistics.bytesEstimated = kept.bytesEstimated
       const { columns, tables } = kept
       const read = readAs(tables, request.principal, state)
-      return answerOf({ id, statistics, columns, readAs: read, rows: reuse.rows(kept) }, ended)
+      const rows = kept.spool.batches()
+      return answerOf({ id, statistics, columns, readAs: read, rows }, async (error) => {
+        await reuse.release(kept).catch(() => {})
+        ended(error)
+      })
     } catch (error) {
       ended(error)
       throw error
@@ -211,8 +215,12 @@ export class Runner {
     return {
       close,
       add: async (rows: RowValue[][]) => {
-        await spool?.add(rows)
-        if (spool && !this.reuse.fits(spool)) await close()
+        // What can't be kept, on a disk that is full, is answered all the same.
+        const isKept = await spool?.add(rows).then(
+          () => true,
+          () => false,
+        )
+        if (spool && !(isKept && this.reuse.fits(spool))) await close()
       },
       keep: (columns: AnswerColumn[]) => {
         if (spool)

@@ -1,7 +1,8 @@
-import { afterAll, beforeAll, describe, expect, it } from 'vitest'
+import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest'
 import type { RowValue } from '../../../../src/engine/engine.js'
 import type { Caller, QueryRequest } from '../../../../src/query/service/request.js'
 import { QueryService } from '../../../../src/query/service/service.js'
+import { Spool } from '../../../../src/query/service/spool.js'
 import { type ServiceLake, serviceLake } from './lake.js'
 
 let made: ServiceLake
@@ -130,4 +131,15 @@ describe('a service that answers SQL', () => {
     const { state, error } = await service.finished(id, boss as Caller)
     expect([state, error?.message]).toEqual(['cancelled', 'The query was cancelled'])
   })
+})
+
+it('a result that cannot be kept for whoever asks again is answered all the same', async () => {
+  const full = vi.spyOn(Spool.prototype, 'add').mockRejectedValue(new Error('the disk is full'))
+  try {
+    const sql = 'select count(*) as kept_by_nobody from silver.orders'
+    expect(await ask(boss, sql)).toEqual([[240n]])
+    expect(full).toHaveBeenCalled()
+  } finally {
+    full.mockRestore()
+  }
 })
