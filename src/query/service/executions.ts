@@ -2,6 +2,7 @@ import { readdir, rm } from 'node:fs/promises'
 import { join } from 'node:path'
 import { MoraineError, messageOf } from '../../errors.js'
 import type { LakeState } from '../../log/commit.js'
+import { redact } from '../../secrets.js'
 import { abortController } from '../../signals.js'
 import { askedOf } from './asked.js'
 import { recordsOf, type ServerState } from './kept/server-state.js'
@@ -55,7 +56,7 @@ interface ExecutionOptions {
   head: () => Promise<LakeState>
   /** What outlives the server, where something does. */
   state: ServerState | undefined
-  /** Hears of what could not be kept. */
+  /** Hears of what could not be kept, and of what failed inside. */
   onError: (error: unknown) => void
 }
 
@@ -206,6 +207,7 @@ export class Executions {
       const isStopped = stop.signal.aborted
       execution.state = isStopped && !this.isClosing ? 'cancelled' : 'failed'
       execution.error = isStopped && this.isClosing ? STOPPED : errorOf(error)
+      if (execution.error.kind === 'internal') this.options.onError(error)
       running.isBusy = error instanceof MoraineError && error.kind === 'limit' && error.retryable
       await spool.remove().catch(() => {})
     } finally {
@@ -305,8 +307,10 @@ const STOPPED = {
 const cancelled = () =>
   new MoraineError('query', 'The query was cancelled', { hint: 'Run it again.' })
 
+/** What whoever asked is told: of what is wrong inside, only that something is. */
 function errorOf(error: unknown): NonNullable<Execution['error']> {
-  const { kind, hint } =
-    error instanceof MoraineError ? error : { kind: 'internal', hint: undefined }
-  return { kind, hint, message: messageOf(error) }
+  if (!(error instanceof MoraineError))
+    return { kind: 'internal', hint: undefined, message: 'The server failed to answer' }
+  const { kind, hint } = error
+  return { kind, hint: hint && redact(hint), message: redact(messageOf(error)) }
 }
