@@ -1,8 +1,11 @@
 import type { ParameterValues } from '../../engine/engine.js'
 
-/** Texts, names in quotes, comments, and what stands between dollars: nothing in them is a name. */
+/**
+ * Texts, names in quotes, comments, and what stands between dollars: nothing in them is a name.
+ * What has no end goes on to that of the SQL, so that it is not looked for from each beginning.
+ */
 const quoted =
-  /'(?:[^']|'')*'|"(?:[^"]|"")*"|--[^\n]*|\/\*[\s\S]*?\*\/|\$([A-Za-z_]\w*)?\$[\s\S]*?\$\1\$|::|[[\]{}]|:([A-Za-z_]\w*)/g
+  /'(?:[^']|'')*'|"(?:[^"]|"")*"|--[^\n]*|\/\*[\s\S]*?(?:\*\/|$)|\$([A-Za-z_]\w*)?\$[\s\S]*?(?:\$\1\$|$)|::|[[\]{}]|:([A-Za-z_]\w*)/g
 
 /**
  * Parameters written as `:name`, as the engine has them: `$name`. Within brackets a colon is part
