@@ -39,3 +39,29 @@ it('holds on to so many bytes, however long what was asked is', () => {
   expect(kept.length).toBeGreaterThan(1000)
   expect(kept.reduce((sum, { sql }) => sum + 2 * sql.length, 0)).toBeLessThan(32 * 2 ** 20)
 })
+
+it('reads a day of many objects, some at a time', async () => {
+  let [reading, most] = [0, 0]
+  class Counting extends MemoryStorage {
+    override async readIfPresent(path: string) {
+      most = Math.max(most, ++reading)
+      await new Promise(setImmediate)
+      reading--
+      return super.readIfPresent(path)
+    }
+  }
+  const storage = new Counting()
+  for (let i = 0; i < 300; i++) {
+    const line = JSON.stringify({
+      time: `2026-01-01T00:00:00.${i}Z`,
+      sql: `select ${i}`,
+      workgroup: '',
+    })
+    await storage.createIfAbsent(
+      `_moraine/queries/2026-01-01/${i}.jsonl`,
+      new TextEncoder().encode(`${line}\n`),
+    )
+  }
+  expect(await new QueryHistory(storage).load('2026-01-01')).toHaveLength(300)
+  expect(most).toBeLessThanOrEqual(32)
+})

@@ -3,6 +3,7 @@ import { MoraineError, messageOf } from '../../errors.js'
 import { redact, starredSql } from '../../secrets.js'
 import type { Storage } from '../../storage/storage.js'
 import { type PastQuery, pastQueriesIn, QUERIES_FOLDER } from '../system/past-queries.js'
+import { readAll } from '../system/system-table.js'
 import type { Caller, QueryRecord } from './request.js'
 
 /** Milliseconds after which queries are in storage. */
@@ -41,8 +42,10 @@ export class QueryHistory {
   /** Reads those of a day that are kept, of all servers. */
   async load(day: string): Promise<readonly PastQuery[]> {
     const objects = await this.storage.list(`${QUERIES_FOLDER}${day}/`)
-    const read = await Promise.all(objects.map(({ path }) => pastQueriesIn(this.storage, path)))
-    const found = read.flat()
+    const found: PastQuery[] = []
+    // There may be thousands.
+    for await (const some of readAll(objects, ({ path }) => pastQueriesIn(this.storage, path)))
+      found.push(...some)
     for (const one of found.sort((a, b) => (a.time < b.time ? -1 : 1))) this.keep(one)
     return found
   }
