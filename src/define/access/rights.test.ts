@@ -151,4 +151,19 @@ describe('rights', () => {
     expect(allRights.may('write', ['discarded', 'x'])).toBe(true)
     expect(readingRights.may('write', ['gold', 'x'])).toBe(false)
   })
+
+  it('have rules of a table by whatever case it is named, as queries name it without', () => {
+    const ruled = [{ levels: ['ml', 'Scores'], masks: {}, rows: 'false' }]
+    const rights = rightsOf([{ levels: [], below: true }], [], ruled)
+    for (const relation of [
+      ['ml', 'Scores'],
+      ['ml', 'scores'],
+      ['ML', 'SCORES'],
+    ]) {
+      expect(rights.rules(relation)).toEqual(ruled[0])
+      expect([rights.may('read', relation), rights.mayQuery(relation)]).toEqual([false, true])
+    }
+    expect([rights.mayAll('read', ['ML']), rights.mayAll('read', ['hr'])]).toEqual([false, true])
+    expect(rights.rules(['ml', 'scores_2'])).toBeUndefined()
+  })
 })

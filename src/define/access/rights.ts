@@ -97,7 +97,10 @@ export function rightsOf(
   ruled: readonly RuledTable[] = [],
 ): Rights {
   const granted = { read: [...read, ...write], write }
-  const named = (relation: Levels) => ruled.find(({ levels }) => isSame(levels, relation))
+  // Queries name tables without case, so that none is open by another spelling.
+  const named = (relation: Levels) =>
+    ruled.find(({ levels }) => isSame(levels, relation)) ??
+    ruled.find(({ levels }) => isSame(folded(levels), folded(relation)))
   const isGranted = (action: Action, relation: Levels) =>
     granted[action].some((grant) => covers(grant, relation))
   const isBeside = ([first = '', ...rest]: Levels) =>
@@ -105,7 +108,7 @@ export function rightsOf(
   const isOpen = (relation: Levels) => !named(relation) && !isBeside(relation)
   const isWithin = ({ levels: [first = '', ...rest] }: RuledTable, namespace: Levels) =>
     [first, ...(first === 'silver' ? COMPANIONS : [])].some((top) =>
-      startsWith([top, ...rest], namespace),
+      startsWith(folded([top, ...rest]), folded(namespace)),
     )
   return {
     unlimited: false,
@@ -124,6 +127,7 @@ export function rightsOf(
 }
 
 const isSame = (a: Levels, b: Levels) => a.length === b.length && startsWith(a, b)
+const folded = (levels: Levels) => levels.map((level) => level.toLowerCase())
 
 /** Rights of which those to write are left for a few tables alone: `gold.daily`. */
 export function rightsWithin(rights: Rights, tables: readonly string[]): Rights {
