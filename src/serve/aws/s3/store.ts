@@ -2,6 +2,8 @@ import { createHash, randomUUID } from 'node:crypto'
 import { createReadStream } from 'node:fs'
 import { mkdir, open, readdir, readFile, rename, rm, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
+import { DiskRoom } from '../../../query/disk-room.js'
+import type { diskOf } from '../../../storage/disk.js'
 import { AwsError } from '../protocol/failure.js'
 
 /** An object, as it is described. */
@@ -45,11 +47,20 @@ const MOST_OBJECTS = 100_000
  */
 export class ObjectStore {
   private objects: Promise<Map<string, StoredObject>> | undefined
+  /** Objects are described, and forgotten, one after the other. */
+  private writing: Promise<unknown> = Promise.resolve()
 
-  constructor(private readonly folder: string) {}
+  constructor(
+    private readonly folder: string,
+    private readonly disk?: typeof diskOf,
+  ) {}
 
   private all(): Promise<Map<string, StoredObject>> {
     this.objects ??= this.load()
+    // What could not be read now may be next time.
+    this.objects.catch(() => {
+      this.objects = undefined
+    })
     return this.objects
   }
 
@@ -58,8 +69,8 @@ export class ObjectStore {
     await mkdir(this.folder, { recursive: true, mode: 0o700 })
     const names = await readdir(this.folder)
     for (const name of names.filter((one) => one.endsWith('.json'))) {
-      const object = JSON.parse(await readFile(join(this.folder, name), 'utf8')) as StoredObject
-      found.set(nameOf(object.bucket, object.key), object)
+      const object = await describedIn(join(this.folder, name))
+      if (object) found.set(nameOf(object.bucket, object.key), object)
     }
     // What nothing describes was left by a process that ended.
     const known = new Set([...found.values()].map(({ blob }) => blob))
@@ -124,7 +135,17 @@ export class ObjectStore {
     })
   }
 
-  private async describe(object: StoredObject): Promise<StoredObject> {
+  private inTurn<T>(write: () => Promise<T>): Promise<T> {
+    const done = this.writing.then(write)
+    this.writing = done.catch(() => {})
+    return done
+  }
+
+  private describe(object: StoredObject): Promise<StoredObject> {
+    return this.inTurn(() => this.described(object))
+  }
+
+  private async described(object: StoredObject): Promise<StoredObject> {
     const all = await this.all()
     const name = nameOf(object.bucket, object.key)
     const file = join(this.folder, `${hashOf(name)}.json`)
@@ -145,11 +166,13 @@ export class ObjectStore {
     const blob = `${randomUUID()}.bytes`
     const file = await open(join(this.folder, blob), 'wx', 0o600)
     const hash = createHash('md5')
+    const room = new DiskRoom(this.folder, this.disk)
     let size = 0
     try {
       for await (const part of bytes) {
         size += part.length
         if (size > most) throw new AwsError('EntityTooLarge', 'The object is too large')
+        takeRoom(room, part.length)
         hash.update(part)
         await file.write(part)
       }
@@ -170,7 +193,11 @@ export class ObjectStore {
     await rm(join(this.folder, blob), { force: true })
   }
 
-  async delete(bucket: string, key: string): Promise<void> {
+  delete(bucket: string, key: string): Promise<void> {
+    return this.inTurn(() => this.removed(bucket, key))
+  }
+
+  private async removed(bucket: string, key: string): Promise<void> {
     const all = await this.all()
     const name = nameOf(bucket, key)
     const found = all.get(name)
@@ -178,6 +205,28 @@ export class ObjectStore {
     all.delete(name)
     await rm(join(this.folder, `${hashOf(name)}.json`), { force: true })
     if (found.blob !== '') await rm(join(this.folder, found.blob), { force: true })
+  }
+}
+
+/** What a file describes; one that was being written when the machine went down is removed. */
+async function describedIn(path: string): Promise<StoredObject | undefined> {
+  try {
+    return JSON.parse(await readFile(path, 'utf8')) as StoredObject
+  } catch (error) {
+    if (!(error instanceof SyntaxError)) throw error
+    await rm(path, { force: true })
+    return undefined
+  }
+}
+
+/** @throws AwsError where the disk would be nearly full, which the lake may lie on as well. */
+function takeRoom(room: DiskRoom, bytes: number): void {
+  try {
+    room.take(bytes)
+  } catch {
+    throw new AwsError('SlowDown', 'The disk of the server is nearly full: delete some objects', {
+      status: 503,
+    })
   }
 }
 

@@ -20,6 +20,7 @@ export interface Upload {
   parts: Map<number, Part>
 }
 
+/** Uploads that each principal may have begun. */
 const MOST = 1000
 const LARGEST_PART = 5 * 2 ** 30
 
@@ -28,7 +29,8 @@ export class Uploads {
   private readonly all = new Map<string, Upload>()
 
   begin({ name: caller }: Caller, bucket: string, key: string, head: ObjectHead): string {
-    if (this.all.size >= MOST)
+    const own = [...this.all.values()].filter((one) => one.caller === caller)
+    if (own.length >= MOST)
       throw new AwsError('SlowDown', 'There are too many uploads: complete or abort some', {
         status: 503,
       })

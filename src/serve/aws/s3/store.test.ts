@@ -1,0 +1,71 @@
+import { mkdtemp, readdir, readFile, rm, writeFile } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { expect, it, onTestFinished } from 'vitest'
+import { ObjectStore } from './store.js'
+import { Uploads } from './uploads.js'
+
+async function folder(): Promise<string> {
+  const path = await mkdtemp(join(tmpdir(), 'moraine-objects-'))
+  onTestFinished(() => rm(path, { recursive: true, force: true }))
+  return path
+}
+
+async function* bytes(size: number) {
+  yield new Uint8Array(size)
+}
+
+it('has all objects but the one that was being described when the machine went down', async () => {
+  const path = await folder()
+  await new ObjectStore(path).put('results', 'whole.csv', bytes(3))
+  const other = await new ObjectStore(path).put('results', 'cut.csv', bytes(5))
+  for (const name of await readdir(path))
+    if ((await readFile(join(path, name), 'utf8')).includes('cut.csv'))
+      await writeFile(join(path, name), '')
+  const kept = new ObjectStore(path)
+  expect((await kept.list('results', '')).map(({ key }) => key)).toEqual(['whole.csv'])
+  expect(await readdir(path)).toHaveLength(2)
+  expect(await readdir(path)).not.toContain(other.blob)
+  await kept.put('results', 'cut.csv', bytes(5))
+  expect(await kept.list('results', '')).toHaveLength(2)
+})
+
+it('has the last of several that are put under one name at once, after a restart too', async () => {
+  const path = await folder()
+  const store = new ObjectStore(path)
+  await Promise.all(Array.from({ length: 30 }, (_, i) => store.put('b', 'k', bytes(i + 1))))
+  const found = await store.get('b', 'k')
+  expect(await new ObjectStore(path).get('b', 'k')).toEqual(found)
+  expect(await readdir(path)).toHaveLength(2)
+  expect(await readdir(path)).toContain(found?.blob)
+})
+
+it('leaves others room on the disk, for parts of uploads as well', async () => {
+  const path = await folder()
+  let written = 0
+  async function* large() {
+    for (let i = 0; i < 50; i++, written += 4e6) yield* bytes(4e6)
+  }
+  // 2 GB, with room for some parts.
+  const store = new ObjectStore(path, () => ({ size: 2e9, free: 2e8 - written }))
+  await expect(store.put('results', 'large', large())).rejects.toMatchObject({ code: 'SlowDown' })
+  expect(written).toBeLessThan(1e8)
+  written = 0
+  const uploads = new Uploads()
+  const ada = { name: 'ada' } as never
+  const upload = uploads.get(ada, uploads.begin(ada, 'b', 'k', {}), 'b', 'k')
+  await expect(uploads.addPart(upload, 1, large(), store)).rejects.toMatchObject({
+    code: 'SlowDown',
+  })
+  expect(await readdir(path)).toEqual([])
+  written = 0
+  await store.put('results', 'small', bytes(1000))
+})
+
+it('has room for the uploads of each, whatever others have begun', () => {
+  const uploads = new Uploads()
+  const begin = (name: string) => uploads.begin({ name } as never, 'b', 'k', {})
+  for (let i = 0; i < 1000; i++) begin('ada')
+  expect(() => begin('ada')).toThrow('too many uploads')
+  expect(begin('bob')).toEqual(expect.any(String))
+})
