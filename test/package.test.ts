@@ -82,7 +82,7 @@ describe('the package', () => {
       paths.reduce((sum, path) => sum + (metafile.inputs[path]?.bytes ?? 0), 0)
     // Most of it is Zod.
     expect(bytes([...loaded])).toBeLessThan(1_100_000)
-    expect(bytes([...loaded].filter((path) => path.startsWith('dist/')))).toBeLessThan(170_000)
+    expect(bytes([...loaded].filter((path) => path.startsWith('dist/')))).toBeLessThan(171_000)
   })
 
   it('asks a query without loading what definitions need', async () => {
@@ -193,7 +193,7 @@ console.log(inbox({ path: 'drop' }).base)`,
     const leadsTo = (link: string) => paths.some((p) => p === link || p.startsWith(link))
     expect(links.filter((link) => !leadsTo(link))).toEqual([])
     expect(paths.filter((path) => path.includes('.test.'))).toEqual([])
-    expect(pack.unpackedSize).toBeLessThan(5_450_000)
+    expect(pack.unpackedSize).toBeLessThan(5_500_000)
   })
 
   it('has a lockfile without download addresses', () => {

@@ -14,7 +14,6 @@ import type { ReasonCount } from '../step/events.js'
 import { withAnswers } from '../step/javascript.js'
 import { refuseWhatFails, rulesToTry } from './failing.js'
 import { silverInput } from './input/input.js'
-import { areRowsPlaced } from './input/places.js'
 import type { InputContext, SilverInput, SilverPart } from './input/types.js'
 import { keyedColumns, keysOf, samePlace } from './keys.js'
 import type { Keyed, Validated } from './stages.js'
@@ -48,7 +47,7 @@ export async function validate(
   const wide = isWide(dataset, input)
   // A sample's rows are those of one way of reading: keys alone would be those of others.
   const isWhole = context.sample === undefined
-  const arePlaced = await areRowsPlaced(context, dataset, decision)
+  const { arePlaced } = input
   const mayRepeat = passes.length === 0 && !wide && isWhole && arePlaced
   if (mayRepeat && (await isCheap(session, dataset, input))) {
     const { rows, flagged } = await viewedRows(session, compiled)

@@ -8,6 +8,7 @@ import { columnsOf } from '../../step/batches.js'
 import { ROW_ID } from '../keys.js'
 import { isOwn } from './columns.js'
 import { partOf } from './part.js'
+import { areRowsPlaced } from './places.js'
 import { sourcesOf, wantedBy } from './sources.js'
 import type { InputContext, SilverInput, SilverPart, Source } from './types.js'
 
@@ -61,7 +62,8 @@ export async function silverInput(
     parts.push(await partOf(session, dataset, whole, all, columns, context.careful))
   }
   const isCounted = !unions.some(({ estimated }) => estimated)
-  return { parts, columns, rows: isCounted ? sumOf(parts) : undefined }
+  const arePlaced = await areRowsPlaced(context, dataset, decision)
+  return { parts, columns, rows: isCounted ? sumOf(parts) : undefined, arePlaced }
 }
 
 /** Names of columns, each once, as it is spelt first. */

@@ -35,7 +35,9 @@ const lots = Array.from({ length: Math.ceil(SCHEMAS / TOGETHER) }, (_, i) => ({
   /** Parts that steps have at most, by turns. */
   parts: (i + turn) % 2 === 0 ? 1 : 3,
 }))
-/** The run that meets tables which are there is compared; of one lot in a full run, the first, too. */
+/**
+ * The run that meets tables which are there is compared; of one lot in a full run, the first, too.
+ */
 const compared = (from: number) => (effort === 'all' && from === 0 ? [0, 1] : [1])
 
 /** What a run says of each step, beside how long it took. */

@@ -133,8 +133,8 @@ export class Catalogs {
     for (const fate of fates) {
       left -= fate[at]
       if (left >= 0) continue
-      // DuckDB sends what was lost again, and takes a 503 for the answer to both: it removes files of
-      // what is committed. A catalog that was asked never says so then.
+      // DuckDB sends what was lost again, and takes a 503 for the answer to both: it removes files
+      // of what is committed. A catalog that was asked never says so then.
       return isAgain && fate[0] === 503 ? 'pass' : fate[0]
     }
     return 'pass'
