@@ -1,3 +1,4 @@
+import { writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { afterAll, beforeAll, expect, it } from 'vitest'
 import { allRights } from '../../../src/define/access/rights.js'
@@ -62,6 +63,34 @@ it('what is stopped before its commit writes nothing, and what is stopped after 
   expect(await rows()).toBe(10n)
   expect(await run(insert, 'onCommitted')).toEqual(['SUCCEEDED', undefined])
   expect(await rows()).toBe(15n)
+  await executions.close()
+  await service.close()
+})
+
+it('what is committed has succeeded, also where there is no room for its empty result', async () => {
+  const { storage, log } = made
+  const service = new QueryService(made)
+  // A file stands where results of this machine go.
+  const folder = join(made.folder, 'no-folder')
+  await writeFile(folder, '')
+  const errors: unknown[] = []
+  const onError = (error: unknown) => errors.push(error)
+  const { executions } = partsOf({ service, storage, log, folder, onError }).athena
+  const run = async (query: string) => {
+    const asked = { query, parameters: [], catalog: 'AwsDataCatalog', database: 'kept' }
+    const more = { workgroup: 'usual', group: 'bi', reuse: undefined, reuseMinutes: 0 }
+    const output = { folder: 's3://results/', token: undefined }
+    const one = executions.start(boss, { ...asked, ...more, ...output })
+    await one.done
+    return one
+  }
+  expect((await run('CREATE SCHEMA kept')).state).toBe('SUCCEEDED')
+  expect((await run('CREATE TABLE rows_of (id int)')).state).toBe('SUCCEEDED')
+  const one = await run('INSERT INTO rows_of VALUES (1), (2)')
+  expect([one.state, one.reason, one.result?.updateCount]).toEqual(['SUCCEEDED', undefined, 2])
+  expect((await run('DELETE FROM rows_of WHERE id = 1')).state).toBe('SUCCEEDED')
+  expect((await run('SELECT id FROM rows_of')).state).toBe('FAILED')
+  expect(errors.length).toBe(5)
   await executions.close()
   await service.close()
 })

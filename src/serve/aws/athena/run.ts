@@ -115,7 +115,11 @@ export async function run(one: AthenaExecution, parts: RunParts): Promise<void> 
       throw new MoraineError('query', 'A prepared statement cannot execute another')
     default: {
       const done = await writes.run(statement, one, { tables, ask, askInsert, askChange, text })
-      await keepShown(one, { columns: [], rows: [] }, parts)
+      // It is done, whether its empty result can be kept or not: who is told that it failed does it
+      // again.
+      await keepShown(one, { columns: [], rows: [] }, parts).catch((error) =>
+        parts.onError?.(error),
+      )
       if (one.result && done.rows !== undefined) one.result.updateCount = done.rows
     }
   }
