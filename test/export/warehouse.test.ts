@@ -137,6 +137,21 @@ describe.each([...kinds, redshiftKind])('a warehouse in $name', (kind) => {
       expect(left.stdout).toMatch(/ {2}(0 rows written of 501|it has the rows of commit)/)
     })
 
+    it('tells rows apart whose keys differ by a blank at their end', async () => {
+      const row = (id: string, note: string, day = '01') =>
+        `"${id}",2026-01-01,1.00,${note},2026-01-${day} 10:00:00,true\n`
+      const rows = ['a', 'a ', 'b', 'c', 'd'].map((id) => row(id, 'first')).join('')
+      const of = await project('blanks', `${header}${rows}`)
+      const texts = lake(kind, kind.target(server), 'blanks', true)
+      await of.write({ 'lake.ts': texts.replace('id: t.bigint()', 'id: t.string()') })
+      expect((await of.cli('run')).code).toBe(0)
+      await of.write({ 'in/2.csv': `${header}${row('a', 'second', '02')}` })
+      const ran = await of.cli('run')
+      expect(ran.code, ran.stdout).toBe(0)
+      expect(ran.stdout).toContain('1 row written of 5')
+      await expectSame(of, 'blanks')
+    })
+
     it('never touches a table that no export made, and says what to do', async () => {
       const table = at('taken', 'daily')
       if (table.includes('.')) await client.query('create schema taken')

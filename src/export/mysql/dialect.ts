@@ -52,7 +52,7 @@ export const mysql: TargetDialect = {
   swap: (moves) =>
     `RENAME TABLE ${moves.map(([from, to]) => `${quote(from)} TO ${quote(to)}`).join(', ')}`,
   deleteMatching: (table, keys, columns) =>
-    `DELETE t FROM ${table} AS t JOIN ${keys} AS k ON ${columns.map((c) => `t.${quote(c)} = k.${quote(c)}`).join(' AND ')}`,
+    `DELETE t FROM ${table} AS t JOIN ${keys} AS k ON ${columns.map(areSame).join(' AND ')}`,
   deleteNull: (table, keys, column) =>
     `DELETE FROM ${table} WHERE ${quote(column)} IS NULL AND EXISTS (SELECT 1 FROM ${keys} AS k WHERE k.${quote(column)} IS NULL)`,
   figures: (table, columns) =>
@@ -64,6 +64,12 @@ export const mysql: TargetDialect = {
     whole: 'bigint',
     now: 'datetime(6) NOT NULL DEFAULT current_timestamp(6)',
   },
+}
+
+/** To MySQL, texts are equal that differ by blanks at their end: their bytes are not. */
+function areSame(column: string): string {
+  const [ours, theirs] = [`t.${quote(column)}`, `k.${quote(column)}`]
+  return `${ours} = ${theirs} AND CAST(${ours} AS BINARY) = CAST(${theirs} AS BINARY)`
 }
 
 function figureOf({ name, type }: Field): string[] {
