@@ -129,7 +129,25 @@ export function replaceSources(lake: Replaced, sources: OwnSources): void {
     const own = sources.get(fullName(dataset))
     if (own) (dataset as { from: Source }).from = own.source
   }
+  leaveInboxes(lake.datasets)
   lake.exports = []
+}
+
+/**
+ * Has inboxes elsewhere be folders of the lake beside: who reads one empties it, and the real lake
+ * would never have those files.
+ *
+ * @returns the datasets that have one.
+ */
+export function leaveInboxes(datasets: readonly AnyDataset[]): AnyDataset[] {
+  return datasets.filter((dataset) => {
+    if (dataset.tier !== 'bronze' || dataset.from.kind !== 'inbox') return false
+    const { path, queue, ...others } = dataset.from
+    if (path === undefined && queue === undefined) return false
+    const own: { from: Source } = dataset
+    own.from = { ...others, path: undefined, queue: undefined }
+    return true
+  })
 }
 
 /** What is changed of a lake that reads other sources. */

@@ -1,7 +1,7 @@
 import { landingOf } from '../../bronze/ingest/landing.js'
 import { fullName } from '../../define/dataset.js'
 import type { Lake } from '../../define/lake.js'
-import type { Source } from '../../define/source.js'
+import { leaveInboxes } from '../../define/options/own-sources.js'
 import type { Storage } from '../../storage/storage.js'
 import { publishedAtOnce } from '../publish.js'
 
@@ -18,14 +18,7 @@ interface Beside {
  */
 export function besideOf(loaded: Lake): Beside {
   const lake: Lake = { ...publishedAtOnce(loaded), exports: [] }
-  const left = lake.datasets.filter((dataset) => {
-    if (dataset.tier !== 'bronze' || dataset.from.kind !== 'inbox') return false
-    const { path, ...others } = dataset.from
-    if (path === undefined) return false
-    const own: { from: Source } = dataset
-    own.from = { ...others, path: undefined }
-    return true
-  })
+  const left = leaveInboxes(lake.datasets)
   const notes = (storage: Storage) =>
     left.map((dataset) => {
       const place = storage.locate(landingOf(dataset)).replace(/^file:\/\//, '')

@@ -312,6 +312,31 @@ export default defineLake({
     await refused("branch: 'main'", /neither a branch nor a root/)
   })
 
+  it('empties no inbox beside, whose files main would never have', async () => {
+    const project = await Project.create({
+      'lake.ts': `
+        import { bronze, defineLake, silver, t, z } from 'moraine'
+        import { files, inbox } from 'moraine/sources'
+        const raw = bronze('orders', { from: inbox({ path: 'drop', settle: '0ms' }) })
+        const orders = silver('orders', { from: raw, schema: z.object({ id: t.int() }) })
+        const towns = bronze('towns', { from: files('data/*.csv') })
+        const sources = { 'bronze.towns': files('data/dev/*.csv') }
+        const environments = { dev: { root: 'beside', sources } }
+        export default defineLake({ name: 'shop', environments, datasets: [orders, towns] })
+      `,
+      'drop/1.csv': 'id\n1\n',
+      'data/1.csv': 'name\nOslo\n',
+      'data/dev/1.csv': 'name\nX\nY\n',
+      'beside/bronze/landing/orders/1.csv': 'id\n7\n8\n9\n',
+    })
+    const rows = async (...args: string[]) =>
+      JSON.parse((await project.cli('run', '--json', ...args)).stdout).steps.map(
+        ({ dataset, rows: n }: any) => [dataset, n],
+      )
+    expect(await rows('--env', 'dev')).toContainEqual(['bronze.orders', 3])
+    expect(await rows()).toContainEqual(['bronze.orders', 1])
+  })
+
   it('is not saved as a query of main', async () => {
     const project = await shop(sample)
     const before = await main(project)
