@@ -51,20 +51,20 @@ export function nodesOf(tree: unknown): AstNode[] {
 /** A constant as SQL would print it. */
 export interface Constant {
   text: string
-  /** How it is compared: as a text is read, by all of its digits, or as a `DOUBLE`. */
-  kind: 'text' | 'exact' | 'double'
+  /**
+   * How it is compared: as a text is read, by all of its digits, or as a `DOUBLE`; `unclear` where
+   * a cast may make another value of it.
+   */
+  kind: 'text' | 'exact' | 'double' | 'unclear'
 }
 
-/**
- * The value of a constant; `undefined` for anything else, and where it is not certain what a cast
- * makes of it.
- */
+/** The value of a constant, or of a cast of one; `undefined` for anything else. */
 export function constantOf(tree: unknown): Constant | undefined {
   const node = tree as AstNode | undefined
   // `date '2008-01-01'` is a cast of a text, and `true` one of 't'.
   if (node?.class === 'CAST') {
     const inner = constantOf(node.child)
-    return inner && castTo(node.cast_type as TypeNode, inner)
+    return inner && (castTo(node.cast_type as TypeNode, inner) ?? { ...inner, kind: 'unclear' })
   }
   if (node?.class !== 'CONSTANT') return undefined
   const {
@@ -106,6 +106,7 @@ const asTheyStand: Readonly<Record<string, RegExp>> = {
 }
 
 function castTo(type: TypeNode, { text, kind }: Constant): Constant | undefined {
+  if (kind === 'unclear') return undefined
   if (type.id === 'BOOLEAN') {
     const value = /^(t|true|1)$/i.test(text) || (/^(f|false|0)$/i.test(text) ? false : undefined)
     return value === undefined ? undefined : { text: String(value), kind: 'exact' }

@@ -2,11 +2,9 @@ import type { Predicate } from '../iceberg/spec/prune.js'
 import { type AstNode, type Constant, constantOf } from '../plan/ast.js'
 import type { TableRef } from '../sql/guard.js'
 
-/** A predicate, and whether its values were written as texts. */
+/** A predicate, and how its values are compared; see `Constant`. */
 export interface Pushed extends Predicate {
-  textual: boolean
-  /** Whether one is a `DOUBLE`, so that numbers are compared as such. */
-  isDouble: boolean
+  kind: Constant['kind']
 }
 
 /**
@@ -128,12 +126,19 @@ function make(
   const found = constants.map(constantOf)
   if (found.some((one) => one === undefined)) return []
   const values = found as Constant[]
-  const textual = values.every(({ kind }) => kind === 'text')
-  const isDouble = values.some(({ kind }) => kind === 'double')
+  const kind = kindOf(values)
   // A time at midnight is after its day where the day is a text that was bound.
-  const isLoose = op === '>' && textual && constants.some((one) => (one as AstNode).isBound)
-  const texts = values.map(({ text }) => text)
-  return [{ column, op: isLoose ? '>=' : op, values: texts, textual, isDouble }]
+  const isBound = constants.some((one) => (one as AstNode).isBound)
+  const isLoose = op === '>' && kind === 'text' && isBound
+  return [{ column, op: isLoose ? '>=' : op, values: values.map(({ text }) => text), kind }]
+}
+
+/** How values are compared together. */
+function kindOf(values: readonly Constant[]): Constant['kind'] {
+  const found = (['unclear', 'double'] as const).find((one) =>
+    values.some(({ kind }) => kind === one),
+  )
+  return found ?? (values.every(({ kind }) => kind === 'text') ? 'text' : 'exact')
 }
 
 function columnOf(node: AstNode | undefined, alias: string, alone: boolean): string | undefined {

@@ -107,7 +107,10 @@ export async function scan(
 ): Promise<Scan> {
   const { tier, name } = asked
   if (tier === 'bronze') return scanBronze(storage, state, name)
-  if (isSystem(asked)) return scanSystem({ storage, state, log, goesOn }, name, predicates)
+  if (isSystem(asked)) {
+    const clear = predicates.filter(({ kind }) => kind !== 'unclear')
+    return scanSystem({ storage, state, log, goesOn }, name, clear)
+  }
   const table = tiers.includes(tier)
     ? await ownTable(storage, state, asked)
     : await externalTable(storage, state, asked, declared)
@@ -148,21 +151,23 @@ function partitionSources({ metadata, schema }: TableVersion): string[] {
 
 /** Whether bounds of a column tell of a predicate what the engine finds. */
 function isCertain(predicate: Pushed, table: TableVersion): boolean {
-  const { column, values, textual, isDouble } = predicate
+  const { column, values, kind } = predicate
+  if (kind === 'unclear') return false
   const found = table.schema.fields.find(({ name }) => {
     return name.toLowerCase() === column.toLowerCase()
   })
   const type = typeof found?.type === 'string' ? found.type : ''
   // A text that is compared with a number is compared as a number.
-  if (type === 'string') return textual || values.length === 0
+  if (type === 'string') return kind === 'text'
   const digits = values.reduce((most, text) => Math.max(most, text.replace(/\D/g, '').length), 0)
-  const alone = isDouble && values.length === 1
+  const alone = kind === 'double' && values.length === 1
   // Of more digits, the engine may make another number than the nearest one.
   if (type === 'float') return alone || digits <= SINGLE
-  if (type === 'double') return alone || textual || digits <= DOUBLE
+  if (type === 'double') return alone || kind === 'text' || digits <= DOUBLE
   const precision = decimalOf(type)?.precision ?? (/^(int|long)$/.test(type) ? 0 : undefined)
   // Numbers are in the same order as `DOUBLE` where that keeps all of their digits.
-  return !isDouble || precision === undefined || (digits <= DOUBLE && precision <= DOUBLE)
+  const areKept = precision === undefined || (digits <= DOUBLE && precision <= DOUBLE)
+  return kind !== 'double' || areKept
 }
 
 /** Digits of a number that a `FLOAT` and a `DOUBLE` always keep. */

@@ -67,6 +67,8 @@ const conditions: [table: 'silver.x' | 'gold.y', condition: string, rows: number
   ['silver.x', "ts < timestamp '2024-01-05 05:30:01'", 1],
   ['silver.x', "ts > date '2024-01-05'", 2],
   ['silver.x', "day >= timestamp '2024-01-05 23:00'", 1],
+  ['silver.x', "day = cast('2024-01-05 23:00' as date)", 1],
+  ['silver.x', "day = cast(cast('2024-01-05 23:00' as timestamp) as date)", 1],
   ['silver.x', "s = cast('a' as varchar)", 1],
   ['gold.y', 'single = 0.1', 1],
   ['gold.y', 'single = 0.1::float', 1],
