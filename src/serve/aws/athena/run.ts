@@ -2,7 +2,11 @@ import { MoraineError } from '../../../errors.js'
 import type { QueryRequest } from '../../../query/service/request.js'
 import type { QueryService } from '../../../query/service/service.js'
 import type { Query } from '../../../sql/trino/parse/tree.js'
-import { type ParsedStatement, parseStatement } from '../../../sql/trino/statement.js'
+import {
+  type ParsedStatement,
+  parseStatement,
+  type Statement,
+} from '../../../sql/trino/statement.js'
 import { translateChange, translateInsert, translateQuery } from '../../../sql/trino/translate.js'
 import type { Context } from '../../../sql/trino/write/scope.js'
 import { invalidRequest } from '../protocol/failure.js'
@@ -61,7 +65,7 @@ export function kindOf(text: string): Pick<AthenaExecution, 'type' | 'subtype'> 
 
 /** Runs a statement to its end; what it throws is why it failed. */
 export async function run(one: AthenaExecution, parts: RunParts): Promise<void> {
-  const { service, writes } = parts
+  const { service } = parts
   one.state = 'RUNNING'
   const { statement, text } = parsed(one, parts)
   const tables = new Tables(await service.tables(one.caller), one.caller, one.database)
@@ -113,16 +117,23 @@ export async function run(one: AthenaExecution, parts: RunParts): Promise<void> 
       return keepShown(one, { columns: [], rows: [] }, parts)
     case 'execute':
       throw new MoraineError('query', 'A prepared statement cannot execute another')
-    default: {
-      const done = await writes.run(statement, one, { tables, ask, askInsert, askChange, text })
-      // It is done, whether its empty result can be kept or not: who is told that it failed does it
-      // again.
-      await keepShown(one, { columns: [], rows: [] }, parts).catch((error) =>
-        parts.onError?.(error),
-      )
-      if (one.result && done.rows !== undefined) one.result.updateCount = done.rows
-    }
+    default:
+      return write(statement, one, { tables, ask, askInsert, askChange, text }, parts)
   }
+}
+
+/** Runs a statement that writes. */
+async function write(
+  statement: Statement,
+  one: AthenaExecution,
+  site: Site,
+  parts: RunParts,
+): Promise<void> {
+  const done = await parts.writes.run(statement, one, site)
+  // It is done, whether its empty result can be kept or not: who is told that it failed does it
+  // again.
+  await keepShown(one, { columns: [], rows: [] }, parts).catch((error) => parts.onError?.(error))
+  if (one.result && done.rows !== undefined) one.result.updateCount = done.rows
 }
 
 /** The statement, with the one that it names in its place where it is EXECUTE. */
