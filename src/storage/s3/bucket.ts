@@ -1,6 +1,6 @@
 import type { LifecycleRule } from '@aws-sdk/client-s3'
 import { MoraineError } from '../../errors.js'
-import { statusOf } from './failures.js'
+import { mayPass, statusOf } from './failures.js'
 import type { clientsFor } from './settings.js'
 import { type Purged, purgeVersions } from './versions.js'
 
@@ -96,9 +96,16 @@ export class ObjectLock {
       )
   }
 
-  /** Why a version of an object can't be removed now; `undefined` where no lock is the reason. */
+  /**
+   * Why a version of an object can't be removed now; `undefined` where no lock is the reason, as
+   * far as those who ask may know it.
+   *
+   * @throws where it can't be told at this moment.
+   */
   async hinders(object: ObjectName & { VersionId?: string }): Promise<string | undefined> {
-    const lock = await this.of(object).catch(() => undefined)
+    const lock = await this.of(object).catch((error) => {
+      if (mayPass(error)) throw error
+    })
     if (lock?.isHeld) return 'it is under a legal hold: it must be lifted first'
     const { until } = lock ?? {}
     return until && until.getTime() > Date.now()
@@ -112,7 +119,6 @@ export class ObjectLock {
     return purgeVersions(await this.clients(), below)
   }
 
-  /** As far as those who ask may know it. */
   private async of(object: ObjectName & { VersionId?: string }) {
     const { s3, client } = await this.clients()
     const { ObjectLockRetainUntilDate: until, ObjectLockLegalHoldStatus: status } =

@@ -52,7 +52,8 @@ export function s3Failure(asked: Asked, cause: unknown): MoraineError {
  */
 const LASTING = /^(ERR_|ENOSPC$|EDQUOT$|EROFS$|EACCES$|EPERM$)/
 
-function mayPass(cause: unknown): boolean {
+/** Whether a failure may be over at the next attempt. */
+export function mayPass(cause: unknown): boolean {
   const { name, code = '' } = cause as { name?: string; code?: string }
   const status = statusOf(cause)
   if (status === undefined)

@@ -247,7 +247,11 @@ export class S3Storage implements Storage {
   }
 
   async hinders(path: string): Promise<string | undefined> {
-    return this.lock.hinders(this.named(path))
+    try {
+      return await this.lock.hinders(this.named(path))
+    } catch (error) {
+      throw this.failed('look at', path, error)
+    }
   }
 
   async purge(folder: string): Promise<PurgedVersions> {
@@ -350,7 +354,8 @@ export class S3Storage implements Storage {
       await client.send(new s3.DeleteObjectCommand({ ...this.named(path), VersionId }))
     } catch (error) {
       if (isMissing(error)) return
-      const why = await this.lock.hinders({ ...this.named(path), VersionId })
+      const asked = this.lock.hinders({ ...this.named(path), VersionId })
+      const why = await asked.catch(() => undefined)
       throw this.failed('remove a version of', path, why === undefined ? error : new Error(why))
     }
   }
