@@ -110,7 +110,8 @@ function withoutIndex({ watermarks, expired }: LakeState, name: string): Changes
   return index && !expired?.[name] ? { watermarks: { [name]: watermark } } : {}
 }
 
-function nothingKnown({ dataset, batch, number }: BatchPointer, now: Date): BatchManifest {
+/** The description of a batch of which nothing else is known any more. */
+export function nothingKnown({ dataset, batch, number }: BatchPointer, now: Date): BatchManifest {
   const created = now.toISOString()
   return { format: 2, dataset, batch, number, created, columns: [], files: [] }
 }

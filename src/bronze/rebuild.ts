@@ -24,7 +24,7 @@ import { type RunContext, withSession } from '../step/context.js'
 import { requestedTypes } from '../step/requested-types.js'
 import { readJson } from '../storage/checked.js'
 import type { Storage } from '../storage/storage.js'
-import { emptied } from './discard-batch.js'
+import { emptied, nothingKnown } from './discard-batch.js'
 import { faultOf, isFault, writeUnreadable } from './files/unreadable.js'
 import { readerOf } from './inbox/inspected.js'
 import { archivedBatch, originalOf } from './originals.js'
@@ -81,16 +81,16 @@ export async function prepareRebuild(context: Context, dataset: Bronze): Promise
   let files = 0
   await withSession(context as RunContext, name, async (session) => {
     for (const before of ever) {
-      // Of what was forgotten, bronze alone has the other rows.
-      if (before.forgotten !== undefined) {
-        if (!now.some(({ manifest }) => manifest === before.manifest)) throw forgotten(before)
-        pointers.push(before)
-        continue
-      }
+      const isThere = now.some(({ manifest }) => manifest === before.manifest)
       // What was discarded stays so.
       if (before.discarded !== undefined) {
-        const isThere = now.some(({ manifest }) => manifest === before.manifest)
         pointers.push(isThere ? before : await discardedAgain(context, dataset, before))
+        continue
+      }
+      // Of what was forgotten, bronze alone has the other rows.
+      if (before.forgotten !== undefined) {
+        if (!isThere) throw forgotten(before)
+        pointers.push(before)
         continue
       }
       const { pointer, count } = await rebuildBatch(context, session, dataset, from, before)
@@ -167,7 +167,11 @@ async function discardedAgain(
   dataset: Bronze,
   before: BatchPointer,
 ): Promise<BatchPointer> {
-  const archived = await archivedManifest(storage, dataset, before)
+  // What was archived of it may be gone, as nobody could look into that.
+  const isClosed = before.forgotten !== undefined
+  const archived = isClosed
+    ? nothingKnown(before, started)
+    : await archivedManifest(storage, dataset, before)
   const left = emptied(archived, { now: started, author, rows: before.discarded ?? 0 })
   const path = `${folderOf(dataset, before, started)}/manifest.json`
   const { body: _, ...described } = await writeManifest(storage, path, left)

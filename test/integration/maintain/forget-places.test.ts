@@ -97,6 +97,30 @@ describe('forget, and what was archived', () => {
     expect((await project.cli('rebuild', 'orders', '--from', 'archive')).stderr).toBe('')
   })
 
+  it('can be rebuilt from once the discarded batch has expired', async () => {
+    const project = await Project.create({
+      'lake.ts': inboxes.replace(
+        'archive: true })\nconst orders',
+        "archive: true, keep: '1d' })\nconst orders",
+      ),
+      'people.csv': people,
+      'lake/bronze/landing/orders/1.csv': 'n,id\n1,bob-1\n',
+    })
+    await project.run()
+    await project.write({ 'lake/bronze/landing/orders/2.csv': 'n,id\n2,bob-1\n' })
+    await project.run()
+    await project.cli('discard-batch', 'orders', '2')
+    await project.run()
+    await forgotten(project)
+    const later = { now: () => new Date(Date.now() + 3 * day) }
+    await project.run(later)
+    await project.run(later)
+    expect((await project.state()).expired?.['bronze.orders']).toBe(2)
+    const rebuilt = await project.cli('rebuild', 'orders', '--from', 'archive')
+    expect([rebuilt.stderr, rebuilt.code]).toEqual(['', 0])
+    expect(await project.query('select n from silver.orders')).toEqual([{ n: 1 }])
+  })
+
   it('says what goes with a file that nobody could read, and what is damaged', async () => {
     const project = await lakeOfInboxes()
     await project.write({
