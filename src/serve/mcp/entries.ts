@@ -21,7 +21,12 @@ export function entriesOf({ lake, storage, log, session }: Described) {
     const state = await log.head()
     if (known?.commit !== state.number) {
       opened ??= session()
-      const entries = opened.then((found) => allEntries(found, { lake, storage }, state))
+      const engine = opened
+      // One that could not be opened now may be next time.
+      engine.catch(() => {
+        if (opened === engine) opened = undefined
+      })
+      const entries = engine.then((found) => allEntries(found, { lake, storage }, state))
       const next = { commit: state.number, entries }
       known = next
       entries.catch(() => {

@@ -22,3 +22,12 @@ it('a number that would be another one is refused by its name', () => {
     expect(refused(`[1, ${number}]`)).toThrow(/Parameter 2 /)
   }
 })
+
+it('a number of a million digits is refused at once', () => {
+  const began = performance.now()
+  for (const number of ['9'.repeat(1e6), `-${'9'.repeat(1e6)}`])
+    expect(() => exactParameters(`{"parameters": [${number}]}`)).toThrow(
+      /Parameter 1 .*more digits/,
+    )
+  expect(performance.now() - began).toBeLessThan(400)
+})

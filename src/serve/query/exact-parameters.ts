@@ -4,6 +4,8 @@ import { MoraineError } from '../../errors.js'
 
 /** Digits that a double keeps of any number. */
 const KEPT = 17
+/** Characters of the longest whole number: what has more takes long to be read as one. */
+const LONGEST = 40
 
 /** A number as it was sent, where a number of JavaScript's would be another one. */
 class Inexact {
@@ -31,6 +33,7 @@ function exactNumber(text: string): number | bigint | Inexact {
   const number = Number(text)
   if (/^-?\d+$/.test(text)) {
     if (Number.isSafeInteger(number)) return number
+    if (text.length > LONGEST) return new Inexact(text)
     const whole = BigInt(text)
     return BigInt.asIntN(128, whole) === whole ? whole : new Inexact(text)
   }
