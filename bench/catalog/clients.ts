@@ -80,9 +80,20 @@ class Client {
         : { 'content-type': 'application/json', 'content-length': Buffer.byteLength(body) }
     const all = { authorization: `Bearer ${task.token}`, ...sent, ...headers }
     const url = `${task.url}/v1/namespaces/${task.namespace}/${path}`
-    const asked = request(url, { method, agent: this.agent, headers: all })
-    asked.end(body)
-    const [answer] = (await once(asked, 'response')) as [IncomingMessage]
+    const send = async (): Promise<IncomingMessage> => {
+      const asked = request(url, { method, agent: this.agent, headers: all })
+      asked.end(body)
+      try {
+        const [answer] = (await once(asked, 'response')) as [IncomingMessage]
+        return answer
+      } catch (error) {
+        // A server ends connections that are idle for long, which may be just now.
+        if (asked.reusedSocket && (error as NodeJS.ErrnoException).code === 'ECONNRESET')
+          return send()
+        throw error
+      }
+    }
+    const answer = await send()
     const { statusCode: status = 0, headers: told } = answer
     return { status, etag: told.etag, body: await text(answer) }
   }
