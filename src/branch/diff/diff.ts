@@ -14,7 +14,7 @@ import { type CheckDiff, diffChecks, type HeldChecks } from './checks.js'
 import { groupedBy } from './grouped.js'
 import { Reach, type Reached } from './reach.js'
 import type { RowsDiff } from './rows.js'
-import { hasSameRows } from './same.js'
+import { hasSameRows, type OtherChange, otherChanges } from './same.js'
 import {
   type Comparing,
   columnsOfTable,
@@ -67,6 +67,8 @@ export interface LakeDiff {
   notes?: readonly string[]
   /** Datasets of either side that are read from elsewhere than main's, where there are some. */
   ownSources?: readonly OwnRows[]
+  /** Tables and views of other engines that are not the same; their rows are not compared. */
+  others?: readonly OtherChange[]
 }
 
 /** Rows that are not main's: what is made of them can't be published. */
@@ -107,7 +109,13 @@ export async function diffStates(asked: DiffAsked): Promise<Omit<LakeDiff, 'befo
     else same++
   }
   const own = [after, before].flatMap(ownRowsIn)
-  return { datasets, same, ...(own.length > 0 ? { ownSources: own } : {}) }
+  const others = only ? [] : otherChanges(before, after)
+  return {
+    datasets,
+    same,
+    ...(own.length > 0 ? { ownSources: own } : {}),
+    ...(others.length > 0 ? { others } : {}),
+  }
 }
 
 function ownRowsIn(state: LakeState): OwnRows[] {

@@ -3,14 +3,7 @@ import type { ColumnDiff, ExampleRow, RowsDiff } from '../../branch/diff/rows.js
 import { sayChange } from '../../plan/schema-diff.js'
 import { count, size } from '../output/format.js'
 import { printable } from '../output/terminal.js'
-import {
-  changesText,
-  checkText,
-  downstreamText,
-  ownRowsText,
-  rowsText,
-  sideText,
-} from './diff-lines.js'
+import { beside, changesText, checkText, downstreamText, rowsText, sideText } from './diff-lines.js'
 
 /** Characters of a value. */
 const VALUE = 200
@@ -41,7 +34,7 @@ export function diffHtml(diff: LakeDiff): string {
   return [
     `${HEAD}\n<title>${html(title)}</title></head><body>`,
     `<h1>${html(title)}</h1>`,
-    ...(diff.ownSources ?? []).map((one) => `<p>${html(ownRowsText(one))}</p>`),
+    ...beside(diff).map((text) => `<p>${html(text)}</p>`),
     ...notes.map((note) => `<p>⚠ ${html(note)}</p>`),
     summary,
     ...datasets.map(details),

@@ -1,6 +1,7 @@
 import type { CheckDiff } from '../../branch/diff/checks.js'
 import type { DatasetDiff, LakeDiff, OwnRows, Side } from '../../branch/diff/diff.js'
 import type { ChangedRow, ColumnDiff, ExampleRow, RowsDiff } from '../../branch/diff/rows.js'
+import type { OtherChange } from '../../branch/diff/same.js'
 import { commitText } from '../../branch/reviewed.js'
 import { REVIEW } from '../../log/branch/standing.js'
 import { sayChange } from '../../plan/schema-diff.js'
@@ -24,7 +25,7 @@ const width = () => (terminalWidth() ?? WIDTH) - INDENT
 export function* diffLines(diff: LakeDiff): Iterable<string> {
   const { before, after, datasets, same, notes = [] } = diff
   yield `${colors.bold(sideText(before))} → ${colors.bold(sideText(after))}`
-  for (const one of diff.ownSources ?? []) yield `${colors.yellow('!')} ${ownRowsText(one)}`
+  for (const text of beside(diff)) yield `${colors.yellow('!')} ${text}`
   for (const note of notes) yield `${colors.yellow('!')} ${printable(note)}`
   if (datasets.length === 0) return yield `No dataset differs: ${plural(same, 'dataset')} compared.`
   for (const dataset of datasets) {
@@ -35,8 +36,20 @@ export function* diffLines(diff: LakeDiff): Iterable<string> {
   yield `${plural(datasets.length, 'dataset')} differ${datasets.length === 1 ? 's' : ''}, ${same} ${same === 1 ? 'is' : 'are'} the same.`
 }
 
+/** What is to be said beside the datasets that differ. */
+export const beside = ({ ownSources = [], others = [] }: LakeDiff): string[] => [
+  ...ownSources.map(ownRowsText),
+  ...others.map(otherText),
+]
+
+function otherText({ name, kind, change }: OtherChange): string {
+  const by = { added: 'made', removed: 'dropped', changed: 'changed' }[change]
+  const rows = change === 'removed' ? '' : '; its rows are not compared'
+  return `${printable(name)}, a ${kind} of other engines, was ${by}${rows}.`
+}
+
 /** Rows that are not main's, and what is made of them. */
-export function ownRowsText({ dataset, from, readers }: OwnRows): string {
+function ownRowsText({ dataset, from, readers }: OwnRows): string {
   const made = readers.length > 0 ? `, and so do ${readers.join(', ')}` : ''
   return `${dataset} comes from ${from}${made}: they cannot be published.`
 }

@@ -3,14 +3,7 @@ import type { ColumnDiff, ExampleRow, RowsDiff } from '../../branch/diff/rows.js
 import { sayChange } from '../../plan/schema-diff.js'
 import { count, size } from '../output/format.js'
 import { printable } from '../output/terminal.js'
-import {
-  changesText,
-  checkText,
-  downstreamText,
-  ownRowsText,
-  rowsText,
-  sideText,
-} from './diff-lines.js'
+import { beside, changesText, checkText, downstreamText, rowsText, sideText } from './diff-lines.js'
 
 /** Characters of a value. */
 const VALUE = 60
@@ -18,7 +11,7 @@ const VALUE = 60
 /** A comparison as Markdown: one line a dataset, its details folded. Nothing in it is markup. */
 export function diffMarkdown(diff: LakeDiff): string {
   const { before, after, datasets, same, notes = [] } = diff
-  const own = (diff.ownSources ?? []).map(ownRowsText)
+  const own = beside(diff)
   const title = `### ${plain(sideText(before))} → ${plain(sideText(after))}`
   const heading = [title, ...[...own, ...notes].map((note) => `⚠ ${plain(note)}`)].join('\n\n')
   if (datasets.length === 0) return `${heading}\n\nNo dataset differs (${same} compared).`

@@ -65,8 +65,8 @@ const checksOf = (held: readonly { dataset: string; checks?: readonly CheckResul
   )
 
 /** What publishes exactly this. */
-function publishing(branch: string, { after, datasets, ownSources }: LakeDiff): string[] {
-  if (datasets.length === 0 || ownSources) return []
+function publishing(branch: string, { after, datasets, ownSources, others }: LakeDiff): string[] {
+  if ((datasets.length === 0 && !others) || ownSources) return []
   const commit = commitText({ number: after.commit, hash: after.hash })
   return ['', `Publish exactly this: \`moraine promote ${branch} --commit ${commit}\``]
 }

@@ -52,7 +52,8 @@ export async function run(command: Command): Promise<number> {
   if (options.html !== undefined) await replaceFile(resolve(options.html), diffHtml(diff))
   if (options.markdown) print(diffMarkdown(diff))
   else project.show(diff, () => diffLines(diff))
-  return options.exitCode && diff.datasets.length > 0 ? 2 : 0
+  const differs = diff.datasets.length > 0 || diff.others !== undefined
+  return options.exitCode && differs ? 2 : 0
 }
 
 /** The range that is asked for, and selectors of datasets. */
