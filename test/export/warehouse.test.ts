@@ -179,9 +179,9 @@ describe.each([...kinds, redshiftKind])('a warehouse in $name', (kind) => {
       await expectSame(of, 'touched')
     })
 
-    it.runIf(kind.builder === 'postgres')(
-      'has its columns under their names where views read it',
-      async () => {
+    // Others replace the table that views read.
+    if (kind.builder === 'postgres')
+      it('has its columns under their names where views read it', async () => {
         const of = await project('seen', first)
         await of.cli('run')
         await client.query('create view seen.revenue as select day, revenue from seen.daily')
@@ -200,8 +200,7 @@ describe.each([...kinds, redshiftKind])('a warehouse in $name', (kind) => {
         await client.query('drop view seen.revenue')
         expect((await of.cli('export')).code).toBe(0)
         await expectSame(of, 'seen')
-      },
-    )
+      })
 
     it('is as before or as after where an export is killed, and goes on from there', async () => {
       const of = await project('killed', `${header}${many(1, 60)}`, false)
