@@ -80,7 +80,7 @@ export class Frames {
       ? LONGEST_START
       : LONG.includes(type)
         ? this.longest
-        : LONGEST_SMALL
+        : Math.min(LONGEST_SMALL, this.longest)
     if (length >= 4 && length <= most) return
     throw new PgError('08P01', `A message of ${length} bytes is longer or shorter than it may be`, {
       fatal: true,
