@@ -222,7 +222,7 @@ function expectWhole({ tables, offsets, batches }: LakeState, where: string): vo
 
 it('publishes what was reviewed; nothing is lost, and nothing of a living branch is vacuumed', async () => {
   const program = fc.array(
-    fc.record({ deed, crash: fc.option(fc.nat(40), { nil: undefined, freq: 6 }) }),
+    fc.record({ deed, crash: fc.option(fc.nat(60), { nil: undefined, freq: 3 }) }),
     {
       minLength: 2,
       maxLength: 7,
