@@ -224,7 +224,10 @@ export class Runner {
 
   /** Jobs do not wait any longer. */
   private giveUp(error: Error): void {
-    for (const [cancel, { reject }] of this.jobs) {
+    const waiting = [...this.jobs]
+    // None of them looks for executors any more, and gives the others up again.
+    this.jobs.clear()
+    for (const [cancel, { reject }] of waiting) {
       this.tell({ cancel })
       reject(error)
     }
