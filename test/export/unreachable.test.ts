@@ -10,6 +10,21 @@ import type { StoredObject } from '../../src/storage/storage.js'
 import { moraine, Project } from '../support/project.js'
 import { until } from '../support/until.js'
 
+/** A lake whose one table is exported to a file of DuckDB. */
+const exporting = (file: string) => ({
+  'lake.ts': `
+import { bronze, defineLake, duckdbFile, gold, sql, warehouse } from 'moraine'
+import { files } from 'moraine/sources'
+const raw = bronze('one', { from: files('*.csv') })
+const daily = gold('daily', { query: sql\`select count(*) as n from \${raw}\` })
+export default defineLake({
+  name: 'shop',
+  datasets: [daily],
+  exports: [warehouse(duckdbFile('${file}'), { tables: [daily] })],
+})`,
+  'one.csv': 'a\n1\n',
+})
+
 it('commits the lake where a warehouse is away, and shows no secret of its address', async () => {
   const project = await Project.create({
     'lake.ts': `
@@ -40,19 +55,7 @@ export default defineLake({
 })
 
 it('tries again with the next run, though nothing is new, until the warehouse has what it lacked', async () => {
-  const project = await Project.create({
-    'lake.ts': `
-import { bronze, defineLake, duckdbFile, gold, sql, warehouse } from 'moraine'
-import { files } from 'moraine/sources'
-const raw = bronze('one', { from: files('*.csv') })
-const daily = gold('daily', { query: sql\`select count(*) as n from \${raw}\` })
-export default defineLake({
-  name: 'shop',
-  datasets: [daily],
-  exports: [warehouse(duckdbFile('blocks/reports.duckdb'), { tables: [daily] })],
-})`,
-    'one.csv': 'a\n1\n',
-  })
+  const project = await Project.create(exporting('blocks/reports.duckdb'))
   // The folder of its file is not there yet.
   const first = await project.cli('run')
   expect(first.code).toBe(1)
@@ -81,19 +84,7 @@ class Forgetful extends LocalStorage {
 }
 
 it('says so where nobody knows what is due, and the run is what it was', async () => {
-  const project = await Project.create({
-    'lake.ts': `
-import { bronze, defineLake, duckdbFile, gold, sql, warehouse } from 'moraine'
-import { files } from 'moraine/sources'
-const raw = bronze('one', { from: files('*.csv') })
-const daily = gold('daily', { query: sql\`select count(*) as n from \${raw}\` })
-export default defineLake({
-  name: 'shop',
-  datasets: [daily],
-  exports: [warehouse(duckdbFile('reports.duckdb'), { tables: [daily] })],
-})`,
-    'one.csv': 'a\n1\n',
-  })
+  const project = await Project.create(exporting('reports.duckdb'))
   const storage = new Forgetful(join(project.folder, 'lake'))
   const record = await project.runOn(storage)
   expect(record).toMatchObject({
@@ -153,19 +144,7 @@ export default defineLake({
 })
 
 it('is left to the next run where a run was stopped, which nobody waits for', async () => {
-  const project = await Project.create({
-    'lake.ts': `
-import { bronze, defineLake, duckdbFile, gold, sql, warehouse } from 'moraine'
-import { files } from 'moraine/sources'
-const raw = bronze('one', { from: files('*.csv') })
-const daily = gold('daily', { query: sql\`select count(*) as n from \${raw}\` })
-export default defineLake({
-  name: 'shop',
-  datasets: [daily],
-  exports: [warehouse(duckdbFile('reports.duckdb'), { tables: [daily] })],
-})`,
-    'one.csv': 'a\n1\n',
-  })
+  const project = await Project.create(exporting('reports.duckdb'))
   const stop = new AbortController()
   const stopped = await project.run({
     signal: stop.signal,

@@ -31,17 +31,21 @@ export function translateTrino(
 
 /** A query that was parsed, as a part of a statement. */
 export function translateQuery(query: Query, context: Context): WrittenQuery {
-  const whole = (query: Query, outer: Scope, named: Named) =>
-    writeQuery(query, outer, named, writer)
+  const writer = writerOf(context, () => {
+    throw refuse(context.statement, 0, 'A query stands where none may')
+  })
+  return writer.whole(query, { fields: [] }, new Map())
+}
+
+/** @param query writes queries that stand outside of a whole one. */
+function writerOf(context: Context, query: QueryWriter['query']): QueryWriter {
   const writer: QueryWriter = {
     ...context,
-    whole,
+    whole: (one: Query, outer: Scope, named: Named) => writeQuery(one, outer, named, writer),
     write: writeExpression,
-    query: () => {
-      throw refuse(context.statement, 0, 'A query stands where none may')
-    },
+    query,
   }
-  return whole(query, { fields: [] }, new Map())
+  return writer
 }
 
 /** Rows that are added to a table, as a query for them. */
@@ -54,16 +58,9 @@ export function translateInsert(
 
 /** A change of rows that was parsed, as a query for what is done with which of them. */
 export function translateChange(change: ChangeStatement, context: Context): WrittenChange {
-  const whole = (query: Query, outer: Scope, named: Named) =>
-    writeQuery(query, outer, named, writer)
-  const writer: QueryWriter = {
-    ...context,
-    whole,
-    write: writeExpression,
-    query: (query, outer) => {
-      const { sql, fields } = whole(query, outer, new Map())
-      return { sql, types: fields.map(({ type }) => type) }
-    },
-  }
+  const writer = writerOf(context, (query, outer) => {
+    const { sql, fields } = writer.whole(query, outer, new Map())
+    return { sql, types: fields.map(({ type }) => type) }
+  })
   return writeChange(change, writer)
 }
