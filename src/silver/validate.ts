@@ -47,7 +47,7 @@ export async function validate(
   const wide = isWide(dataset, input)
   // A sample's rows are those of one way of reading: keys alone would be those of others.
   const isWhole = context.sample === undefined
-  const { arePlaced } = input
+  const arePlaced = await input.arePlaced()
   const mayRepeat = passes.length === 0 && !wide && isWhole && arePlaced
   if (mayRepeat && (await isCheap(session, dataset, input))) {
     const { rows, flagged } = await viewedRows(session, compiled)

@@ -17,8 +17,8 @@ export interface SilverInput {
   columns: string[]
   /** How many rows there are, where that is known. */
   rows: number | undefined
-  /** No two of them have the same place. */
-  arePlaced: boolean
+  /** Whether no two of them have the same place, which not everybody asks. */
+  arePlaced: () => Promise<boolean>
 }
 
 export interface SilverPart {
