@@ -27,11 +27,14 @@ export const isBuilt = (input: AnyInput): input is AnyDataset => input.tier !== 
  */
 export function checkedAgainst(dataset: AnyDataset): AnyInput[] {
   if (dataset.tier === 'bronze') return []
-  const found = dataset.checks.flatMap((check: Check) => {
-    if (check.check === 'references') return [check.to]
-    return check.check === 'sql' ? datasetsIn(check.query) : []
-  })
-  return [...new Set<AnyInput>(found)].filter((other) => other !== dataset)
+  const found = dataset.checks.flatMap(lookedInto)
+  return [...new Set(found)].filter((other) => other !== dataset)
+}
+
+/** Datasets that a check looks into, beside the one that it is a check of. */
+export function lookedInto(check: Check): AnyInput[] {
+  if (check.check === 'references') return [check.to]
+  return check.check === 'sql' ? datasetsIn(check.query) : []
 }
 
 /**

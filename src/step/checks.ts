@@ -1,8 +1,8 @@
 import { checkName } from '../define/check.js'
 import { fullName } from '../define/dataset.js'
-import { checkedAgainst } from '../define/inputs.js'
+import { checkedAgainst, isBuilt, lookedInto } from '../define/inputs.js'
 import { secondsOf } from '../define/interval.js'
-import type { Check, Gold, Silver } from '../define/model.js'
+import type { AnyInput, Check, Gold, Silver } from '../define/model.js'
 import { quoteName, quoteText, reference, renderSql } from '../define/sql/sql.js'
 import { countOf, thousands } from '../define/thousands.js'
 import { count } from '../engine/count.js'
@@ -12,6 +12,7 @@ import type { TableVersion } from '../iceberg/version.js'
 import type { RowCounts } from '../log/commit.js'
 import type { StepContext } from './context.js'
 import type { CheckResult } from './events.js'
+import type { Relations } from './relations.js'
 import { atUserSql } from './sql-errors.js'
 import { tableFiles } from './table-files.js'
 
@@ -54,12 +55,23 @@ export async function holdChecks(
   const files = tableFiles(context.storage, table, await table.plan())
   await context.relations.define(session, checkedAgainst(dataset))
   const relation = session.tables.scan(table.schema, files)
-  return holdOn(relation, dataset.checks, {
-    session,
-    counts,
-    started: context.started,
-    rowsBefore: context.rowsBefore,
-  })
+  const { started, rowsBefore, relations } = context
+  const unknown = await notThere(checkedAgainst(dataset), relations)
+  return holdOn(relation, dataset.checks, { session, counts, started, rowsBefore, unknown })
+}
+
+/** Which of some datasets there are no rows of yet, in words. */
+async function notThere(
+  datasets: readonly AnyInput[],
+  relations: Pick<Relations, 'table'>,
+): Promise<Map<string, string>> {
+  const found = new Map<string, string>()
+  for (const dataset of datasets) {
+    const name = fullName(dataset)
+    if (dataset.tier === 'bronze' || (await relations.table(name))) continue
+    found.set(name, `${name} ${isBuilt(dataset) ? 'is not built yet' : 'cannot be read'}`)
+  }
+  return found
 }
 
 /** Holds a relation against checks. */
@@ -71,7 +83,8 @@ export async function holdOn(
   await holding.session.defineHere('this_table', relation)
   const results: CheckResult[] = []
   for (const check of checks) {
-    const message = await hold(check, holding)
+    const unknown = lookedInto(check).map((other) => holding.unknown?.get(fullName(other)))
+    const message = unknown.find((one) => one) ?? (await hold(check, holding))
     const { severity } = check
     const said = message === undefined ? {} : { message }
     results.push({ check: checkName(check), severity, passed: message === undefined, ...said })
@@ -86,6 +99,8 @@ export interface Holding {
   started: Date
   /** The rows of the last runs, newest first: those that were read, or those of the table. */
   rowsBefore?: readonly number[]
+  /** What is wrong with datasets that checks can't look into, by their names. */
+  unknown?: ReadonlyMap<string, string>
 }
 
 /** Runs from which on there is something to compare with. */

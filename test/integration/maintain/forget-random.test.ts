@@ -50,13 +50,15 @@ const lakes = fc.record({
 const one = { kind: 'csv', rows: [{ who: 0, keyless: true, age: 0, v: 0 }] }
 /** Of the person no row has a key, but an order has it. */
 const unknown = { more: '', runs: [{ people: one, orders: one }] }
+/** The same of two files, in JSON and in CSV. */
+const twice = {
+  more: '',
+  runs: ['jsonl', 'csv'].map((kind) => ({ people: { ...one, kind }, orders: one })),
+}
 
 const idOf = (who: number) => `person-${who}00${who}`
 
-function written(
-  kind: string,
-  rows: readonly Record<string, string | number | undefined>[],
-): string {
+function written(kind: string, rows: readonly Record<string, string | number | null>[]): string {
   if (kind === 'json') return JSON.stringify(rows)
   if (kind === 'jsonl') return rows.map((one) => `${JSON.stringify(one)}\n`).join('')
   const names = Object.keys(rows[0] ?? {})
@@ -78,7 +80,7 @@ it('removes what the dry run counts, all of it, and nothing else', async () => {
       let n = 0
       for (const [i, { people, orders }] of runs.entries()) {
         const rows = people.rows.map(({ who, keyless, age, v }) => {
-          return { id: keyless ? undefined : idOf(who), email: `mail-${idOf(who)}`, age, v }
+          return { id: keyless ? null : idOf(who), email: `mail-${idOf(who)}`, age, v }
         })
         const made = orders.rows.map(({ who, age }) => {
           return { n: age < 0 ? 'x' : n++, person: idOf(who), note: `note of ${idOf(who)}` }
@@ -120,6 +122,6 @@ it('removes what the dry run counts, all of it, and nothing else', async () => {
       expect(await tracesOf(join(project.folder, 'lake'), texts)).toEqual([])
       expect((await project.cli('verify', '--deep')).code).toBe(0)
     }),
-    { numRuns: amount(2, 6, 40), examples: [[unknown]] },
+    { numRuns: amount(2, 6, 40), examples: [[unknown], [twice]] },
   )
 }, 7_200_000)

@@ -86,6 +86,24 @@ describe('a check of a whole table', () => {
     ])
   })
 
+  it.each([
+    ["check.references('shop', shops, 'shop'", 'shop references silver.shops.shop'],
+    ["check.sql('known', sql`select * from this_table anti join ${shops} using (shop)`", 'known'],
+  ])('%s, …) does not hold while the other table is not there', async (check, name) => {
+    const said = `${name}: silver.shops is not built yet`
+    const strict = await Project.create(files(`${check})`, good))
+    await strict.write({ 'shops.csv': 'shop,town\n1,Bern\n' })
+    const run = await strict.run()
+    expect(step(run, 'silver.shops').outcome).toBe('failed')
+    expect(step(run, 'silver.orders').error?.message).toContain(said)
+
+    const mild = await Project.create(files(`${check}, { severity: 'warn' })`, good))
+    await mild.write({ 'shops.csv': 'shop,town\n1,Bern\n' })
+    const ran = await mild.cli('run')
+    expect(ran.stdout.replace(/\s+/g, ' ')).toContain(`! silver.orders: ${said}`)
+    expect(Object.keys((await mild.state()).tables)).toContain('silver.orders')
+  })
+
   it('leaves the last good version to readers, and the rejected one to who asks for it', async () => {
     const project = await Project.create(files("check.unique('id')", good))
     await project.run()
