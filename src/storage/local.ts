@@ -209,9 +209,23 @@ export class LocalStorage implements Storage {
     try {
       return await this.bytesOf(path)
     } catch (error) {
-      const isMissing = codeOf(error) === 'ENOENT'
-      throw await this.orAway(error, (isMissing ? missing : notRead)(path, error))
+      throw await this.unread(path, error)
     }
+  }
+
+  async range(path: string, from: number, length: number): Promise<Uint8Array> {
+    try {
+      return await withFile(this.at(path), 'r', async (file) => {
+        const { buffer, bytesRead } = await file.read(Buffer.alloc(length), 0, length, from)
+        return buffer.subarray(0, bytesRead)
+      })
+    } catch (error) {
+      throw await this.unread(path, error)
+    }
+  }
+
+  private unread(path: string, error: unknown): Promise<unknown> {
+    return this.orAway(error, (codeOf(error) === 'ENOENT' ? missing : notRead)(path, error))
   }
 
   async readIfPresent(path: string): Promise<Uint8Array | undefined> {

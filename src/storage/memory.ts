@@ -33,6 +33,10 @@ export class MemoryStorage implements Storage {
     return bytes && Uint8Array.from(bytes)
   }
 
+  async range(path: string, from: number, length: number): Promise<Uint8Array> {
+    return (await this.read(path)).subarray(from, from + length)
+  }
+
   async stat(path: string): Promise<StoredObject | undefined> {
     const bytes = this.objects.get(checkPath(path))
     return bytes && { path, size: bytes.length, modified: this.times.get(path) ?? 0 }

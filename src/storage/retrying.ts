@@ -71,6 +71,10 @@ export class RetryingStorage implements Storage {
     return this.again(() => this.inner.readIfPresent(path))
   }
 
+  range(path: string, from: number, length: number): Promise<Uint8Array> {
+    return this.again(() => this.inner.range(path, from, length))
+  }
+
   stat(path: string): Promise<StoredObject | undefined> {
     return this.again(() => this.inner.stat(path))
   }

@@ -82,6 +82,13 @@ export interface Storage {
   read(path: string): Promise<Uint8Array>
   /** The object's bytes; `undefined` when there is no such object. */
   readIfPresent(path: string): Promise<Uint8Array | undefined>
+  /**
+   * Some of an object's bytes, fewer where it ends before.
+   *
+   * @param from in bytes from its beginning, of which there must be more.
+   * @throws MoraineError of kind `storage` when there is no such object.
+   */
+  range(path: string, from: number, length: number): Promise<Uint8Array>
   /** `undefined` when there is no such object. */
   stat(path: string): Promise<StoredObject | undefined>
   /**

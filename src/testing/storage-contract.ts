@@ -63,6 +63,14 @@ const reading = (given: Given): ContractCase[] => [
     await storage.write('somewhere/x', bytes('here'))
     assert.equal(text((await storage.readIfPresent('somewhere/x')) as Uint8Array), 'here')
   }),
+  given('reads some bytes of an object, and says that a missing one has none', async (storage) => {
+    await storage.write('some/x', bytes('one two three'))
+    const some = async (from: number, n: number) => text(await storage.range('some/x', from, n))
+    assert.equal(await some(4, 3), 'two')
+    assert.equal(await some(0, 13), 'one two three')
+    assert.equal(await some(8, 100), 'three')
+    await assert.rejects(storage.range('some/y', 0, 1))
+  }),
   given('tells the SHA-256 of what lies there', async (storage) => {
     const large = new Uint8Array(5_000_000).map((_, i) => i % 251)
     for (const content of [bytes('one'), new Uint8Array(), large]) {

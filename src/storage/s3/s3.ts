@@ -315,7 +315,6 @@ export class S3Storage implements Storage {
     }
   }
 
-  /** Some of an object's bytes. */
   async range(path: string, from: number, length: number): Promise<Buffer> {
     const { s3, client } = await this.clients()
     try {

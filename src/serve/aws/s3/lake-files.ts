@@ -9,6 +9,17 @@ import type { LakeLink } from './store.js'
 /** The bucket under which files of the lake's tables are shown, for reading alone. */
 export const LAKE_BUCKET = 'moraine-lake'
 
+/** Bytes of a file that are read together: an answer has no more of them in memory. */
+const TOGETHER = 4 << 20
+
+/** A file of the lake, read as its bytes are taken. */
+export interface LakeFile {
+  /** Bytes. */
+  size: number
+  /** @param to the last byte that is meant. */
+  read(from: number, to: number): AsyncIterable<Uint8Array>
+}
+
 /** Files of tables that a caller may read: all others are not there. */
 export class LakeFiles {
   constructor(
@@ -16,14 +27,27 @@ export class LakeFiles {
     private readonly log: CommitLog,
   ) {}
 
-  /** The bytes of a file of a table that is in the lake now; `undefined` for all others. */
-  async read(caller: Caller, path: string): Promise<Uint8Array | undefined> {
-    return (await this.isShown(caller, path)) ? this.storage.readIfPresent(path) : undefined
+  /** A file of a table that is in the lake now; `undefined` for all others. */
+  async open(caller: Caller, path: string): Promise<LakeFile | undefined> {
+    return (await this.isShown(caller, path)) ? this.file(path) : undefined
   }
 
-  /** The bytes of a file that an object of the caller stands for. */
-  async linked({ rights }: Caller, { path, levels }: LakeLink): Promise<Uint8Array | undefined> {
-    return rights.may('read', levels) ? this.storage.readIfPresent(path) : undefined
+  /** A file that an object of the caller stands for. */
+  async linked({ rights }: Caller, { path, levels }: LakeLink): Promise<LakeFile | undefined> {
+    return rights.may('read', levels) ? this.file(path) : undefined
+  }
+
+  private async file(path: string): Promise<LakeFile | undefined> {
+    const { storage } = this
+    const found = await storage.stat(path)
+    if (!found) return undefined
+    return {
+      size: found.size,
+      async *read(from, to) {
+        for (let at = from; at <= to; at += TOGETHER)
+          yield await storage.range(path, at, Math.min(TOGETHER, to + 1 - at))
+      },
+    }
   }
 
   async isShown({ rights }: Caller, path: string): Promise<boolean> {

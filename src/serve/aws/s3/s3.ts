@@ -109,20 +109,16 @@ async function lakeObject(site: Site): Promise<S3Answer> {
   if (key === '' && method === 'HEAD') return { status: 200 }
   if (method !== 'GET' && method !== 'HEAD') throw denied()
   if (key === '') throw denied('The files of the lake are not listed: read its tables')
-  const bytes = await parts.lake.read(caller, key)
-  if (!bytes) throw noSuchKey()
+  const file = await parts.lake.open(caller, key)
+  if (!file) throw noSuchKey()
   const head = {
-    size: bytes.length,
+    size: file.size,
     etag: 'lake',
     modified: '2020-01-01T00:00:00Z',
     contentType: 'binary/octet-stream',
     metadata: {},
   }
-  return ranged(site, head, (from, to) =>
-    (async function* () {
-      yield bytes.subarray(from, to + 1)
-    })(),
-  )
+  return ranged(site, head, file.read)
 }
 
 async function bucketRequest(site: Site): Promise<S3Answer> {
@@ -214,14 +210,9 @@ async function copied(
   const key = rest.join('/')
   const own = site.header('x-amz-metadata-directive') === 'REPLACE' ? headOf(site) : undefined
   if (bucket === LAKE_BUCKET) {
-    const bytes = await parts.lake.read(caller, key)
-    if (!bytes) throw noSuchKey()
-    return {
-      bytes: (async function* () {
-        yield bytes
-      })(),
-      head: own ?? {},
-    }
+    const file = await parts.lake.open(caller, key)
+    if (!file) throw noSuchKey()
+    return { bytes: file.read(0, file.size - 1), head: own ?? {} }
   }
   const found = await store.get(bucket, key)
   if (!found) throw noSuchKey()
@@ -235,16 +226,12 @@ async function copied(
 /** What reads a part of an object, which may be a file of the lake. */
 async function readerOf({ store, parts, caller }: Site, object: StoredObject): Promise<Read> {
   if (!object.link) return (from, to) => store.read(object, from, to)
-  const bytes = await parts.lake.linked(caller, object.link)
-  if (!bytes) throw noSuchKey()
-  return (from, to) => chunk(bytes.subarray(from, to + 1))
+  const file = await parts.lake.linked(caller, object.link)
+  if (!file) throw noSuchKey()
+  return file.read
 }
 
 type Read = (from: number, to: number) => AsyncIterable<Uint8Array>
-
-async function* chunk(bytes: Uint8Array): AsyncGenerator<Uint8Array> {
-  yield bytes
-}
 
 async function uploadRequest(site: Site): Promise<S3Answer> {
   const {
