@@ -25,6 +25,8 @@ interface Seen {
   record: Known | undefined
   found: Found | undefined
   full: boolean
+  /** Whether the version of the record is one that this lake has, or had. */
+  isOwn: boolean
 }
 
 /**
@@ -48,7 +50,8 @@ export function decide(seen: Seen): Decision {
   return { action: 'changes', reason: `changed since commit ${record.commit}`, by }
 }
 
-function refuseOthers({ lake, shown, now, record }: Seen, { comment }: Found): void {
+function refuseOthers(seen: Seen, { comment }: Found): void {
+  const { lake, shown, now, record, full, isOwn } = seen
   const isOurs = comment?.startsWith('Moraine: exported from ') === true
   if (!isOurs)
     throw new MoraineError('export', `${shown} exists, and no export of Moraine has made it`, {
@@ -64,6 +67,14 @@ function refuseOthers({ lake, shown, now, record }: Seen, { comment }: Found): v
     throw new MoraineError('export', `${shown} is an export of ${record.dataset}`, {
       hint: `Choose another name for ${now.dataset} in lake.ts, or drop the table if it is no longer needed.`,
     })
+  if (record && !isOwn && !full)
+    throw new MoraineError(
+      'export',
+      `${shown} is exported by another lake that is called '${lake}', too: this one never had what it has of commit ${record.commit}`,
+      {
+        hint: 'Nothing was changed. Choose another name or schema in lake.ts; or, if this lake takes the place of the other, export all rows once: moraine export --full',
+      },
+    )
 }
 
 /**

@@ -73,8 +73,7 @@ export async function exportChosen(
   try {
     const session = await engine.open()
     const results: ExportResult[] = []
-    const newest = () => log.head()
-    const all = { lake: lake.name, storage, state, newest, engine: session, ...others }
+    const all = { lake: lake.name, storage, state, log, engine: session, ...others }
     for (const { warehouse, tables } of chosen)
       for await (const result of exportTables(warehouse, tables, all)) {
         results.push(result)

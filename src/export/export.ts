@@ -5,6 +5,7 @@ import type { ExportTable, Warehouse } from '../define/export/target.js'
 import type { Session } from '../engine/engine.js'
 import { MoraineError } from '../errors.js'
 import type { LakeState } from '../log/commit.js'
+import type { CommitLog } from '../log/log.js'
 import type { Storage } from '../storage/storage.js'
 import { loadFolder, planFolder } from './folder/load-folder.js'
 import { openFolder } from './folder/open-folder.js'
@@ -17,8 +18,7 @@ export interface ExportOptions {
   lake: string
   storage: Storage
   state: LakeState
-  /** The state of the lake's newest commit, which may be a later one by now. */
-  newest: () => Promise<LakeState>
+  log: Pick<CommitLog, 'head' | 'oldest' | 'stateAt'>
   /** A session of an engine that may write to the folder for temporary files. */
   engine: Session
   full?: boolean
@@ -45,6 +45,7 @@ async function exportTable(
   const {
     storage,
     state,
+    log,
     lake,
     engine,
     full = false,
@@ -66,8 +67,9 @@ async function exportTable(
   try {
     const now = await lakeTable(storage, state, dataset)
     if (!now) return result({ outcome: 'empty', reason: `${name} has no data yet` })
-    const newest = async () => (await lakeTable(storage, await options.newest(), dataset)) ?? now
-    const work = { lake, storage, engine, table, now, newest, full, at, note }
+    const newest = async () => (await lakeTable(storage, await log.head(), dataset)) ?? now
+    const isOwn: Load['isOwn'] = (record) => hasHad(log, name, record)
+    const work = { lake, storage, engine, table, now, newest, isOwn, full, at, note }
     const { target, grants } = warehouse
     const loaded =
       target.kind === 'folder'
@@ -87,6 +89,21 @@ async function exportTable(
       error: { kind, message, ...(hint ? { hint } : {}) },
     })
   }
+}
+
+/**
+ * Whether a lake has, or had, the version of a dataset that a target says it has. Of commits that
+ * can't be seen any more nobody knows.
+ */
+async function hasHad(
+  log: ExportOptions['log'],
+  dataset: string,
+  { commit, metadata }: Parameters<Load['isOwn']>[0],
+): Promise<boolean> {
+  const head = await log.head()
+  if (commit > head.number) return false
+  if (commit < (await log.oldest(head))) return true
+  return (await log.stateAt(commit)).tables[dataset]?.metadata === metadata
 }
 
 type Work = Omit<Load, 'dialect' | 'target' | 'grants'>

@@ -253,6 +253,38 @@ describe('a warehouse in a folder', () => {
     expect(again.stderr).toMatch(/lake\.ts:\d+/)
   })
 
+  it('is not replaced by another lake of the same name, but where that is asked for', async () => {
+    const project = await Project.create({ 'lake.ts': lake("'out'"), 'in/1.csv': awkward })
+    const folder = join(project.folder, 'out/orders')
+    await project.cli('run')
+    await project.write({ 'in/2.csv': `${header}${row(6, '2026-01-04', 'x')}` })
+    await project.cli('run')
+    const before = await latest(folder)
+    const inOther = (...args: string[]) => project.cli(...args, '--root', 'other')
+
+    await rm(join(project.folder, 'in/1.csv'))
+    const ran = await inOther('run')
+    expect(ran.code).toBe(1)
+    const told = `orders is exported by another lake that is called 'shop', too: this one never had what it has of commit ${before.moraine.commit}`
+    expect(ran.stdout.replace(/\s+/g, ' ')).toContain(told)
+    expect((await inOther('status')).stdout.replace(/\s+/g, ' ')).toContain(told)
+    // As many commits as the first one has make it none the more the same lake.
+    await project.write({ 'in/3.csv': `${header}${row(7, '2026-01-05', 'y')}` })
+    expect((await inOther('run')).code).toBe(1)
+    expect(await latest(folder)).toEqual(before)
+
+    // Its own goes back and on.
+    await project.cli('rollback', '--to', '1')
+    await project.write({ 'in/1.csv': awkward })
+    expect(await project.cli('run')).toMatchObject({ code: 0 })
+    expect((await latest(folder)).moraine.number).toBe(before.moraine.number + 1)
+
+    expect((await inOther('export', '--full')).code).toBe(0)
+    expect(await rowsOf(folder, parquet)).toHaveLength(2)
+    expect((await inOther('export')).stdout).toContain('it has the rows of commit')
+    expect((await project.cli('export')).code).toBe(1)
+  })
+
   it('keeps spreadsheets from running texts, from when on that is asked for', async () => {
     const project = await Project.create({
       'lake.ts': lake("'out', { format: 'csv' }"),

@@ -6,7 +6,14 @@ import type { Storage } from '../../storage/storage.js'
 import { commentOf, type Decision, decide } from '../decide.js'
 import type { TableName } from '../dialect.js'
 import { type LakeTable, metadataOf, snapshotOf } from '../lake-table.js'
-import { type Loaded, notBehind, type Point, refuseDifference, shownName } from '../load/work.js'
+import {
+  type Load,
+  type Loaded,
+  notBehind,
+  type Point,
+  refuseDifference,
+  shownName,
+} from '../load/work.js'
 import { shapeOf } from '../record.js'
 import { type Part, partsOf, writePart } from './pieces.js'
 import { sweep } from './sweep.js'
@@ -26,6 +33,7 @@ export interface FolderLoad {
   now: LakeTable
   /** The same as the lake's newest commit has it. */
   newest: () => Promise<LakeTable>
+  isOwn: Load['isOwn']
   full: boolean
   at: (point: Point) => void
   clock?: () => Date
@@ -106,7 +114,9 @@ async function look(load: FolderLoad, again: boolean) {
       ? { comment: newest ? commentOf(newest.dataset) : null, isReadByViews: false }
       : undefined
   const shown = shownName(table)
-  const decided = decide({ lake, shown, now, record: newest, found, full: full && !again })
+  const isOwn = !newest || full || (await load.isOwn(newest))
+  const isFull = full && !again
+  const decided = decide({ lake, shown, now, record: newest, found, full: isFull, isOwn })
   const sizes = await folder.sizes()
   return { folder, newest, now, sizes, decision: withFiles(decided, newest, target, sizes) }
 }

@@ -42,7 +42,8 @@ async function underLock(given: Load): Promise<Loaded> {
   const load = { ...given, now }
   const { commit } = now
   const found = await dialect.find(target, table)
-  const decision = decide({ lake, shown: shownName(table), now, record, found, full })
+  const isOwn = !record || (await load.isOwn(record))
+  const decision = decide({ lake, shown: shownName(table), now, record, found, full, isOwn })
   load.at('planned')
   if (decision.action === 'none') return { decision, written: 0n, rows: record?.rows ?? 0n, commit }
   const columns = columnsFor(dialect, now.dataset, now.columns)
@@ -80,13 +81,14 @@ async function underLock(given: Load): Promise<Loaded> {
 
 /** What a load would do; nothing is changed, and nobody waited for. */
 export async function planTable(
-  load: Pick<Load, 'dialect' | 'target' | 'table' | 'now' | 'lake' | 'full'>,
+  load: Pick<Load, 'dialect' | 'target' | 'table' | 'now' | 'lake' | 'full' | 'isOwn'>,
 ): Promise<Loaded> {
   const { dialect, target, table, now, lake, full } = load
   const records = new Records(dialect, target, table.schema)
   const [record] = (await records.exist()) ? await records.latest(table.name) : []
   const found = await dialect.find(target, table)
-  const decision = decide({ lake, shown: shownName(table), now, record, found, full })
+  const isOwn = !record || (await load.isOwn(record))
+  const decision = decide({ lake, shown: shownName(table), now, record, found, full, isOwn })
   columnsFor(dialect, now.dataset, now.columns)
   return { decision, written: 0n, rows: BigInt(now.rows), commit: now.commit, has: record?.commit }
 }

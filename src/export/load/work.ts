@@ -23,6 +23,8 @@ export interface Load {
   now: LakeTable
   /** The same as the lake's newest commit has it. */
   newest: () => Promise<LakeTable>
+  /** Whether what a target says that it has is of this lake. */
+  isOwn: (record: Pick<ExportRecord, 'commit' | 'metadata'>) => Promise<boolean>
   full: boolean
   grants: readonly string[]
   /** Told of each point that is reached. */
