@@ -66,6 +66,16 @@ export default defineLake({ name: 'drop', datasets: [bronze('rows', { from: file
     expect(await found('skips/_b.csv')).toEqual([['skips/_b.csv'], []])
   })
 
+  it('what a lake in the bucket has written is not meant by a pattern around it', async () => {
+    const own = ['_moraine/log/main/1.json', 'silver/a/data/1.parquet', 'bronze/a/1.parquet']
+    for (const name of [...own, 'in/1.parquet']) await put(`around/${name}`, 'x')
+    const found = async (path: string) =>
+      (await objectsOf(`s3://drop/${path}?endpoint=${server.url}`)).map(({ path }) => path)
+    expect(await found('around/**')).toEqual(['around/in/1.parquet'])
+    expect(await found('around')).toEqual(['around/in/1.parquet'])
+    expect(await found('around/silver/**')).toEqual(['around/silver/a/data/1.parquet'])
+  })
+
   it.each([
     ['one of many', ['a.csv', 'b.csv', 'c.csv']],
     ['the only new one', ['b.csv']],

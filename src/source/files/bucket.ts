@@ -3,6 +3,7 @@ import { shownUrl } from '../../secrets.js'
 import { PATIENT, patiently } from '../../storage/retry.js'
 import { S3Storage } from '../../storage/s3/s3.js'
 import { isInNoData, isNoData, skippedName } from './folders.js'
+import { writtenByLakes } from './lakes.js'
 import type { SourceFile } from './source-file.js'
 
 const patience = { total: PATIENT }
@@ -101,7 +102,9 @@ function patternOf(glob: string): RegExp {
  */
 export async function objectsOf(path: string, skipped: string[] = []): Promise<SourceFile[]> {
   const { storage, bucket, prefix, matches, skips } = objectsAt(path)
-  const found = await patiently(storage.url, patience, () => storage.list(prefix))
+  const all = await patiently(storage.url, patience, () => storage.list(prefix))
+  const isOfLake = writtenByLakes(all.map(({ path: key }) => key))
+  const found = all.filter(({ path: key }) => !isOfLake(key))
   for (const { path: key } of found) {
     const name = matches(key) ? undefined : skips(key)
     if (name !== undefined) skipped.push(`s3://${bucket}/${name}`)

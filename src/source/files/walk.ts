@@ -3,6 +3,7 @@ import type { Dirent } from 'node:fs'
 import { readdir, realpath, stat } from 'node:fs/promises'
 import { join, resolve, sep } from 'node:path'
 import { MoraineError, messageOf } from '../../errors.js'
+import { foldersOfLake } from './lakes.js'
 
 /**
  * What is in a folder, links as what they lead to; {@link Walk.accept} says which of them may be
@@ -54,7 +55,10 @@ export class Walk {
     // Only where a name has the mark of bytes that are no text is it worth to look at them.
     if (entries.some(({ name }) => name.includes('\ufffd'))) return this.readBytes(folder)
     const before = folder === sep ? sep : folder + sep
-    const found = entries.map((entry): Entry | Promise<Entry> => {
+    const own = foldersOfLake(entries.map(({ name }) => name))
+    if (own.length > 0 && folder === this.folder) this.notes.push(skipsLake(this.show(folder)))
+    const others = own.length > 0 ? entries.filter(({ name }) => !own.includes(name)) : entries
+    const found = others.map((entry): Entry | Promise<Entry> => {
       const { name } = entry
       if (entry.isFile()) return { name, path: before + name, kind: 'file' }
       if (entry.isDirectory()) return { name, path: before + name, kind: 'folder' }
@@ -190,6 +194,9 @@ export class Walk {
     return entry
   }
 }
+
+const skipsLake = (folder: string): string =>
+  `${folder || 'this folder'} holds a lake, whose own files are skipped`
 
 export const leavesFolder = (link: string, folder: string): string =>
   `${link} is a link to a place outside ${folder || 'the folder'} and is not followed: use the path it points to instead`

@@ -95,3 +95,28 @@ describe('files in folders that are values', () => {
     ])
   })
 })
+
+it('a pattern around a lake means none of its own files, and a path into it does', async () => {
+  const project = await Project.create({
+    'lake.ts': lake('in/*.csv', ''),
+    'in/a.csv': 'id,store,city\n1,7,Rome\n',
+  })
+  expect((await project.run()).outcome).toBe('done')
+  const of = (path: string) => project.write({ 'lake.ts': lake(path, '') })
+  const ids = () => project.query('SELECT id FROM bronze.rows ORDER BY id')
+
+  await of('**/*.parquet')
+  const none = await project.cli('run')
+  expect(none.stdout).toContain('There is no file at')
+  expect(await ids()).toEqual([{ id: '1' }])
+  await of('lake/**')
+  const all = await project.cli('run', '--root', 'other')
+  expect(all.stdout.replace(/\s+/g, ' ')).toContain(
+    'lake holds a lake, whose own files are skipped',
+  )
+  await of('lake/bronze/rows/**/*.parquet')
+  const other = await project.cli('run', '--root', 'other')
+  expect(other.code).toBe(0)
+  const { stdout } = await project.cli('query', '--root', 'other', 'select id from bronze.rows')
+  expect(stdout).toContain('1')
+})
