@@ -26,6 +26,7 @@ export const everything: AwsOptions = {
   vpc: {
     subnets: ['subnet-0123456789abcdef0', 'subnet-0123456789abcdef1'],
     securityGroups: ['sg-0123456789abcdef0'],
+    zone: 'eu-central-1a',
     endpoints: { vpc: 'vpc-0123456789abcdef0', routeTables: ['rtb-0123456789abcdef0'] },
   },
   glue: { workers: 20, from: '10GiB' },

@@ -5,7 +5,10 @@ import { type Expected, having, needed, type OptionList } from '../../define/opt
 export interface VpcOptions {
   /** Subnets of functions, at least two for safety: `subnet-…`. */
   subnets: readonly string[]
+  /** With jobs of Glue, one of them lets in all TCP from itself: Spark's programs talk so. */
   securityGroups: readonly string[]
+  /** The zone of the first subnet, for jobs of Glue: `eu-central-1a`. */
+  zone?: string
   /** Makes private endpoints of the services that the lake uses, in this network. */
   endpoints?: EndpointOptions
 }
@@ -46,6 +49,11 @@ const ids = (kind: string, is: string): Expected => ({
     (value as string[]).every((one) => id(kind).test(one)),
 })
 
+const zoneExpected: Expected = {
+  is: "a zone, such as 'eu-central-1a'",
+  fits: (value) => typeof value === 'string' && /^[a-z]{2}(-[a-z]+)+-\d[a-z]$/.test(value),
+}
+
 const endpointList: OptionList<EndpointOptions> = {
   vpc: needed({
     is: "the id of a VPC, such as 'vpc-0123456789abcdef0'",
@@ -57,6 +65,7 @@ const endpointList: OptionList<EndpointOptions> = {
 const vpcList: OptionList<VpcOptions> = {
   subnets: needed(ids('subnet', 'subnets')),
   securityGroups: needed(ids('sg', 'security groups')),
+  zone: zoneExpected,
   endpoints: having<EndpointOptions>(endpointList),
 }
 
@@ -83,10 +92,7 @@ const connectionList: Readonly<Record<keyof ConnectionOptions, Expected>> = {
     fits: (value) => typeof value === 'string' && /^[A-Za-z0-9/_+=.@-]{1,512}$/.test(value),
   },
   subnet: one('subnet'),
-  zone: {
-    is: 'a zone',
-    fits: (value) => typeof value === 'string' && /^[a-z]{2}(-[a-z]+)+-\d[a-z]$/.test(value),
-  },
+  zone: zoneExpected,
   securityGroups: ids('sg', 'security groups'),
 }
 

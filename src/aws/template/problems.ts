@@ -20,6 +20,7 @@ export function checkDeployment(context: Context): void {
     ...reachProblems(context),
     ...tagProblems(context),
     ...catalogProblems(context),
+    ...networkProblems(context),
   ]
   if (problems.length > 0) throw new DefinitionError(problems)
 }
@@ -136,6 +137,20 @@ function catalogProblems(context: Context): Problem[] {
       message: 'aws({ catalog }): anybody who finds the address of the catalog could read the lake',
       hint: "Define access in lake.ts, or name a secret with a token: secrets: { MORAINE_TOKEN: 'lake/token' }",
       near: 'catalog',
+    }),
+  ]
+}
+
+/** Jobs of Glue that would not reach what the functions of the same jobs reach. */
+function networkProblems(context: Context): Problem[] {
+  const { glue, vpc } = context.deploy
+  if (!glue || !vpc || vpc.zone !== undefined) return []
+  return [
+    problem(context, {
+      message:
+        'aws({ vpc }): jobs of Glue would not be in the network: it is not said in which zone',
+      hint: "Add the zone of the first subnet: vpc: { zone: 'eu-central-1a', … }. One of its security groups must let in all TCP from itself.",
+      near: 'vpc',
     }),
   ]
 }

@@ -233,6 +233,34 @@ it('has a job of Glue for each job, where that is asked for, with the rights of 
   expect(JSON.stringify(resourcesOf(orders()))).not.toContain('AWS::Glue::Job')
 })
 
+it('puts jobs of Glue into the network of functions, or says what is missing', () => {
+  const network = {
+    subnets: ['subnet-0123456789abcdef0'],
+    securityGroups: ['sg-0123456789abcdef0'],
+  }
+  const problem =
+    'aws({ vpc }): jobs of Glue would not be in the network: it is not said in which zone'
+  expect(problemsOf(orders({ glue: {}, vpc: network }))).toEqual([problem])
+  expect(problemsOf(orders({ vpc: network }))).toEqual([])
+  const made = orders({ glue: {}, vpc: { ...network, zone: 'eu-central-1a' } })
+  expect(faultsOf(template(made.lake, made.deploy))).toEqual([])
+  const resources = resourcesOf(made)
+  expect(resources.GlueNetwork.Properties.ConnectionInput).toEqual({
+    Name: 'orders-network',
+    ConnectionType: 'NETWORK',
+    PhysicalConnectionRequirements: {
+      SubnetId: 'subnet-0123456789abcdef0',
+      SecurityGroupIdList: ['sg-0123456789abcdef0'],
+      AvailabilityZone: 'eu-central-1a',
+    },
+  })
+  const { Connections } = resources.BronzeOrdersSpark.Properties
+  expect(JSON.stringify(Connections)).toContain('GlueNetwork')
+  const roles = Object.keys(resources).filter((id) => id.startsWith('BronzeOrdersSparkRole'))
+  expect(JSON.stringify(roles.map((id) => resources[id]))).toContain('connection/orders-network')
+  expect(JSON.stringify(resourcesOf(orders({ glue: {} })))).not.toContain('GlueNetwork')
+})
+
 /** What is wrong with a lake for AWS, as messages. */
 function problemsOf(made: Pick<ReturnType<typeof orders>, 'lake' | 'deploy'>): string[] {
   try {

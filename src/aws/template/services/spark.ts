@@ -13,9 +13,10 @@ import {
 import { type Context, IDS, objects, root } from '../context.js'
 import { sparkName } from '../jobs/handing-over.js'
 import { jobsAfter } from '../jobs.js'
-import { jobId } from '../names.js'
+import { jobId, nameFor } from '../names.js'
 import { jobStatements, role } from './iam.js'
 import { queueArn, queuesFor } from './sqs.js'
+import { isGlueInNetwork, NETWORK } from './vpc.js'
 
 /** CPUs of a worker: a task has all of them, and the memory beside the JVM. */
 const CPUS = { 'G.1X': 4, 'G.2X': 8, 'G.4X': 16, 'G.8X': 32 } as const
@@ -56,6 +57,7 @@ export function sparkJob(context: Context, job: Job): Resources {
           ExecutionProperty: { MaxConcurrentRuns: 1 },
           MaxRetries: 0,
           Timeout: Math.ceil((secondsOf(timeout) ?? 0) / 60),
+          ...(isGlueInNetwork(context) ? { Connections: { Connections: [ref(NETWORK)] } } : {}),
           Command: { Name: 'glueetl', PythonVersion: '3', ScriptLocation: file('runner') },
           DefaultArguments: argumentsOf(context, job, CPUS[worker]),
           Tags: tags,
@@ -108,5 +110,39 @@ function statements(context: Context, job: Job): Statement[] {
       arn('logs', 'log-group:/aws-glue/*'),
     ),
     ...(asked.length > 0 ? [allow('GoOn', ['sqs:SendMessage'], asked)] : []),
+    ...(isGlueInNetwork(context) ? networkStatements(context) : []),
   ])
+}
+
+/** What Glue needs to put a job into a network: it finds its way, and makes interfaces there. */
+function networkStatements({ prefix }: Context): Statement[] {
+  const name = nameFor(prefix, 'network', 255)
+  return [
+    {
+      ...{ Sid: 'Connection', Effect: 'Allow', Action: ['glue:GetConnection'] },
+      Resource: [arn('glue', 'catalog'), arn('glue', `connection/${name}`)],
+    },
+    {
+      Sid: 'Network',
+      Effect: 'Allow',
+      Action: [
+        'ec2:CreateNetworkInterface',
+        'ec2:DeleteNetworkInterface',
+        'ec2:DescribeNetworkInterfaces',
+        'ec2:DescribeRouteTables',
+        'ec2:DescribeSecurityGroups',
+        'ec2:DescribeSubnets',
+        'ec2:DescribeVpcAttribute',
+        'ec2:DescribeVpcEndpoints',
+      ],
+      Resource: '*',
+    },
+    {
+      Sid: 'NetworkTags',
+      Effect: 'Allow',
+      Action: ['ec2:CreateTags', 'ec2:DeleteTags'],
+      Resource: arn('ec2', 'network-interface/*'),
+      Condition: { 'ForAllValues:StringEquals': { 'aws:TagKeys': ['aws-glue-service-resource'] } },
+    },
+  ]
 }
