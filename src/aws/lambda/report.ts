@@ -7,25 +7,37 @@ import { measure, tell } from './log.js'
 /** Milliseconds for which an alert is sent again that does not arrive. */
 const PATIENCE = 5_000
 
-/** Says what a run did: as a line, as metrics, and to whom the lake alerts. */
-export async function reportRun(lake: Lake, job: FunctionJob, record: RunRecord): Promise<void> {
+/**
+ * Says what a run did: as a line, as metrics, and to whom the lake alerts.
+ *
+ * @param repeated why it is done once more at once: what failed is no failure yet.
+ */
+export async function reportRun(
+  lake: Lake,
+  job: FunctionJob,
+  record: RunRecord,
+  repeated?: string,
+): Promise<void> {
   const { run, outcome, commits, error } = record
-  const level = outcome === 'failed' ? 'error' : 'info'
-  tell(level, { event: 'job finished', job: job.name, run, outcome, commits, error })
-  measure({ lake: lake.name, job: job.name, figures: figuresOf(record) })
-  const messages = alertsOf(lake, job, record)
+  const isFailure = outcome === 'failed' && repeated === undefined
+  const about = { job: job.name, run, outcome, commits, error }
+  if (repeated === undefined)
+    tell(isFailure ? 'error' : 'info', { event: 'job finished', ...about })
+  else tell('info', { event: 'job repeated', ...about, reason: repeated })
+  const RunsFailed = { value: isFailure ? 1 : 0, unit: 'Count' as const }
+  measure({ lake: lake.name, job: job.name, figures: { ...figuresOf(record), RunsFailed } })
+  const messages = alertsOf(lake, job, record, isFailure)
   const onFailure = (message: string) => tell('warn', { event: 'warning', message })
   const signal = AbortSignal.timeout(PATIENCE)
   await Promise.all(messages.map((one) => alert(lake.alerts, one, { onFailure, signal })))
 }
 
-function figuresOf({ steps, outcome, started, finished, exports = [] }: RunRecord) {
+function figuresOf({ steps, started, finished, exports = [] }: RunRecord) {
   const count = (value: number) => ({ value, unit: 'Count' as const })
   const sum = (of: (step: RunRecord['steps'][number]) => number | undefined) =>
     count(steps.reduce((total, step) => total + (of(step) ?? 0), 0))
   return {
     Runs: count(1),
-    RunsFailed: count(outcome === 'failed' ? 1 : 0),
     RowsIngested: sum(({ dataset, rows }) => (dataset.startsWith('bronze.') ? rows : 0)),
     RowsDiscarded: sum(({ counts }) => counts?.discarded),
     ExportsFailed: count(exports.filter((one) => one.outcome === 'failed').length),
@@ -37,14 +49,18 @@ function figuresOf({ steps, outcome, started, finished, exports = [] }: RunRecor
   }
 }
 
-function alertsOf(lake: Lake, { name: job }: FunctionJob, record: RunRecord): AlertMessage[] {
-  const { steps, outcome, error, run, exports = [] } = record
+function alertsOf(
+  lake: Lake,
+  { name: job }: FunctionJob,
+  record: RunRecord,
+  isFailure: boolean,
+): AlertMessage[] {
+  const { steps, error, run, exports = [] } = record
   const about = { lake: lake.name, job, run, time: new Date().toISOString() }
   const failed = steps.find((step) => step.error)
   const message = failed?.error?.message ?? error?.message ?? 'it failed'
   const dataset = failed ? { dataset: failed.dataset } : {}
-  const failure: AlertMessage[] =
-    outcome === 'failed' ? [{ on: 'failed', ...about, ...dataset, message }] : []
+  const failure: AlertMessage[] = isFailure ? [{ on: 'failed', ...about, ...dataset, message }] : []
   const aside = steps.flatMap(({ dataset, quarantine }) =>
     (quarantine?.objects ?? [])
       .filter(({ failures, held }) => failures === 1 || held)

@@ -60,12 +60,20 @@ export async function runJob(
       const large: LargeStep[] = []
       const room = () => roomOf(context.getRemainingTimeInMillis() - margin)
       const worker = glueJob() === undefined ? undefined : stepsThatFit(large, room)
-      const record = await runOnce(of, job, request, { signal: stop.signal, large, worker })
-      if (large.length > 0) return { kind: 'large', record, steps: large }
+      const record = await runOnce(of, job, request, { signal: stop.signal, worker })
       const kinds = kindsOf(record)
       const end = endOf(record, kinds, stop.signal.aborted)
       const isConflict = kinds.length > 0 && kinds.every((kind) => kind === 'conflict')
-      if (end.kind !== 'again' || !isConflict || attempt === ATTEMPTS) return end
+      const isRepeated = large.length === 0 && end.kind === 'again' && isConflict
+      if (isRepeated && attempt < ATTEMPTS) {
+        await reportRun(of.lake, job, record, 'another run was quicker')
+        continue
+      }
+      // What another one builds has not failed.
+      const isLeft = (dataset: string) => large.some((step) => step.dataset === dataset)
+      const failed = record.steps.filter(({ error, dataset }) => error && !isLeft(dataset))
+      if (large.length === 0 || failed.length > 0) await reportRun(of.lake, job, record)
+      return large.length > 0 ? { kind: 'large', record, steps: large } : end
     }
   } finally {
     clearTimeout(timer)
@@ -84,8 +92,6 @@ const kindsOf = ({ steps, error }: RunRecord): string[] =>
 
 interface Attempt {
   signal: AbortSignal
-  /** Steps that were too large. */
-  large: readonly LargeStep[]
   worker: StepWorker | undefined
 }
 
@@ -93,7 +99,7 @@ async function runOnce(
   { lake, house, javascript, file }: FunctionLake,
   job: FunctionJob,
   { cause, turn }: JobRequest,
-  { signal, large, worker }: Attempt,
+  { signal, worker }: Attempt,
 ): Promise<RunRecord> {
   const { storage } = house
   tell('info', { event: 'job started', job: job.name, cause, turn })
@@ -119,10 +125,6 @@ async function runOnce(
     })
     const problem = await lineage?.close()
     if (problem) tell('warn', { event: 'warning', job: job.name, message: problem })
-    // What another one builds has not failed.
-    const isLeft = (dataset: string) => large.some((step) => step.dataset === dataset)
-    const failed = record.steps.filter(({ error, dataset }) => error && !isLeft(dataset))
-    if (large.length === 0 || failed.length > 0) await reportRun(lake, job, record)
     return record
   } finally {
     await engine.close()

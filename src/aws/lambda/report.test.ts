@@ -1,0 +1,59 @@
+import { createServer } from 'node:http'
+import type { AddressInfo } from 'node:net'
+import { expect, it, onTestFinished, vi } from 'vitest'
+import { alert } from '../../define/alert.js'
+import type { Lake } from '../../define/lake.js'
+import type { RunRecord } from '../../step/events.js'
+import { reportRun } from './report.js'
+
+/** Where alerts come to, and what has come. */
+async function receiver() {
+  const received: { on: string; dataset?: string }[] = []
+  const server = createServer(async (request, answer) => {
+    const parts: Buffer[] = []
+    for await (const part of request) parts.push(part as Buffer)
+    received.push(JSON.parse(Buffer.concat(parts).toString()))
+    answer.end()
+  }).listen(0, '127.0.0.1')
+  onTestFinished(() => void server.close())
+  await new Promise((listening) => server.once('listening', listening))
+  return { received, url: `http://127.0.0.1:${(server.address() as AddressInfo).port}` }
+}
+
+it('a run that is done once more at once is no failure to anybody, but what it did counts', async () => {
+  const { received, url } = await receiver()
+  const alerts = [alert.webhook(url, { on: ['failed', 'quarantined'] })]
+  const lake = { name: 'shop', alerts } as unknown as Lake
+  const error = { kind: 'conflict', message: 'Another run was first' }
+  const record = {
+    ...{ run: '1', outcome: 'failed', commits: [4], started: '2026-01-01', finished: '2026-01-01' },
+    steps: [
+      { dataset: 'bronze.orders', outcome: 'done', rows: 5 },
+      { dataset: 'gold.daily', outcome: 'failed', error },
+    ],
+    exports: [{ warehouse: 'w', dataset: 'gold.daily', outcome: 'failed', reason: 'gone' }],
+  } as unknown as RunRecord
+  const lines: string[] = []
+  const written = vi.spyOn(process.stdout, 'write').mockImplementation((text) => {
+    lines.push(String(text))
+    return true
+  })
+  onTestFinished(() => written.mockRestore())
+  const told = () => lines.splice(0).map((line) => JSON.parse(line))
+  const job = { name: 'orders', datasets: [] } as never
+
+  await reportRun(lake, job, record, 'another run was quicker')
+  expect(told()).toMatchObject([
+    { level: 'info', event: 'job repeated', reason: 'another run was quicker' },
+    { RunsFailed: 0, RowsIngested: 5 },
+  ])
+  // What it could not export is told, since the next attempt may export nothing.
+  expect(received.splice(0)).toMatchObject([{ on: 'failed', dataset: 'gold.daily' }])
+
+  await reportRun(lake, job, record)
+  expect(told()).toMatchObject([
+    { level: 'error', event: 'job finished', outcome: 'failed' },
+    { RunsFailed: 1 },
+  ])
+  expect(received).toHaveLength(2)
+})
