@@ -5,6 +5,7 @@ import type { Engine, Session } from '../engine/engine.js'
 import { MoraineError } from '../errors.js'
 import { Lakehouse } from '../load/lakehouse.js'
 import { findLakeFile, loadLake } from '../load/load.js'
+import type { TrialPlace } from '../load/trial.js'
 import type { CommitLog } from '../log/log.js'
 import { parsePoint } from '../log/point.js'
 import { IDENTITY } from '../log/reading/identity.js'
@@ -57,6 +58,12 @@ export class Project<L extends Lake | undefined = Lake> implements AsyncDisposab
   /** The file that defines the lake. */
   get file(): string {
     return findLakeFile(this.folder)
+  }
+
+  /** Where processes find the lake that read one object each. */
+  get trialPlace(): TrialPlace {
+    const { env } = this.command.optsWithGlobals<GlobalOptions>()
+    return { file: this.file, root: this.storage.address ?? this.storage.url, env }
   }
 
   /** An engine for the command, within the memory that its options say. */

@@ -1,32 +1,29 @@
 import { builtFile } from '../home.js'
 import { endChild, startChild } from '../process/child.js'
 import { environment } from '../settings.js'
-import type { TryApart } from '../step/context.js'
+import type { TriedObject, TryApart } from '../step/context.js'
 
-/** What a process is told that reads one object. */
-export interface Trial {
+/** Of which lake objects are read. */
+export interface TrialPlace {
   /** The file that defines the lake. */
   file: string
-  /** It is a definition that was made into one file elsewhere, rather than a project's lake.ts. */
-  isLaid: boolean
-  /** Where the lake lies. */
+  /** Where it lies, as a URL. */
   root: string
-  dataset: string
-  id: string
+  /** It is a definition that was made into one file elsewhere, rather than a project's lake.ts. */
+  isLaid?: boolean
+  /** The environment whose sources are read in the place of the lake's. */
+  env?: string | undefined
 }
+
+/** What a process is told that reads one object. */
+export interface Trial extends TrialPlace, TriedObject {}
 
 /** Milliseconds after which a process that reads one object is ended. */
 const PATIENCE = 10 * 60_000
 
-/**
- * Reads objects of a quarantine in processes of their own.
- *
- * @param file that defines the lake.
- * @param root where it lies, as a URL.
- * @param isLaid whether the file is a definition that was made into one file elsewhere.
- */
-export function trialsOf(file: string, root: string, isLaid = false): TryApart {
-  return async (dataset, id, signal) => {
+/** Reads objects of a quarantine in processes of their own. */
+export function trialsOf(place: TrialPlace): TryApart {
+  return async (object, signal) => {
     // It loads the definition, which reads the environment as the run does.
     const child = startChild(builtFile('load/trial-process.js'), { env: environment() })
     const stop = () => child.kill('SIGKILL')
@@ -49,7 +46,7 @@ export function trialsOf(file: string, root: string, isLaid = false): TryApart {
           // Before it has begun to read, it is no fault of what it would have read.
           resolve(isReady ? (how ?? `exit code ${code}`) : undefined)
         })
-        child.send({ file, isLaid, root, dataset, id } satisfies Trial)
+        child.send({ ...place, ...object } satisfies Trial)
       })
     } finally {
       clearTimeout(timer)

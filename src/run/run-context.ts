@@ -39,8 +39,7 @@ export function sharedOf(
     rewriteUpTo: options.rewriteUpTo ?? 16 << 20,
     partBytes: options.partBytes ?? 128 << 20,
     quarantineAfter: lake.quarantineAfter,
-    // Whoever reads apart looks at main.
-    tryApart: options.branch === undefined ? options.tryApart : undefined,
+    tryApart: options.tryApart,
     worker: options.worker,
     javascript: options.javascript ?? new InThisThread(),
     allowBreaking: options.allowBreaking ?? false,

@@ -68,16 +68,20 @@ export type StepWorker = (
   task: StepTask,
 ) => Promise<StepOutput | undefined>
 
+/** An object in quarantine that is read to see whether it ends the process. */
+export interface TriedObject {
+  /** Its dataset's full name. */
+  dataset: string
+  id: string
+  /** The branch by whose log it is in quarantine; `undefined` for main. */
+  branch?: string | undefined
+}
+
 /**
- * Reads an object in a process of its own, by its dataset's full name and its id: by which signal
- * or code the process ended, or
+ * Reads an object in a process of its own: by which signal or code the process ended, or
  * `undefined` where it told what it found, be that an error.
  */
-export type TryApart = (
-  dataset: string,
-  id: string,
-  signal: AbortSignal,
-) => Promise<string | undefined>
+export type TryApart = (object: TriedObject, signal: AbortSignal) => Promise<string | undefined>
 
 /** Who a commit is by, where nobody else is named. */
 export function currentUser(): string {

@@ -111,7 +111,7 @@ async function runOnce(
       engine,
       ownEngine: true,
       javascript,
-      tryApart: trialsOf(file, storage.address ?? storage.url, true),
+      tryApart: trialsOf({ file, root: storage.address ?? storage.url, isLaid: true }),
       select: job.datasets.map(fullName),
       // Files that arrive are no reason to ask databases sooner than they are scheduled.
       feeds: cause !== 'event',

@@ -47,7 +47,7 @@ export async function runSparkJob(signal: AbortSignal): Promise<RunRecord> {
         engine,
         ownEngine: true,
         javascript,
-        tryApart: trialsOf(file, storage.address ?? storage.url, true),
+        tryApart: trialsOf({ file, root: storage.address ?? storage.url, isLaid: true }),
         select: job.datasets.map(fullName),
         author: 'aws-glue',
         signal,

@@ -71,14 +71,14 @@ const noteOf = ({ id }: QuarantinedObject) => `quarantine ${id}`
  * happens to that. Where none can be started, one that the last process ended at is at fault.
  */
 async function triedApart(
-  { tryApart, signal }: RunContext,
+  { tryApart, signal, branch }: RunContext,
   dataset: Bronze,
   object: QuarantinedObject,
   isSuspect: boolean,
 ): Promise<Error | undefined> {
   if (!tryApart) return isSuspect ? new ProcessEnded(object.name) : undefined
   if (!object.crashes && !isSuspect) return undefined
-  const ended = await tryApart(fullName(dataset), object.id, signal)
+  const ended = await tryApart({ dataset: fullName(dataset), id: object.id, branch }, signal)
   signal.throwIfAborted()
   return ended === undefined ? undefined : new ProcessEnded(object.name, ended)
 }

@@ -3,10 +3,10 @@ import { fullName } from '../../define/dataset.js'
 import type { Lake } from '../../define/lake.js'
 import type { Bronze } from '../../define/model.js'
 import type { Engine } from '../../engine/engine.js'
-import { CommitLog } from '../../log/log.js'
+import type { CommitLog } from '../../log/log.js'
 import { quarantinedOf } from '../../log/quarantined.js'
 import { abortController } from '../../signals.js'
-import { hash, type RunContext } from '../../step/context.js'
+import { hash, type RunContext, type TriedObject } from '../../step/context.js'
 import { InThisThread } from '../../step/javascript.js'
 import { Relations } from '../../step/relations.js'
 import type { Storage } from '../../storage/storage.js'
@@ -19,12 +19,10 @@ import { readAgain } from '../intake.js'
  */
 export async function tryObject(
   lake: Lake,
-  storage: Storage,
+  { storage, log }: { storage: Storage; log: CommitLog },
   engine: Engine,
-  dataset: string,
-  id: string,
+  { dataset, id, branch }: TriedObject,
 ): Promise<void> {
-  const log = new CommitLog(storage)
   const state = await log.head()
   const object = quarantinedOf(state, dataset).find((one) => one.id === id)
   const bronze = lake.datasets.find((one) => fullName(one) === dataset) as Bronze | undefined
@@ -34,6 +32,7 @@ export async function tryObject(
     lake,
     storage,
     log,
+    branch,
     engine,
     run: `trial-${hash(id).slice(0, 8)}`,
     started,

@@ -149,3 +149,31 @@ it('a file whose reading is killed twice is there after the next whole run', asy
     await rm(join(project.folder, 'in/c.csv'))
   }
 })
+
+it('on a branch, too, with the source that its environment has', async () => {
+  const project = await Project.create({
+    'lake.ts': lake("files('in')").replace(
+      'datasets: [events]',
+      "datasets: [events], environments: { dev: { branch: 'dev', sources: { 'bronze.events': files('dev/*.txt', { format: 'jsonl' }) } } }",
+    ),
+    'in/a.csv': 'id,v\n1,1\n',
+    'dev/a.txt': '{"id":2,"v":2}\n',
+  })
+  const root = join(project.folder, 'lake')
+  const command = ['run', '--env', 'dev']
+  await project.run()
+  const before = join(project.folder, 'before')
+  await cp(root, before, { recursive: true })
+  for (const at of (await pointsOf(project, root, { command })).filter((at) => at % 3 === 0)) {
+    await rm(root, { recursive: true })
+    await cp(before, root, { recursive: true })
+    await killed(project, root, `before:${at}`, { command })
+    if ((await project.storage.list('_moraine/reading/')).length > 0) break
+  }
+  expect(await project.storage.list('_moraine/reading/')).toHaveLength(1)
+  const { code, stdout } = await own(project, ...command)
+  expect([code, stdout]).toEqual([0, expect.not.stringContaining('could not be read')])
+  const asked = await own(project, 'query', '--json', '--env', 'dev', 'from silver.events')
+  expect(JSON.parse(asked.stdout)).toMatchObject([{ id: 2, v: 2 }])
+  expect(await rows(project)).toEqual([{ id: 1, v: 1 }])
+})

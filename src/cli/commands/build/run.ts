@@ -218,7 +218,7 @@ export async function run(command: Command): Promise<number> {
       ownEngine: true,
       javascript,
       ...workerOptions(command, lake, engines),
-      tryApart: trialsOf(findLakeFile(folder), storage.address ?? storage.url),
+      tryApart: trialsOf(project.trialPlace),
       full,
       acceptDefinition: isAccepted,
       allowBreaking,

@@ -135,7 +135,7 @@ export async function run(command: Command): Promise<number> {
     startEngine: () => startEngine(command, project.house, { engines: concurrency, workers }),
     javascript,
     ...workerOptions(command, lake, engines),
-    tryApart: trialsOf(findLakeFile(folder), storage.address ?? storage.url),
+    tryApart: trialsOf(project.trialPlace),
     concurrency,
     sweep: every * 1000,
     onEvent: (event) => log?.event(event),

@@ -124,7 +124,7 @@ function show({ dataset, object }: Found, bytes: Uint8Array | undefined): void {
  */
 async function retry(command: Command, found: readonly Found[]): Promise<number> {
   await using project = await openProject(command, { patience: { total: PATIENT } })
-  const { lake, storage, log, json } = project
+  const { lake, log, json } = project
   const engine = await project.engine()
   const javascript = await project.javascript()
   const view = json ? undefined : new PlainView()
@@ -137,7 +137,7 @@ async function retry(command: Command, found: readonly Found[]): Promise<number>
       engine,
       ownEngine: true,
       javascript,
-      tryApart: trialsOf(project.file, storage.address ?? storage.url),
+      tryApart: trialsOf(project.trialPlace),
       retry: found.map(({ object }) => object.id),
       select: [...new Set(found.map(({ dataset }) => `${dataset}+`))],
       onEvent: (event) => view?.event(event),
