@@ -67,6 +67,14 @@ export function withFigure(page: string, figure: Figure): string {
   return page.replace(BLOCK, () => `<!-- bench ${digestOf(text)} -->\n${text}<!-- /bench -->`)
 }
 
+/** The commits that the figures of a page were measured on. */
+export function measuredCommits(page: string): string[] {
+  const text = BLOCK.exec(page)?.[2] ?? ''
+  return [...text.matchAll(/\| `([0-9a-f]{7,12})` \| \d{4}-\d\d-\d\d \|$/gm)].map(
+    ([, commit = '']) => commit,
+  )
+}
+
 /** What is wrong with the figures of a page; nothing where a benchmark has written all of them. */
 export function figureProblems(page: string): string[] {
   const [, digest, text] = BLOCK.exec(page) ?? []

@@ -117,7 +117,7 @@ function stale(name: string, moved: readonly Moved[], isLeft: boolean): MoraineE
   const more = why.length > 5 ? `; and ${why.length - 5} more` : ''
   const review = isLeft
     ? `Build it on what main has now, and look at it again: moraine run, moraine diff ${name}, moraine promote ${name}.`
-    : `Nothing of it waits any more. Build what main has not yet, and look at it: moraine run, moraine diff ${name}, moraine promote ${name}. If there is nothing to do: moraine branch delete ${name}.`
+    : `It has nothing left to publish. Build what main lacks, and look at it: moraine run, moraine diff ${name}, moraine promote ${name}. If there is nothing to do: moraine branch delete ${name}.`
   const hint =
     name === REVIEW
       ? review

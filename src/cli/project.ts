@@ -15,7 +15,7 @@ import type { JavaScript } from '../step/javascript.js'
 import type { Patience } from '../storage/retry.js'
 import type { RetryingStorage } from '../storage/retrying.js'
 import { Staging } from '../storage/staging.js'
-import { onBranch, placed } from './branch/place.js'
+import { onBranch, placed, readEnvironment } from './branch/place.js'
 import { type Shares, startEngine } from './engine.js'
 import { toJson } from './output/format.js'
 import { show } from './output/terminal.js'
@@ -62,7 +62,9 @@ export class Project<L extends Lake | undefined = Lake> implements AsyncDisposab
 
   /** Where processes find the lake that read one object each. */
   get trialPlace(): TrialPlace {
-    const { env } = this.command.optsWithGlobals<GlobalOptions>()
+    const { lake, house } = this
+    const said = this.command.optsWithGlobals<GlobalOptions>().env
+    const env = lake && readEnvironment(lake, said, house)
     return { file: this.file, root: this.storage.address ?? this.storage.url, env }
   }
 

@@ -72,7 +72,7 @@ function refuseOthers(seen: Seen, { comment }: Found): void {
       'export',
       `${shown} is exported by another lake that is called '${lake}', too: this one never had what it has of commit ${record.commit}`,
       {
-        hint: 'Nothing was changed. Choose another name or schema in lake.ts; or, if this lake takes the place of the other, export all rows once: moraine export --full',
+        hint: 'Nothing was changed. Choose another name or schema in lake.ts; or, if this lake takes the place of the other, or was restored from a backup, export all rows once: moraine export --full',
       },
     )
 }

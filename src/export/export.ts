@@ -18,7 +18,7 @@ export interface ExportOptions {
   lake: string
   storage: Storage
   state: LakeState
-  log: Pick<CommitLog, 'head' | 'oldest' | 'stateAt'>
+  log: Pick<CommitLog, 'head' | 'stateAt'>
   /** A session of an engine that may write to the folder for temporary files. */
   engine: Session
   full?: boolean
@@ -91,18 +91,13 @@ async function exportTable(
   }
 }
 
-/**
- * Whether a lake has, or had, the version of a dataset that a target says it has. Of commits that
- * can't be seen any more nobody knows.
- */
+/** Whether a lake has, or had, the version of a dataset that a target says it has. */
 async function hasHad(
   log: ExportOptions['log'],
   dataset: string,
   { commit, metadata }: Parameters<Load['isOwn']>[0],
 ): Promise<boolean> {
-  const head = await log.head()
-  if (commit > head.number) return false
-  if (commit < (await log.oldest(head))) return true
+  if (commit > (await log.head()).number) return false
   return (await log.stateAt(commit)).tables[dataset]?.metadata === metadata
 }
 

@@ -1,6 +1,6 @@
 import { checkName } from '../define/check.js'
 import { fullName } from '../define/dataset.js'
-import { checkedAgainst, isBuilt, lookedInto } from '../define/inputs.js'
+import { checkedAgainst, inputsOf, isBuilt, lookedInto } from '../define/inputs.js'
 import { secondsOf } from '../define/interval.js'
 import type { AnyInput, Check, Gold, Silver } from '../define/model.js'
 import { quoteName, quoteText, reference, renderSql } from '../define/sql/sql.js'
@@ -66,10 +66,19 @@ async function notThere(
   relations: Pick<Relations, 'table'>,
 ): Promise<Map<string, string>> {
   const found = new Map<string, string>()
-  for (const dataset of datasets) {
+  const lacks = async (dataset: AnyInput): Promise<string | undefined> => {
+    if (dataset.tier === 'bronze') return undefined
+    if (dataset.tier === 'gold' && dataset.view) {
+      const behind = await Promise.all(inputsOf(dataset).map(lacks))
+      return behind.find((one) => one !== undefined)
+    }
     const name = fullName(dataset)
-    if (dataset.tier === 'bronze' || (await relations.table(name))) continue
-    found.set(name, `${name} ${isBuilt(dataset) ? 'is not built yet' : 'cannot be read'}`)
+    if (await relations.table(name)) return undefined
+    return `${name} ${isBuilt(dataset) ? 'is not built yet' : 'cannot be read'}`
+  }
+  for (const dataset of datasets) {
+    const said = await lacks(dataset)
+    if (said !== undefined) found.set(fullName(dataset), said)
   }
   return found
 }

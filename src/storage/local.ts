@@ -239,8 +239,9 @@ export class LocalStorage implements Storage {
 
   async stat(path: string): Promise<StoredObject | undefined> {
     try {
-      const { size, mtimeMs } = await stat(this.at(path))
-      return { path, size, modified: Math.floor(mtimeMs) }
+      const found = await stat(this.at(path))
+      if (found.isDirectory()) return undefined
+      return { path, size: found.size, modified: Math.floor(found.mtimeMs) }
     } catch (error) {
       if (isAbsent(error)) return this.absent()
       throw failed('look at', path, error)

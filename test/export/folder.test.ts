@@ -260,7 +260,8 @@ describe('a warehouse in a folder', () => {
     await project.write({ 'in/2.csv': `${header}${row(6, '2026-01-04', 'x')}` })
     await project.cli('run')
     const before = await latest(folder)
-    const inOther = (...args: string[]) => project.cli(...args, '--root', 'other')
+    const inOther = (...args: string[]) =>
+      project.cli(...args, '--root', join(project.folder, 'other'))
 
     await rm(join(project.folder, 'in/1.csv'))
     const ran = await inOther('run')

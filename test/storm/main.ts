@@ -1,6 +1,6 @@
 /*
- * npm run storm -- [--root FOLDER|s3://…] [--cycles N | --seconds N] [--seed S] [--keep]: tries to
- * break a lake.
+ * npm run storm -- [--root FOLDER|s3://…] [--cycles N | --minutes N | --seconds N] [--seed S]
+ * [--keep]: tries to break a lake.
  */
 import { mkdtemp, rm, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
@@ -22,6 +22,7 @@ or doubled, and no reader may ever see half of a change.
   --root WHERE    a folder or s3://bucket/prefix; each lake is made in a folder
                   of its own there, storm-SEED (default: a temporary folder)
   --cycles N      how many cycles (default: 200)
+  --minutes N     stop after so many minutes
   --seconds N     stop after so many seconds
   --seed S        draws the same events again (default: by the clock)
   --keep          leave the lakes there at the end
@@ -31,7 +32,7 @@ Exit code: 0 all held, 1 something did not, 2 a mistake, 130 ended with Ctrl-C.
 A bucket needs what any lake in one needs: AWS_ACCESS_KEY_ID and so on.
 
   npm run storm
-  npm run storm -- --root /mnt/nas/test --seconds 3600
+  npm run storm -- --root /mnt/nas/test --minutes 60
   npm run storm -- --root 's3://bucket/test?endpoint=http://127.0.0.1:9000'`
 
 /** Cycles of one lake: with more its log grows long, and each cycle slow. */
@@ -61,6 +62,7 @@ function options(): Options {
       options: {
         root: { type: 'string' },
         cycles: { type: 'string' },
+        minutes: { type: 'string' },
         seconds: { type: 'string' },
         seed: { type: 'string' },
         keep: { type: 'boolean', default: false },
@@ -71,8 +73,14 @@ function options(): Options {
       console.log(help)
       process.exit(0)
     }
-    const seconds = number('seconds', values.seconds, Number.POSITIVE_INFINITY)
-    const most = values.seconds === undefined ? 200 : Number.POSITIVE_INFINITY
+    const { minutes, seconds: told } = values
+    if (minutes !== undefined && told !== undefined) mistake('Give --minutes or --seconds')
+    const seconds = number(
+      'seconds',
+      told,
+      60 * number('minutes', minutes, Number.POSITIVE_INFINITY),
+    )
+    const most = Number.isFinite(seconds) ? Number.POSITIVE_INFINITY : 200
     return {
       root: values.root,
       cycles: number('cycles', values.cycles, most),

@@ -97,7 +97,9 @@ async function runFor(
   tell('error', {
     event: 'job unknown',
     job: request.job,
-    message: job ? `this function is for ${own}` : 'the lake has no such job (any more)',
+    message: job
+      ? `this function is for ${own}`
+      : 'the lake has no job of that name, or has it no longer',
     jobs: of.jobs.map(({ name }) => name),
     hint: 'If the dataset was renamed, deploy the lake again: moraine deploy',
   })

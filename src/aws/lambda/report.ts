@@ -20,13 +20,19 @@ export async function reportRun(
 ): Promise<void> {
   const { run, outcome, commits, error } = record
   const isFailure = outcome === 'failed' && repeated === undefined
+  // What could not be exported is still due, and tried again as well.
+  const exports = repeated === undefined ? (record.exports ?? []) : []
   const about = { job: job.name, run, outcome, commits, error }
   if (repeated === undefined)
     tell(isFailure ? 'error' : 'info', { event: 'job finished', ...about })
   else tell('info', { event: 'job repeated', ...about, reason: repeated })
   const RunsFailed = { value: isFailure ? 1 : 0, unit: 'Count' as const }
-  measure({ lake: lake.name, job: job.name, figures: { ...figuresOf(record), RunsFailed } })
-  const messages = alertsOf(lake, job, record, isFailure)
+  measure({
+    lake: lake.name,
+    job: job.name,
+    figures: { ...figuresOf({ ...record, exports }), RunsFailed },
+  })
+  const messages = alertsOf(lake, job, { ...record, exports }, isFailure)
   const onFailure = (message: string) => tell('warn', { event: 'warning', message })
   const signal = AbortSignal.timeout(PATIENCE)
   await Promise.all(messages.map((one) => alert(lake.alerts, one, { onFailure, signal })))
@@ -55,7 +61,7 @@ function alertsOf(
   record: RunRecord,
   isFailure: boolean,
 ): AlertMessage[] {
-  const { steps, error, run, exports = [] } = record
+  const { steps, error, run } = record
   const about = { lake: lake.name, job, run, time: new Date().toISOString() }
   const failed = steps.find((step) => step.error)
   const message = failed?.error?.message ?? error?.message ?? 'it failed'
@@ -71,7 +77,7 @@ function alertsOf(
         message: `${name} could not be read: ${reason}`,
       })),
   )
-  const unexported = exports
+  const unexported = (record.exports ?? [])
     .filter((one) => one.outcome === 'failed')
     .map(({ warehouse, dataset, reason }): AlertMessage => {
       return { on: 'failed', ...about, dataset, message: notExported(warehouse, reason) }

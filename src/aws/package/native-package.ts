@@ -30,7 +30,8 @@ const NEEDED = ['package.json', 'duckdb.node', 'libduckdb.so', 'LICENSE']
  * machine; otherwise npm is asked for it, and what it gives is compared with the checksum that this
  * version of Moraine was tested with.
  *
- * @throws MoraineError of kind `usage` where npm can't give it, `corrupt` where it is another one.
+ * @throws MoraineError of kind `usage` where npm can't install it, `corrupt` where it is another
+ *   one.
  */
 export async function nativeFiles(arch: Arch): Promise<NativeFiles> {
   const name = `${BINDINGS}-linux-${arch}`
@@ -103,7 +104,7 @@ async function packed(name: string, version: string, kept: string): Promise<Buff
   } catch (cause) {
     const { stderr = '' } = cause as { stderr?: string }
     const said = /npm error (?!code)(.+)/.exec(stderr)?.[1] ?? messageOf(cause).split('\n')[0]
-    throw new MoraineError('usage', `npm can't give ${name}@${version}: ${said}`, {
+    throw new MoraineError('usage', `npm can't install ${name}@${version}: ${said}`, {
       cause,
       hint: `A function of another machine's kind needs DuckDB for it. Check the network, or install it: npm install --force --no-save ${name}@${version}`,
     })

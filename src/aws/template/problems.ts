@@ -148,7 +148,7 @@ function networkProblems(context: Context): Problem[] {
   return [
     problem(context, {
       message:
-        'aws({ vpc }): jobs of Glue would not be in the network: it is not said in which zone',
+        'aws({ vpc }): jobs of Glue would not be in the network: its availability zone is not set',
       hint: "Add the zone of the first subnet: vpc: { zone: 'eu-central-1a', … }. One of its security groups must let in all TCP from itself.",
       near: 'vpc',
     }),

@@ -239,14 +239,14 @@ it('puts jobs of Glue into the network of functions, or says what is missing', (
     securityGroups: ['sg-0123456789abcdef0'],
   }
   const problem =
-    'aws({ vpc }): jobs of Glue would not be in the network: it is not said in which zone'
+    'aws({ vpc }): jobs of Glue would not be in the network: its availability zone is not set'
   expect(problemsOf(orders({ glue: {}, vpc: network }))).toEqual([problem])
   expect(problemsOf(orders({ vpc: network }))).toEqual([])
   const made = orders({ glue: {}, vpc: { ...network, zone: 'eu-central-1a' } })
   expect(faultsOf(template(made.lake, made.deploy))).toEqual([])
   const resources = resourcesOf(made)
   expect(resources.GlueNetwork.Properties.ConnectionInput).toEqual({
-    Name: 'orders-network',
+    Name: 'orders-Network',
     ConnectionType: 'NETWORK',
     PhysicalConnectionRequirements: {
       SubnetId: 'subnet-0123456789abcdef0',
@@ -257,7 +257,7 @@ it('puts jobs of Glue into the network of functions, or says what is missing', (
   const { Connections } = resources.BronzeOrdersSpark.Properties
   expect(JSON.stringify(Connections)).toContain('GlueNetwork')
   const roles = Object.keys(resources).filter((id) => id.startsWith('BronzeOrdersSparkRole'))
-  expect(JSON.stringify(roles.map((id) => resources[id]))).toContain('connection/orders-network')
+  expect(JSON.stringify(roles.map((id) => resources[id]))).toContain('connection/orders-Network')
   expect(JSON.stringify(resourcesOf(orders({ glue: {} })))).not.toContain('GlueNetwork')
 })
 

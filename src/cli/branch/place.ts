@@ -47,6 +47,16 @@ export async function placed(
 const isOnBranch = (env: Environment | undefined) =>
   ![undefined, 'main'].includes(env && branchOfEnvironment(env, currentUser()))
 
+/** The environment that is named, where its sources are what is read. */
+export function readEnvironment(
+  lake: Lake,
+  name: string | undefined,
+  { ownSources }: Lakehouse,
+): string | undefined {
+  const env = environmentOf(lake, name)
+  return env?.sources && (ownSources.size > 0 || !isOnBranch(env)) ? name : undefined
+}
+
 /**
  * Rows of other sources would come among those of main: where lake.ts says that the lake lies, or
  * in that of an environment which reads the datasets' own sources.

@@ -25,7 +25,7 @@ export function* whyLines(why: Why): Iterable<string> {
   const from = lookedInto.length > 0 ? `and all of ${lookedInto.join(', ')}` : 'alone'
   yield `Computed from these rows ${from}, ${column ? `${printable(column)} is` : 'the values are'} the same.`
   if (compared.length > 0 && !column)
-    yield `Not told: ${compared.map((name) => printable(name)).join(', ')}, which compare rows with others. Ask for one with --column.`
+    yield `Not explained: ${compared.map((name) => printable(name)).join(', ')}, which compare rows with others. Ask for one with --column.`
 }
 
 function rowText(row: TextRow, column: string | undefined): string {

@@ -31,7 +31,7 @@ export function forgetLines(dataset: Silver, found: Told & Partial<Done>): strin
       ...stay,
       ...begun,
       ...receipts,
-      `No row of ${fullName(dataset)}, or that refers to it, is meant in the newest state. Not looked into were earlier states and records of runs, which moraine vacuum --history expires, and archived files of batches that have expired or were discarded.`,
+      `No row of ${fullName(dataset)}, or that refers to it, was found in the newest state. Not searched: earlier states and records of runs, which moraine vacuum --history expires, and archived files of batches that have expired or were discarded.`,
     ]
   return [...begun, ...counts(found), ...stay, ...beside(found), '', ...receipts, ...ending(found)]
 }

@@ -61,7 +61,7 @@ export class Streamed {
     } catch (cause) {
       return new Error(atOwnLine(messageOf(cause)), { cause })
     }
-    return new Error('It failed after its first rows, and did not when it ran once more')
+    return new Error('It failed after its first rows, and succeeded when it was run again')
   }
 }
 

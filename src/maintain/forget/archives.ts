@@ -36,7 +36,7 @@ export async function refuseUnknownArchives(
   throw refusal(
     `${other} is of no batch that ${full} has now, and may hold such rows`,
     known.has(full)
-      ? `If it waits to be read, moraine run takes it in. Else bring its batch back (moraine rollback), or remove it by hand, as nothing else leads to it.`
+      ? 'If it is not ingested yet, moraine run ingests it. Otherwise restore its batch (moraine rollback), or remove it by hand, as nothing else leads to it.'
       : `Define ${full} again and bring it back (moraine rollback), or remove what no batch leads to below archive/${folder}/ by hand.`,
   )
 }

@@ -39,7 +39,7 @@ export async function build(
     'usage',
     `${failed?.dataset ?? 'What is made of the rows'} could not be built without them: ${error?.message ?? failed?.outcome}`,
     {
-      hint: 'The rows are gone from bronze and silver, and still there in what is made of them and in earlier states. Fix this, then forget them again: it goes on here.',
+      hint: 'The rows are gone from bronze and silver, and still there in what is made of them and in earlier states. Fix this, then forget them again: it continues from there.',
     },
   )
 }

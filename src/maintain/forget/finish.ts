@@ -91,7 +91,7 @@ async function isWrittenSince(
 
 const tooBusy = () =>
   new MoraineError('usage', 'Others have written tables each time that what is left was removed', {
-    hint: 'Pause what runs on the lake (moraine schedule pause), then forget the rows again: it goes on here.',
+    hint: 'Pause what runs on the lake (moraine schedule pause), then forget the rows again: it continues from there.',
   })
 
 /**
@@ -129,7 +129,7 @@ async function emptied({ storage, log, signal }: ForgetOptions, info: Author): P
         'usage',
         `Files that nothing refers to, and that may have the rows, are from ${new Date(youngest).toISOString()}: later than the time of this machine`,
         {
-          hint: 'Set the clock that is wrong, or wait until then. Then forget the rows again: it goes on here.',
+          hint: 'Set the clock that is wrong, or wait until then. Then forget the rows again: it continues from there.',
         },
       )
     await sleep(Math.max(1, youngest + 1 - Date.now()), undefined, { signal })
@@ -145,7 +145,7 @@ async function refuseReaders(storage: Storage, horizon: number): Promise<void> {
       'usage',
       `${nameOfLive(reader)} reads an earlier state of the lake (process ${reader.pid} on ${reader.host}), whose files are still there`,
       {
-        hint: `${howToEnd(reader)} Then forget the rows again: it goes on here.`,
+        hint: `${howToEnd(reader)} Then forget the rows again: it continues from there.`,
       },
     )
 }
@@ -173,7 +173,7 @@ async function purge(storage: Storage): Promise<number> {
       throw new MoraineError(
         'storage',
         `Earlier versions of ${countOf(others.length + 1, 'object')} can't be removed: ${first.path}: ${first.why}`,
-        { hint: 'Forget the rows again once they can be: it goes on here.' },
+        { hint: 'Forget the rows again once they can be: it continues from there.' },
       )
     versions += purged?.versions ?? 0
   }

@@ -34,6 +34,6 @@ export const refused = (description: string): DescribedAnswer =>
 
 /** What any route of the server may answer, before it is asked. */
 export const others = {
-  403: refused('A page of another site asks'),
+  403: refused('Requests from pages of other sites are refused'),
   421: refused('The Host header names another server'),
 }

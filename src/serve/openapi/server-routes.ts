@@ -30,7 +30,7 @@ export const serverRoutes: DescribedRoutes = {
         .min(1)
         .max(200)
         .optional()
-        .describe('Requests of the same key are taken once'),
+        .describe('Requests with the same key are ingested once'),
     }),
     body: { schema: undefined, type: 'application/x-ndjson' },
     answers: {
@@ -45,7 +45,7 @@ export const serverRoutes: DescribedRoutes = {
       409: refused('The key was used for another body'),
       413: refused('The body is too large'),
       415: refused('The body is packed'),
-      503: refused('It cannot be taken now: send it again'),
+      503: refused('Nothing can be ingested at the moment: send it again'),
       ...others,
     },
   },

@@ -103,7 +103,8 @@ function available(
 function hintOf(dataset: Silver, known: readonly string[]): string {
   if (known.length === 0)
     return `${dataset.from.map(fullName).join(', ')} has no columns yet. Ingest it first: moraine run +${fullName(dataset)}`
-  return `The columns of the input are: ${known.join(', ')}.${isDelimited(dataset) ? ' Is the delimiter right?' : ''}`
+  const isOne = known.length === 1 && isDelimited(dataset)
+  return `The columns of the input are: ${known.join(', ')}.${isOne ? ' Is the delimiter right?' : ''}`
 }
 
 /** Whether an input is text between delimiters. */

@@ -9,6 +9,12 @@ it('what a lake has written is told from what lies beside it, in folders and buc
     ...['b/c/silver/a.parquet', 'not_moraine/x', 'gold/a.parquet', 'd/_moraine/x', 'd/gold/x'],
   ]
   expect(keys.filter(writtenByLakes(keys))).toEqual(['b/silver/a.parquet', 'd/gold/x'])
+  const odd = [
+    'old_moraine/_moraine/log/1.json',
+    'old_moraine/archive/a/files/1.csv',
+    'archive/1.csv',
+  ]
+  expect(odd.filter(writtenByLakes(odd))).toEqual(['old_moraine/archive/a/files/1.csv'])
   const bare = ['_moraine/log/main/1.json', 'silver/a.parquet', 'in/silver/a.parquet']
   expect(bare.filter(writtenByLakes(bare))).toEqual(['silver/a.parquet'])
 })

@@ -1,16 +1,12 @@
+import { VACUUMED } from '../../log/format/folders.js'
+
 /** What every lake has in its folder. */
 const MARK = '_moraine'
 
-/** Where lakes have the files of their tables and batches. */
+/** Where lakes have what they write: tables, batches, archived originals, results of parts. */
 const FOLDERS: ReadonlySet<string> = new Set([
-  'bronze',
-  'silver',
-  'gold',
-  'history',
-  'discarded',
-  'deleted',
-  'tombstones',
-  'external',
+  ...VACUUMED.map((folder) => folder.slice(0, -1)),
+  'archive',
 ])
 
 /**
@@ -25,8 +21,8 @@ export function foldersOfLake(names: readonly string[]): readonly string[] {
 export function writtenByLakes(keys: readonly string[]): (key: string) => boolean {
   const roots = new Set(
     keys.flatMap((key) => {
-      const at = key.indexOf(`${MARK}/`)
-      return at === 0 || key[at - 1] === '/' ? [key.slice(0, at)] : []
+      const found = /^(|.*?\/)_moraine\//.exec(key)
+      return found ? [found[1] as string] : []
     }),
   )
   const written = [...roots].flatMap((root) => [...FOLDERS].map((folder) => `${root}${folder}/`))

@@ -31,6 +31,9 @@ export class Walk {
   private readonly entered = new Map<string, string>()
   /** Links that were followed, and what they lead to. */
   private readonly links = new Map<string, string>()
+  /** Folders that a lake has written, and where that lake is. */
+  private readonly ofLakes = new Map<string, string>()
+  private isLakeTold = false
   /** What is passed over where it is meant, and why. */
   private readonly refused = new Map<string, string>()
 
@@ -50,21 +53,30 @@ export class Walk {
   /** What is in the folder, or in one below it; nothing where there is none any more. */
   async read(path: string): Promise<Entry[]> {
     const folder = resolve(path)
-    if (!this.accept(folder) || !(await this.mayEnter(folder))) return []
+    if (!this.accept(folder) || this.isOfLake(folder) || !(await this.mayEnter(folder))) return []
     const entries = await this.list(folder, 'utf8')
+    const before = folder === sep ? sep : folder + sep
+    for (const name of foldersOfLake(entries.map(({ name }) => name)))
+      this.ofLakes.set(before + name, folder)
     // Only where a name has the mark of bytes that are no text is it worth to look at them.
     if (entries.some(({ name }) => name.includes('\ufffd'))) return this.readBytes(folder)
-    const before = folder === sep ? sep : folder + sep
-    const own = foldersOfLake(entries.map(({ name }) => name))
-    if (own.length > 0 && folder === this.folder) this.notes.push(skipsLake(this.show(folder)))
-    const others = own.length > 0 ? entries.filter(({ name }) => !own.includes(name)) : entries
-    const found = others.map((entry): Entry | Promise<Entry> => {
+    const found = entries.map((entry): Entry | Promise<Entry> => {
       const { name } = entry
       if (entry.isFile()) return { name, path: before + name, kind: 'file' }
       if (entry.isDirectory()) return { name, path: before + name, kind: 'folder' }
       return this.special(name, before + name, entry.isSymbolicLink())
     })
     return found.some((entry) => entry instanceof Promise) ? Promise.all(found) : (found as Entry[])
+  }
+
+  /**
+   * Whether a folder is of a lake, which wrote all that is in it; of the folder itself it is told.
+   */
+  private isOfLake(folder: string): boolean {
+    const lake = this.ofLakes.get(folder)
+    if (lake === this.folder && !this.isLakeTold) this.notes.push(skipsLake(this.show(lake)))
+    this.isLakeTold ||= lake === this.folder
+    return lake !== undefined
   }
 
   private async readBytes(folder: string): Promise<Entry[]> {

@@ -100,7 +100,7 @@ Computed from these rows alone, amount is the same.
       /no PARTITION BY: 'place' compares a row with all others/,
     )
     expect((await project.cli('why', 'ranked', ...one)).stdout).toMatch(
-      /Not told: place, which compare/,
+      /Not explained: place, which compare/,
     )
     expect(await said('left', '--where', 'true')).toMatch(/No row of gold.left|EXCEPT keeps rows/)
     // The second of all rows is none of the rows that are there alone.

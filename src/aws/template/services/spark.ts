@@ -13,10 +13,10 @@ import {
 import { type Context, IDS, objects, root } from '../context.js'
 import { sparkName } from '../jobs/handing-over.js'
 import { jobsAfter } from '../jobs.js'
-import { jobId, nameFor } from '../names.js'
+import { jobId } from '../names.js'
 import { jobStatements, role } from './iam.js'
 import { queueArn, queuesFor } from './sqs.js'
-import { isGlueInNetwork, NETWORK } from './vpc.js'
+import { isGlueInNetwork, NETWORK, networkName } from './vpc.js'
 
 /** CPUs of a worker: a task has all of them, and the memory beside the JVM. */
 const CPUS = { 'G.1X': 4, 'G.2X': 8, 'G.4X': 16, 'G.8X': 32 } as const
@@ -115,12 +115,11 @@ function statements(context: Context, job: Job): Statement[] {
 }
 
 /** What Glue needs to put a job into a network: it finds its way, and makes interfaces there. */
-function networkStatements({ prefix }: Context): Statement[] {
-  const name = nameFor(prefix, 'network', 255)
+function networkStatements(context: Context): Statement[] {
   return [
     {
       ...{ Sid: 'Connection', Effect: 'Allow', Action: ['glue:GetConnection'] },
-      Resource: [arn('glue', 'catalog'), arn('glue', `connection/${name}`)],
+      Resource: [arn('glue', 'catalog'), arn('glue', `connection/${networkName(context)}`)],
     },
     {
       Sid: 'Network',

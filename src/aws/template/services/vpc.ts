@@ -8,6 +8,9 @@ const SERVICES = ['athena', 'glue', 'kms', 'logs', 'secretsmanager', 'sqs', 'sts
 /** What jobs of Glue are put into the network by. */
 export const NETWORK = 'GlueNetwork'
 
+/** The connection's name; names of users' own have no capitals. */
+export const networkName = ({ prefix }: Context) => nameFor(prefix, 'Network', 255)
+
 /** Whether jobs of Glue are in a network. */
 export const isGlueInNetwork = ({ deploy }: Context): boolean =>
   deploy.glue !== undefined && deploy.vpc?.zone !== undefined
@@ -22,7 +25,7 @@ function glueNetwork(context: Context): Resources {
     Properties: {
       CatalogId: account,
       ConnectionInput: {
-        Name: nameFor(context.prefix, 'network', 255),
+        Name: networkName(context),
         ConnectionType: 'NETWORK',
         PhysicalConnectionRequirements: {
           SubnetId: vpc.subnets[0] as string,

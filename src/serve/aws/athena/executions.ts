@@ -168,7 +168,7 @@ const hashOf = (asked: string) => (asked.startsWith('{') ? sha256(asked) : asked
 /** What a statement wrote is published as a whole, so that it is there or is not. */
 function failBecauseStopped(one: AthenaExecution): void {
   const reason =
-    'INTERNAL_ERROR: The server was stopped while the statement ran; what it was to write is there as a whole, or not at all'
+    'INTERNAL_ERROR: The server was stopped while the statement ran; what it writes was committed as a whole, or not at all'
   const error = { category: 1, type: 0, message: reason }
   Object.assign(one, { state: 'FAILED', reason, error, completed: one.completed ?? Date.now() })
 }

@@ -132,7 +132,7 @@ class Session {
   /** The next message; rows that a client left unread do not wait for it for long. */
   private async next(idle: number) {
     const late = () =>
-      new PgError('57P05', 'The session was closed, as it asked nothing for too long', {
+      new PgError('57P05', 'The session was closed: it was idle for too long', {
         fatal: true,
       })
     if (!this.extended.isReading) return this.connection.next(idle, late)

@@ -119,4 +119,4 @@ function settingsIn(options: string): Record<string, string> {
 }
 
 const startedLate = () =>
-  new PgError('08006', 'The client did not say in time who it is', { fatal: true })
+  new PgError('08006', 'The client did not authenticate in time', { fatal: true })

@@ -94,5 +94,9 @@ function readBind(fields: Fields): Message {
 function kindOf(letter: string): 'statement' | 'portal' {
   if (letter === 'S') return 'statement'
   if (letter === 'P') return 'portal'
-  throw new PgError('08P01', `There is nothing of kind ${JSON.stringify(letter)}`, { fatal: true })
+  throw new PgError(
+    '08P01',
+    `${JSON.stringify(letter)} is neither a statement (S) nor a portal (P)`,
+    { fatal: true },
+  )
 }
