@@ -37,6 +37,8 @@ export const variables = {
     'Variables that a function fetches from Secrets Manager when it starts, as JSON: `{"SHOP_URL": "shop/database#url"}`.',
   MORAINE_DEFINITION: 'The definition in one file, for a job of Spark: `runner.py` sets it.',
   MORAINE_ARCHIVE: 'The archive with Node and Moraine, for the executors of a job of Spark.',
+  MORAINE_TASKS: 'Tasks that a job of Spark has at the same time (default: 4).',
+  MORAINE_CORES: 'Cores of an executor of such a job, all of which a task has (default: 1).',
   MORAINE_PYTHON:
     'The Python that has pyspark, for steps on Spark (default: that of `SPARK_HOME`, or on the PATH).',
   PYSPARK_GATEWAY_PORT: 'Set by Spark for the programs that it starts.',

@@ -148,5 +148,10 @@ const filesKnowTheirPlace = (
       const typescript = /\.[cm]?tsx?$/.test(path)
       return { contents: used ? place + text : text, loader: typescript ? 'ts' : 'js' }
     })
+    build.onLoad({ filter: /\.json$/ }, async ({ path }) => {
+      const contents = await readFile(path, 'utf8')
+      if (!path.includes('/node_modules/')) own(path, contents)
+      return { contents, loader: 'json' }
+    })
   },
 })

@@ -45,7 +45,13 @@ const TASK = '4GiB'
 /** The engine of silver and gold. */
 export function sparkOf(): SparkEngine {
   const archive = variable('MORAINE_ARCHIVE')
+  const [tasks, cores] = [variable('MORAINE_TASKS'), variable('MORAINE_CORES')].map(Number)
   // Where it is started and with what, Spark knows: this program is within it.
-  const { master: _, ...engine } = spark({ memory: TASK, ...(archive ? { archive } : {}) })
+  const { master: _, ...engine } = spark({
+    memory: TASK,
+    ...(archive ? { archive } : {}),
+    ...(tasks ? { tasks } : {}),
+    ...(cores ? { cores } : {}),
+  })
   return engine
 }

@@ -217,6 +217,8 @@ it('has a job of Glue for each job, where that is asked for, with the rights of 
     '--enable-auto-scaling': 'true',
     '--job-bookmark-option': 'job-bookmark-disable',
     '--MORAINE_JOB': 'bronze.orders',
+    '--MORAINE_TASKS': '3',
+    '--MORAINE_CORES': '4',
     '--MORAINE_SECRETS': '{"SHOP_URL":"shop/database#url"}',
   })
   const statementsOf = (id: string): any[] => resources[id].Properties.PolicyDocument.Statement

@@ -22,7 +22,10 @@ export interface SparkOptions {
    * The address of a cluster with Spark Connect, such as `sc://host:15002`, instead of `master`.
    */
   connect?: string
-  /** Tasks at the same time. Default: as many as Spark says it has slots, or 4. */
+  /**
+   * Tasks at the same time. Default: those of `local[n]`; on a cluster as many as `conf` says that
+   * it has executors at most, or 4.
+   */
   tasks?: number
   /** Cores of an executor, all of which one task has. Default: 1. */
   cores?: number
@@ -115,4 +118,17 @@ export function sparkName({ master, connect = '' }: SparkEngine): string {
 export function tasksHere({ master = '' }: SparkEngine): number | 'all' {
   const [, count] = /^local(?:\[(\d+|\*)[^\]]*\])?$/.exec(master) ?? [undefined, '0']
   return count === '*' ? 'all' : Number(count ?? 1)
+}
+
+/** Tasks of a cluster of which nobody says how many executors it has. */
+const SOME = 4
+/** What says how many executors there may be, each of which has one task. */
+const EXECUTORS = ['spark.executor.instances', 'spark.dynamicAllocation.maxExecutors']
+
+/** Tasks at the same time on a cluster: executors come with the work, so nobody can count them. */
+export function tasksThere({ tasks, conf = {} }: SparkEngine): number {
+  const said = EXECUTORS.map((name) => Number(conf[name])).filter(
+    (n) => Number.isInteger(n) && n > 0,
+  )
+  return tasks ?? (said.length > 0 ? Math.max(...said) : SOME)
 }

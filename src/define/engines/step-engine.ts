@@ -1,6 +1,6 @@
 import { counting } from '../options/expected.js'
 import { checked, checkedArguments, type OptionList } from '../options/options.js'
-import { type SparkEngine, spark, sparkName, tasksHere } from './spark.js'
+import { type SparkEngine, spark, sparkName, tasksHere, tasksThere } from './spark.js'
 import { type TrinoEngine, trino, trinoName } from './trino.js'
 
 /*
@@ -111,6 +111,7 @@ export function slotsOf(engine: StepEngine, cores: number): number {
   if (engine.engine === 'workers') return engine.count
   if (engine.engine !== 'spark') return 1
   const here = tasksHere(engine)
+  if (here === 0) return tasksThere(engine)
   return engine.tasks ?? (here === 'all' ? cores : here)
 }
 

@@ -1,4 +1,4 @@
-import { type SparkEngine, tasksHere } from '../../define/engines/spark.js'
+import { type SparkEngine, tasksHere, tasksThere } from '../../define/engines/spark.js'
 import { limitOf } from '../../define/limits.js'
 import { variable } from '../../settings.js'
 import type { Hello } from '../workers/protocol.js'
@@ -47,7 +47,8 @@ export async function openSparkWorkers(
   return new SparkWorkersOfRun(spark, {
     hello: { ...hello, ...share },
     command: isNear ? command : undefined,
-    slots: tasks,
+    // Executors of a cluster come later than the session: what it has by then is no limit.
+    slots: isHere ? tasks : (tasks ?? Math.max(spark.slots, tasksThere(engine))),
     attempts,
   })
 }

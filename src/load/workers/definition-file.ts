@@ -60,6 +60,7 @@ export async function definitionFile(file: string, running: Lake): Promise<Defin
   )
   for (const [path, text] of sources) refuseSecrets(path, text)
   const { found: lake, files } = await readingFiles(() => evaluated(code, file))
+  for (const [path, text] of files) refuseSecrets(path, text)
   const definitions = definitionsOf(lake)
   if (!isSame(definitions, definitionsOf(running))) await refuseChanged(file, running, sources)
   const environment = variablesIn(sources.values())

@@ -266,6 +266,28 @@ export default defineLake({ name: 'shop', datasets: [orders, other], engine: wor
     expect((await project.cli('run', '--engine', 'duckdb')).code).toBe(0)
   })
 
+  it.each([
+    ['login.json', '{\n  "password": "hunter22"\n}', "import login from './login.json'"],
+    [
+      'login.sql',
+      '-- postgres://me:hunter22@db/shop\nselect 1 as n',
+      "const query = sqlFile(new URL('./login.sql', import.meta.url))",
+    ],
+  ])('is not laid where a password is written in %s', async (name, text, code) => {
+    const project = await shop('engine: workers(1)')
+    const used = name.endsWith('json') ? 'login' : 'query'
+    await project.write({
+      [name]: text,
+      'lake.ts': `${lake('engine: workers(1)')}\n${code}\nexport const used = ${used}\n`,
+    })
+    const { code: exit, stdout, stderr } = await project.cli('run')
+    expect(exit).not.toBe(0)
+    expect(stdout + stderr).toContain('This looks like a password or a token')
+    expect(stdout + stderr).toContain(`${name}:`)
+    expect(stdout + stderr).not.toContain('hunter22')
+    expect(await project.storage.list('_moraine/definitions/')).toEqual([])
+  })
+
   it('is not run where it is another one than the run has laid there', async () => {
     const project = await shop()
     const hello = await helloFor(project)

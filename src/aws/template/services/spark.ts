@@ -59,7 +59,7 @@ export function sparkJob(context: Context, job: Job): Resources {
           Timeout: Math.ceil((secondsOf(timeout) ?? 0) / 60),
           ...(isGlueInNetwork(context) ? { Connections: { Connections: [ref(NETWORK)] } } : {}),
           Command: { Name: 'glueetl', PythonVersion: '3', ScriptLocation: file('runner') },
-          DefaultArguments: argumentsOf(context, job, CPUS[worker]),
+          DefaultArguments: argumentsOf(context, job, { cpus: CPUS[worker], workers }),
           Tags: tags,
         },
       },
@@ -76,7 +76,11 @@ export function sparkJob(context: Context, job: Job): Resources {
 const file = (of: keyof typeof SPARK_FILES): Json =>
   join('s3://', ref(IDS.bucket), '/', ref('CodeKey'), SPARK_FILES[of])
 
-function argumentsOf(context: Context, job: Job, cpus: number): Json {
+function argumentsOf(
+  context: Context,
+  job: Job,
+  { cpus, workers }: { cpus: number; workers: number },
+): Json {
   const { secrets = {}, environment = {} } = context.deploy
   return {
     '--enable-auto-scaling': 'true',
@@ -88,6 +92,9 @@ function argumentsOf(context: Context, job: Job, cpus: number): Json {
     '--MORAINE_ROOT': root(),
     '--MORAINE_ARCHIVE': file('archive'),
     '--MORAINE_DEFINITION': file('definition'),
+    // One of the workers has the driver.
+    '--MORAINE_TASKS': String(Math.max(1, workers - 1)),
+    '--MORAINE_CORES': String(cpus),
     '--MORAINE_QUEUES': queuesFor(context, job),
     ...(Object.keys(secrets).length > 0 ? { '--MORAINE_SECRETS': JSON.stringify(secrets) } : {}),
     ...(Object.keys(environment).length > 0
