@@ -120,12 +120,12 @@ export function tasksHere({ master = '' }: SparkEngine): number | 'all' {
   return count === '*' ? 'all' : Number(count ?? 1)
 }
 
-/** Tasks of a cluster of which nobody says how many executors it has. */
+/** Where nobody says how many executors there are. */
 const SOME = 4
-/** What says how many executors there may be, each of which has one task. */
+/** Each executor has one task. */
 const EXECUTORS = ['spark.executor.instances', 'spark.dynamicAllocation.maxExecutors']
 
-/** Tasks at the same time on a cluster: executors come with the work, so nobody can count them. */
+/** Tasks at the same time on a cluster, whose executors come with the work. */
 export function tasksThere({ tasks, conf = {} }: SparkEngine): number {
   const said = EXECUTORS.map((name) => Number(conf[name])).filter(
     (n) => Number.isInteger(n) && n > 0,
