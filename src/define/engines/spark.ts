@@ -127,8 +127,6 @@ const EXECUTORS = ['spark.executor.instances', 'spark.dynamicAllocation.maxExecu
 
 /** Tasks at the same time on a cluster, whose executors come with the work. */
 export function tasksThere({ tasks, conf = {} }: SparkEngine): number {
-  const said = EXECUTORS.map((name) => Number(conf[name])).filter(
-    (n) => Number.isInteger(n) && n > 0,
-  )
-  return tasks ?? (said.length > 0 ? Math.max(...said) : SOME)
+  const said = EXECUTORS.map((name) => Number(conf[name])).filter(Number.isInteger)
+  return tasks ?? (said.length > 0 ? Math.max(1, ...said) : SOME)
 }
