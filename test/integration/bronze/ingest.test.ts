@@ -2,7 +2,10 @@ import { type ChildProcess, spawn } from 'node:child_process'
 import { request } from 'node:http'
 import { join } from 'node:path'
 import { describe, expect, it, onTestFinished } from 'vitest'
+import { turn } from '../../support/effort.js'
 import { Project, repository, step } from '../../support/project.js'
+import { random } from '../../support/seed.js'
+import { until } from '../../support/until.js'
 
 const lake = (options = '') => `
 import { bronze, defineLake, silver, t, z } from 'moraine'
@@ -126,8 +129,14 @@ describe('POST /ingest', () => {
       }
     }
     const clients = Promise.all(Array.from({ length: 8 }, client))
+    const draw = random(turn)
     for (let round = 0; round < 5; round++) {
-      await new Promise((done) => setTimeout(done, 700 + Math.random() * 1500))
+      const enough = acknowledged.size + 20 * Math.ceil(draw() * 300)
+      await until(
+        `${enough} rows are acknowledged`,
+        () => acknowledged.size >= enough,
+        server.child,
+      )
       server.child.kill('SIGKILL')
       await server.ended
       server = await serve(project)
