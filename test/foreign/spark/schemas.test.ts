@@ -1,6 +1,6 @@
 import { cp } from 'node:fs/promises'
 import { join } from 'node:path'
-import { describe, expect, it } from 'vitest'
+import { afterAll, beforeAll, expect, it } from 'vitest'
 import { type StepEngine, spark, workers } from '../../../src/define/index.js'
 import { inParts } from '../../../src/run/split/in-parts.js'
 import type { RunRecord } from '../../../src/step/events.js'
@@ -18,7 +18,7 @@ import { seed } from '../../support/seed.js'
 import { withService } from '../../support/services.js'
 import { processesFor } from '../../support/workers.js'
 import { python } from '../readers.js'
-import { drawnOf, pythonOfSpark35 } from './sparks.js'
+import { pythonOfSail, pythonOfSpark35, startSail } from './sparks.js'
 
 /*
  * Generated schemas and hostile rows, value by value: what one process makes of them is what
@@ -29,11 +29,20 @@ const SCHEMAS = amount(12, 12, 1000)
 /** Schemas of one lake: each has a session of Spark, and minutes to pass. */
 const TOGETHER = 100
 
+/** What schedules workers, and how many parts steps have at most there. */
+const schedulers = [
+  { scheduler: 'Spark 4.1', parts: 1, program: python },
+  { scheduler: 'Spark 3.5', parts: 2, program: pythonOfSpark35 },
+  { scheduler: 'Sail', parts: 7, program: pythonOfSail },
+] as const
+
+/** Each lot is another one's, by turns. */
 const lots = Array.from({ length: Math.ceil(SCHEMAS / TOGETHER) }, (_, i) => ({
   from: i * TOGETHER,
   count: Math.min(TOGETHER, SCHEMAS - i * TOGETHER),
-  /** Parts that steps have at most, by turns. */
-  parts: (i + turn) % 2 === 0 ? 1 : 3,
+  /** Parts that steps have in processes. */
+  inProcesses: ([2, 1, 7] as const)[(i + turn) % 3] as number,
+  ...(schedulers[(i + turn) % schedulers.length] as (typeof schedulers)[number]),
 }))
 /**
  * The run that meets tables which are there is compared; of one lot in a full run, the first, too.
@@ -89,23 +98,21 @@ async function compare(
   }
 }
 
-function suite(name: string, program: string | undefined): void {
-  withService(name, [program], () => {
-    describe.each(lots)('schemas $from and on', ({ from, count, parts }) => {
-      it(`are ${count}, and give the same rows, reasons and counts in one process, in processes and on ${name}`, async () => {
-        const datasets = generatedDatasets(SCHEMAS, seed).slice(from, from + count)
-        const project = await Project.create({ 'lake.ts': definitionOf(datasets) })
-        const master = { master: 'local[2]', python: program as string }
-        const others = {
-          processes: { instead: workers(2), parts: 2 },
-          spark: { instead: spark(master), parts },
-        }
-        await compare(project, datasets, others, compared(from))
-      })
+for (const { from, count, scheduler, parts, inProcesses, program } of lots)
+  withService(scheduler, [program], () => {
+    let sail: Awaited<ReturnType<typeof startSail>> | undefined
+    beforeAll(async () => {
+      if (scheduler === 'Sail') sail = await startSail()
+    })
+    afterAll(() => sail?.stop())
+    it(`${count} schemas from ${from} on give the same rows, reasons and counts in one process, in processes and on ${scheduler}`, async () => {
+      const datasets = generatedDatasets(SCHEMAS, seed).slice(from, from + count)
+      const project = await Project.create({ 'lake.ts': definitionOf(datasets) })
+      const where = sail ? { connect: sail.url, tasks: 2 } : { master: 'local[2]' }
+      const others = {
+        processes: { instead: workers(2), parts: inProcesses },
+        spark: { instead: spark({ ...where, python: program as string }), parts },
+      }
+      await compare(project, datasets, others, compared(from))
     })
   })
-}
-
-// One of them in a full run, too, where there are a thousand schemas.
-if (drawnOf('Spark 4.1', 'Spark 3.5').has('Spark 4.1')) suite('Spark 4.1', python)
-else suite('Spark 3.5', pythonOfSpark35)
