@@ -5,7 +5,6 @@ import type { Engine, Session } from '../engine/engine.js'
 import { MoraineError } from '../errors.js'
 import { Lakehouse } from '../load/lakehouse.js'
 import { findLakeFile, loadLake } from '../load/load.js'
-import type { TrialPlace } from '../load/trial.js'
 import type { CommitLog } from '../log/log.js'
 import { parsePoint } from '../log/point.js'
 import { IDENTITY } from '../log/reading/identity.js'
@@ -61,7 +60,7 @@ export class Project<L extends Lake | undefined = Lake> implements AsyncDisposab
   }
 
   /** Where processes find the lake that read one object each. */
-  get trialPlace(): TrialPlace {
+  get trialPlace() {
     const { lake, house } = this
     const said = this.command.optsWithGlobals<GlobalOptions>().env
     const env = lake && readEnvironment(lake, said, house)
