@@ -110,8 +110,7 @@ export class Journal {
     try {
       return (await this.log.commit(state, changes, info, { since })).number
     } catch (error) {
-      const isStorage = error instanceof MoraineError && error.kind === 'storage'
-      throw isStorage ? stateUnknown(error) : error
+      throw asUnknown(error)
     }
   }
 
@@ -122,8 +121,16 @@ export class Journal {
         'UnprocessableEntityException',
         `The idempotency key ${key.key} was used for another request`,
       )
-    const entry = await this.log.entry(seen.commit)
-    const before = await this.log.stateAt(seen.commit - 1)
-    return again((entry as Entry).commit.changes, before)
+    try {
+      const entry = await this.log.entry(seen.commit)
+      const before = await this.log.stateAt(seen.commit - 1)
+      return await again((entry as Entry).commit.changes, before)
+    } catch (error) {
+      throw asUnknown(error)
+    }
   }
 }
+
+/** What storage fails with once a commit may be there: nobody may be told that it is not. */
+const asUnknown = (error: unknown): unknown =>
+  error instanceof MoraineError && error.kind === 'storage' ? stateUnknown(error) : error

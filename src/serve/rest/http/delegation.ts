@@ -39,7 +39,10 @@ export async function accessTo(
   return delegated(c, rooms, { branch, table, path: apiPath(c) })
 }
 
-/** The same of a table that was made, or is about to be. */
+/**
+ * The same of a table that was made, or is about to be. One that was made is told of without
+ * credentials where there are none at the moment: an error would say that nothing was done.
+ */
 export async function accessToMade(
   c: Asked,
   rooms: Rooms,
@@ -51,7 +54,8 @@ export async function accessToMade(
   const folder = apiPath(c).replace(/\/[^/]*$/, '')
   const path = `${folder}/tables/${encodeURIComponent(identifier.name)}`
   const lies = rooms.locations.pathOf(metadata.location)
-  return delegated(c, rooms, { branch, table, path, ...(at || !lies ? {} : { folder: lies }) })
+  const delegation = { branch, table, path, isMade: at !== undefined }
+  return delegated(c, rooms, { ...delegation, ...(at || !lies ? {} : { folder: lies }) })
 }
 
 /** A table, and the path of the API for it. */
@@ -59,30 +63,42 @@ interface Delegation {
   branch: Branch
   table: TableAt
   path: string
+  /** Whether the request has made the table, whatever comes now. */
+  isMade?: boolean
   /** Where one lies that is not there yet: no request can name it. */
   folder?: string
 }
 
-async function delegated(
-  c: Asked,
-  { credentials, signing }: Rooms,
-  { branch, table, path, folder }: Delegation,
-): Promise<Access> {
+async function delegated(c: Asked, rooms: Rooms, to: Delegation): Promise<Access> {
   const wanted = (c.req.header(DELEGATION) ?? '').split(',').map((way) => way.trim())
-  const caller = c.get('caller')
-  try {
-    if (wanted.includes('vended-credentials')) {
-      const of = folder === undefined ? '' : `?folder=${encodeURIComponent(folder)}`
-      const issued = await credentials.issue(caller, branch, table, `${path}/credentials${of}`)
-      if (issued) forNow(c)
-      if (issued) return issued
+  for (const [way, access] of [
+    ['vended-credentials', issued],
+    ['remote-signing', signed],
+  ] as const) {
+    if (!wanted.includes(way)) continue
+    try {
+      const found = await access(c, rooms, to)
+      if (found) return found
+    } catch (error) {
+      // A client with keys of the bucket can read the table all the same.
+      const isRefused = error instanceof RestError && error.status === 403
+      if (!isRefused && !to.isMade) throw error
     }
-  } catch (error) {
-    // A client with keys of the bucket can read the table all the same.
-    if (!(error instanceof RestError && error.status === 403)) throw error
   }
-  const signs = wanted.includes('remote-signing') && signing.isFor(caller)
-  return signs ? { config: await signing.configFor(`${path}/sign`) } : NONE
+  return NONE
+}
+
+async function issued(c: Asked, { credentials }: Rooms, to: Delegation) {
+  const { branch, table, path, folder } = to
+  const of = folder === undefined ? '' : `?folder=${encodeURIComponent(folder)}`
+  const found = await credentials.issue(c.get('caller'), branch, table, `${path}/credentials${of}`)
+  if (found) forNow(c)
+  return found
+}
+
+async function signed(c: Asked, { signing }: Rooms, { path }: Delegation) {
+  if (!signing.isFor(c.get('caller'))) return undefined
+  return { config: await signing.configFor(`${path}/sign`) }
 }
 
 /** An answer with credentials is for its client alone: nothing on the way may keep it. */
