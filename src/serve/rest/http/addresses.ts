@@ -1,4 +1,5 @@
 import type { Context } from 'hono'
+import { routePath } from 'hono/route'
 import { LEVEL, shownKey } from '../../../log/external.js'
 import type { Branch, Branches } from '../branches.js'
 import type { Caller, Noted } from '../caller.js'
@@ -40,7 +41,7 @@ export class Addresses {
   /** A namespace, as a part of an address names it, and its branch. */
   async namespace(
     c: Asked,
-    text = c.req.param('namespace') as string,
+    text = partOf(c, 'namespace'),
   ): Promise<{ place: Place; text: string }> {
     const { text: plain, branch } = branchIn(text)
     return { place: await this.at(c, [branch]), text: plain }
@@ -48,7 +49,7 @@ export class Addresses {
 
   /** The table or view that an address names. */
   async relation(c: Asked): Promise<{ place: Place; identifier: Identifier }> {
-    return this.within(c, c.req.param('name'))
+    return this.within(c, partOf(c, 'name'))
   }
 
   /** A table or view of the namespace that an address names. */
@@ -101,6 +102,24 @@ function note(c: Asked, branch: string | undefined): void {
 }
 
 const prefixOf = (c: Asked) => (c.req.param() as Readonly<Record<string, string>>).branch
+
+/**
+ * A part of the address as its client means it. A plus stands for a space, as Iceberg's Java client
+ * writes one up to version 1.11, and the reference server reads it (apache/iceberg#12308).
+ *
+ * @throws RestError where it is not percent-encoded UTF-8.
+ */
+function partOf(c: Asked, name: 'namespace' | 'name'): string {
+  const pattern = routePath(c).split('/')
+  const [path = ''] = c.req.url.split(/[?#]/, 1)
+  // What the catalog is mounted below may be longer than the pattern says.
+  const part = path.split('/').at(pattern.lastIndexOf(`:${name}`) - pattern.length) ?? ''
+  try {
+    return decodeURIComponent(part.replaceAll('+', '%20'))
+  } catch {
+    throw badRequest(`${part} in the address is not percent-encoded UTF-8`)
+  }
+}
 
 const ON_BRANCH = /^([^@]+)@(\w[\w-]*)(\..*)?$/
 
