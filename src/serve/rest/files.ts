@@ -31,8 +31,8 @@ export class MetadataFiles {
     const known = this.texts.get(path)
     if (!(await this.storage.stat(path))) throw noSuchFile(this.storage.locate(path))
     if (known !== undefined) {
-      this.texts.delete(path)
-      this.texts.set(path, known)
+      // Others may have had it removed meanwhile.
+      if (this.texts.delete(path)) this.texts.set(path, known)
       return known
     }
     const text = new TextDecoder().decode(await readChecked(this.storage, path, sum))
@@ -87,7 +87,8 @@ export class MetadataFiles {
   }
 
   private keep(path: string, text: string): void {
-    if (text.length > KEPT / 4) return
+    // Whoever loads it at the same time has kept it already.
+    if (text.length > KEPT / 4 || this.texts.has(path)) return
     this.texts.set(path, text)
     this.kept += text.length
     for (const [oldest, { length }] of this.texts) {
