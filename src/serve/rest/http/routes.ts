@@ -195,11 +195,13 @@ function toldStored(c: Context, { location, metadata, version }: StoredView): Re
 
 /**
  * Metadata with those snapshots that a branch or tag names: engines ask for the others when they
- * need them.
+ * need them. The current one is that of main, also where no branches are listed (table
+ * specification, `refs`).
  */
 function withRefsOnly(metadata: Json): Json {
   const refs = isObject(metadata.refs) ? Object.values(metadata.refs) : []
-  const named = new Set(refs.map((ref) => String((ref as Json)['snapshot-id'])))
+  const ids = refs.map((ref) => (ref as Json)['snapshot-id'])
+  const named = new Set([metadata['current-snapshot-id'], ...ids].map(String))
   const snapshots = Array.isArray(metadata.snapshots) ? metadata.snapshots : []
   return {
     ...metadata,
