@@ -9,11 +9,10 @@ import { catalog } from './catalog.js'
 const author = { author: 'ada', run: null }
 const schema = { type: 'struct', fields: [{ id: 1, name: 'id', required: false, type: 'long' }] }
 
-/** A lake with one table of its own, one of another engine, and a branch. */
-async function branched() {
-  const storage = new MemoryStorage()
+/** A client of a server of its own. */
+function client(storage: MemoryStorage) {
   const app = catalog(storage, { token: 'x' })
-  const ask = async (method: string, path: string, body?: object) => {
+  return async (method: string, path: string, body?: object) => {
     const init = { method, headers: { authorization: 'Bearer x' } }
     const answer = await app.request(
       `/v1/${path}`,
@@ -22,6 +21,12 @@ async function branched() {
     const text = await answer.text()
     return { status: answer.status, json: (text ? JSON.parse(text) : undefined) as any }
   }
+}
+
+/** A lake with one table of its own, one of another engine, and a branch. */
+async function branched() {
+  const storage = new MemoryStorage()
+  const ask = client(storage)
   const table = await Table.create(storage, 'silver/orders')
     .reshape({ columns: [{ name: 'id', type: { kind: 'int' } }], partitions: [] })
     .save()
@@ -118,6 +123,37 @@ describe('a branch of the lake', () => {
     await createBranch(main, 'dev', await main.head(), author)
     expect(names(await ask('GET', 'dev/namespaces/ml/tables'))).toEqual(['ml.both'])
     expect((await new CommitLog(storage).head()).branches).toHaveProperty('dev')
+  })
+
+  it('that is deleted while main is listed, or is damaged, takes nothing from the list', async () => {
+    const { storage, ask, main } = await branched()
+    const own = [['ml'], ['silver']]
+    await createBranch(main, 'lost', await main.head(), author)
+    const { branches } = await main.head()
+    const fork = (name: string) => `_moraine/log/${branches?.[name]}/fork.json`
+    const read = storage.readIfPresent.bind(storage)
+    // It is deleted once the list of branches is made.
+    const deleting = { done: false }
+    storage.readIfPresent = async (path) => {
+      if (path === fork('lost') && !deleting.done) {
+        deleting.done = true
+        await deleteBranch(new CommitLog(storage), 'lost', author)
+        await storage.remove(path)
+      }
+      return read(path)
+    }
+    const all = [...own, ['ml@dev'], ['silver@dev']].sort()
+    expect((await ask('GET', 'namespaces')).json.namespaces).toEqual(all)
+    expect(deleting.done).toBe(true)
+    // Servers that have not opened it yet.
+    await storage.remove(fork('dev'))
+    const missing = client(storage)
+    expect((await missing('GET', 'namespaces')).json.namespaces).toEqual(own)
+    expect((await missing('GET', 'dev/namespaces')).status).toBe(404)
+    await storage.write(fork('dev'), Buffer.from('{}'))
+    const damaged = client(storage)
+    expect((await damaged('GET', 'namespaces')).json.namespaces).toEqual(own)
+    expect((await damaged('GET', 'dev/namespaces')).status).toBe(500)
   })
 
   it('shows what a run did not publish, to be read alone', async () => {

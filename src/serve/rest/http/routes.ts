@@ -1,4 +1,5 @@
 import type { Context } from 'hono'
+import { MoraineError } from '../../../errors.js'
 import { parseJson, toJsonText } from '../../../iceberg/json.js'
 import {
   isObject,
@@ -9,7 +10,7 @@ import {
 } from '../../../iceberg/spec/updates/json.js'
 import { mayRead, refuseReading } from '../access/rights.js'
 import type { Caller } from '../caller.js'
-import { badRequest } from '../errors.js'
+import { badRequest, RestError } from '../errors.js'
 import type { LoadedTable } from '../loaded.js'
 import { type StoredView, storedView } from '../managed/stored-views.js'
 import { checkedNamespace, type Identifier, shownName, shownNamespace } from '../names.js'
@@ -114,9 +115,19 @@ async function namespacesFor(rooms: Rooms, c: Asked, parent: string | undefined)
   const { branch } = await addresses.place(c)
   const own = await branch.namespaces.list(callerOf(c), undefined)
   if (branch !== branches.main) return own
-  const others = (await branches.names()).map((name) => namespacesOf(rooms, c, name))
+  const others = (await branches.names()).map((name) =>
+    namespacesOf(rooms, c, name).catch((error: unknown) => {
+      if (isGone(error)) return []
+      throw error
+    }),
+  )
   return [own, ...(await Promise.all(others))].flat()
 }
+
+/** Whether a branch is deleted meanwhile, or damaged: whoever asks for it alone is told so. */
+const isGone = (error: unknown) =>
+  (error instanceof RestError && error.status === 404) ||
+  (error instanceof MoraineError && error.kind === 'corrupt')
 
 /** The namespaces of a branch, by their names from outside of it. */
 async function namespacesOf({ branches }: Rooms, c: Asked, name: string) {
