@@ -61,3 +61,33 @@ describe('metadata that are asked for again', () => {
     expect(storage.reads.length).toBeGreaterThanOrEqual(4)
   })
 })
+
+describe('a metadata file', () => {
+  const of = (size: number) => ({ x: 'x'.repeat(size * MiB) })
+
+  it('is not written with more than the limit, but to have fewer snapshots than before', async () => {
+    const { storage, files } = await lake(0)
+    const folder = 'external/ml/t/metadata'
+    const first = await files.write(folder, of(63), 'a')
+    const more = files.write(folder, of(64), 'b', first.metadata)
+    await expect(more).rejects.toThrow(
+      'The metadata in memory:///lake/external/ml/t/metadata would have 65 MiB, more than the limit of 64 MiB. Nothing was changed. Expire old snapshots of the table (expire_snapshots; if it is defined in lake.ts: moraine vacuum), or remove properties',
+    )
+    // An earlier version of Moraine has written it.
+    const large = `${folder}/00001-x.metadata.json`
+    await storage.write(large, Buffer.from(JSON.stringify(of(80))))
+    await expect(files.write(folder, of(81), 'c', large)).rejects.toThrow('would have 82 MiB')
+    expect((await files.write(folder, of(70), 'd', large)).metadata).toBe(
+      `${folder}/00002-d.metadata.json`,
+    )
+  })
+
+  it('of another catalog is not read if it has more', async () => {
+    const { storage, files } = await lake(65, 'large')
+    storage.reads = []
+    await expect(files.unknown('large')).rejects.toThrow(
+      'large has 66 MiB, more than the limit of 64 MiB for a metadata file. Expire old snapshots of the table in the catalog that it is in, and register its newest metadata file',
+    )
+    expect(storage.reads).toEqual([])
+  })
+})

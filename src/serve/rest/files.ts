@@ -4,12 +4,12 @@ import { isObject, type Json } from '../../iceberg/spec/updates/json.js'
 import { readChecked } from '../../storage/checked.js'
 import { sha256 } from '../../storage/checksum.js'
 import type { Storage } from '../../storage/storage.js'
-import { badRequest, noSuchFile } from './errors.js'
+import { badRequest, illegal, noSuchFile } from './errors.js'
 
 /** Characters of metadata that are kept for who asks again. */
 const KEPT = 32 * 2 ** 20
-/** Bytes of a metadata file that are read at most. */
-const LARGEST = 256 * 2 ** 20
+/** Bytes of a metadata file: those of some 50,000 snapshots. */
+const LARGEST = 64 * 2 ** 20
 
 /** Where a file of metadata lies, and the SHA-256 that it must have. */
 export interface MetadataPointer {
@@ -19,6 +19,8 @@ export interface MetadataPointer {
 
 /** Where a table lies whose metadata are in a file: the folder that `metadata/` is in. */
 export const homeOf = (metadata: string) => posix.dirname(metadata).replace(/\/metadata$/, '')
+
+const MiBOf = (bytes: number) => Math.ceil(bytes / 2 ** 20)
 
 /** Files of metadata, as texts: they are handed on to the digit, and are the same for ever. */
 export class MetadataFiles {
@@ -49,7 +51,10 @@ export class MetadataFiles {
     await this.refuseStrange(path)
     const there = await this.storage.stat(path)
     if (!there) throw badRequest(`There is no metadata file ${path}`)
-    if (there.size > LARGEST) throw badRequest(`${path} is too large for a metadata file`)
+    if (there.size > LARGEST)
+      throw illegal(
+        `${path} has ${MiBOf(there.size)} MiB, more than the limit of ${MiBOf(LARGEST)} MiB for a metadata file. Expire old snapshots of the table in the catalog that it is in, and register its newest metadata file`,
+      )
     const bytes = await this.storage.read(path)
     let json: unknown
     try {
@@ -61,7 +66,12 @@ export class MetadataFiles {
     return { json, sha256: sha256(bytes) }
   }
 
-  /** Writes metadata under a name that was never used before; `before` is the file they follow. */
+  /**
+   * Writes metadata under a name that was never used before.
+   *
+   * @param before the file that they follow.
+   * @throws RestError for more than a metadata file may have, unless they have less than before.
+   */
   async write(
     folder: string,
     metadata: object,
@@ -74,9 +84,20 @@ export class MetadataFiles {
     await this.refuseStrange(path)
     const text = toJsonText(metadata)
     const bytes = new TextEncoder().encode(text)
+    await this.refuseLarge(bytes.length, path, before)
     await this.storage.write(path, bytes)
     this.keep(path, text)
     return { metadata: path, sha256: sha256(bytes) }
+  }
+
+  /** Each change writes all of the metadata anew, and each load answers them. */
+  private async refuseLarge(size: number, path: string, before: string | undefined): Promise<void> {
+    if (size <= LARGEST) return
+    const last = before === undefined ? undefined : await this.storage.stat(before)
+    if (last && size < last.size) return
+    throw illegal(
+      `The metadata in ${this.storage.locate(posix.dirname(path))} would have ${MiBOf(size)} MiB, more than the limit of ${MiBOf(LARGEST)} MiB. Nothing was changed. Expire old snapshots of the table (expire_snapshots; if it is defined in lake.ts: moraine vacuum), or remove properties`,
+    )
   }
 
   /** Where engines write files, they may put links, too: nothing is read or written behind one. */

@@ -42,6 +42,11 @@ async function lake() {
   return { app, send, post, head }
 }
 
+async function refusal(answer: Response) {
+  const { error } = (await answer.json()) as { error: { message: string } }
+  return { status: answer.status, message: error.message }
+}
+
 const setting = { action: 'set-properties', updates: { a: 'b' } }
 
 const commit = (...updates: unknown[]) => ({ requirements: [], updates })
@@ -108,10 +113,33 @@ describe('a client that means no good', () => {
     for (const [path, body, why, status = 400] of bad) {
       const isRaw = typeof body === 'string' || body instanceof Uint8Array
       const answer = await send('POST', path, isRaw ? body : JSON.stringify(body))
-      const { error } = (await answer.json()) as { error: { message: string } }
-      expect([answer.status, error.message], path).toEqual([status, expect.stringMatching(why)])
+      const told = await refusal(answer)
+      expect([told.status, told.message], path).toEqual([status, expect.stringMatching(why)])
     }
     expect(await head()).toBe(before)
+  })
+
+  it('cannot fill the log with properties of namespaces, which may be removed', async () => {
+    const { send, post, head } = await lake()
+    const texts = (size: number, of = 'x') => ({ [of]: of.repeat(size) })
+    const before = await head()
+    for (const [path, body] of [
+      ['namespaces', { namespace: ['large'], properties: texts(70_000) }],
+      ['namespaces/ml/properties', { updates: texts(70_000) }],
+    ] as const) {
+      const { status, message } = await refusal(await post(path, body))
+      expect([status, message]).toEqual([
+        400,
+        expect.stringMatching(/^The properties of namespace \w+ would have 69 KiB, more than the/),
+      ])
+    }
+    expect(await head()).toBe(before)
+    const set = (body: object) => post('namespaces/ml/properties', body)
+    expect((await set({ updates: texts(60_000, 'a') })).status).toBe(200)
+    expect((await set({ updates: texts(10_000, 'b') })).status).toBe(400)
+    expect((await set({ updates: texts(10_000, 'b'), removals: ['a'] })).status).toBe(200)
+    const { properties } = (await (await send('GET', 'namespaces/ml')).json()) as any
+    expect(Object.keys(properties)).toEqual(['location', 'b'])
   })
 
   it('cannot send a large body before it has shown who it is', async () => {

@@ -19,6 +19,11 @@ import {
 
 type Properties = Readonly<Record<string, string>>
 
+/**
+ * Bytes of the properties of one namespace: each process that opens the lake has them in memory.
+ */
+const LARGEST = 64 * 2 ** 10
+
 /** What is told of a namespace whose tables `lake.ts` defines. */
 const MANAGED_BY = { 'moraine.managed': 'true' }
 
@@ -77,6 +82,7 @@ export class Namespaces {
       if (above.length > 0 && !isThere(state, above, caller))
         throw noSuchNamespace(shownNamespace(above))
       const claim = { caller, state, namespace }
+      refuseLarge(namespace, given)
       if (given.location !== undefined) this.locations.checked(given.location, claim)
       return {
         changes: changeOf(namespace, { properties: { ...given } }),
@@ -161,6 +167,7 @@ export class Namespaces {
       const before = state.external?.namespaces[keyOf(namespace)]?.properties ?? {}
       const properties: Record<string, string> = { ...before, ...updates }
       for (const name of removals) delete properties[name]
+      refuseLarge(namespace, properties, before)
       return {
         changes: changeOf(namespace, { properties }),
         answer: {
@@ -171,6 +178,16 @@ export class Namespaces {
       }
     })
   }
+}
+
+/** @throws RestError for more properties than a namespace may have, unless they become fewer. */
+function refuseLarge(namespace: Namespace, properties: Properties, before: Properties = {}): void {
+  const bytesOf = (all: Properties) => Buffer.byteLength(JSON.stringify(all))
+  const size = bytesOf(properties)
+  if (size <= LARGEST || size < bytesOf(before)) return
+  throw illegal(
+    `The properties of namespace ${shownNamespace(namespace)} would have ${Math.ceil(size / 2 ** 10)} KiB, more than the limit of ${LARGEST / 2 ** 10} KiB. Nothing was changed. Remove properties, or keep what they hold in a table`,
+  )
 }
 
 /** What a commit says of a namespace: what it is like now, or that it is gone. */
