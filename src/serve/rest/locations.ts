@@ -2,13 +2,14 @@ import { posix } from 'node:path'
 import { FOREIGN } from '../../iceberg/foreign-path.js'
 import { parseJson } from '../../iceberg/json.js'
 import { isObject, type Json } from '../../iceberg/spec/updates/json.js'
-import type { LakeState } from '../../log/commit.js'
-import { keyOf } from '../../log/external.js'
+import type { External } from '../../log/commit.js'
+import { keyOf, LEVEL } from '../../log/external.js'
 import { ownValue } from '../../own-value.js'
 import { sha256 } from '../../storage/checksum.js'
 import { isBelow } from '../../storage/paths.js'
 import { normalLocation, pathOf, type Storage } from '../../storage/storage.js'
 import { type Claim, type Layout, mayUse, type Use } from './access/claims.js'
+import { KnownFolders } from './access/folders.js'
 import { forbidden, illegal } from './errors.js'
 import { freshFolder } from './fresh-folder.js'
 import type { Identifier, Namespace } from './names.js'
@@ -104,19 +105,31 @@ export class Locations {
 
   readonly layout: Layout = {
     pathOf: (location) => this.pathOf(location),
-    ofNamespace: (namespace, state) =>
-      [this.ofNamespace(namespace), this.given(namespace, state) ?? []]
-        .flat()
-        .flatMap((location) => this.pathOf(location) ?? []),
-    ofRelation: ({ namespace, name }, state) => {
-      const base = this.given(namespace, state) ?? this.ofNamespace(namespace)
+    ofNamespace: (namespace, { external }) => this.placesOf(namespace, external?.namespaces),
+    namespacesAround: (path, { external }) =>
+      external ? this.namespaces.of(external.namespaces).around(path) : [],
+    ofRelation: ({ namespace, name }, { external }) => {
+      const base = this.given(namespace, external?.namespaces) ?? this.ofNamespace(namespace)
       return this.pathOf(this.named(base, name)) ?? ''
     },
   }
 
+  private readonly namespaces = new KnownFolders((all: External['namespaces']) =>
+    Object.keys(all).flatMap((key) => {
+      const levels = key.split(LEVEL)
+      return this.placesOf(levels, all).map((place) => [place, key, levels] as const)
+    }),
+  )
+
+  private placesOf(namespace: Namespace, all: External['namespaces'] | undefined): string[] {
+    return [this.ofNamespace(namespace), this.given(namespace, all) ?? []]
+      .flat()
+      .flatMap((location) => this.pathOf(location) ?? [])
+  }
+
   /** The location that a namespace was given. */
-  private given(namespace: Namespace, { external }: LakeState): string | undefined {
-    return ownValue(external?.namespaces ?? {}, keyOf(namespace))?.properties.location
+  private given(namespace: Namespace, all: External['namespaces'] | undefined): string | undefined {
+    return ownValue(all ?? {}, keyOf(namespace))?.properties.location
   }
 
   /**

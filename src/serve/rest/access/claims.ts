@@ -1,12 +1,13 @@
-import type { Levels } from '../../../define/access/rights.js'
+import type { Action, Levels, Rights } from '../../../define/access/rights.js'
 import { FOREIGN } from '../../../iceberg/foreign-path.js'
-import type { LakeState } from '../../../log/commit.js'
+import type { External, LakeState } from '../../../log/commit.js'
 import { keyOfRelation, LEVEL } from '../../../log/external.js'
 import { isBelow } from '../../../storage/paths.js'
 import type { Caller } from '../caller.js'
 import { homeOf } from '../files.js'
 import { freshFolderOf } from '../fresh-folder.js'
 import type { Identifier } from '../names.js'
+import { KnownFolders, type Owners } from './folders.js'
 
 /** For whom a location is checked, and for what. */
 export interface Claim {
@@ -24,6 +25,8 @@ export interface Layout {
   pathOf(location: string): string | undefined
   /** Places of a namespace: its folder, and the location that it was given. */
   ofNamespace(namespace: Levels, state: LakeState): readonly string[]
+  /** The namespaces in whose places a path lies. */
+  namespacesAround(path: string, state: LakeState): Iterable<Owners>
   /** What the folders of a table or view begin with that the catalog gives a place. */
   ofRelation(relation: Identifier, state: LakeState): string
 }
@@ -48,10 +51,9 @@ export function mayUse(location: string, use: Use, claim: Claim, layout: Layout)
     const isOwn = (claim.own ?? []).some((own) => isWithin(location, own))
     return isOwn || rights.mayAll('write', [])
   }
-  const owners = ownersOf(path, claim)
-  const action = use === 'place' ? 'write' : 'read'
-  if (owners.some((owner) => !rights.may(action, owner))) return false
-  if (use === 'file' && owners.length > 0) return true
+  const others = othersWith(path, use === 'place' ? 'write' : 'read', claim)
+  if (others === 'refused') return false
+  if (use === 'file' && others === 'allowed') return true
   return isOfCaller(path, claim, layout)
 }
 
@@ -65,31 +67,67 @@ function isOfCaller(path: string, claim: Claim, layout: Layout): boolean {
   if (isOwn || (rights.mayAll('write', []) && path.startsWith(FOREIGN))) return true
   if (name !== undefined && freshFolderOf(path, layout.ofRelation({ namespace, name }, state)))
     return true
-  const known = Object.keys(state.external?.namespaces ?? {}).map((key) => key.split(LEVEL))
-  return [namespace, ...known].some(
-    (one) =>
-      rights.mayAll('write', one) &&
-      layout.ofNamespace(one, state).some((place) => isWithin(path, place)),
-  )
+  const places = layout.ofNamespace(namespace, state)
+  if (rights.mayAll('write', namespace) && places.some((place) => isWithin(path, place)))
+    return true
+  for (const owners of layout.namespacesAround(path, state)) {
+    const isAny = () => [...owners.levels.values()].some((one) => rights.mayAll('write', one))
+    if (owners.judged(rights, 'any', isAny)) return true
+  }
+  return false
 }
 
-/** The tables and views whose files lie in a place, around it, or below it. */
-function ownersOf(path: string, { state, namespace, name }: Claim): Levels[] {
-  const key = name === undefined ? undefined : keyOfRelation({ namespace, name })
-  const external = Object.entries(state.external?.relations ?? {}).flatMap(([one, { metadata }]) =>
-    one !== key && overlaps(path, homeOf(metadata)) ? [one.split(LEVEL)] : [],
-  )
-  const own = Object.entries(state.tables).flatMap(([one, { metadata }]) =>
-    overlaps(path, homeOf(metadata)) ? [one.split('.')] : [],
-  )
-  return [...external, ...own]
-}
+const EXTERNAL = new KnownFolders((relations: External['relations']) =>
+  Object.entries(relations).map(
+    ([key, { metadata }]) => [folderOf(metadata), key, key.split(LEVEL)] as const,
+  ),
+)
+
+const MANAGED = new KnownFolders((tables: LakeState['tables']) =>
+  Object.entries(tables).map(
+    ([name, { metadata }]) => [folderOf(metadata), name, name.split('.')] as const,
+  ),
+)
 
 /** Folders of some systems know no difference of case. */
-function overlaps(a: string, b: string): boolean {
-  const [x, y] = [a.toLowerCase(), b.toLowerCase()]
-  return isWithin(x, y) || isWithin(y, x)
+const folderOf = (metadata: string) => homeOf(metadata).toLowerCase()
+
+/**
+ * What may be done with the tables and views, other than the one that is claimed for, whose files
+ * lie in a place, around it, or below it.
+ */
+function othersWith(
+  location: string,
+  action: Action,
+  { caller, state, namespace, name }: Claim,
+): 'none' | 'allowed' | 'refused' {
+  const { rights } = caller.principal
+  const own = name === undefined ? '' : keyOfRelation({ namespace, name })
+  const path = location.toLowerCase()
+  let isAny = false
+  for (const [folders, mine] of [
+    [EXTERNAL.of(state.external?.relations ?? NONE), own],
+    [MANAGED.of(state.tables), ''],
+  ] as const)
+    for (const owners of folders.overlapping(path)) {
+      if (refusedOf(owners, rights, action).some((key) => key !== mine)) return 'refused'
+      if (owners.levels.size > (owners.levels.has(mine) ? 1 : 0)) isAny = true
+    }
+  return isAny ? 'allowed' : 'none'
 }
+
+const NONE: External['relations'] = {}
+
+/** Two of those that nothing may be done with: one of them may be whoever asks. */
+const refusedOf = (owners: Owners, rights: Rights, action: Action): readonly string[] =>
+  owners.judged(rights, action, () => {
+    const refused: string[] = []
+    for (const [key, levels] of owners.levels) {
+      if (!rights.may(action, levels)) refused.push(key)
+      if (refused.length === 2) break
+    }
+    return refused
+  })
 
 const isWithin = (path: string, folder: string) => `${path}/`.startsWith(`${folder}/`)
 
