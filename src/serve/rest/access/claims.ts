@@ -102,21 +102,19 @@ function othersWith(
   { caller, state, namespace, name }: Claim,
 ): 'none' | 'allowed' | 'refused' {
   const { rights } = caller.principal
+  // No table of `lake.ts` has such a key.
   const own = name === undefined ? '' : keyOfRelation({ namespace, name })
+  const { external, tables } = state
+  const homes = [MANAGED.of(tables), ...(external ? [EXTERNAL.of(external.relations)] : [])]
   const path = location.toLowerCase()
   let isAny = false
-  for (const [folders, mine] of [
-    [EXTERNAL.of(state.external?.relations ?? NONE), own],
-    [MANAGED.of(state.tables), ''],
-  ] as const)
+  for (const folders of homes)
     for (const owners of folders.overlapping(path)) {
-      if (refusedOf(owners, rights, action).some((key) => key !== mine)) return 'refused'
-      if (owners.levels.size > (owners.levels.has(mine) ? 1 : 0)) isAny = true
+      if (refusedOf(owners, rights, action).some((key) => key !== own)) return 'refused'
+      if (owners.levels.size > (owners.levels.has(own) ? 1 : 0)) isAny = true
     }
   return isAny ? 'allowed' : 'none'
 }
-
-const NONE: External['relations'] = {}
 
 /** Two of those that nothing may be done with: one of them may be whoever asks. */
 const refusedOf = (owners: Owners, rights: Rights, action: Action): readonly string[] =>

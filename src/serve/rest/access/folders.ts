@@ -15,7 +15,7 @@ export class Owners {
 }
 
 /** A folder, and who has it: by a key, and by levels, of which rights speak. */
-export type OwnedFolder = readonly [folder: string, key: string, levels: Levels]
+type OwnedFolder = readonly [folder: string, key: string, levels: Levels]
 
 /**
  * Who has which folders. A commit may name thousands of files: of each, those are found around
