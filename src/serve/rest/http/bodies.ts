@@ -15,8 +15,11 @@ const LARGEST = 16 * 2 ** 20
 export const LARGEST_FORM = 16 * 2 ** 10
 /** Bytes of what a client reports of a scan or commit. */
 export const LARGEST_REPORT = 2 ** 20
-/** Bytes of all requests that are being answered, and of those of one principal. */
-const HELD = { all: 8 * LARGEST, each: 4 * LARGEST }
+/**
+ * Bytes of all requests that are being answered, and of those of one principal. What is made of
+ * them takes twenty times as much.
+ */
+const HELD = { all: 3 * LARGEST, each: 2 * LARGEST }
 /** Levels of lists and objects in a request. */
 const DEEPEST = 500
 
@@ -27,7 +30,7 @@ interface Share {
 }
 
 /**
- * Reads bodies of requests, all together within a limit, of which nobody can use up more than half.
+ * Reads bodies of requests, all together within a limit, of which nobody can use up all.
  * They count until the request is answered: what was made of them is in memory as long.
  */
 export class Bodies {
