@@ -67,8 +67,8 @@ function isOfCaller(path: string, claim: Claim, layout: Layout): boolean {
   if (isOwn || (rights.mayAll('write', []) && path.startsWith(FOREIGN))) return true
   if (name !== undefined && freshFolderOf(path, layout.ofRelation({ namespace, name }, state)))
     return true
-  const places = layout.ofNamespace(namespace, state)
-  if (rights.mayAll('write', namespace) && places.some((place) => isWithin(path, place)))
+  const isIn = (place: string) => isWithin(path, place)
+  if (rights.mayAll('write', namespace) && layout.ofNamespace(namespace, state).some(isIn))
     return true
   for (const owners of layout.namespacesAround(path, state)) {
     const isAny = () => [...owners.levels.values()].some((one) => rights.mayAll('write', one))
