@@ -5,7 +5,7 @@ import { CommitLog } from '../../src/log/log.js'
 import { verifyLake } from '../../src/log/verify/verify.js'
 import { LocalStorage } from '../../src/storage/local.js'
 import { amount, sample } from '../support/effort.js'
-import { killed, pointsOf, waysAt } from '../support/kills.js'
+import { killed, pointsOf, trying, waysAt } from '../support/kills.js'
 import { ada, lakeOfPeople } from '../support/people.js'
 import { tracesOf } from '../support/traces.js'
 
@@ -28,8 +28,8 @@ it('leaves a whole lake wherever it is killed, and the next call goes on to the 
   const expected = await rowsOf(inFolder('whole'))
   expect(await tracesOf(inFolder('whole'), ada)).toEqual([])
   let deaths = 0
-  for (const how of waysAt(sample(points, 1, 5), amount(1, 1, 20))) {
-    const root = inFolder('tried')
+  await trying(waysAt(sample(points, 1, 5), amount(1, 1, 20)), async (how, folder) => {
+    const root = inFolder(folder)
     await cp(inFolder('lake'), root, { recursive: true })
     if ((await killed(project, root, how, { command })).died) deaths++
     const storage = new LocalStorage(root)
@@ -41,6 +41,6 @@ it('leaves a whole lake wherever it is killed, and the next call goes on to the 
     expect([how, await rowsOf(root)]).toEqual([how, expected])
     expect((await project.cli('--root', root, 'verify', '--deep')).code).toBe(0)
     await rm(root, { recursive: true })
-  }
+  })
   expect(deaths).toBeGreaterThan(0)
 }, 7_200_000)

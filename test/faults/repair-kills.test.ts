@@ -9,7 +9,7 @@ import { verifyLake } from '../../src/log/verify/verify.js'
 import { Relations } from '../../src/step/relations.js'
 import { LocalStorage } from '../../src/storage/local.js'
 import { amount, sample } from '../support/effort.js'
-import { killed, pointsOf, waysAt } from '../support/kills.js'
+import { killed, pointsOf, trying, waysAt } from '../support/kills.js'
 import type { Project } from '../support/project.js'
 import { change, flipped, lakeOfAllLayers } from '../support/rot.js'
 
@@ -86,8 +86,8 @@ describe('a repair that is killed at any point', () => {
     expect(points.length).toBeGreaterThan(60)
 
     let [done, deaths] = [0, 0]
-    for (const how of waysAt(sample(points, 1, 5), amount(1, 1, 20))) {
-      const root = inFolder('tried')
+    await trying(waysAt(sample(points, 1, 5), amount(1, 1, 20)), async (how, folder) => {
+      const root = inFolder(folder)
       await cp(inFolder('lake'), root, { recursive: true })
       if ((await killed(project, root, how, { command })).died) deaths++
       done++
@@ -100,7 +100,7 @@ describe('a repair that is killed at any point', () => {
       expect((await project.cli('--root', root, 'verify', '--head', '--deep')).code).toBe(0)
       expect([how, await rowsOf(engine, root)]).toEqual([how, expected])
       await rm(root, { recursive: true })
-    }
+    })
     expect(deaths).toBeGreaterThan(done * amount(0.4, 0.5))
   }, 7_200_000)
 })

@@ -92,3 +92,19 @@ export function waysAt(points: readonly number[], afterOneIn: number): string[] 
     ...(i % afterOneIn === 0 || i === points.length - 1 ? [`after:${at}`] : []),
   ])
 }
+
+/** Deaths that are tried at the same time: each waits more than it works. */
+const TOGETHER = 3
+
+/** Tries ways to die, some at the same time, each in a folder of its own. */
+export async function trying(
+  ways: readonly string[],
+  one: (how: string, folder: string) => Promise<void>,
+): Promise<void> {
+  const left = [...ways]
+  const next = async () => {
+    for (let how = left.shift(); how !== undefined; how = left.shift())
+      await one(how, `tried-${how.replace(':', '-')}`)
+  }
+  await Promise.all(Array.from({ length: TOGETHER }, next))
+}
