@@ -18,13 +18,16 @@ export interface ProcessesOptions {
  */
 export class Processes extends AttemptedTasks {
   private readonly idle: WorkerProcess[] = []
+  /** Those that have said that they end. */
+  private leaving: WorkerProcess[] = []
 
   constructor(private readonly options: ProcessesOptions) {
     super(options.slots, options.slots, options.attempts)
   }
 
   protected async end(): Promise<void> {
-    await Promise.all(this.idle.splice(0).map((worker) => worker.end()))
+    const all = [...this.idle.splice(0), ...this.leaving.splice(0)]
+    await Promise.all(all.map((worker) => worker.end()))
   }
 
   protected async attempt(
@@ -34,13 +37,20 @@ export class Processes extends AttemptedTasks {
   ): Promise<Answer> {
     const worker = await this.worker(task, signal, onEvent)
     try {
-      const reply = await worker.carryOut(task, attempt, signal, onEvent)
-      this.idle.push(worker)
+      const { reply, isLast } = await worker.carryOut(task, attempt, signal, onEvent)
+      if (isLast) this.letGo(worker)
+      else this.idle.push(worker)
       return { reply, where: worker.where }
     } catch (error) {
       await worker.end()
       throw error
     }
+  }
+
+  /** It removes what it has written meanwhile; another one has the next task. */
+  private letGo(worker: WorkerProcess): void {
+    worker.release()
+    this.leaving = [...this.leaving.filter(({ isThere }) => isThere), worker]
   }
 
   /** One that waits for work, or a new one in the place of those that have ended. */

@@ -81,7 +81,15 @@ const toDriver = z.union([
     }),
   }),
   z.strictObject({ log: z.object({ text: z.string() }) }),
-  z.strictObject({ reply: z.object({ id: z.string(), attempt: z.number(), text: z.string() }) }),
+  z.strictObject({
+    reply: z.object({
+      id: z.string(),
+      attempt: z.number(),
+      text: z.string(),
+      /** Whether the worker ends now: its engine is broken, and it takes no other task. */
+      last: z.boolean().optional(),
+    }),
+  }),
 ])
 
 export type Hello = z.infer<typeof hello>

@@ -46,7 +46,7 @@ export async function serveTasks(
       const progress = (how: { rows?: number; percent?: number }) =>
         tell({ progress: { id, ...how } })
       const { reply, isLast = false } = await server.carryOut(text, progress)
-      tell({ reply: { id, attempt, text: reply } })
+      tell({ reply: { id, attempt, text: reply, ...(isLast ? { last: true } : {}) } })
       if (isLast) break
     }
   } catch (error) {
@@ -71,8 +71,9 @@ async function* linesOf(input: Readable): AsyncGenerator<string> {
   const lines: string[] = []
   let isOver = false
   let wake: () => void = () => {}
-  onLines(input, (line) => {
-    lines.push(line)
+  onLines(input, (line, isWhole) => {
+    // A driver that ended in the middle of a line asks for nothing.
+    if (isWhole) lines.push(line)
     wake()
   })
   for (const event of ['end', 'error', 'close'])

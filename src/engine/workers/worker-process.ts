@@ -42,7 +42,10 @@ export class WorkerProcess {
     this.where = `pid ${child.pid}`
     // What it was told goes where nobody listens once it has ended.
     child.stdin?.on('error', () => {})
-    onLines(child.stdout as never, (line) => this.said(line))
+    onLines(child.stdout as never, (line, isWhole) => {
+      // Half of a message is neither one nor anything that people read.
+      if (isWhole || !line.startsWith('{')) this.said(line)
+    })
     onLines(child.stderr as never, (line) => {
       this.lastLines.push(line)
       if (this.lastLines.length > LAST_LINES) this.lastLines.shift()
@@ -102,6 +105,7 @@ export class WorkerProcess {
   /**
    * Has it carry a task out. Where nobody waits for the reply any more, the worker is ended.
    *
+   * @returns the reply, and whether it takes another task.
    * @throws WorkerGone where it ends before it has answered.
    */
   async carryOut(
@@ -109,22 +113,27 @@ export class WorkerProcess {
     attempt: number,
     signal: AbortSignal,
     onEvent: (event: WorkerEvent) => void,
-  ): Promise<string> {
+  ): Promise<{ reply: string; isLast: boolean }> {
     const { where } = this
     onEvent({ type: 'started', task: id, attempt, where })
     this.log = (line) => onEvent({ type: 'log', text: line, where, task: id })
     try {
       const line = encodeLine({ task: { id, attempt, text } })
-      return await this.ask<string>(line, signal, (message, resolve) => {
+      return await this.ask(line, signal, (message, resolve) => {
         if ('progress' in message && message.progress.id === id)
           onEvent({ type: 'progress', task: id, ...howFar(message.progress) })
         // An answer to what it was told before is none to this.
         if ('reply' in message && message.reply.id === id && message.reply.attempt === attempt)
-          resolve(message.reply.text)
+          resolve({ reply: message.reply.text, isLast: message.reply.last === true })
       })
     } finally {
       this.log = () => {}
     }
+  }
+
+  /** Tells it that nothing more is asked of it, so that it ends by itself. */
+  release(): void {
+    this.child.stdin?.end()
   }
 
   /** Ends it, whatever it does; resolves when it is gone. */

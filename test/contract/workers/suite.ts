@@ -50,6 +50,12 @@ interface What {
   noise?: string
   again?: number
   early?: boolean
+  /** Bytes that it writes, in hexadecimal digits. */
+  bytes?: string
+  /** Attempts that end it in the middle of its reply. */
+  cut?: number
+  /** It says that this reply is its last one. */
+  last?: boolean
 }
 
 export const program = join(repository, 'test/contract/workers/program.mjs')
@@ -221,6 +227,49 @@ export function workersSuite({ name, open, ahead }: Implementation): void {
       ])
       const logs = events.flatMap((event) => (event.type === 'log' ? [event.text] : []))
       expect(logs).toEqual(expect.arrayContaining(['half of it', '{"no": "message"']))
+    })
+
+    it('go on where a worker writes what is no text', async () => {
+      const workers = await start({ slots: 1 })
+      const events: WorkerEvent[] = []
+      const tasks = [task('a', { bytes: 'c328ff0a' }), task('b', {})]
+      const found = await all(workers, tasks, undefined, (event) => events.push(event))
+      expect(found).toMatchObject([
+        { id: 'a', attempt: 1 },
+        { id: 'b', attempt: 1 },
+      ])
+      const logs = events.flatMap((event) => (event.type === 'log' ? [event.text] : []))
+      expect(logs).toContain('\ufffd(\ufffd')
+    })
+
+    it('try again what a worker was killed at while it replied', async () => {
+      const workers = await start({ slots: 1 })
+      const events: WorkerEvent[] = []
+      const value = 'x'.repeat(300_000)
+      const tasks = [task('a', { cut: 1, value }), task('b', {})]
+      const found = await all(workers, tasks, undefined, (event) => events.push(event))
+      expect(found).toMatchObject([
+        { id: 'a', attempt: 2, reply: JSON.stringify({ done: value }) },
+        { id: 'b', attempt: 1 },
+      ])
+      const failed = events.flatMap((event) => (event.type === 'failed' ? [event.why] : []))
+      expect(failed).toEqual([expect.stringMatching(/^pid \d+.* ended: SIGKILL/)])
+      const logs = events.flatMap((event) => (event.type === 'log' ? [event.text] : []))
+      expect(logs.filter((text) => text.includes('xxx'))).toEqual([])
+    })
+
+    it('give no other task to a worker that has said that it ends', async () => {
+      const workers = await start({ slots: 1 })
+      const { file, read } = await notes()
+      const events: WorkerEvent[] = []
+      const tasks = ['a', 'b', 'c'].map((id) => task(id, { last: id !== 'c', note: file }))
+      const found = await all(workers, tasks, undefined, (event) => events.push(event))
+      expect(found).toMatchObject(['a', 'b', 'c'].map((id) => ({ id, attempt: 1 })))
+      expect(events.filter(({ type }) => type === 'failed')).toEqual([])
+      const pids = (await read()).map((line) => Number(line.split(' ')[0]))
+      expect(new Set(pids).size).toBe(3)
+      await workers.close()
+      expect(pids.filter(isRunning)).toEqual([])
     })
 
     it('end at once when they are cancelled, and leave no process', async () => {
