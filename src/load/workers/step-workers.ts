@@ -2,6 +2,7 @@ import { howFar } from '../../engine/workers/protocol.js'
 import type { WorkerEvent, Workers } from '../../engine/workers/workers.js'
 import { MoraineError } from '../../errors.js'
 import type { Definition } from '../../log/commit.js'
+import { Pool } from '../../process/pool.js'
 import { redact } from '../../secrets.js'
 import type { StepWorker } from '../../step/context.js'
 import { decodeReply, encodeStep } from '../../step/task/codec.js'
@@ -9,6 +10,9 @@ import { packStep } from '../../step/task/pack.js'
 
 /** A worker that is there, and what it runs on. */
 export type WorkerReady = WorkerEvent & { type: 'ready' }
+
+/** Steps that are packed before a worker is free. */
+const AHEAD = 2
 
 /**
  * Has whole steps carried out by workers, each as one task.
@@ -24,7 +28,9 @@ export function stepsBy(
   began: (worker: WorkerReady) => void = () => {},
 ): StepWorker {
   let tasks = 0
-  return async ({ relations, signal, progress }, dataset, task) => {
+  // A step with its manifests may be large: most of its parts wait as they are, and few as text.
+  const pool = new Pool(workers.slots + AHEAD)
+  const carryOut: StepWorker = async ({ relations, signal, progress }, dataset, task) => {
     const definition = definitions.get(task.dataset) ?? task.definition
     const text = encodeStep(await packStep(relations, dataset, { ...task, definition }))
     const onEvent = (event: WorkerEvent) => {
@@ -46,6 +52,10 @@ export function stepsBy(
       return reply.output
     }
     throw lostStep(task.dataset, 'its workers gave no outcome')
+  }
+  return (resources, dataset, task) => {
+    const { signal } = resources
+    return pool.run(() => carryOut(resources, dataset, task), { signal })
   }
 }
 

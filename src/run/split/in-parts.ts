@@ -7,6 +7,7 @@ import { mergeOutputs, sizeOfInputs } from '../../step/task/split.js'
 import type { StepSize, StepTask } from '../../step/task/task.js'
 import { contextOf, executeStep } from '../execute-step.js'
 import { partsOf, SIZES } from './part-sizes.js'
+import { sideBySide } from './side-by-side.js'
 import { type PartSizes, SplitStep, type WorkToSplit } from './split-step.js'
 
 /**
@@ -46,10 +47,7 @@ async function inBuckets(
   const own = { ...task, split }
   const of = split.by === 'values' ? parts(split) : 1
   if (of < 2) return worker(resources, dataset, own)
-  const outputs = await Promise.all(
-    bucketsOf(own, of).map((part) => worker(resources, dataset, part)),
-  )
-  const merged = mergeOutputs(outputs.filter((output) => output !== undefined))
+  const merged = mergeOutputs(await sideBySide({ resources, dataset, worker }, bucketsOf(own, of)))
   return finishStep(context, dataset, own, merged)
 }
 

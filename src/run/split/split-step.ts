@@ -16,6 +16,7 @@ import { mergeOutputs } from '../../step/task/split.js'
 import type { GroupRows, LosingTable, StepPart, StepTask } from '../../step/task/task.js'
 import { shapedTable } from '../../step/write-table.js'
 import { contextOf } from '../execute-step.js'
+import { sideBySide } from './side-by-side.js'
 
 /** How much work a part of a step is. */
 export interface PartSizes {
@@ -47,10 +48,10 @@ export class SplitStep {
   private readonly context: StepContext
   private readonly name: string
 
-  private readonly resources: StepResources
-  private readonly dataset: Silver
+  readonly resources: StepResources
+  readonly dataset: Silver
+  readonly worker: StepWorker
   private readonly task: StepTask
-  private readonly worker: StepWorker
 
   constructor(
     { resources, dataset, task, worker }: WorkToSplit<Silver>,
@@ -87,12 +88,11 @@ export class SplitStep {
     }
   }
 
-  private async carryOut(parts: readonly StepPart[]): Promise<StepOutput[]> {
-    const { resources, dataset, task } = this
-    const given = await Promise.all(
-      parts.map((part) => this.worker(resources, dataset, { ...task, part })),
+  private carryOut(parts: readonly StepPart[]): Promise<StepOutput[]> {
+    return sideBySide(
+      this,
+      parts.map((part) => ({ ...this.task, part })),
     )
-    return given.filter((output) => output !== undefined)
   }
 
   /** Compares keys that more than one group has, or that the table has already. */

@@ -2,14 +2,19 @@ import { cp, rename, rm } from 'node:fs/promises'
 import { join } from 'node:path'
 import fc from 'fast-check'
 import { describe, expect, it, onTestFinished } from 'vitest'
+import { fullName } from '../../../src/define/dataset.js'
 import type { Engine } from '../../../src/engine/engine.js'
 import { openEngine } from '../../../src/engine/open.js'
+import type { Workers } from '../../../src/engine/workers/workers.js'
+import { MoraineError } from '../../../src/errors.js'
+import { stepsBy } from '../../../src/load/workers/step-workers.js'
 import { CommitLog } from '../../../src/log/log.js'
 import { vacuum } from '../../../src/maintain/vacuum.js'
 import { Pool } from '../../../src/process/pool.js'
 import { executeStep } from '../../../src/run/execute-step.js'
 import { inParts } from '../../../src/run/split/in-parts.js'
-import type { StepWorker } from '../../../src/step/context.js'
+import { orAborted } from '../../../src/signals.js'
+import type { StepResources, StepWorker } from '../../../src/step/context.js'
 import type { RunRecord } from '../../../src/step/events.js'
 import { decodeReply, decodeStep, encodeReply, encodeStep } from '../../../src/step/task/codec.js'
 import { packStep, unpackRelations } from '../../../src/step/task/pack.js'
@@ -17,7 +22,7 @@ import type { StepTask } from '../../../src/step/task/task.js'
 import { LocalStorage } from '../../../src/storage/local.js'
 import { amount } from '../../support/effort.js'
 import { rowsOfLake } from '../../support/lake-rows.js'
-import { Project } from '../../support/project.js'
+import { Project, step } from '../../support/project.js'
 import { seed } from '../../support/seed.js'
 
 /*
@@ -263,5 +268,91 @@ describe('steps in parts', () => {
     )
     expect(refused.filter((why) => !why.includes('replay'))).toEqual([])
     expect(Object.keys(seen).sort()).toEqual(['files', 'keys', 'places', 'values', 'whole'])
+  })
+
+  const plain: Shape = {
+    ...{ key: '', cursor: false, history: false, removes: false, deletes: false, refined: false },
+    ...{ casts: false, fails: false, partitions: '', two: false },
+  }
+  /** A lake whose silver and gold have a part for each of so many files, or days. */
+  const splitLake = async (count: number) => {
+    const project = await Project.create({ 'lake.ts': lake(plain, 0) })
+    for (let i = 1; i <= count; i++)
+      await project.write({
+        [`in/${i}.csv`]: `id,name,at,amount,note\n${i},a,2026-01-0${i},2,\n`,
+        'others/0.csv': csv([]),
+      })
+    await project.run({ select: ['bronze.events'] })
+    return project
+  }
+  const sizes = { rows: 1, keys: 1000, rangeRows: 2 }
+
+  for (const [name, by] of [
+    ['silver.events', 'files'],
+    ['gold.days', 'values'],
+  ] as const)
+    it(`end the others of ${name} when one fails, before the step does`, async () => {
+      const project = await splitLake(4)
+      let [begun, ended] = [0, 0]
+      const worker = inParts(
+        4,
+        async (resources, dataset, task) => {
+          if (task.dataset !== name || task.part?.by !== by)
+            return executeStep(resources, dataset, task)
+          if (begun++ === 0) throw new MoraineError('engine', 'the first part has failed')
+          // Others are at work for as long as somebody waits for them.
+          return orAborted(resources.signal, () => new Promise<never>(() => {})).finally(() => {
+            ended++
+          })
+        },
+        sizes,
+      )
+      const record = await project.run({ worker })
+      expect(step(record, name).error).toMatchObject({ message: 'the first part has failed' })
+      expect(begun).toBeGreaterThan(1)
+      expect(ended).toBe(begun - 1)
+    })
+
+  it('are packed as workers get free: what waits has no manifests in memory', async () => {
+    const project = await splitLake(8)
+    const given = new Map<string, Parameters<StepWorker>>()
+    const engine = await openEngine({ threads: 2 })
+    onTestFinished(() => engine.close())
+    const one = new Pool(1)
+    let [packed, most, carried] = [0, 0, 0]
+    const workers: Workers = {
+      slots: 1,
+      async *map(tasks) {
+        most = Math.max(most, ++packed)
+        try {
+          for await (const { id, text } of tasks) {
+            const sent = decodeStep(text)
+            const [resources, dataset] = given.get(sent.task.dataset) as Parameters<StepWorker>
+            const relations = unpackRelations(resources.storage, sent)
+            const own: StepResources = { ...resources, engine, relations }
+            const output = await one.run(() => executeStep(own, dataset, sent.task))
+            carried++
+            yield { id, reply: encodeReply({ output }), attempt: 1, where: 'here' }
+          }
+        } finally {
+          packed--
+        }
+      },
+      close: async () => {},
+    }
+    const steps = stepsBy(workers, new Map(), () => {})
+    const worker = inParts(
+      8,
+      (resources, dataset, task) => {
+        given.set(fullName(dataset), [resources, dataset, task])
+        return steps(resources, dataset, task)
+      },
+      sizes,
+    )
+    const record = await project.run({ worker })
+    expect(record.steps.flatMap(({ error }) => error ?? [])).toEqual([])
+    expect(await project.query('select count(*) as n from silver.events')).toEqual([{ n: 8n }])
+    expect(carried).toBeGreaterThan(8)
+    expect(most).toBeLessThanOrEqual(workers.slots + 2)
   })
 })
