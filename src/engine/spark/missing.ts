@@ -31,6 +31,10 @@ export function missingError(what: string, said: string, python: string): Morain
     return new MoraineError('engine', `No master of Spark answers at ${said}`, {
       hint: 'Start the cluster, or correct the address: master in spark({ … }), or --engine spark:ADDRESS.',
     })
+  if (what === 'server')
+    return new MoraineError('engine', `No Spark Connect server answers at ${said}`, {
+      hint: 'Start the server, or correct the address: connect in spark({ … }), or --engine spark:sc://HOST:PORT.',
+    })
   if (need) return new MoraineError('usage', `${need.message} (${python})`, { hint: need.hint })
   return new MoraineError('engine', `Spark does not start: ${firstWords(said)}`, {
     hint: 'Check the address and the settings in spark({ … }); the cluster must be there, and accept applications.',

@@ -18,12 +18,14 @@ interface ForRun {
   command: readonly string[]
   /** Makes sure of what a worker looks for when it starts. */
   beforeStart: () => Promise<void>
+  /** Ends a start that nobody waits for any more. */
+  signal: AbortSignal
 }
 
 /** Starts Spark, or finds a cluster, for one run. */
 export async function openSparkWorkers(
   engine: SparkEngine,
-  { hello, command, beforeStart }: ForRun,
+  { hello, command, beforeStart, signal }: ForRun,
 ): Promise<Workers> {
   const { master, connect = '', archive, python, host, tasks, attempts, cores = 1 } = engine
   const { waitForExecutors } = engine
@@ -33,7 +35,7 @@ export async function openSparkWorkers(
   // Within a program that Spark has started, executors are as whoever submitted it has said.
   const isWithin = variable('PYSPARK_GATEWAY_PORT') !== undefined
   const conf = { ...(isHere || isWithin ? {} : clusterConf(cores, memory)), ...engine.conf }
-  const opening = Spark.open({
+  const session = {
     master,
     connect: connect || undefined,
     archive: isHere ? undefined : archive,
@@ -41,7 +43,8 @@ export async function openSparkWorkers(
     host,
     waitForExecutors: waitForExecutors === undefined ? undefined : limitOf(waitForExecutors),
     conf: connect ? (engine.conf ?? {}) : conf,
-  })
+  }
+  const opening = Spark.open(session, signal)
   const spark = await togetherWith(opening, beforeStart)
   const share = isHere ? {} : { memory: memory - BESIDE, threads: cores }
   return new SparkWorkersOfRun(spark, {

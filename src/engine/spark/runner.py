@@ -75,9 +75,13 @@ class Worker:
         self.end()
 
     def hear(self):
-        for line in self.process.stdout:
-            self.said.put(line.decode().rstrip("\n"))
-        self.said.put(None)
+        try:
+            for line in self.process.stdout:
+                # It was killed in the middle of a message that has no line end.
+                if line.endswith(b"\n") or not line.startswith(b"{"):
+                    self.said.put(line.decode(errors="replace").rstrip("\n"))
+        finally:
+            self.said.put(None)
 
     def overhear(self):
         for line in self.process.stderr:
@@ -127,16 +131,19 @@ def agree(hello, ready):
 
 
 def answers(line):
-    """What is a reply to this line, rather than one that comes late."""
+    """What is a reply to this line, rather than one that comes late or is no message."""
     asked = json.loads(line)["task"]
 
-    def is_reply(heard):
+    def reply_in(heard):
         if not heard.startswith('{"reply":'):
-            return False
-        reply = json.loads(heard)["reply"]
-        return (reply["id"], reply["attempt"]) == (asked["id"], asked["attempt"])
+            return None
+        try:
+            reply = json.loads(heard)["reply"]
+            return reply if (reply["id"], reply["attempt"]) == (asked["id"], asked["attempt"]) else None
+        except (ValueError, KeyError, TypeError):
+            return None
 
-    return is_reply
+    return reply_in
 
 
 def carry_out(job, task, line, hello, command, channel):
@@ -156,13 +163,15 @@ def carry_out(job, task, line, hello, command, channel):
                 yield worker.place, heard
             if not heard.startswith('{"ready":') or not agree(hello, heard):
                 return
-        is_reply = answers(line)
+        reply_in = answers(line)
         said = {"job": job, "task": task, "place": worker.place}
         if not worker.tell({**said, "line": ""}):  # It begins.
             yield worker.place, ""
-        for heard in worker.ask(line, is_reply):
-            is_good = is_reply(heard)
-            if is_good or heard.startswith('{"lost":') or not worker.tell({**said, "line": heard}):
+        for heard in worker.ask(line, reply_in):
+            reply = reply_in(heard)
+            # What says that its reply is the last one takes no other task.
+            is_good = reply is not None and not reply.get("last")
+            if reply or heard.startswith('{"lost":') or not worker.tell({**said, "line": heard}):
                 yield worker.place, heard
     except LookupError as refused:
         yield socket.gethostname(), str(refused)
@@ -201,14 +210,32 @@ def look_for(master):
     """Spark itself takes a minute to find that no master of a cluster of its own is there, and does not say so."""
     if not master.startswith("spark://"):
         return
-    said = ""
+    why = None
     for place in master[len("spark://") :].split(","):
-        host, _, port = place.rpartition(":")
-        try:
-            return socket.create_connection((host.strip("[]"), int(port)), 10).close()
-        except (OSError, ValueError) as error:
-            said = getattr(error, "strerror", None) or str(error)
-    raise Missing("master", f"{master}: {said}")
+        why = why_not(place)
+        if not why:
+            return
+    raise Missing("master", f"{master}: {why}")
+
+
+def look_for_server(address):
+    """The client of Spark Connect tries for ten minutes; what a proxy reaches, only it can find."""
+    if any(name.lower() in ("grpc_proxy", "https_proxy", "http_proxy") for name in os.environ):
+        return
+    place = address[len("sc://") :].partition(";")[0].partition("/")[0].rpartition("@")[2]
+    has_port = place.rpartition("]")[2].rpartition(":")[1] != ""
+    why = why_not(place if has_port else place + ":15002")
+    if why:
+        raise Missing("server", f"sc://{place}: {why}")
+
+
+def why_not(place):
+    """Why nobody answers at a host and port; nothing if somebody does."""
+    host, _, port = place.rpartition(":")
+    try:
+        socket.create_connection((host.strip("[]"), int(port)), 10).close()
+    except (OSError, ValueError) as error:
+        return getattr(error, "strerror", None) or str(error)
 
 
 def session(settings):
@@ -226,6 +253,7 @@ def session(settings):
     for name, value in settings["conf"].items():
         builder = builder.config(name, value)
     if settings.get("connect"):
+        look_for_server(settings["connect"])
         try:
             spark = builder.remote(settings["connect"]).getOrCreate()
             if settings.get("archive"):
@@ -249,7 +277,9 @@ class Driver:
     def __init__(self, spark, settings, write):
         self.spark, self.settings, self.write = spark, settings, write
         self.is_classic = hasattr(spark, "_jsparkSession")
-        self.guard, self.heard, self.running = threading.Lock(), {}, set()
+        self.guard, self.heard = threading.Lock(), {}
+        # Jobs that somebody waits for; and those that Spark may be at, which go on for a while once they are cancelled.
+        self.running, self.ends = set(), {}
         self.channel = self.listen(self.address())
         self.java = self.is_classic and getattr(spark.sparkContext._gateway, "proc", None)
         if self.java:
@@ -294,7 +324,12 @@ class Driver:
         """Hears what workers say while they are at work, and keeps them alive by listening."""
         if not host:
             return None
-        server = socket.create_server((host, 0))
+        try:
+            server = socket.create_server((host, 0))
+            host = server.getsockname()[0]
+        except OSError:
+            # Executors reach this machine by an address that is none of its own: that of a router, or of a container's host.
+            server = socket.create_server(("", 0))
         token = secrets.token_hex(16)
 
         def hear(connection):
@@ -329,7 +364,14 @@ class Driver:
                 threading.Thread(target=hear, args=[connection], daemon=True).start()
 
         threading.Thread(target=accept, daemon=True).start()
-        return {"at": server.getsockname()[:2], "token": token}
+        return {"at": [host, server.getsockname()[1]], "token": token}
+
+    def begin(self, message):
+        job = message["job"]
+        self.running.add(job)
+        self.ends[job] = threading.Event()
+        arguments = [message.get(name) for name in ("job", "hello", "command", "tasks")]
+        threading.Thread(target=self.run, args=arguments, daemon=True).start()
 
     def run(self, job, hello, command, tasks):
         """Has Spark carry out a job, and says what comes of it."""
@@ -341,12 +383,17 @@ class Driver:
                 self.spark.addTag(job)
             work = for_executors(job, hello, command, self.channel)
             frame = self.spark.createDataFrame(tasks, "task string, line string").repartition(1)
-            for task, place, line in frame.mapInArrow(work, "task string, place string, line string").collect():
-                self.write({"job": job, "task": task, "place": place, "line": line})
+            given = frame.mapInArrow(work, "task string, place string, line string")
+            if job in self.running:
+                for task, place, line in given.collect():
+                    self.write({"job": job, "task": task, "place": place, "line": line})
+            else:
+                how = {"failed": "it was cancelled before it began"}
         except Exception as error:
             how = {"failed": str(error)}
             self.end_with_session()
         self.running.discard(job)
+        self.ends.pop(job).set()
         self.write({"job": job, **how})
 
     def end_with_session(self):
@@ -366,15 +413,23 @@ class Driver:
 
     def cancel(self, job):
         """Ends a job: its workers, who hear that nobody listens any more, and what Spark knows of it."""
+        ended = self.ends.get(job)
         self.running.discard(job)
         self.dismiss(lambda of: of == job)
-        try:
-            if self.is_classic:
-                self.spark.sparkContext.cancelJobGroup(job)
-            else:
-                self.spark.interruptTag(job)
-        except Exception as error:
-            print(f"job {job} could not be cancelled: {error}", file=sys.stderr)
+        said, pause = None, 0.1
+        # Spark passes over what is submitted to it a moment later: it hears this until the job has ended.
+        while ended and not ended.is_set():
+            try:
+                if self.is_classic:
+                    self.spark.sparkContext.cancelJobGroup(job)
+                else:
+                    self.spark.interruptTag(job)
+            except Exception as error:
+                if said is None:
+                    print(f"job {job} could not be cancelled: {error}", file=sys.stderr)
+                said = error
+            ended.wait(pause)
+            pause = min(2 * pause, 5)
 
     def dismiss(self, are_meant):
         """Ends workers, and waits until they have gone: then their side of the connection is closed."""
@@ -396,27 +451,67 @@ class Driver:
         self.spark.stop()
 
 
-def main(lines, write):
-    """Does what lines say, until there are no more. write: takes messages, from several threads."""
-    settings = json.loads(next(lines))
+# Seconds in which a session may end by itself once nobody wants it any more.
+PATIENCE = 15
+
+
+class Input:
+    """The lines that the run says, read from the beginning: a run that ends while Spark starts is not to leave it behind."""
+
+    def __init__(self, stream):
+        self.stream, self.lines, self.is_ready = stream, queue.Queue(), False
+        threading.Thread(target=self.read, daemon=True).start()
+
+    def read(self):
+        try:
+            for line in iter(self.stream.readline, ""):
+                # Whoever was killed in the middle of a line asks for nothing.
+                if line.endswith("\n"):
+                    self.lines.put(json.loads(line))
+        finally:
+            self.lines.put(None)
+            if self.is_ready:
+                time.sleep(PATIENCE)
+            os._exit(1)
+
+    def __iter__(self):
+        return iter(self.lines.get, None)
+
+
+def start(given, settings, write):
+    """A driver that is ready; nothing where Spark does not start, which is told."""
     try:
         driver = Driver(session(settings), settings, write)
+        slots = driver.spark.sparkContext.defaultParallelism if driver.is_classic else None
+        version = driver.spark.version
+        given.is_ready = True
+        write({"ready": {"spark": version, "slots": slots}})
+        return driver
     except Missing as missing:
-        return write({"missing": missing.args[0], "message": missing.args[1]})
-    slots = driver.spark.sparkContext.defaultParallelism if driver.is_classic else None
-    write({"ready": {"spark": driver.spark.version, "slots": slots}})
-    for line in lines:
-        message = json.loads(line)
+        write({"missing": missing.args[0], "message": missing.args[1]})
+    except Exception as error:
+        write({"missing": "session", "message": str(error) or type(error).__name__})
+
+
+def main(stream, write):
+    """Does what lines say, until there are no more; returns whether Spark was there. write: takes messages, from several
+    threads."""
+    given = Input(stream)
+    messages = iter(given)
+    settings = next(messages, None)
+    driver = settings and start(given, settings, write)
+    if not driver:
+        return False
+    for message in messages:
         if "cancel" in message:
             threading.Thread(target=driver.cancel, args=[message["cancel"]], daemon=True).start()
         elif "dismiss" in message:
             driver.dismiss(lambda job: (job or "").startswith(message["dismiss"]))
             write({"dismissed": message["dismiss"]})
         else:
-            driver.running.add(message["job"])
-            names = ("job", "hello", "command", "tasks")
-            threading.Thread(target=driver.run, args=[message.get(name) for name in names], daemon=True).start()
+            driver.begin(message)
     driver.close()
+    return True
 
 
 # As a program that Spark starts itself: a job of Glue, or what spark-submit is given.
@@ -488,7 +583,10 @@ elif __name__ == "__main__":
             output.write(json.dumps(message) + "\n")
             output.flush()
 
+    code = 1
     try:
-        main(iter(sys.stdin.readline, ""), write)
+        code = 0 if main(sys.stdin, write) else 1
+    except BaseException as error:
+        write({"gone": f"{type(error).__name__}: {error}"})
     finally:
-        os._exit(0)  # Threads that wait for Spark are not waited for.
+        os._exit(code)  # Threads that wait for Spark are not waited for.

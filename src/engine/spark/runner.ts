@@ -3,6 +3,7 @@ import { fileURLToPath } from 'node:url'
 import { MoraineError, messageOf } from '../../errors.js'
 import { builtFile, temporaryFolder } from '../../home.js'
 import { endChild, isRunning } from '../../process/child.js'
+import { orAborted } from '../../signals.js'
 import { onLines } from '../workers/lines.js'
 import { encodeLine } from '../workers/protocol.js'
 import { WorkerGone } from '../workers/worker-process.js'
@@ -87,11 +88,11 @@ export class Runner {
       giveUp: (error) => this.giveUp(error),
     })
     child.stdin?.on('error', () => {})
-    onLines(child.stdout as never, (line) => this.said(JSON.parse(line)))
-    onLines(child.stderr as never, (line) => {
-      this.lastLines.push(line)
-      if (this.lastLines.length > LAST_LINES) this.lastLines.shift()
+    onLines(child.stdout as never, (line, isWhole) => {
+      // Killed in the middle of a message, it has said nothing more: what it was at is tried again.
+      if (isWhole) this.saidLine(line)
     })
+    onLines(child.stderr as never, (line) => this.wrote(line))
     this.gone = new Promise((resolve) => {
       const ended = (how: string) => {
         const what = this.why
@@ -113,13 +114,16 @@ export class Runner {
    * Starts a session of Spark; resolves when there is one.
    *
    * @param patience how long it waits for executors.
-   * @throws MoraineError of kind `usage` where something has to be installed.
+   * @param signal ends a start that may take as long as a cluster has no room.
+   * @throws MoraineError of kind `usage` where something has to be installed; what the signal says.
    */
   static async start(
     { program, env }: Python,
     settings: RunnerSettings,
     patience: Patience,
+    signal: AbortSignal,
   ): Promise<Runner> {
+    signal.throwIfAborted()
     const script = fileURLToPath(builtFile('engine/spark/runner.py'))
     const child = spawn(program, ['-u', script], {
       cwd: temporaryFolder(),
@@ -129,7 +133,7 @@ export class Runner {
     if (child.pid === undefined) throw await noPython(child, program)
     const runner = new Runner(child, program, patience)
     try {
-      await runner.begin(settings)
+      await orAborted(signal, () => runner.begin(settings))
       return runner
     } catch (error) {
       await endChild(child)
@@ -165,6 +169,8 @@ export class Runner {
         signal.addEventListener('abort', stop)
         this.executors.look()
       })
+      // Its workers may have ended before Spark has ended the job.
+      signal.throwIfAborted()
     } catch (error) {
       throw signal.aborted ? signal.reason : error
     } finally {
@@ -200,6 +206,17 @@ export class Runner {
     const message = await answer
     if ('missing' in message) throw missingError(message.missing, message.message, this.python)
     if ('ready' in message) this.slots = message.ready.slots ?? undefined
+  }
+
+  private saidLine(line: string): void {
+    const message = messageIn(line)
+    if (message) this.said(message)
+    else this.wrote(line)
+  }
+
+  private wrote(line: string): void {
+    this.lastLines.push(line)
+    if (this.lastLines.length > LAST_LINES) this.lastLines.shift()
   }
 
   private said(message: Message): void {
@@ -240,6 +257,16 @@ export class Runner {
   private details(): { hint?: string } {
     const last = this.lastLines.filter((line) => !/^\s*at |WARN|INFO/.test(line)).slice(-5)
     return last.length > 0 ? { hint: `It wrote:\n${last.join('\n')}` } : {}
+  }
+}
+
+/** What it says in a line; `undefined` for what Python itself may print when it starts. */
+function messageIn(line: string): Message | undefined {
+  if (!line.startsWith('{')) return undefined
+  try {
+    return JSON.parse(line)
+  } catch {
+    return undefined
   }
 }
 

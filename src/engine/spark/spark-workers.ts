@@ -143,9 +143,10 @@ export class SparkWorkers extends AttemptedTasks {
     const { task, attempt, onEvent, resolve, reject } = one
     const { id } = task
     const message = readWorkerLine(line)
+    const lost = lossIn(line)
     if (line === '') onEvent({ type: 'started', task: id, attempt, where })
     else if (line === VANISHED) onEvent({ type: 'vanished', task: id, attempt, where })
-    else if (line.startsWith('{"lost":')) reject(new WorkerGone('engine', JSON.parse(line).lost))
+    else if (lost !== undefined) reject(new WorkerGone('engine', lost))
     else if (message === undefined) onEvent({ type: 'log', text: line, where, task: id })
     else if ('log' in message) onEvent({ type: 'log', text: message.log.text, where, task: id })
     else if ('refused' in message) reject(refusedBy(message.refused))
@@ -158,5 +159,15 @@ export class SparkWorkers extends AttemptedTasks {
       onEvent({ type: 'progress', task: id, ...howFar(message.progress) })
     else if ('reply' in message && message.reply.id === id && message.reply.attempt === attempt)
       resolve({ reply: message.reply.text, where })
+  }
+}
+
+/** How a worker ended, as the runner says in its place. */
+function lossIn(line: string): string | undefined {
+  if (!line.startsWith('{"lost":')) return undefined
+  try {
+    return String(JSON.parse(line).lost)
+  } catch {
+    return line
   }
 }

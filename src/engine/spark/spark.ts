@@ -1,3 +1,4 @@
+import { abortController, orAborted } from '../../signals.js'
 import { WorkerGone } from '../workers/worker-process.js'
 import { confOf } from './conf.js'
 import { NoExecutors } from './executors.js'
@@ -27,8 +28,10 @@ export class Spark {
   /** Sessions that end. */
   private readonly endings: Promise<void>[] = []
 
+  private readonly closing = abortController()
+
   private constructor(
-    private readonly begin: () => Promise<Runner>,
+    private readonly begin: (signal: AbortSignal) => Promise<Runner>,
     private runner: Runner,
     /** Whether the session is the second one that is to get executors. */
     private readonly state: { isSecond: boolean },
@@ -37,20 +40,20 @@ export class Spark {
   /**
    * Starts Spark, or finds a cluster.
    *
+   * @param signal ends the start; what goes on later has signals of its own.
    * @throws MoraineError of kind `usage` that says what to install, or of kind `engine` where Spark
-   *   does not start.
+   *   does not start; what the signal says.
    */
-  static async open({
-    python: named,
-    waitForExecutors: wait = WAIT,
-    ...session
-  }: SparkSession): Promise<Spark> {
+  static async open(
+    { python: named, waitForExecutors: wait = WAIT, ...session }: SparkSession,
+    signal: AbortSignal = abortController().signal,
+  ): Promise<Spark> {
     const python = findPython(named)
     const settings = { ...session, conf: confOf(session, session.conf) }
     const state = { isSecond: false }
     const patience = (hadSome: boolean) => (hadSome || state.isSecond ? wait / 2 : wait)
-    const begin = () => Runner.start(python, settings, patience)
-    return new Spark(begin, await begin(), state)
+    const begin = (stop: AbortSignal) => Runner.start(python, settings, patience, stop)
+    return new Spark(begin, await begin(signal), state)
   }
 
   /** Tasks that Spark carries out at the same time. */
@@ -61,10 +64,16 @@ export class Spark {
   /** @see Runner.job */
   async job(job: SparkJob, signal: AbortSignal, heard: Heard): Promise<void> {
     if (!this.runner.isThere) {
-      this.starting ??= this.begin().finally(() => {
-        this.starting = undefined
-      })
-      this.runner = await this.starting
+      this.starting ??= this.begin(this.closing.signal)
+        .then((runner) => {
+          this.runner = runner
+          return runner
+        })
+        .finally(() => {
+          this.starting = undefined
+        })
+      const { starting } = this
+      await orAborted(signal, () => starting)
     }
     const { runner } = this
     try {
@@ -94,6 +103,7 @@ export class Spark {
 
   /** Ends the session with all of its workers; resolves when they are gone. */
   async close(): Promise<void> {
+    this.closing.abort()
     await (await this.starting?.catch(() => undefined))?.end()
     await Promise.all([this.runner.end(), ...this.endings])
   }

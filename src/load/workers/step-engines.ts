@@ -17,6 +17,7 @@ import type { Storage } from '../../storage/storage.js'
 import { type OpenRoom, TrinoSteps } from '../trino/trino-steps.js'
 import { type LaidDefinition, layCopy, layDefinition } from './definition.js'
 import { enginesOf, type OtherEngine, processesOf } from './engines-of.js'
+import { SharedStart } from './shared-start.js'
 import { stepsBy, type WorkerReady } from './step-workers.js'
 
 export interface StepEnginesOptions {
@@ -54,7 +55,9 @@ export class StepEngines implements AsyncDisposable {
   private laid: Promise<LaidDefinition> | undefined
   private readonly trinos: TrinoSteps
   private readonly workers = new Map<string, WorkerReady>()
-  private readonly begun = new Map<string, Promise<{ workers: Workers; steps: StepWorker }>>()
+  private readonly begun = new Map<string, SharedStart<BegunEngine>>()
+  /** Those whose start is being ended, too. */
+  private readonly starts = new Set<SharedStart<BegunEngine>>()
 
   constructor(
     private readonly options: StepEnginesOptions,
@@ -78,7 +81,7 @@ export class StepEngines implements AsyncDisposable {
     const isView = dataset.tier === 'gold' && dataset.view
     if (engine.engine === 'duckdb' || isView) return executeStep(resources, dataset, task)
     if (engine.engine === 'trino') return this.trinos.of(engine)(resources, dataset, task)
-    const { steps } = await this.engine(engine)
+    const { steps } = await this.engine(engine, resources.signal)
     return inParts(slotsOf(engine, availableParallelism()), steps)(resources, dataset, task)
   }
 
@@ -95,7 +98,8 @@ export class StepEngines implements AsyncDisposable {
 
   /** Ends all workers, whatever they do. */
   async close(): Promise<void> {
-    const begun = await Promise.allSettled(this.begun.values())
+    for (const one of this.starts) one.end()
+    const begun = await Promise.allSettled([...this.starts].map(({ started }) => started))
     for (const one of begun) if (one.status === 'fulfilled') await one.value.workers.close()
   }
 
@@ -103,23 +107,29 @@ export class StepEngines implements AsyncDisposable {
     await this.close()
   }
 
-  private engine(engine: OtherEngine): Promise<{ workers: Workers; steps: StepWorker }> {
+  private engine(engine: OtherEngine, signal: AbortSignal): Promise<BegunEngine> {
     const key = JSON.stringify(engine)
-    const begun = this.begun.get(key) ?? this.begin(engine)
-    this.begun.set(key, begun)
+    const known = this.begun.get(key)
+    if (known && !known.isEnded) return known.wait(signal)
+    const one = new SharedStart((stop) => this.begin(engine, stop))
+    this.begun.set(key, one)
+    this.starts.add(one)
     // Who tries again is to find another one.
-    begun.catch(() => this.begun.delete(key))
-    return begun
+    one.started.catch(() => {
+      this.starts.delete(one)
+      if (this.begun.get(key) === one) this.begun.delete(key)
+    })
+    return one.wait(signal)
   }
 
-  private async begin(engine: OtherEngine): Promise<{ workers: Workers; steps: StepWorker }> {
+  private async begin(engine: OtherEngine, stop: AbortSignal): Promise<BegunEngine> {
     const { storage, file, isCopy = false, log, lake } = this.options
     this.laid ??= (isCopy ? layCopy : layDefinition)(storage, file, lake)
     this.laid.catch(() => {
       this.laid = undefined
     })
     const laid = await this.laid
-    const workers = await this.open(engine, await this.hello(laid), laid.lay)
+    const workers = await this.open(engine, await this.hello(laid), laid.lay, stop)
     const began = (worker: WorkerReady) => this.workers.set(worker.where, worker)
     return { workers, steps: stepsBy(workers, laid.definitions, log, began) }
   }
@@ -142,11 +152,20 @@ export class StepEngines implements AsyncDisposable {
   }
 }
 
-/** @param beforeStart must be awaited before a worker begins. */
+interface BegunEngine {
+  workers: Workers
+  steps: StepWorker
+}
+
+/**
+ * @param beforeStart must be awaited before a worker begins.
+ * @param stop ends the start.
+ */
 type OpenWorkers = (
   engine: OtherEngine,
   hello: Hello,
   beforeStart: () => Promise<void>,
+  stop: AbortSignal,
 ) => Workers | Promise<Workers>
 
 /** The workers of an engine. */
@@ -154,12 +173,13 @@ async function openWorkers(
   engine: OtherEngine,
   hello: Hello,
   beforeStart: () => Promise<void>,
+  signal: AbortSignal,
 ): Promise<Workers> {
   const start = fileURLToPath(new URL('bin/moraine.js', packageFolder))
   const argv = [process.execPath, start, 'worker'] as const
   if (engine.engine === 'spark') {
     const { openSparkWorkers } = await import('../../engine/spark/open.js')
-    return openSparkWorkers(engine, { hello, command: argv, beforeStart })
+    return openSparkWorkers(engine, { hello, command: argv, beforeStart, signal })
   }
   const { count, attempts } = engine
   return new Processes({
