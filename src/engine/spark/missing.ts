@@ -50,8 +50,10 @@ export function lossOf(said: string): string {
   return `Spark gave up: ${firstWords(said)}`
 }
 
-/** Messages of Spark go on with stack traces. */
+/** Messages of Spark go on with stack traces; those of gRPC have what was said in their details. */
 function firstWords(said: string): string {
+  const [, details] = /_InactiveRpcError[\s\S]*?^\s*details = "(.+)"$/m.exec(said) ?? []
+  if (details) return details
   const lines = said.split('\n').map((line) => line.trim())
   const [first = ''] = lines.filter((line) => line !== '' && !/^(at |Traceback|File )/.test(line))
   const cause = lines.findLast((line) => /^[\w.]*(Error|Exception)\b.*:/.test(line))

@@ -1,22 +1,20 @@
 import { availableParallelism } from 'node:os'
-import { fileURLToPath } from 'node:url'
 import { engineOf, type StepEngine, slotsOf } from '../../define/engines/step-engine.js'
 import type { Lake } from '../../define/lake.js'
 import type { AnyDataset } from '../../define/model.js'
 import { engineVersion } from '../../engine/open.js'
-import { Processes } from '../../engine/workers/processes.js'
 import type { Hello, Machine } from '../../engine/workers/protocol.js'
 import type { Workers } from '../../engine/workers/workers.js'
-import { packageFolder } from '../../home.js'
 import { program } from '../../log/program.js'
 import { executeStep } from '../../run/execute-step.js'
 import { inParts } from '../../run/split/in-parts.js'
-import { environment as ownEnvironment, userVariable } from '../../settings.js'
+import { userVariable } from '../../settings.js'
 import type { StepWorker } from '../../step/context.js'
 import type { Storage } from '../../storage/storage.js'
 import { type OpenRoom, TrinoSteps } from '../trino/trino-steps.js'
 import { type LaidDefinition, layCopy, layDefinition } from './definition.js'
 import { enginesOf, type OtherEngine, processesOf } from './engines-of.js'
+import { type OpenWorkers, openWorkers } from './open-workers.js'
 import { SharedStart } from './shared-start.js'
 import { stepsBy, type WorkerReady } from './step-workers.js'
 
@@ -155,39 +153,4 @@ export class StepEngines implements AsyncDisposable {
 interface BegunEngine {
   workers: Workers
   steps: StepWorker
-}
-
-/**
- * @param beforeStart must be awaited before a worker begins.
- * @param stop ends the start.
- */
-type OpenWorkers = (
-  engine: OtherEngine,
-  hello: Hello,
-  beforeStart: () => Promise<void>,
-  stop: AbortSignal,
-) => Workers | Promise<Workers>
-
-/** The workers of an engine. */
-async function openWorkers(
-  engine: OtherEngine,
-  hello: Hello,
-  beforeStart: () => Promise<void>,
-  signal: AbortSignal,
-): Promise<Workers> {
-  const start = fileURLToPath(new URL('bin/moraine.js', packageFolder))
-  const argv = [process.execPath, start, 'worker'] as const
-  if (engine.engine === 'spark') {
-    const { openSparkWorkers } = await import('../../engine/spark/open.js')
-    return openSparkWorkers(engine, { hello, command: argv, beforeStart, signal })
-  }
-  const { count, attempts } = engine
-  return new Processes({
-    slots: count,
-    hello,
-    beforeStart,
-    ...(attempts === undefined ? {} : { attempts }),
-    // They load the definition, which reads the environment as the run does.
-    command: { argv: [...argv], env: ownEnvironment() },
-  })
 }

@@ -7,8 +7,8 @@ import { mergeOutputs, sizeOfInputs } from '../../step/task/split.js'
 import type { StepSize, StepTask } from '../../step/task/task.js'
 import { contextOf, executeStep } from '../execute-step.js'
 import { partsOf, SIZES } from './part-sizes.js'
-import { sideBySide } from './side-by-side.js'
-import { type PartSizes, SplitStep, type WorkToSplit } from './split-step.js'
+import { type Parts, sideBySide } from './side-by-side.js'
+import { type PartSizes, SplitStep } from './split-step.js'
 
 /**
  * Has a step carried out in parts, side by side, and puts what they give together. Steps that are
@@ -28,7 +28,9 @@ export function inParts(
     const { split } = task
     const of = split.by === 'nothing' ? 1 : partsOf(split, most, all)
     if (of < 2) return worker(resources, dataset, task)
-    const step = new SplitStep({ resources, dataset, task, worker }, all)
+    const own = { resources, dataset, worker }
+    const carryOut = (parts: readonly StepTask[]) => sideBySide(own, parts)
+    const step = new SplitStep({ resources, dataset, task, carryOut }, all)
     return (await step.run(of, most)) ?? worker(resources, dataset, task)
   }
 }
@@ -38,7 +40,7 @@ export function inParts(
  * looked at where its inputs are worth it.
  */
 async function inBuckets(
-  { resources, dataset, task, worker }: WorkToSplit<Gold>,
+  { resources, dataset, task, worker }: Parts & { dataset: Gold; task: StepTask },
   parts: (size: StepSize) => number,
 ): Promise<StepOutput | undefined> {
   const context = contextOf(resources, task)

@@ -4,7 +4,8 @@ import type { StepResources, StepWorker } from '../../step/context.js'
 import type { StepOutput } from '../../step/task/output.js'
 import type { StepTask } from '../../step/task/task.js'
 
-interface Split {
+/** Whose parts they are, and who carries each of them out. */
+export interface Parts {
   resources: StepResources
   dataset: Silver | Gold
   worker: StepWorker
@@ -15,7 +16,7 @@ interface Split {
  * ended, and nothing of them goes on when this rejects.
  */
 export async function sideBySide(
-  { resources, dataset, worker }: Split,
+  { resources, dataset, worker }: Parts,
   parts: readonly StepTask[],
 ): Promise<StepOutput[]> {
   const stop = abortController()

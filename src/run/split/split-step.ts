@@ -7,7 +7,7 @@ import { inputGroups } from '../../silver/input/groups.js'
 import { removesKeys } from '../../silver/keys.js'
 import { contestedGroups } from '../../silver/parts/contested.js'
 import { scratchPaths } from '../../silver/parts/scratch.js'
-import type { StepContext, StepResources, StepWorker } from '../../step/context.js'
+import type { StepContext, StepResources } from '../../step/context.js'
 import { deletesByCost } from '../../step/delete-strategy.js'
 import { proveNothingLost } from '../../step/task/counts.js'
 import { finishStep } from '../../step/task/finish.js'
@@ -16,7 +16,6 @@ import { mergeOutputs } from '../../step/task/split.js'
 import type { GroupRows, LosingTable, StepPart, StepTask } from '../../step/task/task.js'
 import { shapedTable } from '../../step/write-table.js'
 import { contextOf } from '../execute-step.js'
-import { sideBySide } from './side-by-side.js'
 
 /** How much work a part of a step is. */
 export interface PartSizes {
@@ -32,11 +31,12 @@ export interface PartSizes {
 }
 
 /** A step, and who carries parts of it out. */
-export interface WorkToSplit<D> {
+interface WorkToSplit {
   resources: StepResources
-  dataset: D
+  dataset: Silver
   task: StepTask
-  worker: StepWorker
+  /** Gives what all of the parts give; if one fails, nothing of the others goes on. */
+  carryOut: (parts: readonly StepTask[]) => Promise<StepOutput[]>
 }
 
 /**
@@ -48,19 +48,17 @@ export class SplitStep {
   private readonly context: StepContext
   private readonly name: string
 
-  readonly resources: StepResources
-  readonly dataset: Silver
-  readonly worker: StepWorker
+  private readonly dataset: Silver
   private readonly task: StepTask
+  private readonly carryOutTasks: WorkToSplit['carryOut']
 
   constructor(
-    { resources, dataset, task, worker }: WorkToSplit<Silver>,
+    { resources, dataset, task, carryOut }: WorkToSplit,
     private readonly sizes: PartSizes,
   ) {
-    this.resources = resources
     this.dataset = dataset
     this.task = task
-    this.worker = worker
+    this.carryOutTasks = carryOut
     this.context = contextOf(resources, task)
     this.name = fullName(dataset)
   }
@@ -89,10 +87,7 @@ export class SplitStep {
   }
 
   private carryOut(parts: readonly StepPart[]): Promise<StepOutput[]> {
-    return sideBySide(
-      this,
-      parts.map((part) => ({ ...this.task, part })),
-    )
+    return this.carryOutTasks(parts.map((part) => ({ ...this.task, part })))
   }
 
   /** Compares keys that more than one group has, or that the table has already. */
