@@ -9,7 +9,7 @@ import type { CommitLog } from '../log/log.js'
 import type { Storage } from '../storage/storage.js'
 import { loadFolder, planFolder } from './folder/load-folder.js'
 import { openFolder } from './folder/open-folder.js'
-import { lakeTable } from './lake-table.js'
+import { lakeTable, metadataOf } from './lake-table.js'
 import { loadTable, planTable } from './load/load.js'
 import { type Load, type Loaded, type Point, shownName } from './load/work.js'
 import { type Connectable, openTarget } from './open.js'
@@ -68,7 +68,9 @@ async function exportTable(
     const now = await lakeTable(storage, state, dataset)
     if (!now) return result({ outcome: 'empty', reason: `${name} has no data yet` })
     const newest = async () => (await lakeTable(storage, await log.head(), dataset)) ?? now
-    const isOwn: Load['isOwn'] = (record) => hasHad(log, name, record)
+    // Most often nothing has changed: then the log need not be read.
+    const isOwn: Load['isOwn'] = async (record) =>
+      record.metadata === metadataOf(now) || hasHad(log, name, record)
     const work = { lake, storage, engine, table, now, newest, isOwn, full, at, note }
     const { target, grants } = warehouse
     const loaded =

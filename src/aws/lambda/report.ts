@@ -10,7 +10,8 @@ const PATIENCE = 5_000
 /**
  * Says what a run did: as a line, as metrics, and to whom the lake alerts.
  *
- * @param repeated why it is done once more at once: what failed is no failure yet.
+ * @param repeated why it is done once more at once: what failed is no failure yet, and what could
+ *   not be exported is still due.
  */
 export async function reportRun(
   lake: Lake,
@@ -19,31 +20,26 @@ export async function reportRun(
   repeated?: string,
 ): Promise<void> {
   const { run, outcome, commits, error } = record
-  const isFailure = outcome === 'failed' && repeated === undefined
-  // What could not be exported is still due, and tried again as well.
-  const exports = repeated === undefined ? (record.exports ?? []) : []
   const about = { job: job.name, run, outcome, commits, error }
-  if (repeated === undefined)
-    tell(isFailure ? 'error' : 'info', { event: 'job finished', ...about })
+  const level = outcome === 'failed' ? 'error' : 'info'
+  if (repeated === undefined) tell(level, { event: 'job finished', ...about })
   else tell('info', { event: 'job repeated', ...about, reason: repeated })
-  const RunsFailed = { value: isFailure ? 1 : 0, unit: 'Count' as const }
-  measure({
-    lake: lake.name,
-    job: job.name,
-    figures: { ...figuresOf({ ...record, exports }), RunsFailed },
-  })
-  const messages = alertsOf(lake, job, { ...record, exports }, isFailure)
+  const counted: RunRecord =
+    repeated === undefined ? record : { ...record, outcome: 'done', exports: [] }
+  measure({ lake: lake.name, job: job.name, figures: figuresOf(counted) })
+  const messages = alertsOf(lake, job, counted)
   const onFailure = (message: string) => tell('warn', { event: 'warning', message })
   const signal = AbortSignal.timeout(PATIENCE)
   await Promise.all(messages.map((one) => alert(lake.alerts, one, { onFailure, signal })))
 }
 
-function figuresOf({ steps, started, finished, exports = [] }: RunRecord) {
+function figuresOf({ steps, outcome, started, finished, exports = [] }: RunRecord) {
   const count = (value: number) => ({ value, unit: 'Count' as const })
   const sum = (of: (step: RunRecord['steps'][number]) => number | undefined) =>
     count(steps.reduce((total, step) => total + (of(step) ?? 0), 0))
   return {
     Runs: count(1),
+    RunsFailed: count(outcome === 'failed' ? 1 : 0),
     RowsIngested: sum(({ dataset, rows }) => (dataset.startsWith('bronze.') ? rows : 0)),
     RowsDiscarded: sum(({ counts }) => counts?.discarded),
     ExportsFailed: count(exports.filter((one) => one.outcome === 'failed').length),
@@ -55,18 +51,14 @@ function figuresOf({ steps, started, finished, exports = [] }: RunRecord) {
   }
 }
 
-function alertsOf(
-  lake: Lake,
-  { name: job }: FunctionJob,
-  record: RunRecord,
-  isFailure: boolean,
-): AlertMessage[] {
-  const { steps, error, run } = record
+function alertsOf(lake: Lake, { name: job }: FunctionJob, record: RunRecord): AlertMessage[] {
+  const { steps, outcome, error, run, exports = [] } = record
   const about = { lake: lake.name, job, run, time: new Date().toISOString() }
   const failed = steps.find((step) => step.error)
   const message = failed?.error?.message ?? error?.message ?? 'it failed'
   const dataset = failed ? { dataset: failed.dataset } : {}
-  const failure: AlertMessage[] = isFailure ? [{ on: 'failed', ...about, ...dataset, message }] : []
+  const failure: AlertMessage[] =
+    outcome === 'failed' ? [{ on: 'failed', ...about, ...dataset, message }] : []
   const aside = steps.flatMap(({ dataset, quarantine }) =>
     (quarantine?.objects ?? [])
       .filter(({ failures, held }) => failures === 1 || held)
@@ -77,7 +69,7 @@ function alertsOf(
         message: `${name} could not be read: ${reason}`,
       })),
   )
-  const unexported = (record.exports ?? [])
+  const unexported = exports
     .filter((one) => one.outcome === 'failed')
     .map(({ warehouse, dataset, reason }): AlertMessage => {
       return { on: 'failed', ...about, dataset, message: notExported(warehouse, reason) }
