@@ -1,5 +1,6 @@
 import { appendFile } from 'node:fs/promises'
 import { setTimeout as sleep } from 'node:timers/promises'
+import { isOpenToOthers } from '../define/access/encrypted.js'
 import { messageOf } from '../errors.js'
 import { type Variable, variable } from '../settings.js'
 import type { RunEvent, StepResult } from '../step/events.js'
@@ -15,6 +16,9 @@ const PATIENCE = 5000
 /** How often an event is sent, and milliseconds between the first two. */
 const ATTEMPTS = 3
 const AGAIN = 200
+
+const OPEN =
+  'OPENLINEAGE_API_KEY would be sent unencrypted; use an https:// address in OPENLINEAGE_URL, or no key'
 
 /** Where events go, as OpenLineage's own clients are told: by the environment. */
 export interface LineageTarget {
@@ -128,10 +132,11 @@ export class OpenLineage {
     const failed = (error: unknown) => {
       this.problem ??= `lineage could not be sent: ${messageOf(error)}`
     }
-    const { file, url } = this.target
+    const { file, url, key } = this.target
     if (file) await appendFile(file, `${text}\n`).catch(failed)
     // One that does not answer is not asked for each step again.
     if (!url || this.problem) return
+    if (key && isOpenToOthers(url)) return failed(OPEN)
     for (let attempt = 1; ; attempt++) {
       try {
         return await this.post(url, text)

@@ -1,7 +1,8 @@
 import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
 import { seed } from '../../test/support/seed.js'
-import { isLoopback, namesUs, shows } from './access.js'
+import { isLoopback } from '../define/access/encrypted.js'
+import { namesUs, shows } from './access.js'
 
 describe('an address', () => {
   it.each(['localhost', '::1', '127.0.0.1', '127.255.0.9'])('%s is of this machine', (host) => {

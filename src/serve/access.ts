@@ -1,10 +1,6 @@
 import { createHash, timingSafeEqual } from 'node:crypto'
+import { isLoopback } from '../define/access/encrypted.js'
 import type { Secret } from '../define/source.js'
-
-/** Whether an address is this machine's own. */
-export function isLoopback(host: string): boolean {
-  return host === 'localhost' || host === '::1' || /^127(\.\d{1,3}){3}$/.test(host)
-}
 
 /** Whether a request names this server, as pages of others that were led here do not. */
 export function namesUs(host: string | undefined, names: readonly string[]): boolean {

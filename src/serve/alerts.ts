@@ -1,7 +1,8 @@
 import { execFile } from 'node:child_process'
 import { setTimeout as sleep } from 'node:timers/promises'
+import { isOpenToOthers } from '../define/access/encrypted.js'
 import type { Alert, AlertOn } from '../define/alert.js'
-import { messageOf } from '../errors.js'
+import { MoraineError, messageOf } from '../errors.js'
 import { backoff } from '../storage/retry.js'
 
 /** What people are told. */
@@ -36,6 +37,22 @@ export interface Resending {
 }
 
 /**
+ * Makes sure that addresses which are secrets are not sent where others can read them.
+ *
+ * @throws MoraineError of kind `usage` that says what to do.
+ */
+export async function checkAlerts(alerts: readonly Alert[]): Promise<void> {
+  for (const alert of alerts) {
+    if (alert.kind === 'command' || typeof alert.url === 'string') continue
+    const { url } = alert
+    // Whether it is there is seen when something is to be told.
+    const address = await (async () => url())().catch(() => '')
+    if (isOpenToOthers(address))
+      throw new MoraineError('usage', `alert.${alert.kind}(…): ${new Unencrypted().message}`)
+  }
+}
+
+/**
  * Tells all who want to know. Nobody who can't be reached keeps others from it, and each is tried
  * again for a while.
  */
@@ -58,7 +75,7 @@ async function deliver(
     try {
       return await send(alert, message)
     } catch (error) {
-      const last = attempt + 1 >= ATTEMPTS || signal.aborted
+      const last = attempt + 1 >= ATTEMPTS || signal.aborted || error instanceof Unencrypted
       if (last) return onFailure(`${about} and was given up: ${messageOf(error)}`)
       if (attempt === 0) onFailure(`${about} and will be retried: ${messageOf(error)}`)
       const pause = backoff(attempt, FIRST, LONGEST)
@@ -67,9 +84,20 @@ async function deliver(
   }
 }
 
+/** Whoever reads along would know what the address keeps secret. */
+class Unencrypted extends Error {
+  constructor() {
+    super(
+      'its address is a secret, which would be sent unencrypted. Use https://; if it is not secret, give it as a string instead',
+    )
+  }
+}
+
 async function send(alert: Alert, message: AlertMessage): Promise<void> {
   if (alert.kind === 'command') return runProgram(alert.command, `${JSON.stringify(message)}\n`)
+  const isSecret = typeof alert.url === 'function'
   const url = typeof alert.url === 'function' ? await alert.url() : alert.url
+  if (isSecret && isOpenToOthers(url)) throw new Unencrypted()
   const body = alert.kind === 'slack' ? { text: textOf(message) } : message
   // Where it goes is often a secret itself, and so is not told.
   const answer = await fetch(url, {

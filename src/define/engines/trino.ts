@@ -1,16 +1,12 @@
-import { secretText, text } from '../options/expected.js'
+import { flag, secretText, text } from '../options/expected.js'
 import { checked, type Expected, type OptionList } from '../options/options.js'
 import type { Secret } from '../source.js'
 
 /** A Trino, which computes gold. */
-export interface TrinoEngine {
+export interface TrinoEngine extends Readonly<TrinoOptions> {
   readonly kind: 'engine'
   readonly engine: 'trino'
-  readonly url: string
   readonly catalog: string
-  readonly user: string | undefined
-  readonly password: Secret | undefined
-  readonly as: string | undefined
 }
 
 export interface TrinoOptions {
@@ -30,6 +26,11 @@ export interface TrinoOptions {
    * the `MORAINE_TOKEN` of `moraine serve --catalog`.
    */
   as?: string
+  /**
+   * Allows an address without encryption that is not this machine's: whoever reads along has the
+   * token of a step, which reads the lake for an hour. A password is not sent in any case.
+   */
+  allowUnencrypted?: boolean
 }
 
 const address: Expected = {
@@ -48,6 +49,7 @@ const options: OptionList<TrinoOptions> = {
   user: text,
   password: secretText,
   as: text,
+  allowUnencrypted: flag,
 }
 
 /**
@@ -64,11 +66,9 @@ export function trino(given: TrinoOptions): TrinoEngine {
   return {
     kind: 'engine',
     engine: 'trino',
+    catalog: 'lake',
+    ...good,
     url: (good.url ?? '').replace(/\/$/, ''),
-    catalog: good.catalog ?? 'lake',
-    user: good.user,
-    password: good.password,
-    as: good.as,
   }
 }
 

@@ -1,4 +1,5 @@
 import { setTimeout as sleep } from 'node:timers/promises'
+import { isOpenToOthers } from '../../define/access/encrypted.js'
 import { type ErrorKind, MoraineError, messageOf } from '../../errors.js'
 import { importPeer } from '../../peers.js'
 import { orAborted } from '../../signals.js'
@@ -12,11 +13,19 @@ export interface TrinoAddress {
   source: string
   /** The token that it shows to the catalog of the lake. */
   token: string
+  /** Whether all of this may be sent where others can read it. */
+  allowUnencrypted?: boolean | undefined
+}
+
+interface AskedOf {
+  method?: string
+  url: string
+  data?: string
 }
 
 /** The part of the client that is used, with what it says of progress and of addresses. */
 interface Requests {
-  request<T>(config: { method?: string; url: string; data?: string }): Promise<T>
+  request<T>(config: AskedOf & { maxRedirects: 0 }): Promise<T>
 }
 
 /** What Trino says of a statement: https://trino.io/docs/current/develop/client-protocol.html */
@@ -51,9 +60,17 @@ export class TrinoSession {
   private constructor(
     private readonly client: Requests,
     private readonly url: string,
+    private readonly allowUnencrypted: boolean,
   ) {}
 
-  static async open({ url, user, password, source, token }: TrinoAddress): Promise<TrinoSession> {
+  static async open({
+    url,
+    user,
+    password,
+    source,
+    token,
+    allowUnencrypted = false,
+  }: TrinoAddress): Promise<TrinoSession> {
     if (password !== undefined && !url.startsWith('https:'))
       throw new MoraineError('usage', `Trino at ${url} has a password, which is only sent by https`)
     const { BasicAuth, Trino } = await importPeer('trino-client')
@@ -65,7 +82,8 @@ export class TrinoSession {
       ...(password === undefined ? {} : { auth: new BasicAuth(user, password) }),
     })
     // Its own iterator keeps how far a statement is to itself until there are rows.
-    return new TrinoSession((trino as unknown as { client: Requests }).client, url)
+    const { client } = trino as unknown as { client: Requests }
+    return new TrinoSession(client, url, allowUnencrypted && password === undefined)
   }
 
   /**
@@ -115,14 +133,29 @@ export class TrinoSession {
   }
 
   private async cancel(url: string): Promise<void> {
-    await this.client.request({ method: 'DELETE', url }).catch(() => {})
+    if (this.leaks(url)) return
+    await this.client.request({ method: 'DELETE', url, maxRedirects: 0 }).catch(() => {})
+  }
+
+  /** Whether an address that Trino gives would have others read what each request has with it. */
+  private leaks(url: string): boolean {
+    return !this.allowUnencrypted && isOpenToOthers(url)
   }
 
   /** What went wrong is told without the request, whose headers have tokens. */
-  private async ask(config: Parameters<Requests['request']>[0]): Promise<Page> {
+  private async ask(config: AskedOf): Promise<Page> {
+    if (this.leaks(config.url))
+      throw new MoraineError(
+        'engine',
+        `Trino at ${this.url} goes on at ${new URL(config.url).origin}, which is unencrypted`,
+        {
+          hint: 'Nothing was sent there. Behind a proxy that encrypts, set http-server.process-forwarded=true in the config.properties of Trino, and have the proxy send X-Forwarded-Proto.',
+        },
+      )
     for (let tried = 1; ; tried++) {
       try {
-        return await this.client.request<Page>(config)
+        // A redirect would take the token along, to whomever it leads.
+        return await this.client.request<Page>({ ...config, maxRedirects: 0 })
       } catch (error) {
         const { response } = error as { response?: { status: number } }
         if (response && BUSY.includes(response.status) && tried < TRIES) {

@@ -11,6 +11,7 @@ import { ownValue } from '../../own-value.js'
 import { definitionOf } from '../../plan/fingerprint.js'
 import { executeStep } from '../../run/execute-step.js'
 import { currentUser, hash, type StepWorker } from '../../step/context.js'
+import { refuseUnencrypted } from './encrypted.js'
 
 /** A branch of a run's own, on which an engine builds tables by the lake's catalog. */
 export interface Room {
@@ -40,6 +41,7 @@ export class TrinoSteps {
   of(engine: TrinoEngine): StepWorker {
     const { openRoom } = this
     if (!openRoom) throw new MoraineError('usage', 'Gold is built on Trino by commands alone')
+    refuseUnencrypted(engine)
     const steps = this.begun.get(engine) ?? stepsOnTrino(engine, openRoom)
     this.begun.set(engine, steps)
     return steps
@@ -83,6 +85,7 @@ function onTrino(engine: TrinoEngine, room: Room): GoldEngine {
         url: engine.url,
         user: engine.user ?? 'moraine',
         password: typeof engine.password === 'function' ? await engine.password() : engine.password,
+        allowUnencrypted: engine.allowUnencrypted,
         source: room.branch,
         token: await room.token(),
       })

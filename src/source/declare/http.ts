@@ -1,3 +1,4 @@
+import { isOpenToOthers } from '../../define/access/encrypted.js'
 import { millisecondsOf } from '../../define/interval.js'
 import {
   columnName,
@@ -19,6 +20,7 @@ import {
   needed,
   type OptionList,
 } from '../../define/options/options.js'
+import { mistake } from '../../define/problems/mistakes.js'
 import type { BodyValue, HttpAuth, HttpSource, Paging, Secret } from '../../define/source.js'
 
 export interface HttpOptions<C extends string> {
@@ -71,6 +73,11 @@ export interface HttpOptions<C extends string> {
   maxShrink?: number
   /** Allows redirects and next pages to lead to addresses of private networks. */
   allowPrivate?: boolean
+  /**
+   * Allows credentials to be sent to an address without encryption that is not this machine's, as
+   * in a network that is trusted.
+   */
+  allowUnencrypted?: boolean
   /** Pause between two requests: `'200ms'`, `'1s'`. */
   pause?: string
   /** Maximum number of pages; more are an error. Default: 10,000. */
@@ -134,6 +141,7 @@ const httpOptions: OptionList<HttpOptions<string>> = {
     "an object such as { column: 'updated_at', param: 'since' }",
   ),
   allowPrivate: flag,
+  allowUnencrypted: flag,
   pause: interval,
   pages: number,
   timeout: interval,
@@ -159,6 +167,7 @@ export function http<const C extends string = string>(
   const { format, rows, lists = [], columns, headers = {}, params = {}, auth, paging } = good
   const { allowPrivate = false, pause, pages = 10_000, timeout = '60s' } = good
   const { body, graphql, cursor, ignoreMore = [] } = good
+  if (!good.allowUnencrypted) refuseUnencrypted(address, good)
   const hasJson = graphql !== undefined || (body !== undefined && typeof body !== 'string')
   return {
     kind: 'http',
@@ -183,4 +192,26 @@ export function http<const C extends string = string>(
     pages,
     timeout: millisecondsOf(timeout),
   }
+}
+
+/** What is a secret must not be sent where others can read it on the way. */
+function refuseUnencrypted(
+  address: string | undefined,
+  { auth, headers, params, body, graphql }: HttpOptions<string>,
+): void {
+  const isSecret = auth || [headers, params, body, graphql?.variables].some(holdsSecret)
+  const urls = [isSecret ? address : undefined, auth && 'tokenUrl' in auth ? auth.tokenUrl : '']
+  const open = urls.find((url) => url !== undefined && isOpenToOthers(url))
+  if (open !== undefined)
+    mistake(
+      `http(…): credentials would be sent to ${new URL(open).origin} unencrypted`,
+      undefined,
+      'Use an https:// address. In a network that you trust, add allowUnencrypted: true.',
+    )
+}
+
+/** Whether there is a secret among values, however deep they lie. */
+function holdsSecret(value: unknown): boolean {
+  if (typeof value === 'function') return true
+  return typeof value === 'object' && value !== null && Object.values(value).some(holdsSecret)
 }

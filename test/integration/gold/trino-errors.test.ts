@@ -1,7 +1,8 @@
-import { createServer } from 'node:http'
+import { createServer, type RequestListener } from 'node:http'
 import type { AddressInfo } from 'node:net'
 import { expect, it, onTestFinished } from 'vitest'
 import type { TrinoEngine } from '../../../src/define/engines/trino.js'
+import { TrinoSession } from '../../../src/engine/trino/client.js'
 import { type Room, TrinoSteps } from '../../../src/load/trino/trino-steps.js'
 import { Project, step } from '../../support/project.js'
 
@@ -43,7 +44,7 @@ const refusals = {
 
 /** A server with Trino's protocol, which refuses statements that match. */
 async function refusing(statements: RegExp, error: (typeof refusals)['wrong']) {
-  const server = createServer(async (request, response) => {
+  return answering(async (request, response) => {
     let statement = ''
     for await (const chunk of request) statement += chunk
     const columns = [{ name: 'n', type: 'bigint' }]
@@ -53,6 +54,10 @@ async function refusing(statements: RegExp, error: (typeof refusals)['wrong']) {
     response.setHeader('content-type', 'application/json')
     response.end(JSON.stringify({ id: '1', ...answer }))
   })
+}
+
+async function answering(answer: RequestListener): Promise<string> {
+  const server = createServer(answer)
   await new Promise<void>((done) => server.listen(0, '127.0.0.1', done))
   onTestFinished(() => void server.close())
   return `http://127.0.0.1:${(server.address() as AddressInfo).port}`
@@ -69,14 +74,7 @@ it('leads to the SQL that Trino refuses, and to none where it is not the SQL', a
   }
   const errorOf = async (statements: RegExp, error: (typeof refusals)['wrong']) => {
     const url = await refusing(statements, error)
-    const place = {
-      kind: 'engine',
-      engine: 'trino',
-      url,
-      catalog: 'lake',
-      user: undefined,
-    } as const
-    const engine: TrinoEngine = { ...place, password: undefined, as: undefined }
+    const engine: TrinoEngine = { kind: 'engine', engine: 'trino', url, catalog: 'lake' }
     const trino = new TrinoSteps(async () => room).of(engine)
     const run = await project.run({
       worker: async (resources, dataset, task) => await trino(resources, dataset, task),
@@ -100,4 +98,38 @@ it('leads to the SQL that Trino refuses, and to none where it is not the SQL', a
     message: 'Trino: Division by zero (DIVISION_BY_ZERO)',
     line: OWN,
   })
+})
+
+it('takes its token nowhere that others could read it, whatever Trino says', async () => {
+  const given: string[] = []
+  const other = await answering((request, response) => {
+    given.push(String(request.headers['x-trino-extra-credential']))
+    response.end('{}')
+  })
+  const { signal } = new AbortController()
+  const session = (url: string, allowUnencrypted?: boolean) =>
+    TrinoSession.open({ url, user: 'ada', source: 'run', token: 'hush', allowUnencrypted })
+
+  const redirecting = await answering((_, response) =>
+    response.writeHead(307, { location: `${other}/v1/statement` }).end(),
+  )
+  await expect((await session(redirecting)).run('SELECT 1', { signal })).rejects.toThrow(
+    'answered 307',
+  )
+  expect(given).toEqual([])
+
+  // As one does behind a proxy that encrypts, and that it knows nothing of.
+  const nextUri = 'http://trino.invalid:8080/v1/statement/executing/1'
+  const unaware = await answering((_, response) => {
+    response.setHeader('content-type', 'application/json')
+    response.end(JSON.stringify({ id: '1', nextUri, stats: { state: 'QUEUED' } }))
+  })
+  await expect((await session(unaware)).run('SELECT 1', { signal })).rejects.toMatchObject({
+    message: `Trino at ${unaware} goes on at http://trino.invalid:8080, which is unencrypted`,
+    hint: expect.stringContaining('http-server.process-forwarded=true'),
+  })
+  // In a network that is trusted it asks there; here nobody is.
+  await expect((await session(unaware, true)).run('SELECT 1', { signal })).rejects.toThrow(
+    'does not answer',
+  )
 })

@@ -4,6 +4,8 @@ import { createServer } from 'node:http'
 import { join } from 'node:path'
 import { promisify } from 'node:util'
 import { expect, it, onTestFinished } from 'vitest'
+import { OpenLineage } from '../../../src/run/openlineage.js'
+import type { RunEvent } from '../../../src/step/events.js'
 import { Project, repository } from '../../support/project.js'
 
 const lake = `
@@ -86,4 +88,13 @@ it('does not fail a run where nobody listens', async () => {
     OPENLINEAGE_API_KEY: 's3cret',
   })
   expect(stderr).toBe('! lineage could not be sent: connection refused\n')
+})
+
+it('sends no key where others could read it', async () => {
+  const target = { url: 'http://lineage.invalid/api/v1/lineage', key: 'hush' }
+  const lineage = new OpenLineage(target, { name: 'shop', url: 'file:///lake' })
+  lineage.event({ type: 'step-started', dataset: 'gold.n' } as RunEvent)
+  expect(await lineage.close()).toBe(
+    'lineage could not be sent: OPENLINEAGE_API_KEY would be sent unencrypted; use an https:// address in OPENLINEAGE_URL, or no key',
+  )
 })

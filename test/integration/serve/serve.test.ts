@@ -124,6 +124,15 @@ describe('moraine serve', () => {
     expect(JSON.stringify(served.lines)).not.toContain('s3cret')
   })
 
+  it('does not begin where an alert would tell others the secret address that it has', async () => {
+    const alerts = `alerts: [alert.webhook(() => 'http://hooks.example.com/s3cret')]`
+    const project = await Project.create({ 'lake.ts': lake(alerts) })
+    const { code, stderr } = await moraine(['-C', project.folder, 'serve', '--port', '0'])
+    expect(code).toBe(2)
+    expect(stderr).toContain('its address is a secret, which would be sent unencrypted')
+    expect(stderr).not.toContain('s3cret')
+  })
+
   it('tells of an object that can not be read, by webhook and metric, until somebody has put it back', async () => {
     const { told, port } = await receiver()
     const definition = `

@@ -1,6 +1,7 @@
 import { setTimeout as sleep } from 'node:timers/promises'
 import type { Command } from 'commander'
 import { recentlySent } from '../../../bronze/ingest/sent-requests.js'
+import { isLoopback } from '../../../define/access/encrypted.js'
 import { fullName } from '../../../define/dataset.js'
 import type { AnyDataset, Bronze } from '../../../define/model.js'
 import type { InboxSource, IngestSource } from '../../../define/source.js'
@@ -12,7 +13,7 @@ import type { CommitLog } from '../../../log/log.js'
 import { unscheduled } from '../../../plan/jobs.js'
 import { endNow } from '../../../process/end-now.js'
 import { bindNewSql } from '../../../run/prepare.js'
-import { isLoopback } from '../../../serve/access.js'
+import { checkAlerts } from '../../../serve/alerts.js'
 import { Daemon } from '../../../serve/daemon.js'
 import { HeldBytes } from '../../../serve/held-bytes.js'
 import { IngestBuffer } from '../../../serve/ingest-buffer.js'
@@ -123,6 +124,7 @@ export async function run(command: Command): Promise<number> {
   const { every, jobs: concurrency } = options
   checkAccess(project, options)
   await checkTokens(lake.datasets)
+  await checkAlerts(lake.alerts)
   const javascript = new Threads(findLakeFile(folder))
   const workers = workersOf(command, lake)
   const engines = await openStepEngines(command, project, [], { engines: concurrency })

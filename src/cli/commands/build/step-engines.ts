@@ -5,6 +5,7 @@ import type { Lake } from '../../../define/lake.js'
 import type { AnyDataset } from '../../../define/model.js'
 import { MoraineError } from '../../../errors.js'
 import { findLakeFile } from '../../../load/load.js'
+import { refuseUnencrypted } from '../../../load/trino/encrypted.js'
 import { hasOthers, processesOf } from '../../../load/workers/engines-of.js'
 import type { StepEngines } from '../../../load/workers/step-engines.js'
 import { select } from '../../../plan/graph.js'
@@ -79,16 +80,29 @@ export async function openStepEngines(
 /** What a plan says of where steps run. */
 export function placing(command: Command, lake: Lake) {
   const instead = askedEngine(command, lake)
+  checkAddresses(lake, lake.datasets, instead)
   return { instead, memory: memoryOfEngine(command, { workers: workersOf(command, lake) }) }
 }
 
 /** Makes sure that Trino will be let in, before a run does anything else. */
 function checkTrino(lake: Lake, datasets: readonly AnyDataset[], instead?: StepEngine): void {
+  checkAddresses(lake, datasets, instead)
   for (const dataset of datasets) {
     const engine = engineOf(dataset, lake, instead)
     if (engine.engine !== 'trino') continue
     if (lake.publish === 'review') throw noReviewByTrino()
     forTrino(lake, engine.as)
+  }
+}
+
+/** Makes sure that nobody reads along what Trino is sent. */
+function checkAddresses(lake: Lake, datasets: readonly AnyDataset[], instead?: StepEngine): void {
+  for (const dataset of datasets) {
+    const engine = engineOf(dataset, lake, instead)
+    if (engine.engine !== 'trino') continue
+    const { place } = dataset
+    const isOwn = 'engine' in dataset && dataset.engine === engine
+    refuseUnencrypted(engine, isOwn && place ? { ...place, near: 'engine:' } : undefined)
   }
 }
 

@@ -1,5 +1,5 @@
 import { type SecureContext, TLSSocket } from 'node:tls'
-import { isLoopback } from '../../access.js'
+import { isLoopback } from '../../../define/access/encrypted.js'
 import { PgError } from '../pg-error.js'
 import { Fields } from '../wire/fields.js'
 import type { Frame } from '../wire/frames.js'

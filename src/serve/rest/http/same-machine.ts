@@ -1,6 +1,6 @@
 import type { IncomingMessage } from 'node:http'
 import type { Context, Next } from 'hono'
-import { isLoopback } from '../../access.js'
+import { isLoopback } from '../../../define/access/encrypted.js'
 import { forbidden } from '../errors.js'
 
 /** Headers that proxies add to what they pass on. */
