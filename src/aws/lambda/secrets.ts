@@ -7,11 +7,12 @@ import { awsSecret } from '../../source/declare/aws-secret.js'
  * Gives `lake.ts` the variables that are secrets: their names are in the function's settings, their
  * values in Secrets Manager alone.
  *
+ * @param isMeant which of them; all, where nothing is said.
  * @throws MoraineError of kind `source` for one that can't be read.
  */
-export async function fetchSecrets(): Promise<void> {
+export async function fetchSecrets(isMeant = (_name: string): boolean => true): Promise<void> {
   const hidden = new OwnSecrets()
-  const references = Object.entries(namedSecrets())
+  const references = Object.entries(namedSecrets()).filter(([name]) => isMeant(name))
   await Promise.all(
     references.map(async ([name, reference]) => {
       const value = await awsSecret(reference)

@@ -51,9 +51,10 @@ def program_of(command):
 class Worker:
     """A process of Node, which ends with this Python and with the driver."""
 
-    def __init__(self, command, channel):
+    def __init__(self, command, channel, variables):
         pipe = subprocess.PIPE
-        self.process = subprocess.Popen(program_of(command), stdin=pipe, stdout=pipe, stderr=pipe)
+        env = {**os.environ, **variables}
+        self.process = subprocess.Popen(program_of(command), stdin=pipe, stdout=pipe, stderr=pipe, env=env)
         self.place = f"pid {self.process.pid} on {socket.gethostname()}"
         self.said, self.last, self.driver = queue.Queue(), [], None
         if channel:
@@ -146,19 +147,20 @@ def answers(line):
     return reply_in
 
 
-def carry_out(job, task, line, hello, command, channel):
+def carry_out(job, task, line, start):
     """Yields what a worker says to a line, with its place, unless the driver has heard it already."""
     # What is kept in this process outlives this code, which arrives anew with each task.
     idle = sys.modules.setdefault("moraine_idle_workers", queue.LifoQueue())
     worker, is_good = None, False
+    hello, kind = start["hello"], (start["hello"], json.dumps(start["variables"], sort_keys=True))
     try:
         while worker is None and not idle.empty():
             of, worker = idle.get()
-            if of != hello or worker.process.poll() is not None:
+            if of != kind or worker.process.poll() is not None:
                 worker.end()
                 worker = None
         if worker is None:
-            worker = Worker(command, channel)
+            worker = Worker(start["command"], start["channel"], start["variables"])
             for heard in worker.ask(hello, lambda heard: heard.startswith('{"ready":')):
                 yield worker.place, heard
             if not heard.startswith('{"ready":') or not agree(hello, heard):
@@ -179,20 +181,20 @@ def carry_out(job, task, line, hello, command, channel):
         if worker:
             worker.tell({"job": job, "task": task, "left": True})
         if is_good:
-            idle.put((hello, worker))
+            idle.put((kind, worker))
         elif worker:
             worker.end()
 
 
-def for_executors(job, hello, command, channel):
-    """The function that Spark maps the tasks of a job with."""
+def for_executors(job, start):
+    """The function that Spark maps the tasks of a job with. start: what a worker is started with, and told first."""
 
     def lines(batches):
         import pyarrow
 
         for batch in batches:
             for task, line in zip(*(column.to_pylist() for column in batch.columns)):
-                for place, heard in carry_out(job, task, line, hello, command, channel):
+                for place, heard in carry_out(job, task, line, start):
                     columns = [pyarrow.array([text], pyarrow.string()) for text in (task, place, heard)]
                     yield pyarrow.RecordBatch.from_arrays(columns, ["task", "place", "line"])
 
@@ -271,6 +273,14 @@ def session(settings):
     except Exception as error:
         is_java = "JAVA" in str(error) and not (shutil.which("java") or os.environ.get("JAVA_HOME"))
         raise Missing("java" if is_java else "session", str(error))
+
+
+def variables_of_job():
+    """What the definition reads in a job of Glue, as it was deployed; executors have nothing of it. Of secrets these are
+    the names, by which each worker asks for them itself."""
+    own = json.loads(os.environ.get("MORAINE_ENVIRONMENT") or "{}")
+    named = os.environ.get("MORAINE_SECRETS")
+    return {**own, **({"MORAINE_SECRETS": named} if named else {})}
 
 
 class Driver:
@@ -381,7 +391,8 @@ class Driver:
                 self.spark.sparkContext.setJobGroup(job, "Moraine: " + ", ".join(task for task, _ in tasks), True)
             else:
                 self.spark.addTag(job)
-            work = for_executors(job, hello, command, self.channel)
+            start = {"hello": hello, "command": command, "channel": self.channel, "variables": variables_of_job()}
+            work = for_executors(job, start)
             frame = self.spark.createDataFrame(tasks, "task string, line string").repartition(1)
             given = frame.mapInArrow(work, "task string, place string, line string")
             if job in self.running:

@@ -43,6 +43,8 @@ const hello = z.object({
    * they say.
    */
   environment: z.array(z.string()),
+  /** The time zone in which a schema's JavaScript has dates: `Europe/Berlin`. */
+  zone: z.string().optional(),
   /** Bytes that the worker's engine may use, and its threads. */
   memory: z.number().optional(),
   threads: z.number().optional(),

@@ -9,7 +9,7 @@ import { MoraineError } from '../../errors.js'
 import { program } from '../../log/program.js'
 import { machineMemory } from '../../process/memory.js'
 import { watchStarter } from '../../process/watchdog.js'
-import { userVariable } from '../../settings.js'
+import { setUserVariable, userVariable } from '../../settings.js'
 import { abortController } from '../../signals.js'
 import { scratchFolder } from '../../storage/scratch.js'
 import { Lakehouse } from '../lakehouse.js'
@@ -21,13 +21,14 @@ import { carryOutSent, endIfDiskFull, unsetHint } from './sent-step.js'
  * Carries out steps for a run that speaks to this process on its standard input, wherever a
  * scheduler has put it. Standard output carries what is said to the run, and nothing else.
  *
+ * @param prepare completes the environment that definitions read.
  * @returns whether it could work for the run.
  */
-export async function serveWorker(): Promise<boolean> {
+export async function serveWorker(prepare: () => Promise<void> = async () => {}): Promise<boolean> {
   watchStarter()
   const say = ownOutput()
   const greeted = (hello: Hello) =>
-    greet(hello).catch((error) => {
+    greet(hello, prepare).catch((error) => {
       endIfDiskFull(error)
       throw error
     })
@@ -55,13 +56,15 @@ function ownOutput(): (line: string) => void {
 }
 
 /** Gets ready for a run: its lake, its definition, and an engine. */
-async function greet(hello: Hello): Promise<TaskServer> {
+async function greet(hello: Hello, prepare: () => Promise<void>): Promise<TaskServer> {
   const [moraine, duckdb] = [program, await engineVersion()]
   // Nothing of another version's is loaded.
   const { sha256 } = hello.definition
   const versions = { moraine, duckdb, unicode: process.versions.unicode }
   const refusal = refusalOf(hello, { ...versions, definition: sha256 })
   if (refusal) throw refusal
+  if (hello.zone) setUserVariable('TZ', hello.zone)
+  await prepare()
   const house = Lakehouse.at(hello.root)
   const folder = await scratchFolder('worker')
   const unset = hello.environment.filter((name) => !userVariable(name))

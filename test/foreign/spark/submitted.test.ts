@@ -2,7 +2,7 @@ import { execFile } from 'node:child_process'
 import { writeFile } from 'node:fs/promises'
 import { dirname, join } from 'node:path'
 import { promisify } from 'node:util'
-import { expect, it } from 'vitest'
+import { expect, it, onTestFinished, vi } from 'vitest'
 import { loadLake } from '../../../src/load/load.js'
 import { portableDefinition } from '../../../src/load/workers/definition-file.js'
 import { moraine, Project, repository } from '../../support/project.js'
@@ -21,7 +21,7 @@ import { files } from 'moraine/sources'
 console.log(\`loaded by \${process.argv.at(-1)}\`)
 const orders = silver('orders', {
   from: bronze('orders', { from: files('in/*.csv') }),
-  schema: z.object({ id: t.int(), amount: t.decimal(12, 2), note: z.string().refine((text) => text !== 'bad', 'is bad') }),
+  schema: z.object({ id: t.int(), amount: t.decimal(12, 2).min(process.env.LOWEST ?? '0'), note: z.string().refine((text) => text !== 'bad', 'is bad') }),
   key: 'id',
 })
 const total = gold('total', { query: sql\`select count(*) as n, sum(amount) as amount from \${orders}\` })
@@ -84,6 +84,7 @@ function suite(name: string, program: string | undefined): void {
           '--MORAINE_ARCHIVE',
           archive,
         ],
+        ...['--MORAINE_ENVIRONMENT', JSON.stringify({ LOWEST: '20' })],
       ]
       // The folder of the project is beside the definition, as in the package of a function.
       const ran = await submit([...given, '--MORAINE_JOB=by-hand'])
@@ -94,6 +95,9 @@ function suite(name: string, program: string | undefined): void {
       // Silver was built where Spark has put its task.
       expect(ran.stdout + ran.stderr).toContain('loaded by worker')
       const here = await Project.create({ 'lake.ts': lake, 'in/1.csv': csv(0) })
+      // What the job was deployed with, executors have as well.
+      vi.stubEnv('LOWEST', '20')
+      onTestFinished(() => void vi.unstubAllEnvs())
       await here.run()
       for (const query of [
         'select id, amount, note from silver.orders order by id',
@@ -104,7 +108,8 @@ function suite(name: string, program: string | undefined): void {
       expect(wrong.code).not.toBe(0)
       expect(wrong.stderr + wrong.stdout).toContain('Did you mean by-hand?')
       const lacking = await submit([
-        ...given.slice(0, -1),
+        ...given,
+        '--MORAINE_ARCHIVE',
         's3://bucket/gone.tar.gz',
         '--MORAINE_JOB',
         'by-hand',

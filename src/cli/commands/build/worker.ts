@@ -1,5 +1,6 @@
 import type { Command } from 'commander'
 import { MoraineError } from '../../../errors.js'
+import { userVariable, variable } from '../../../settings.js'
 
 export function define(command: Command): Command {
   return command.addHelpText(
@@ -16,5 +17,12 @@ export async function run(): Promise<number> {
       hint: 'Runs start workers by themselves: moraine run --engine workers:4',
     })
   const { serveWorker } = await import('../../../load/workers/serve-worker.js')
-  return (await serveWorker()) ? 0 : 1
+  return (await serveWorker(secretsOfJob)) ? 0 : 1
+}
+
+/** Workers of a job that is deployed may have the names of its secrets alone. */
+async function secretsOfJob(): Promise<void> {
+  if (!variable('MORAINE_SECRETS')) return
+  const { fetchSecrets } = await import('../../../aws/lambda/secrets.js')
+  await fetchSecrets((name) => !userVariable(name))
 }
