@@ -82,6 +82,7 @@ it.each([
   (secret: string) => `dbPassword: '${secret}'`,
   (secret: string) => `sessionToken: "${secret}"`,
   (secret: string) => `headers: { Authorization: 'Basic ${secret}' }`,
+  (secret: string) => `spark({ connect: 'sc://host:15002/;use_ssl=true;token=${secret}' })`,
 ])('shows no secret of code that is called by a longer name: %#', (line) => {
   expect(starred(line('wJalrXUtnFEMI/K7'))).toBe(line('****************'))
 })
@@ -91,6 +92,7 @@ it('leaves code as it is in which names and texts only resemble those of secrets
     `key: 'id', keyColumn: 'secret_id', tokens: ['a'], nextToken: 'meta.next', passwordless: 'yes'`,
     `privateKey: secret('env:KEY'), token: env.TOKEN, accessKey: 'env:ACCESS_KEY'`,
     `note: 'the bearer responsibility', primaryKey: 'order_id', foreign_key: 'customer_id'`,
+    'spark({ connect: `sc://host:15002/;token=${process.env.TOKEN}` })',
     `paging: { token: response.next }, monkey: 'banana', secretary: 'Ada'`,
   ])
     expect(starred(line)).toBe(line)

@@ -107,7 +107,7 @@ export const withoutPasswords = (text: string): string =>
  * something called so.
  */
 const IN_ADDRESS = /(?<=:\/\/[^\s'"`/@:]*:)(?!password@)[^\s'"`]{1,4000}(?=@)/g
-const PARAMETER = /(?<=[?&]\w{0,64}(?:password|passwd|pwd|token|secret)=)[^\s'"`;&]+/gi
+const PARAMETER = /(?<=[?&;]\w{0,64}(?:password|passwd|pwd|token|secret)=)[^\s'"`;&]+/gi
 const WRITTEN = [
   IN_ADDRESS,
   /(?<=\bingest\(\s*['"`])[^'"`]+/g,
@@ -115,7 +115,7 @@ const WRITTEN = [
     String.raw`(?<=\b(?:${NAMES}|secret|bearer|token)['"\x60]?\s*:\s*['"\x60])(?!env:)[^'"\x60]+`,
     'gi',
   ),
-  /(?<=\b(?:password|pwd)=)[^\s'"`;&]+/gi,
+  /(?<=\b(?:password|pwd)=|;token=(?!\$))[^\s'"`;&]+/gi,
   ...SHAPED,
 ]
 

@@ -1,5 +1,6 @@
 import { type SparkEngine, tasksHere, tasksThere } from '../../define/engines/spark.js'
 import { limitOf } from '../../define/limits.js'
+import { OwnSecrets } from '../../secrets.js'
 import { variable } from '../../settings.js'
 import type { Hello } from '../workers/protocol.js'
 import type { Workers } from '../workers/workers.js'
@@ -29,6 +30,8 @@ export async function openSparkWorkers(
 ): Promise<Workers> {
   const { master, connect = '', archive, python, host, tasks, attempts, cores = 1 } = engine
   const { waitForExecutors } = engine
+  // What the client says of an address may have the token that it ends with.
+  new OwnSecrets().hide(...connect.split(';').map((one) => /^token=(.*)$/s.exec(one)?.[1]))
   const isHere = tasksHere(engine) !== 0
   const isNear = isHere || (!archive && /^sc:\/\/(localhost|127\.0\.0\.1)\b/.test(connect))
   const memory = engine.memory ?? MEMORY
