@@ -57,7 +57,7 @@ export async function overheadOf(tasks: number): Promise<Overhead> {
       env: environment(),
     },
   })
-  const sent = decodeStep(text)
+  const sent = await decodeStep(text, () => Promise.reject(new Error('nothing was laid')))
   const { signal } = new AbortController()
   function* many() {
     for (let i = 0; i < tasks; i++) yield { id: String(i), text: encodeStep(sent) }

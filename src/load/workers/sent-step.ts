@@ -11,6 +11,7 @@ import { hash, type StepResources } from '../../step/context.js'
 import { decodeStep, encodeReply, type SentStep } from '../../step/task/codec.js'
 import { unpackRelations } from '../../step/task/pack.js'
 import { removeScratch } from '../../storage/scratch.js'
+import { readLeads } from './leads.js'
 
 /** What a worker has for all of its tasks. */
 export interface WorkerState {
@@ -27,9 +28,10 @@ export async function carryOutSent(
   progress: (how: { rows?: number; percent?: number }) => void,
 ): Promise<{ reply: string; isLast?: boolean }> {
   try {
-    const sent = decodeStep(text)
+    const { storage } = resources
+    const sent = await decodeStep(text, (laid) => readLeads(storage, laid))
     const dataset = datasetOf(lake, sent, unset)
-    const relations = unpackRelations(resources.storage, sent)
+    const relations = unpackRelations(storage, sent)
     const step = { ...resources, relations, progress: (_: string, how: object) => progress(how) }
     return { reply: encodeReply({ output: await executeStep(step, dataset, sent.task) }) }
   } catch (error) {

@@ -16,7 +16,7 @@ import { type LaidDefinition, layCopy, layDefinition } from './definition.js'
 import { enginesOf, type OtherEngine, processesOf } from './engines-of.js'
 import { type OpenWorkers, openWorkers } from './open-workers.js'
 import { SharedStart } from './shared-start.js'
-import { stepsBy, type WorkerReady } from './step-workers.js'
+import { type StepsOfWorkers, stepsBy, type WorkerReady } from './step-workers.js'
 
 export interface StepEnginesOptions {
   lake: Lake
@@ -80,7 +80,12 @@ export class StepEngines implements AsyncDisposable {
     if (engine.engine === 'duckdb' || isView) return executeStep(resources, dataset, task)
     if (engine.engine === 'trino') return this.trinos.of(engine)(resources, dataset, task)
     const { steps } = await this.engine(engine, resources.signal)
-    return inParts(slotsOf(engine, availableParallelism()), steps)(resources, dataset, task)
+    const whole = inParts(slotsOf(engine, availableParallelism()), steps.carryOut)
+    try {
+      return await whole(resources, dataset, task)
+    } finally {
+      await steps.forget(task, resources.storage)
+    }
   }
 
   /** The machines on which workers have begun, and how many there. */
@@ -129,7 +134,8 @@ export class StepEngines implements AsyncDisposable {
     const laid = await this.laid
     const workers = await this.open(engine, await this.hello(laid), laid.lay, stop)
     const began = (worker: WorkerReady) => this.workers.set(worker.where, worker)
-    return { workers, steps: stepsBy(workers, laid.definitions, log, began) }
+    const { definitions } = laid
+    return { workers, steps: stepsBy(workers, { definitions, log, began }) }
   }
 
   /** What is said to each worker. */
@@ -140,6 +146,7 @@ export class StepEngines implements AsyncDisposable {
       moraine: program,
       duckdb: await engineVersion(),
       unicode: process.versions.unicode,
+      zone: Intl.DateTimeFormat().resolvedOptions().timeZone,
       definition: { path, sha256 },
       root: storage.address ?? storage.url,
       environment: environment.filter((name) => userVariable(name)),
@@ -152,5 +159,5 @@ export class StepEngines implements AsyncDisposable {
 
 interface BegunEngine {
   workers: Workers
-  steps: StepWorker
+  steps: StepsOfWorkers
 }

@@ -5,8 +5,8 @@ import type { Definition } from '../../log/commit.js'
 import { Pool } from '../../process/pool.js'
 import { redact } from '../../secrets.js'
 import type { StepWorker } from '../../step/context.js'
-import { decodeReply, encodeStep } from '../../step/task/codec.js'
-import { packStep } from '../../step/task/pack.js'
+import { decodeReply } from '../../step/task/codec.js'
+import { TaskTexts } from './leads.js'
 
 /** A worker that is there, and what it runs on. */
 export type WorkerReady = WorkerEvent & { type: 'ready' }
@@ -14,25 +14,39 @@ export type WorkerReady = WorkerEvent & { type: 'ready' }
 /** Steps that are packed before a worker is free. */
 const AHEAD = 2
 
+export interface StepsByOptions {
+  /** Of the datasets, as workers load them. */
+  definitions: ReadonlyMap<string, Definition>
+  /** Is told what workers write. */
+  log: (text: string) => void
+  /** Is told of each worker what it runs on. */
+  began?: (worker: WorkerReady) => void
+  /** Characters of manifests from which on they are laid into storage. */
+  large?: number
+}
+
+/** Steps that workers carry out. */
+export interface StepsOfWorkers {
+  carryOut: StepWorker
+  /** No task of a step follows: what was laid into storage for it goes. */
+  forget: TaskTexts['forget']
+}
+
 /**
  * Has whole steps carried out by workers, each as one task.
- *
- * @param definitions of the datasets, as workers load them.
- * @param log is told what workers write.
- * @param began is told of each worker what it runs on.
  */
 export function stepsBy(
   workers: Workers,
-  definitions: ReadonlyMap<string, Definition>,
-  log: (text: string) => void,
-  began: (worker: WorkerReady) => void = () => {},
-): StepWorker {
+  { definitions, log, began = () => {}, large }: StepsByOptions,
+): StepsOfWorkers {
+  const texts = new TaskTexts(large)
   let tasks = 0
   // A step with its manifests may be large: most of its parts wait as they are, and few as text.
   const pool = new Pool(workers.slots + AHEAD)
-  const carryOut: StepWorker = async ({ relations, signal, progress }, dataset, task) => {
+  const carryOut: StepWorker = async (resources, dataset, task) => {
+    const { signal, progress } = resources
     const definition = definitions.get(task.dataset) ?? task.definition
-    const text = encodeStep(await packStep(relations, dataset, { ...task, definition }))
+    const text = await texts.of(resources, dataset, { ...task, definition })
     const onEvent = (event: WorkerEvent) => {
       if (event.type === 'progress') progress(task.dataset, howFar(event))
       if (event.type === 'ready') began(event)
@@ -53,9 +67,12 @@ export function stepsBy(
     }
     throw lostStep(task.dataset, 'its workers gave no outcome')
   }
-  return (resources, dataset, task) => {
-    const { signal } = resources
-    return pool.run(() => carryOut(resources, dataset, task), { signal })
+  return {
+    carryOut: (resources, dataset, task) => {
+      const { signal } = resources
+      return pool.run(() => carryOut(resources, dataset, task), { signal })
+    },
+    forget: (task, storage) => texts.forget(task, storage),
   }
 }
 

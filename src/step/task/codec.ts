@@ -170,11 +170,25 @@ export interface SentStep {
   tables: Readonly<Record<string, TableData>>
 }
 
-const sentStep: z.ZodType<SentStep> = z.strictObject({
-  task,
+/** What a task leads to. */
+export type Leads = Pick<SentStep, 'batches' | 'tables'>
+
+/** An object of the lake's storage that has {@link Leads}. */
+export interface LaidLeads {
+  path: string
+  sha256: string
+}
+
+const own = {
   batches: z.record(z.string(), plain<BatchManifest>()),
   tables: z.record(z.string(), tableData),
-}) as never
+}
+const leads: z.ZodType<Leads> = z.strictObject(own) as never
+const laid: z.ZodType<LaidLeads> = z.strictObject({ path: z.string(), sha256: z.string() })
+const sentStep: z.ZodType<SentStep | { task: StepTask; laid: LaidLeads }> = z.union([
+  z.strictObject({ task, ...own }),
+  z.strictObject({ task, laid }),
+]) as never
 
 const fileChange: z.ZodType<FileChange> = z.strictObject({
   removed: z.union([z.literal('all'), set]),
@@ -245,11 +259,34 @@ const reply: z.ZodType<StepReply> = z.union([
   z.strictObject({ output: output.optional() }),
 ]) as never
 
-/** A step and all that its task leads to, as JSON. */
-export const encodeStep = (sent: SentStep): string => JSON.stringify(z.encode(sentStep, sent))
+/** What tasks lead to, as JSON. */
+export const encodeLeads = (given: Leads): string => JSON.stringify(z.encode(leads, given))
 
-/** @throws MoraineError of kind `version` for what is no task that this version knows. */
-export const decodeStep = (text: string): SentStep => decoded(sentStep, text, 'task')
+/**
+ * A step as JSON whose leads were encoded before: they are part of it, or lie in storage.
+ */
+export function encodeTask(given: StepTask, of: string | LaidLeads): string {
+  const own = JSON.stringify({ task: z.encode(task, given) })
+  const rest = typeof of === 'string' ? of : JSON.stringify({ laid: of })
+  return `${own.slice(0, -1)},${rest.slice(1)}`
+}
+
+/** A step and all that its task leads to, as JSON. */
+export const encodeStep = ({ task, ...leads }: SentStep): string =>
+  encodeTask(task, encodeLeads(leads))
+
+/**
+ * @param read gives the text of leads that lie in storage.
+ * @throws MoraineError of kind `version` for what is no task that this version knows.
+ */
+export async function decodeStep(
+  text: string,
+  read: (laid: LaidLeads) => Promise<string>,
+): Promise<SentStep> {
+  const found = decoded(sentStep, text, 'task')
+  if (!('laid' in found)) return found
+  return { task: found.task, ...decoded(leads, await read(found.laid), 'task') }
+}
 
 export const encodeReply = (given: StepReply): string => JSON.stringify(z.encode(reply, given))
 

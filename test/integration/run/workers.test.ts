@@ -183,7 +183,7 @@ describe('the definition that workers load', () => {
     const project = await shop()
     const { definitions, ...definition } = await laid(project)
     const hello = await helloFor(project, { definition })
-    const runs = stepsBy(
+    const { carryOut: runs } = stepsBy(
       {
         slots: 1,
         async *map(tasks) {
@@ -198,8 +198,7 @@ describe('the definition that workers load', () => {
         },
         close: async () => {},
       },
-      definitions,
-      () => {},
+      { definitions, log: () => {} },
     )
     const lakeHere = await project.load()
     const moved = join(project.folder, 'moved')
