@@ -9,7 +9,7 @@ import type { StepEngines } from '../../src/load/workers/step-engines.js'
 import { runLake } from '../../src/run/execute.js'
 import type { StepWorker } from '../../src/step/context.js'
 import { LocalStorage } from '../../src/storage/local.js'
-import { rowsOfLake } from './lake-rows.js'
+import { progressOfLake, rowsOfLake } from './lake-rows.js'
 import { repository, temporaryFolder } from './project.js'
 
 /** Runs a lake; its silver and gold steps are carried out by a worker, where one is named. */
@@ -66,6 +66,7 @@ async function compareWithOthers(
   expect(asked.sort()).toEqual(built.map(({ dataset }) => dataset).sort())
   expect(asked.length).toBeGreaterThan(0)
   expect(await rowsOfLake(copy)).toEqual(await rowsOfLake(root))
+  expect(await progressOfLake(copy)).toEqual(await progressOfLake(root))
 }
 
 type OpenOthers = (file: string, root: string) => Promise<StepEngines>

@@ -129,6 +129,14 @@ const csv = fc
   .array(row, { minLength: 3, maxLength: 15 })
   .map((rows) => ['id,at,c0,c1,c2,c3', ...rows, ''].join('\n'))
 
+/** Which rows say that their key is gone: a few, whatever the columns are; all are texts here. */
+const deletions = [
+  'try_cast(id as bigint) % 4 = 2',
+  `"at" = '2026-01-02' and id < '6'`,
+  'c0 is null',
+  "id = '3' or (length(c1) > 4 and id > '5')",
+]
+
 const options = fc
   .record({
     columns: fc.array(column, { minLength: COLUMNS, maxLength: COLUMNS }),
@@ -136,16 +144,18 @@ const options = fc
     cursor: fc.boolean(),
     history: fc.boolean(),
     removes: fc.boolean(),
+    deletes: fc.option(fc.constantFrom(...deletions), { freq: 2 }),
     refined: fc.boolean(),
     rule: fc.boolean(),
   })
-  .map(({ columns, key, cursor, history, removes, refined, rule }) =>
+  .map(({ columns, key, cursor, history, removes, deletes, refined, rule }) =>
     [
       `schema: z.object({ id: t.bigint(), at: t.date(), ${columns.map((one, i) => `c${i}: ${one}`).join(', ')} })${refined ? ".refine((row) => row.id !== 3n, 'three')" : ''}`,
       ...(key ? ["key: 'id'"] : []),
       ...(key && cursor ? ["cursor: 'at'"] : []),
       ...(key && cursor && history ? ['history: true'] : []),
       ...(key && cursor && removes ? ["onInvalidUpdate: 'remove'"] : []),
+      ...(key && deletes ? [`deleteWhen: sql\`${deletes}\``] : []),
       ...(rule ? ["rules: [rule('not four', sql`id <> 4`)]"] : []),
     ].join(', '),
   )

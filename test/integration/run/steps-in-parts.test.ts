@@ -7,6 +7,7 @@ import type { Engine } from '../../../src/engine/engine.js'
 import { openEngine } from '../../../src/engine/open.js'
 import type { Workers } from '../../../src/engine/workers/workers.js'
 import { MoraineError } from '../../../src/errors.js'
+import { readLeads } from '../../../src/load/workers/leads.js'
 import { stepsBy } from '../../../src/load/workers/step-workers.js'
 import { CommitLog } from '../../../src/log/log.js'
 import { vacuum } from '../../../src/maintain/vacuum.js'
@@ -21,7 +22,7 @@ import { packStep, unpackRelations } from '../../../src/step/task/pack.js'
 import type { StepTask } from '../../../src/step/task/task.js'
 import { LocalStorage } from '../../../src/storage/local.js'
 import { amount } from '../../support/effort.js'
-import { rowsOfLake } from '../../support/lake-rows.js'
+import { progressOfLake, rowsOfLake } from '../../support/lake-rows.js'
 import { Project, step } from '../../support/project.js'
 import { seed } from '../../support/seed.js'
 
@@ -73,7 +74,7 @@ const events = silver('events', {
   ${ordered ? "cursor: 'at'," : ''}
   ${ordered && history ? 'history: true,' : ''}
   ${ordered && removes ? "onInvalidUpdate: 'remove'," : ''}
-  ${ordered && deletes ? "deleteWhen: sql`amount = '0.00'`," : ''}
+  ${key && deletes ? "deleteWhen: sql`amount = '0.00'`," : ''}
   ${casts ? 'select: { whole: sql`cast(id as integer)` },' : ''}
   ${partitions ? `partitionBy: [${partitions}],` : ''}
   rules: [
@@ -169,6 +170,9 @@ const said = ({ steps, error }: RunRecord) => {
     .sort((a, b) => (a.dataset < b.dataset ? -1 : 1))
 }
 
+/** Manifests of small tables are sent with their tasks. */
+const inText = () => Promise.reject(new Error('a small step was laid into storage'))
+
 /** Carries steps out by JSON, in an order of its own, some twice, some in vain before. */
 function hostileWorker(engine: Engine, numbers: readonly number[], asked: StepTask[]): StepWorker {
   // Each has an engine for itself where workers are processes.
@@ -181,7 +185,7 @@ function hostileWorker(engine: Engine, numbers: readonly number[], asked: StepTa
     const text = encodeStep(await packStep(relations, dataset, task))
     const attempt = () => pool.run(carriedOut)
     const carriedOut = async () => {
-      const sent = decodeStep(text)
+      const sent = await decodeStep(text, inText)
       const own = { ...resources, engine, relations: unpackRelations(storage, sent) }
       const reply = await executeStep(own, dataset, sent.task).then(
         (output) => ({ output }),
@@ -252,6 +256,7 @@ describe('steps in parts', () => {
             if (typeof whole === 'string') refused.push(whole)
             expect(parts).toEqual(whole)
             expect(await rowsOfLake(copy)).toEqual(await rowsOfLake(root))
+            expect(await progressOfLake(copy)).toEqual(await progressOfLake(root))
             // What comes next meets what parts have written.
             await rm(root, { recursive: true })
             await rename(copy, root)
@@ -313,20 +318,24 @@ describe('steps in parts', () => {
       expect(ended).toBe(begun - 1)
     })
 
-  it('are packed as workers get free: what waits has no manifests in memory', async () => {
+  it('are packed as workers get free, and their manifests once: what waits has none in memory', async () => {
     const project = await splitLake(8)
     const given = new Map<string, Parameters<StepWorker>>()
     const engine = await openEngine({ threads: 2 })
     onTestFinished(() => engine.close())
     const one = new Pool(1)
     let [packed, most, carried] = [0, 0, 0]
+    /** Where manifests are laid, by dataset: as if there were very many. */
+    const paths = new Map<string, string[]>()
     const workers: Workers = {
       slots: 1,
       async *map(tasks) {
         most = Math.max(most, ++packed)
         try {
           for await (const { id, text } of tasks) {
-            const sent = decodeStep(text)
+            const { task, laid } = JSON.parse(text)
+            paths.set(task.dataset, [...(paths.get(task.dataset) ?? []), laid.path])
+            const sent = await decodeStep(text, (of) => readLeads(project.storage, of))
             const [resources, dataset] = given.get(sent.task.dataset) as Parameters<StepWorker>
             const relations = unpackRelations(resources.storage, sent)
             const own: StepResources = { ...resources, engine, relations }
@@ -340,19 +349,29 @@ describe('steps in parts', () => {
       },
       close: async () => {},
     }
-    const steps = stepsBy(workers, new Map(), () => {})
+    const steps = stepsBy(workers, { definitions: new Map(), log: () => {}, large: 0 })
     const worker = inParts(
       8,
       (resources, dataset, task) => {
         given.set(fullName(dataset), [resources, dataset, task])
-        return steps(resources, dataset, task)
+        return steps.carryOut(resources, dataset, task)
       },
       sizes,
     )
-    const record = await project.run({ worker })
+    const record = await project.run({
+      worker: async (resources, dataset, task) => {
+        const output = await worker(resources, dataset, task)
+        await steps.forget(task, resources.storage)
+        return output
+      },
+    })
     expect(record.steps.flatMap(({ error }) => error ?? [])).toEqual([])
     expect(await project.query('select count(*) as n from silver.events')).toEqual([{ n: 8n }])
     expect(carried).toBeGreaterThan(8)
     expect(most).toBeLessThanOrEqual(workers.slots + 2)
+    // All parts of a step share what they lead to; afterwards nothing of it is there.
+    expect(paths.get('silver.events')?.length).toBeGreaterThanOrEqual(8)
+    for (const [name, all] of paths) expect(new Set(all).size, name).toBe(1)
+    expect(await project.storage.list('scratch/')).toEqual([])
   })
 })
