@@ -2,7 +2,7 @@ import { MoraineError } from '../../errors.js'
 import type { LakeState } from '../../log/commit.js'
 import type { GlueTable } from './client.js'
 import type { LakeMark } from './marks.js'
-import { databaseNames, isDatabaseName } from './names.js'
+import { databaseNames, isDatabaseName, namesOf } from './names.js'
 import type { ProjectOptions } from './options.js'
 import { TableProjector } from './project-table.js'
 import { type Projected, ProjectionReport } from './report.js'
@@ -23,7 +23,7 @@ export async function project(options: ProjectOptions): Promise<Projected> {
     throw new MoraineError('usage', `The lake at ${storage.url} does not lie in a bucket`, {
       hint: 'Athena reads S3 alone. Copy the lake: moraine copy s3://…',
     })
-  const databases = databaseNames(lake, names)
+  const databases = databaseNames(lake, names ?? namesOf(lake.deploy))
   refuseNames(Object.values(databases))
   const mark = { lake: lake.name, root: storage.url }
   let state = await log.head()

@@ -16,6 +16,16 @@ export interface SetAside {
   pointer?: string
 }
 
+/**
+ * What to do about a table that was left as it is.
+ *
+ * @param another how databases are given other names.
+ */
+export const adviceOn = ({ why, dataset }: Pick<SetAside, 'why' | 'dataset'>, another: string) =>
+  /pointer|log ends/.test(why)
+    ? `To put the lake's version back: moraine project --take-back ${dataset}`
+    : `Give the databases of the lake another prefix: ${another}`
+
 /** What a projection did. */
 export interface Projected {
   /** The commit that the catalog shows now. */

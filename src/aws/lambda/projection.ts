@@ -1,6 +1,6 @@
 import { abortController } from '../../signals.js'
 import { project as projectLake } from '../glue/project.js'
-import type { Projected } from '../glue/report.js'
+import { adviceOn, type Projected } from '../glue/report.js'
 import { glueClient } from '../glue/sdk-client.js'
 import { type FunctionLake, functionLake } from './function-lake.js'
 import type { QueueAnswer } from './inbox.js'
@@ -62,7 +62,7 @@ function tellProjected({ lake }: FunctionLake, projected: Projected): void {
   for (const { dataset, table, why, pointer } of setAside)
     tell('warn', {
       ...{ event: 'table set aside', dataset, table, message: why, pointer },
-      hint: `Look at its rows; to put the lake's version back: moraine project --take-back ${dataset}`,
+      hint: adviceOn({ why, dataset }, "aws({ databases: '…' })"),
     })
   const count = (value: number) => ({ value, unit: 'Count' as const })
   measure({

@@ -75,6 +75,10 @@ const region: Expected = {
 const bucketName: Expected = {
   is: 'the name of a bucket: 3 to 63 lower-case letters, digits and -',
   fits: (value) => typeof value === 'string' && isBucketName(value),
+  advise: (value) =>
+    object.fits(value)
+      ? 'A lake lies in one bucket, its log and all layers: give one name. Who reads which layer, teams say.'
+      : undefined,
 }
 
 function isBucketName(name: string): boolean {
@@ -149,6 +153,10 @@ export const optionList: OptionList<AwsOptions> = {
     advise: () => 'Give the name of a secret in Secrets Manager, never its value.',
   },
   vpc: vpcExpected,
+  databases: {
+    is: "what names of databases begin with: lower-case letters, digits and _, such as 'shop_test'",
+    fits: (value) => typeof value === 'string' && /^[a-z][a-z0-9_]{0,99}$/.test(value),
+  },
   projection: flag,
   catalog: flag,
   teams,

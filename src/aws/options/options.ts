@@ -76,6 +76,11 @@ export interface AwsOptions {
   /** A network for functions whose sources are private. */
   vpc?: VpcOptions
   /**
+   * What Glue's databases begin with: `shop_test` for `shop_test_silver` and the others. Two
+   * deployments of one definition need it in one account. Default: the lake's name.
+   */
+  databases?: string
+  /**
    * Whether a function shows the lake in Glue's catalog after each commit, for Athena and other
    * readers. Default: yes.
    */

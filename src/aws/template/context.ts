@@ -1,5 +1,6 @@
 import type { Lake } from '../../define/lake.js'
 import type { Job } from '../../plan/jobs.js'
+import { databaseNames, namesOf } from '../glue/names.js'
 import type { AwsDeploy } from '../options/aws.js'
 import { att, type Json, join, ref } from './cfn.js'
 import type { Sizes } from './jobs/sizes.js'
@@ -47,6 +48,10 @@ export const objects = (pattern: string): Json => join(att(IDS.bucket), `/${patt
 
 /** Where the lake lies, as `MORAINE_ROOT` says it. */
 export const root = (): Json => join('s3://', ref(IDS.bucket))
+
+/** Databases of Glue's catalog, by layers. */
+export const databasesOf = ({ lake, deploy }: Pick<Context, 'lake' | 'deploy'>) =>
+  databaseNames(lake, namesOf(deploy))
 
 /** The tags of what takes a list of them. */
 export function tagsOf({ lake, deploy }: Context): Json {

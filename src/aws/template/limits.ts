@@ -12,6 +12,9 @@ import { type Group, MOST_RESOURCES } from './stacks.js'
  */
 const MOST_ENVIRONMENT = 4096
 
+/** https://docs.aws.amazon.com/AmazonS3/latest/userguide/object-lifecycle-mgmt.html */
+const MOST_RULES = 1000
+
 /**
  * Holds what was made of a lake against limits of services that are told by sizes alone.
  *
@@ -63,6 +66,7 @@ function tooLarge(context: Context, id: string, { Type, Properties = {} }: Resou
       }),
     ]
   }
+  if (Type === 'AWS::S3::Bucket') return tooManyRules(context, Properties)
   if (Type !== 'AWS::Lambda::Function') return []
   const { Variables } = Properties.Environment as { Variables: Json }
   const size = sizeOf(Variables, context.deploy.region)
@@ -72,6 +76,18 @@ function tooLarge(context: Context, id: string, { Type, Properties = {} }: Resou
       message: `The variables of the function of ${whose} would have ${size} bytes, and Lambda allows ${MOST_ENVIRONMENT}`,
       hint: 'Give shorter names, or read long values from a file beside lake.ts. Each job that runs after this one is in them, too.',
       near: 'environment',
+    }),
+  ]
+}
+
+function tooManyRules(context: Context, properties: NonNullable<Resource['Properties']>) {
+  const { Rules } = properties.LifecycleConfiguration as unknown as { Rules: readonly Json[] }
+  if (Rules.length <= MOST_RULES) return []
+  return [
+    problem(context, {
+      message: `The bucket would have ${Rules.length} rules of lifecycle, and S3 takes ${MOST_RULES}: each folder has one whose dataset keeps its rows for a shorter time than removed objects are kept`,
+      hint: "Keep removed objects no longer than the rows of any dataset: aws({ noncurrent: '7d' })",
+      near: 'noncurrent',
     }),
   ]
 }

@@ -96,6 +96,15 @@ function variableProblems(context: Context): Problem[] {
         near: name,
       }),
     ),
+    ...names
+      .filter((name) => name === 'MORAINE_TOKEN')
+      .map((name) =>
+        problem(context, {
+          message: `The value of ${name} would be in the template and in the settings of functions, where many can read it`,
+          hint: `Put the token into Secrets Manager: aws({ secrets: { ${name}: 'lake/token' } })`,
+          near: name,
+        }),
+      ),
     ...twice.map((name) =>
       problem(context, {
         message: `The variable ${name} is in environment and in secrets`,

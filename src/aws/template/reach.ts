@@ -10,22 +10,41 @@ import { proofsOf } from './jobs/rights.js'
  * this machine, and of its variables those that the deployment gives them.
  */
 export function reachProblems(context: Context): Problem[] {
-  const { lake, deploy } = context
+  const { lake } = context
   const bronze = lake.datasets.filter((one) => one.tier === 'bronze')
   return [
     ...bronze.flatMap(folderProblems),
     ...lake.exports.filter(({ afterRuns }) => afterRuns).flatMap(exportProblems),
-    ...bronze.flatMap((dataset) =>
-      secretProblems(context, `bronze.${dataset.name}`, dataset.from, dataset.place),
-    ),
-    ...lake.exports.flatMap(({ name, target, place, afterRuns }) =>
-      afterRuns ? secretProblems(context, `warehouse '${name}'`, target, place) : [],
-    ),
-    ...secretProblems(context, 'alerts', lake.alerts, lake.place),
-    // Its address answers nobody as long as one of them is missing.
-    ...(deploy.catalog ? (lake.access ?? []) : []).flatMap((one) =>
-      secretProblems(context, `principal '${one.name}'`, proofsOf(one), one.place),
-    ),
+    ...partsOf(context, bronze).flatMap((part) => [
+      ...plainProblems(context, part),
+      ...(part.isNeeded ? secretProblems(context, part) : []),
+    ]),
+  ]
+}
+
+/** A part of a definition that may name secrets. */
+interface Part {
+  of: string
+  part: unknown
+  place: Problem['place']
+  /** Whether functions use it. */
+  isNeeded: boolean
+}
+
+function partsOf({ lake, deploy }: Context, bronze: readonly Bronze[]): Part[] {
+  return [
+    ...bronze.map(({ name, from, place }) => ({
+      ...{ of: `bronze.${name}`, part: from, place, isNeeded: true },
+    })),
+    ...lake.exports.map(({ name, target, place, afterRuns }) => ({
+      ...{ of: `warehouse '${name}'`, part: target, place, isNeeded: afterRuns },
+    })),
+    { of: 'alerts', part: lake.alerts, place: lake.place, isNeeded: true },
+    ...(lake.access ?? []).map((one) => ({
+      ...{ of: `principal '${one.name}'`, part: proofsOf(one), place: one.place },
+      // Its address answers nobody as long as one of them is missing.
+      isNeeded: deploy.catalog === true,
+    })),
   ]
 }
 
@@ -61,13 +80,20 @@ function exportProblems({ name, target, place }: Warehouse): Problem[] {
   ]
 }
 
+/** Secrets whose values would be read in templates, and in what the account shows of functions. */
+function plainProblems({ deploy }: Context, { of, part, place }: Part): Problem[] {
+  const { environment = {} } = deploy
+  return variablesIn(part)
+    .filter((name) => Object.hasOwn(environment, name))
+    .map((name) => ({
+      message: `${of}: the value of the secret ${name} would be in the template and in the settings of functions, where many can read it`,
+      hint: `Put it into Secrets Manager, and name it in secrets, not in environment: aws({ secrets: { ${name}: 'shop/name' } }).`,
+      place,
+    }))
+}
+
 /** Secrets in variables and files that the functions would not have. */
-function secretProblems(
-  { deploy }: Context,
-  of: string,
-  part: unknown,
-  place: Problem['place'],
-): Problem[] {
+function secretProblems({ deploy }: Context, { of, part, place }: Part): Problem[] {
   const { environment = {}, secrets = {} } = deploy
   const files = secretFilesIn(part).map((path) => ({
     message: `${of}: functions on AWS would not have the file ${path}`,

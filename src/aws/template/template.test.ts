@@ -45,6 +45,24 @@ it('lets what vacuum removes be brought back for a while, in each folder that it
   const expiring = Rules.filter((rule: object) => 'NoncurrentVersionExpiration' in rule)
   expect(expiring.map(({ Prefix }: { Prefix: string }) => Prefix)).toEqual(VACUUMED)
   expect(VACUUMED).toContain('tombstones/')
+  // Nor does what says that an object was removed stay for ever.
+  for (const rule of expiring) expect(rule.ExpiredObjectDeleteMarker).toBe(true)
+})
+
+it('refuses more rules for what was removed than a bucket takes, and says what to do', () => {
+  const lakeOf = (noncurrent: string) => {
+    const deploy = aws({ region: 'eu-central-1', noncurrent })
+    const datasets = Array.from({ length: 260 }, (_, i) => {
+      const raw = bronze(`orders_${i}`, { from: inbox({ format: 'jsonl' }) })
+      const schema = z.object({ id: t.bigint() })
+      return silver(`orders_${i}`, { from: raw, schema, key: 'id', keep: '20d' })
+    })
+    return { lake: defineLake({ name: 'many', deploy, datasets }), deploy }
+  }
+  expect(problemsOf(lakeOf('30d'))[0]).toMatch(
+    /^The bucket would have 1\d+ rules of lifecycle, and S3 takes 1000: /,
+  )
+  expect(problemsOf(lakeOf('20d'))).toEqual([])
 })
 
 it('makes what holds data and the code first, and then what runs it', () => {
@@ -323,6 +341,32 @@ it('refuses what functions would not reach: folders, files of databases, variabl
     ...absent,
     "principal 'ben': functions on AWS would not have the variable BEN",
   ])
+})
+
+it('refuses values of secrets in environment: templates and settings of functions would show them', () => {
+  const of = (environment: Record<string, string>, catalog = false) => {
+    const shop = postgres({ url: secret('env:SHOP_URL') }).table('orders', { key: 'id' })
+    const deploy = aws({
+      region: 'eu-central-1',
+      ...{ environment, catalog, secrets: { SHOP_URL: 'shop/url' } },
+    })
+    const access = [principal('ben', { token: secret('env:BEN'), read: ['bronze.*'] })]
+    const datasets = [bronze('orders', { from: shop })]
+    return { lake: defineLake({ name: 'shop', deploy, datasets, access }), deploy }
+  }
+  expect(problemsOf(of({ SHOP_EVERY: '5m' }))).toEqual([])
+  const shown = 'would be in the template and in the settings of functions, where many can read it'
+  for (const catalog of [false, true])
+    expect(problemsOf(of({ BEN: 'hunter2' }, catalog))).toEqual([
+      `principal 'ben': the value of the secret BEN ${shown}`,
+    ])
+  expect(problemsOf(of({ BEN: 'hunter2', MORAINE_TOKEN: 'hunter3' }))).toEqual([
+    `The value of MORAINE_TOKEN ${shown}`,
+    `principal 'ben': the value of the secret BEN ${shown}`,
+  ])
+  expect(problemsOf({ ...of({ SHOP_URL: 'hunter2' }) })[1]).toBe(
+    `bronze.orders: the value of the secret SHOP_URL ${shown}`,
+  )
 })
 
 it('refuses paused jobs that there are not, and more tags than AWS takes', () => {

@@ -20,6 +20,6 @@ export const athenaOptions = (command: Command): Command =>
     )
     .option(
       '--prefix <text>',
-      "with --on athena: what names of databases begin with (default: the lake's name and _)",
+      "with --on athena: what names of databases begin with (default: what aws({ databases }) says, or the lake's name, and _)",
     )
     .option('--compare', 'with --on athena: also ask here, and show how the rows differ')

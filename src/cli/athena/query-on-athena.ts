@@ -3,7 +3,7 @@ import { compareRows, type Difference } from '../../aws/athena/compare.js'
 import { renderForAthena } from '../../aws/athena/render-query.js'
 import { runOnAthena } from '../../aws/athena/run-query.js'
 import { rowsOf } from '../../aws/athena/values.js'
-import { databaseNames } from '../../aws/glue/names.js'
+import { databaseNames, namesOf } from '../../aws/glue/names.js'
 import type { Field } from '../../define/types/column-type.js'
 import type { ResultRow } from '../../engine/engine.js'
 import { MoraineError } from '../../errors.js'
@@ -44,7 +44,8 @@ export async function queryOnAthena(
   const signal = project.stopped()
   const { storage, log, lake } = project
   const state = await log.head()
-  const databases = databaseNames(lake, prefix === undefined ? {} : { prefix })
+  const names = prefix === undefined ? namesOf(lake.deploy) : { prefix }
+  const databases = databaseNames(lake, names)
   const session = await project.session()
   const rendered = await renderForAthena(session, { storage, state }, sql, databases)
   const answer = await runOnAthena(rendered.sql, { workgroup, output }, { signal })

@@ -2,6 +2,7 @@ import { fullName } from '../../../define/dataset.js'
 import type { LakeState } from '../../../log/commit.js'
 import { sha256 } from '../../../storage/checksum.js'
 import type { TableInput } from '../client.js'
+import { LISTS } from '../names.js'
 import type { ProjectOptions } from '../options.js'
 import { type Databases, placeOf } from '../places.js'
 import type { ProjectionReport } from '../report.js'
@@ -36,7 +37,7 @@ export async function bronzeOf(
         const all = new Set(notes)
         const columns = tableColumns(parts, all)
         for (const note of all) report.note(name, note)
-        const folder = `_moraine/athena/${table}`
+        const folder = `${LISTS}${table}`
         const newest = parts.at(-1)?.format ?? 'parquet'
         const input: TableInput = {
           Name: table,

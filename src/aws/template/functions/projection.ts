@@ -1,3 +1,4 @@
+import { LISTS } from '../../glue/names.js'
 import { isProjected } from '../../options/aws.js'
 import { type Json, type Resources, ref, type Statement } from '../cfn.js'
 import { type Context, IDS, objects } from '../context.js'
@@ -15,9 +16,8 @@ import {
 } from '../services/iam.js'
 import { lambdaFunction } from '../services/lambda.js'
 
-/** Where commits of main are, and lists of files that Athena reads. */
+/** Where commits of main are. */
 const COMMITS = '_moraine/log/main/'
-const LISTS = '_moraine/athena/'
 
 /** What manifests of batches are called: also of one that was discarded, or lost rows. */
 const MANIFESTS = ['manifest', 'discarded-*', 'forgotten-*']

@@ -188,7 +188,7 @@ function exportsOf({ exports }: Lake, job: Job) {
 }
 
 /** The folder of a bucket that a location is; what only begins like it is none of it. */
-const bucketFolder = (path: string) =>
+export const bucketFolder = (path: string) =>
   bucketPrefix(path).map((location) => `${location.replace(/\/+$/, '')}/`)
 
 /** Inboxes of other buckets, which are emptied. */

@@ -1,8 +1,7 @@
 import { bytesOf } from '../../../define/size.js'
-import { databaseNames } from '../../glue/names.js'
 import type { Team } from '../../options/teams.js'
 import { type Json, join, type Resource, type Resources, ref } from '../cfn.js'
-import { type Context, IDS, keyArn, tagsOf } from '../context.js'
+import { type Context, databasesOf, IDS, keyArn, tagsOf } from '../context.js'
 import { idFor, LIMITS, nameFor } from '../names.js'
 
 /** Bytes that a query may read where a team says nothing else. */
@@ -75,7 +74,7 @@ function namedQueries(context: Context): Resources {
         DependsOn: [workgroupId(first)],
         Properties: {
           Name: name,
-          Database: databaseNames(context.lake).gold,
+          Database: databasesOf(context).gold,
           QueryString: text,
           WorkGroup: ref(workgroupId(first)) as Json,
         },

@@ -1,4 +1,3 @@
-import { databaseNames } from '../../glue/names.js'
 import {
   account,
   arn,
@@ -10,10 +9,10 @@ import {
   ref,
   type Statement,
 } from '../cfn.js'
-import { type Context, IDS, keyArn, objects, root, tagsOf } from '../context.js'
+import { type Context, databasesOf, keyArn, objects, root, tagsOf } from '../context.js'
 import { foldersOf } from '../jobs/rights.js'
 import { nameFor } from '../names.js'
-import { keyStatements, role } from './iam.js'
+import { keyStatements, listStatement, role } from './iam.js'
 
 /** Crawlers look at the files of bronze, for those who keep a catalog of their own by them. */
 export function crawlers(context: Context): Resources {
@@ -49,7 +48,7 @@ export function crawlers(context: Context): Resources {
   }
 }
 
-const crawled = ({ lake }: Context) => `${databaseNames(lake).bronze}_crawled`
+const crawled = (context: Context) => `${databasesOf(context).bronze}_crawled`
 
 const security = ({ prefix }: Context, key: Json): Resource => ({
   Type: 'AWS::Glue::SecurityConfiguration',
@@ -75,7 +74,7 @@ function crawlerRole(context: Context, paths: readonly string[]): Resources {
       name: 'crawler',
       principal: 'glue.amazonaws.com',
       statements: [
-        allow('List', ['s3:ListBucket'], att(IDS.bucket)),
+        listStatement(paths),
         allow(
           'Read',
           ['s3:GetObject'],

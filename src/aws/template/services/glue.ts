@@ -1,8 +1,8 @@
 import type { Gold, Silver } from '../../../define/model.js'
 import { ruleset } from '../../glue/dqdl.js'
-import { databaseNames, layers } from '../../glue/names.js'
+import { layers } from '../../glue/names.js'
 import { account, arn, type Json, join, type Resource, type Resources } from '../cfn.js'
-import { type Context, root } from '../context.js'
+import { type Context, databasesOf, root } from '../context.js'
 import { idFor, nameFor } from '../names.js'
 import { crawlers } from './crawlers.js'
 
@@ -12,7 +12,7 @@ import { crawlers } from './crawlers.js'
  */
 export function glue(context: Context): Resources {
   const { lake, deploy } = context
-  const names = databaseNames(lake)
+  const names = databasesOf(context)
   const databases = layers.map((layer): [string, Resource] => [
     databaseId(layer),
     {
@@ -39,8 +39,8 @@ export function glue(context: Context): Resources {
 const databaseId = (layer: string) => `${idFor(layer)}Database`
 
 /** ARNs of the catalog, the databases of layers, and all that is in them. */
-export function catalogArns({ lake }: Context, of: readonly string[] = layers): Json[] {
-  const names = databaseNames(lake)
+export function catalogArns(context: Context, of: readonly string[] = layers): Json[] {
+  const names = databasesOf(context)
   return [
     arn('glue', 'catalog'),
     ...of.flatMap((layer) => {
@@ -52,7 +52,7 @@ export function catalogArns({ lake }: Context, of: readonly string[] = layers): 
 
 /** The rules that Glue Data Quality checks just as a run does. */
 function rulesets(context: Context): Resources {
-  const names = databaseNames(context.lake)
+  const names = databasesOf(context)
   const built = context.lake.datasets.filter(
     (one): one is Silver<any> | Gold<any> => one.tier !== 'bronze',
   )

@@ -138,7 +138,7 @@ function objectStatements(context: Context, rights: Rights): Statement[] {
       ['s3:GetBucketObjectLockConfiguration'],
       rights.holds.length + rights.locks.length > 0 ? [att(IDS.bucket)] : [],
     ),
-    ...allow('ListSources', ['s3:ListBucket'], [...new Set(elsewhere.map(bucketOf))].map(s3Arn)),
+    ...listSources(elsewhere),
     ...allow(
       'ReadSources',
       ['s3:GetObject'],
@@ -168,13 +168,44 @@ export const listStatement = (prefixes: readonly string[]): Statement => ({
   Condition: { StringLikeIfExists: { 's3:prefix': prefixes.map((path) => `${path}*`).sort() } },
 })
 
+/** Prefixes of one bucket that are told one by one; of more, what they have in common. */
+const MOST_PREFIXES = 10
+
+/** Lists what sources and exports have in other buckets: their prefixes, and no names beside. */
+export function listSources(locations: readonly string[]): Statement[] {
+  return [...new Set(locations.map(bucketOf))].map((bucket, i) => {
+    const keys = locations
+      .filter((one) => bucketOf(one) === bucket)
+      .map((one) => one.slice(`s3://${bucket}/`.length))
+    const some = keys.length > MOST_PREFIXES ? [commonIn(keys)] : keys
+    // A folder is also asked for without its slash.
+    const prefixes = some.flatMap((key) => [
+      `${key}*`,
+      ...(key.endsWith('/') ? [key.slice(0, -1)] : []),
+    ])
+    return {
+      Sid: `ListSources${i === 0 ? '' : i + 1}`,
+      Effect: 'Allow',
+      Action: ['s3:ListBucket'],
+      Resource: s3Arn(bucket),
+      Condition: { StringLikeIfExists: { 's3:prefix': [...new Set(prefixes)].sort() } },
+    }
+  })
+}
+
+/** What all of some texts begin with. */
+function commonIn([first = '', ...others]: readonly string[]): string {
+  const until = [...first].findIndex((char, i) => others.some((one) => one[i] !== char))
+  return until < 0 ? first : first.slice(0, until)
+}
+
 export function keyStatements(context: Context, actions: string[]): Statement[] {
   const key = keyArn(context)
   return key === undefined ? [] : [{ Sid: 'Key', Effect: 'Allow', Action: actions, Resource: key }]
 }
 
 const bucketOf = (location: string) => location.slice(5).split('/')[0] as string
-const s3Arn = (path: string): Json => join('arn:', partition, `:s3:::${path}`)
+export const s3Arn = (path: string): Json => join('arn:', partition, `:s3:::${path}`)
 
 /** What a function of a job needs beside the lake: logs and traces, queues, secrets. */
 function runStatements(context: Context, job: Job): Statement[] {

@@ -22,6 +22,8 @@ export function lifecycle({ lake, deploy }: Context): Json[] {
     Status: 'Enabled',
     Prefix,
     NoncurrentVersionExpiration: { NoncurrentDays: Math.max(1, Math.floor(after)) },
+    // Otherwise what says that an object was removed stays for ever, with its name.
+    ExpiredObjectDeleteMarker: true,
   })
   const shorter = lake.datasets.flatMap((dataset) => {
     const kept = keptFor(dataset) / DAY

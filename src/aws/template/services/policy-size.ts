@@ -41,19 +41,18 @@ function cut(statement: Statement, region: string): Statement[] {
   }
   if (Array.isArray(Resource) && Resource.length > 1)
     return halves(Resource, (some) => ({ Resource: some }))
-  const prefixes = prefixesOf(Condition)
+  const { operator, prefixes } = prefixesOf(Condition)
   if (prefixes.length < 2) return [statement]
-  return halves(prefixes, (some) => ({ Condition: { [LIKE]: { [PREFIX]: some } } }))
+  return halves(prefixes, (some) => ({ Condition: { [operator]: { [PREFIX]: some } } }))
 }
 
 /** Lists by prefixes, of which one statement may have some. */
-const LIKE = 'StringLikeIfExists'
 const PREFIX = 's3:prefix'
 
-function prefixesOf(condition: Json | undefined): readonly Json[] {
-  const of = (condition as { readonly [LIKE]?: { readonly [PREFIX]?: Json } } | undefined)?.[LIKE]
-  const found = of?.[PREFIX]
-  return Array.isArray(found) ? found : []
+function prefixesOf(condition: Json | undefined): { operator: string; prefixes: readonly Json[] } {
+  const [operator = '', keys] = Object.entries(condition ?? {})[0] ?? []
+  const found = (keys as { readonly [PREFIX]?: Json } | undefined)?.[PREFIX]
+  return { operator, prefixes: Array.isArray(found) ? found : [] }
 }
 
 /** The longest that a name of the lake's own resources can be. */

@@ -1,4 +1,4 @@
-import { databaseNames, type Layer } from '../../glue/names.js'
+import { type Layer, LISTS } from '../../glue/names.js'
 import type { Team } from '../../options/teams.js'
 import {
   account,
@@ -10,7 +10,7 @@ import {
   type Resources,
   type Statement,
 } from '../cfn.js'
-import { type Context, IDS, objects } from '../context.js'
+import { type Context, databasesOf, IDS, objects } from '../context.js'
 import { foldersOf } from '../jobs/rights.js'
 import { idFor } from '../names.js'
 import { teamsOf, workgroupName } from './athena.js'
@@ -73,7 +73,8 @@ function statements(context: Context, name: string, team: Team): Statement[] {
   return [
     {
       ...allow('List', ['s3:ListBucket'], att(IDS.bucket)),
-      Condition: { StringLikeIfExists: { 's3:prefix': folders.map((folder) => `${folder}*`) } },
+      // Never without a prefix: that would tell the names of all that there is.
+      Condition: { StringLike: { 's3:prefix': folders.map((folder) => `${folder}*`) } },
     },
     allow(
       'Read',
@@ -85,7 +86,12 @@ function statements(context: Context, name: string, team: Team): Statement[] {
       ...new Map(tables.map((one) => [JSON.stringify(one), one])).values(),
     ]),
     allow('Queries', QUERY, arn('athena', `workgroup/${workgroupName(context, name)}`)),
-    allow('ResultsList', ['s3:GetBucketLocation', 's3:ListBucket'], results),
+    allow('ResultsPlace', ['s3:GetBucketLocation'], results),
+    {
+      ...allow('ResultsList', ['s3:ListBucket'], results),
+      // Athena also asks whether the bucket is there.
+      Condition: { StringLikeIfExists: { 's3:prefix': [`${name}/*`] } },
+    },
     allow(
       'Results',
       ['s3:GetObject', 's3:PutObject', 's3:AbortMultipartUpload'],
@@ -95,20 +101,24 @@ function statements(context: Context, name: string, team: Team): Statement[] {
   ]
 }
 
+/** Where tables lie; of bronze also the lists of files by which Athena finds its rows. */
 function foldersFor({ lake }: Context, { layer, table }: Granted): string[] {
   const tier = layer === 'discarded' || layer === 'history' ? 'silver' : layer
   const own = lake.datasets.filter(
     (one) => one.tier === tier && (table === undefined || one.name === table),
   )
   const start = `${layer}/`
-  if (table === undefined && !(layer in lake.folders)) return [start]
-  return own
+  const lists = table === undefined ? LISTS : `${LISTS}${table.toLowerCase()}/`
+  const beside = layer === 'bronze' ? [lists] : []
+  if (table === undefined && !(layer in lake.folders)) return [start, ...beside]
+  const folders = own
     .flatMap((dataset) => foldersOf(lake, dataset))
     .filter((folder) => folder.startsWith(start))
+  return [...folders, ...beside]
 }
 
-function tableArns({ lake }: Context, { layer, table }: Granted): Json[] {
-  const database = databaseNames(lake)[layer]
+function tableArns(context: Context, { layer, table }: Granted): Json[] {
+  const database = databasesOf(context)[layer]
   return [
     arn('glue', `database/${database}`),
     arn('glue', `table/${database}/${table?.toLowerCase() ?? '*'}`),

@@ -1,9 +1,9 @@
-import { databaseNames } from '../../glue/names.js'
-import { att, type Json, type Resources, ref, retained } from '../cfn.js'
-import { type Context, IDS, keyArn, objects, tagsOf } from '../context.js'
+import { att, type Json, type Resources, ref, retained, type Statement } from '../cfn.js'
+import { type Context, databasesOf, IDS, keyArn, objects, tagsOf } from '../context.js'
+import { bucketFolder } from '../jobs/rights.js'
 import { LIMITS, nameFor } from '../names.js'
 import { catalogArns } from './glue.js'
-import { keyStatements, role } from './iam.js'
+import { keyStatements, listSources, listStatement, role, s3Arn } from './iam.js'
 
 /** Redshift Serverless, which reads gold where it lies and loads what `exports` says. */
 export function redshift(context: Context): Resources {
@@ -11,7 +11,7 @@ export function redshift(context: Context): Resources {
   if (!deploy.redshift) return {}
   const { subnets, securityGroups, capacity = 8 } = deploy.redshift
   const key = keyArn(context)
-  const gold = databaseNames(context.lake).gold
+  const { gold } = databasesOf(context)
   return {
     ...warehouseRole(context),
     Warehouse: retained({
@@ -46,6 +46,24 @@ export function redshift(context: Context): Resources {
   }
 }
 
+/** Folders of the lake that it reads. */
+const READ = ['gold/', 'exports/']
+
+/** Buckets by way of which exports hand rows to it. */
+function copied({ lake }: Context): Statement[] {
+  const places = lake.exports.flatMap(({ target }) =>
+    target.kind === 'redshift' && target.via !== undefined ? bucketFolder(target.via) : [],
+  )
+  if (places.length === 0) return []
+  return [
+    ...listSources(places),
+    {
+      ...{ Sid: 'Copied', Effect: 'Allow', Action: ['s3:GetObject'] },
+      Resource: [...new Set(places)].map((place) => s3Arn(`${place.slice('s3://'.length)}*`)),
+    },
+  ]
+}
+
 function warehouseRole(context: Context): Resources {
   const allow = (Sid: string, Action: string[], Resource: Json) => ({
     Sid,
@@ -58,8 +76,14 @@ function warehouseRole(context: Context): Resources {
       name: 'redshift',
       principal: 'redshift.amazonaws.com',
       statements: [
-        allow('List', ['s3:ListBucket', 's3:GetBucketLocation'], att(IDS.bucket)),
-        allow('Read', ['s3:GetObject'], [objects('gold/*'), objects('exports/*')]),
+        allow('Place', ['s3:GetBucketLocation'], att(IDS.bucket)),
+        listStatement(READ),
+        allow(
+          'Read',
+          ['s3:GetObject'],
+          READ.map((folder) => objects(`${folder}*`)),
+        ),
+        ...copied(context),
         allow(
           'Tables',
           [

@@ -49,8 +49,14 @@ export function s3(context: Context): Resources {
     ]),
     [IDS.bucket]: retained({ ...lakeBucket(context, names.lake), DependsOn: ['LogBucketPolicy'] }),
     [IDS.results]: retained({ ...results(context, names.results), DependsOn: ['LogBucketPolicy'] }),
-    ResultsBucketPolicy: bucketPolicy(IDS.results, [tlsOnly(IDS.results)]),
-    LakeBucketPolicy: bucketPolicy(IDS.bucket, [tlsOnly(IDS.bucket), ...encrypted(context)]),
+    ResultsBucketPolicy: bucketPolicy(IDS.results, [
+      tlsOnly(IDS.results),
+      ...encrypted(context, IDS.results),
+    ]),
+    LakeBucketPolicy: bucketPolicy(IDS.bucket, [
+      tlsOnly(IDS.bucket),
+      ...encrypted(context, IDS.bucket),
+    ]),
   }
 }
 
@@ -139,21 +145,26 @@ function tlsOnly(bucket: string): Statement {
 /**
  * Requests that say how an object is encrypted must say it as the bucket does; those that say
  * nothing have it so anyway. (A negated condition holds where its key is missing, hence `Null`.)
+ * None may bring a key of its own, which nobody else has: the lake could not be read any more.
  */
-function encrypted(context: Context): Statement[] {
+function encrypted(context: Context, bucket: string): Statement[] {
   const key = keyArn(context)
-  const deny = (Sid: string, name: string, value: Json): Statement => ({
+  const deny = (Sid: string, name: string, value?: Json): Statement => ({
     Sid,
     Effect: 'Deny',
     Principal: { AWS: '*' },
     Action: 's3:PutObject',
-    Resource: join(att(IDS.bucket), '/*'),
-    Condition: { Null: { [name]: 'false' }, StringNotEquals: { [name]: value } },
+    Resource: join(att(bucket), '/*'),
+    Condition: {
+      Null: { [name]: 'false' },
+      ...(value === undefined ? {} : { StringNotEquals: { [name]: value } }),
+    },
   })
   const header = 's3:x-amz-server-side-encryption'
   return [
     deny('Encrypted', header, key === undefined ? 'AES256' : 'aws:kms'),
     ...(key === undefined ? [] : [deny('OwnKey', `${header}-aws-kms-key-id`, key)]),
+    deny('NoKeyOfClients', `${header}-customer-algorithm`),
   ]
 }
 

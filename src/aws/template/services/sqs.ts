@@ -43,7 +43,7 @@ export function sqs(context: Context): Resources {
       ? { ProjectionQueue: fifo(context, 'projection', PROJECTION.timeout) }
       : {}),
   }
-  return { ...all, QueuePolicy: queuePolicy(Object.keys(all)) }
+  return { ...all, QueuePolicy: queuePolicy(context, Object.keys(all)) }
 }
 
 /** A queue whose messages are for one function, one after the other. */
@@ -95,8 +95,8 @@ function queue(
   }
 }
 
-/** Queues take messages by TLS alone; rules of EventBridge of this account may send them. */
-function queuePolicy(queues: readonly string[]): Resource {
+/** Queues take messages by TLS alone; rules of EventBridge that are the lake's may send them. */
+function queuePolicy({ prefix }: Context, queues: readonly string[]): Resource {
   return {
     Type: 'AWS::SQS::QueuePolicy',
     Properties: {
@@ -117,7 +117,10 @@ function queuePolicy(queues: readonly string[]): Resource {
           Action: 'sqs:SendMessage',
           // Of the queue that has this policy: to list them all passes what a policy may have.
           Resource: '*',
-          Condition: { StringEquals: { 'aws:SourceAccount': account } },
+          Condition: {
+            StringEquals: { 'aws:SourceAccount': account },
+            ArnLike: { 'aws:SourceArn': arn('events', `rule/${prefix}-*`) },
+          },
         },
       ]),
     },

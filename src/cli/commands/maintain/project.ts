@@ -1,6 +1,6 @@
 import type { Command } from 'commander'
 import { project } from '../../../aws/glue/project.js'
-import type { Projected } from '../../../aws/glue/report.js'
+import { adviceOn, type Projected } from '../../../aws/glue/report.js'
 import { glueClient } from '../../../aws/glue/sdk-client.js'
 import { MoraineError } from '../../../errors.js'
 import { examples } from '../../examples.js'
@@ -15,7 +15,7 @@ export function define(command: Command): Command {
     .option('--to <catalog>', 'the catalog: glue', 'glue')
     .option(
       '--prefix <text>',
-      "what names of databases begin with (default: the lake's name and _)",
+      "what names of databases begin with (default: what aws({ databases }) says, or the lake's name, and _)",
     )
     .option(
       '--take-back <dataset...>',
@@ -96,13 +96,9 @@ function* lines(
   for (const { table, why, pointer, dataset } of setAside) {
     yield colors.yellow(printable(`${table} was left as it is: ${why}`))
     if (pointer !== undefined) yield `  it leads to ${printable(pointer)}`
-    if (dataset !== '') yield colors.dim(`  ${advice(why, dataset)}`)
+    if (dataset !== '')
+      yield colors.dim(`  ${adviceOn({ why, dataset }, 'moraine project --prefix …')}`)
   }
   const told = dryRun ? 'would be' : 'were'
   yield `${plural(changes.length, 'table')} ${told} changed, ${unchanged} ${unchanged === 1 ? 'is' : 'are'} as in commit ${commit}.`
 }
-
-const advice = (why: string, dataset: string) =>
-  /pointer|log ends/.test(why)
-    ? `To put the lake's version back: moraine project --take-back ${dataset}`
-    : 'Give the databases of the lake another prefix: moraine project --prefix …'

@@ -1,0 +1,186 @@
+import { expect, it } from 'vitest'
+import { everything } from '../../../../test/support/example-templates.js'
+import { isAllowed, type PolicyStatement } from '../../../../test/support/iam/evaluate.js'
+import { Resolved } from '../../../../test/support/iam/resolve.js'
+import {
+  bronze,
+  defineLake,
+  every,
+  type Gold,
+  gold,
+  redshift,
+  silver,
+  sql,
+  t,
+  warehouse,
+  z,
+} from '../../../index.js'
+import { files, inbox, secret } from '../../../source/index.js'
+import { aws, template } from '../../index.js'
+import { jobId } from '../names.js'
+
+type Options = Partial<Parameters<typeof aws>[0]>
+
+const place = { account: '123456789012', region: 'eu-central-1', url: 'https://sqs' }
+const bucket = 'arn:aws:s3:::shop-lake-123456789012-eu-central-1'
+const results = 'arn:aws:s3:::shop-results-123456789012-eu-central-1'
+
+/** A lake of an inbox, files of another bucket, and gold that goes to a warehouse. */
+function shop(options: Options = {}) {
+  const deploy = aws({ region: 'eu-central-1', secrets: { URL: 'reports/url' }, ...options })
+  const orders = bronze('Orders', { from: inbox({ format: 'jsonl', path: 's3://drop/orders' }) })
+  const prices = bronze('prices', {
+    from: files(['s3://partner/prices/2026-*.csv', 's3://partner/names.csv']),
+    schedule: every('1h'),
+  })
+  const schema = z.object({ id: t.bigint() })
+  const valid = silver('orders', { from: orders, schema, key: 'id' })
+  const n: Gold = gold('n', { query: sql`select count(*) as n from ${valid}, ${prices}` })
+  const to = redshift({ url: secret('env:URL'), via: 's3://exchange/shop' })
+  const exports = [warehouse(to, { tables: [n] })]
+  const lake = defineLake({ name: 'shop', deploy, datasets: [n], exports })
+  return new Resolved(template(lake, deploy), place)
+}
+
+/** What statements allow of listing a bucket: with a prefix, or without one. */
+const lists = (statements: readonly PolicyStatement[], of: string) => (prefix?: string) =>
+  isAllowed(statements, {
+    action: 's3:ListBucket',
+    resource: of,
+    ...(prefix === undefined ? {} : { context: { 's3:prefix': prefix } }),
+  })
+const reads = (statements: readonly PolicyStatement[]) => (object: string) =>
+  isAllowed(statements, { action: 's3:GetObject', resource: object })
+
+it('lets a team ask Athena for rows of bronze, by the lists that lead to them', () => {
+  const teams = { engineers: { read: ['bronze'] }, clerks: { read: ['bronze.Orders', 'gold'] } }
+  const all = shop({ teams })
+  const [engineers, clerks] = [
+    all.statementsOf('EngineersReader'),
+    all.statementsOf('ClerksReader'),
+  ]
+  for (const team of [engineers, clerks]) {
+    expect(reads(team)(`${bucket}/bronze/Orders/1/data.parquet`)).toBe(true)
+    expect(reads(team)(`${bucket}/_moraine/athena/orders/1-1-aa/files.txt`)).toBe(true)
+    expect(lists(team, bucket)('_moraine/athena/orders/1-1-aa/')).toBe(true)
+    expect(reads(team)(`${bucket}/_moraine/log/main/000001.json`)).toBe(false)
+  }
+  expect(reads(engineers)(`${bucket}/_moraine/athena/prices/1-1-aa/files.txt`)).toBe(true)
+  expect(reads(clerks)(`${bucket}/_moraine/athena/prices/1-1-aa/files.txt`)).toBe(false)
+  const analysts = shop({ teams: { analysts: { read: ['silver'] } } }).statementsOf(
+    'AnalystsReader',
+  )
+  expect(reads(analysts)(`${bucket}/_moraine/athena/orders/1-1-aa/files.txt`)).toBe(false)
+})
+
+it('tells a team no names of what it may not read', () => {
+  const team = shop({ teams: { analysts: { read: ['silver'] } } }).statementsOf('AnalystsReader')
+  expect(lists(team, bucket)('silver/orders/')).toBe(true)
+  for (const prefix of [undefined, '', 'bronze/', 's'])
+    expect(lists(team, bucket)(prefix)).toBe(false)
+  expect(lists(team, results)('analysts/1')).toBe(true)
+  expect(lists(team, results)('engineers/1')).toBe(false)
+})
+
+it('lets a function list of other buckets what its sources name, and a crawler what it looks at', () => {
+  const all = shop({ crawlers: true })
+  const job = all.statementsOf('BronzePricesRole')
+  const partner = lists(job, 'arn:aws:s3:::partner')
+  for (const prefix of ['prices/2026-', 'names.csv', 'prices/2026-01.csv'])
+    expect(partner(prefix)).toBe(true)
+  for (const prefix of ['', 'prices/', 'wages/']) expect(partner(prefix)).toBe(false)
+  const drop = lists(
+    all.statementsOf(`${jobId({ name: 'bronze.Orders' })}Role`),
+    'arn:aws:s3:::drop',
+  )
+  for (const prefix of ['orders', 'orders/', 'orders/1.jsonl']) expect(drop(prefix)).toBe(true)
+  for (const prefix of ['', 'orders-of-others/', 'wages/']) expect(drop(prefix)).toBe(false)
+  const crawler = lists(all.statementsOf('CrawlerRole'), bucket)
+  expect(crawler('bronze/Orders/')).toBe(true)
+  for (const prefix of ['silver/', '_moraine/log/main/']) expect(crawler(prefix)).toBe(false)
+})
+
+it('lets a warehouse read gold, and what exports hand to it, wherever that lies', () => {
+  const ids = ['0', '1', '2'].map((n) => `subnet-0123456789abcdef${n}`)
+  const all = shop({ redshift: { subnets: ids, securityGroups: ['sg-0123456789abcdef0'] } })
+  const role = all.statementsOf('RedshiftRole')
+  expect(reads(role)(`${bucket}/gold/n/data/1.parquet`)).toBe(true)
+  expect(reads(role)('arn:aws:s3:::exchange/shop/redshift-1/1.parquet')).toBe(true)
+  expect(reads(role)('arn:aws:s3:::exchange/others/1.parquet')).toBe(false)
+  expect(lists(role, 'arn:aws:s3:::exchange')('shop/redshift-1/')).toBe(true)
+  expect(lists(role, bucket)('gold/n/')).toBe(true)
+  for (const prefix of ['silver/', '_moraine/log/main/'])
+    expect(lists(role, bucket)(prefix)).toBe(false)
+})
+
+it.each(['kms', 's3'] as const)(
+  'takes no object whose key only its writer has (%s)',
+  (encryption) => {
+    const all = shop({ encryption })
+    const header = 's3:x-amz-server-side-encryption'
+    const allow = { Effect: 'Allow', Action: 's3:*' } as const
+    for (const [id, of] of [
+      ['LakeBucketPolicy', bucket],
+      ['ResultsBucketPolicy', results],
+    ] as const) {
+      const puts = (context: Record<string, string>) =>
+        isAllowed([allow, ...all.statementsOfPolicy(id)], {
+          ...{ action: 's3:PutObject', resource: `${of}/silver/1`, context },
+        })
+      expect(puts({})).toBe(true)
+      expect(puts({ [header]: encryption === 'kms' ? 'aws:kms' : 'AES256' })).toBe(true)
+      expect(puts({ [header]: encryption === 'kms' ? 'AES256' : 'aws:kms' })).toBe(false)
+      expect(puts({ [`${header}-customer-algorithm`]: 'AES256' })).toBe(false)
+      expect(puts({ 'aws:SecureTransport': 'false' })).toBe(false)
+    }
+  },
+)
+
+/** Names that an account has once: of what lies in a template, by type. */
+function namesIn(all: Resolved): string[] {
+  const types = ['S3::Bucket', 'SQS::Queue', 'Lambda::Function', 'IAM::Role', 'IAM::ManagedPolicy']
+  const more = ['SNS::Topic', 'CloudWatch::Alarm', 'Logs::LogGroup', 'KMS::Alias', 'Events::Rule']
+  const glue = ['Database', 'Crawler', 'Job', 'DataQualityRuleset'].map((type) => `Glue::${type}`)
+  const others = ['Scheduler::ScheduleGroup', 'Athena::WorkGroup', 'CloudTrail::Trail']
+  return [...types, ...more, ...glue, ...others].flatMap((type) =>
+    all.of(`AWS::${type}`).map((id) => {
+      const { DatabaseInput, ...own } = all.properties(id)
+      const [, name] =
+        Object.entries({ ...own, ...DatabaseInput }).find(([key]) =>
+          /^(Bucket|Queue|Function|Role|ManagedPolicy|Topic|Alarm|LogGroup|Alias|Trail)?Name$/.test(
+            key,
+          ),
+        ) ?? []
+      return `${type} ${name}`
+    }),
+  )
+}
+
+it('gives two deployments of one definition no name in common', () => {
+  const { redshift: _, vpc: __, ...options } = everything
+  const most = { ...options, secrets: { ...options.secrets, URL: 'reports/url' } }
+  const [real, test] = [
+    namesIn(shop(most)),
+    namesIn(shop({ ...most, name: 'shop-test', databases: 'shop_test' })),
+  ]
+  expect(real.length).toBe(test.length)
+  expect(real).toContain('Glue::Database shop_silver')
+  expect(test).toContain('Glue::Database shop_test_silver')
+  expect(real.filter((name) => test.includes(name) || name.endsWith(' undefined'))).toEqual([])
+})
+
+it('has queues take events from rules of the lake alone', () => {
+  const queues = shop().statementsOfPolicy('QueuePolicy')
+  const sends = (rule: string, account = place.account) =>
+    isAllowed(queues, {
+      action: 'sqs:SendMessage',
+      resource: 'arn:aws:sqs:eu-central-1:123456789012:shop-bronze-Orders.fifo',
+      context: {
+        'aws:SourceAccount': account,
+        'aws:SourceArn': `arn:aws:events:eu-central-1:${account}:rule/${rule}`,
+      },
+    })
+  expect(sends('shop-bronze-Orders')).toBe(true)
+  expect(sends('somebody-elses')).toBe(false)
+  expect(sends('shop-bronze-Orders', '210987654321')).toBe(false)
+})
