@@ -1,21 +1,12 @@
 import { readdir, readFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import {
-  AbortMultipartUploadCommand,
   CreateBucketCommand,
-  CreateMultipartUploadCommand,
-  DeleteObjectCommand,
-  GetObjectCommand,
-  ListObjectsV2Command,
+  PutBucketVersioningCommand,
   PutObjectCommand,
   S3Client,
 } from '@aws-sdk/client-s3'
-import {
-  CreateSecretCommand,
-  GetSecretValueCommand,
-  SecretsManagerClient,
-} from '@aws-sdk/client-secrets-manager'
-import { GetQueueUrlCommand, SendMessageCommand, SQSClient } from '@aws-sdk/client-sqs'
+import { CreateSecretCommand, SecretsManagerClient } from '@aws-sdk/client-secrets-manager'
 import { afterAll, beforeAll, expect, it } from 'vitest'
 import { makeFiles } from '../../examples/tickit/generate/files.js'
 import { generate } from '../../examples/tpcds/generate/main.js'
@@ -34,6 +25,7 @@ import {
 import { batchOf, bridged, FunctionProcess, packed, unpacked } from '../support/function.js'
 import { askedBy, askedByLambda } from '../support/iam/asked.js'
 import { type Asked, isAllowed, subtractions } from '../support/iam/evaluate.js'
+import { Reaching } from '../support/iam/reaching.js'
 import { Resolved } from '../support/iam/resolve.js'
 import { Staged } from '../support/iam/staged.js'
 import { ministackProgram } from '../support/ministack.js'
@@ -85,6 +77,7 @@ withService('MiniStack', [ministackProgram], () => {
     cloud = await startEnforcingCloud()
     s3 = new S3Client({ ...cloud.client, forcePathStyle: true })
     const secrets = new SecretsManagerClient(cloud.client)
+    await secrets.send(new CreateSecretCommand({ Name: 'lake/token', SecretString: 'open sesame' }))
     for (const Name of ['shop/database', 'shop/other'])
       await secrets.send(
         new CreateSecretCommand({ Name, SecretString: JSON.stringify({ password: 'secret' }) }),
@@ -120,10 +113,12 @@ withService('MiniStack', [ministackProgram], () => {
     const { resolved } = staged
     const { account, region } = cloud
     const key = resolved.arn('Key')
-    const [logGroup, queue] = [resolved.arn('LogGroup'), resolved.arn(`${name}Queue`)]
+    const logGroup = resolved.arn('LogGroup')
+    const hasQueue = resolved.of('AWS::SQS::Queue').includes(`${name}Queue`)
+    const queue = hasQueue ? { queue: resolved.arn(`${name}Queue`) } : {}
     const asked: Asked[] = [
       ...calls.flatMap((call) => askedBy(call, { account, region, key })),
-      ...askedByLambda({ logGroup, queue, key }),
+      ...askedByLambda({ logGroup, key, ...queue }),
     ]
     const own = resolved.statementsOf(`${name}Role`)
     const bucket = resolved.statementsOfPolicy('LakeBucketPolicy')
@@ -207,6 +202,57 @@ withService('MiniStack', [ministackProgram], () => {
     expect(compare(made, 'Projection', calls)).toEqual(SELDOM_SHOWN)
   })
 
+  it('the catalog needs every action of its role, and leaves nothing that it should remove', async () => {
+    const options = "region: 'us-east-1', catalog: true, secrets: { MORAINE_TOKEN: 'lake/token' }"
+    const project = await lakeProject('open', options)
+    const file = join(project.folder, 'lake.ts')
+    const lake = await loadLake(file)
+    const made = await stage(lake, lake.deploy as AwsDeploy)
+    const folder = await unpacked(await packed(file))
+    await put(made.bucket, 'bronze/landing/orders/1.jsonl', JSON.stringify({ id: 1, amount: '2' }))
+    const job = { staged: made, folder, name: 'BronzeOrders' }
+    expect(await invoke(job, ['schedule', { job: 'bronze.orders' }])).toMatchObject({
+      isDone: true,
+    })
+
+    const variables = await made.variablesOf('Catalog')
+    const lambda = await FunctionProcess.start(folder, variables)
+    cloud.take()
+    const ask = async (path: string, body?: object) => {
+      const method = body ? 'POST' : 'GET'
+      const http = { method, path: `/iceberg/v1/${path}`, sourceIp: '203.0.113.7' }
+      const { answer, error } = await lambda.invoke('catalog', {
+        ...{ version: '2.0', rawPath: http.path, rawQueryString: '', isBase64Encoded: false },
+        headers: { authorization: 'Bearer open sesame', 'content-type': 'application/json' },
+        requestContext: { domainName: 'abc.lambda-url.us-east-1.on.aws', http },
+        ...(body ? { body: JSON.stringify(body) } : {}),
+      })
+      expect([error, answer?.statusCode], `${answer?.body}`).toEqual([undefined, 200])
+    }
+    await ask('namespaces/silver/tables/orders')
+    await ask('namespaces', { namespace: ['ml'], properties: {} })
+    const fields = [{ id: 1, name: 'id', type: 'long', required: false }]
+    await ask('namespaces/ml/tables', { name: 'scores', schema: { type: 'struct', fields } })
+    for (let n = 1; n <= 5; n++)
+      await ask('namespaces/ml/tables/scores', {
+        requirements: [],
+        updates: [{ action: 'set-properties', updates: { n: String(n) } }],
+      })
+    await lambda.kill()
+    const calls = cloud.take().filter(({ key }) => key === variables.AWS_ACCESS_KEY_ID)
+    expect(compare(made, 'Catalog', calls)).toEqual(['Write s3:AbortMultipartUpload'])
+    const removed = calls.filter(({ method }) => method === 'DELETE').map(({ path }) => path)
+    for (const of of ['audit', 'checkpoints'])
+      expect(removed.filter((path) => path.includes(`/_moraine/${of}/`))).not.toEqual([])
+    // It writes no rows of the lake's own tables, which no engine may change.
+    const reaching = new Reaching(cloud, made, await made.keysOf('CatalogRole'))
+    await reaching.expectAllowed('write', 'external/ml/')
+    for (const path of ['silver/orders/', 'gold/total/', 'bronze/orders/', 'archive/orders/'])
+      await reaching.expectRefused('write', path)
+    for (const path of ['external/ml/', '_moraine/log/main/', 'silver/orders/'])
+      await reaching.expectRefused('remove', path)
+  })
+
   it('readers by team reach what was granted to them, and nothing else', async () => {
     const project = await Project.create({ 'lake.ts': PAIR })
     const lake = await loadLake(join(project.folder, 'lake.ts'))
@@ -263,6 +309,31 @@ withService('MiniStack', [ministackProgram], () => {
     },
   )
 
+  it('a job whose files come from one bucket and go to another needs every right to them', async () => {
+    for (const Bucket of ['drop', 'reports']) await s3.send(new CreateBucketCommand({ Bucket }))
+    const VersioningConfiguration = { Status: 'Enabled' } as const
+    await s3.send(new PutBucketVersioningCommand({ Bucket: 'drop', VersioningConfiguration }))
+    const project = await Project.create({ 'lake.ts': BETWEEN })
+    const file = join(project.folder, 'lake.ts')
+    const made = await stage(await loadLake(file), aws({ region: 'us-east-1' }))
+    const of = { staged: made, folder: await unpacked(await packed(file)), name: 'BronzeOrders' }
+    const calls: SeenCall[] = []
+    // What a run writes is what the one after the next removes.
+    for (let n = 1; n <= 3; n++) {
+      await put('drop', `orders/${n}.jsonl`, JSON.stringify({ id: 1, version: n }))
+      const ran = await invoke(of, ['inbox', batchOf(bridged('drop', `orders/${n}.jsonl`))])
+      expect(ran.isDone, ran.text).toBe(true)
+      expect(ran.text).not.toContain('"outcome":"failed"')
+      calls.push(...ran.calls)
+    }
+    expect(compare(made, of.name, calls)).toEqual([
+      ...SELDOM,
+      'WriteExports s3:AbortMultipartUpload',
+    ])
+    const reaching = new Reaching(cloud, made, await made.keysOf('BronzeOrdersRole'))
+    for (const place of ['s3://drop/', 's3://reports/']) await reaching.expectRefused('list', place)
+  })
+
   it('a job reaches nothing of another: no prefix, no queue, no secret', async () => {
     const project = await Project.create({ 'lake.ts': PAIR })
     const lake = await loadLake(join(project.folder, 'lake.ts'))
@@ -293,6 +364,22 @@ withService('MiniStack', [ministackProgram], () => {
   })
 })
 
+const BETWEEN = `
+import { bronze, defineLake, folder, silver, t, warehouse, z } from 'moraine'
+import { inbox } from 'moraine/sources'
+const orders = silver('orders', {
+  from: bronze('orders', { from: inbox({ format: 'jsonl', path: 's3://drop/orders' }) }),
+  schema: z.object({ id: t.bigint(), version: t.bigint() }),
+  key: 'id',
+  cursor: 'version',
+})
+export default defineLake({
+  name: 'between',
+  datasets: [orders],
+  exports: [warehouse(folder('s3://reports/shop', { keep: '1s' }), { tables: [orders] })],
+})
+`
+
 const PAIR = `
 import { bronze, defineLake, every, silver, t, z } from 'moraine'
 import { postgres, secret } from 'moraine/sources'
@@ -309,66 +396,3 @@ export default defineLake({
   datasets: [chain('one', 'aws-secrets:shop/database#password'), chain('other', 'aws-secrets:shop/other#password')],
 })
 `
-
-/** What somebody reaches with keys of a role. */
-class Reaching {
-  private readonly s3: S3Client
-  private readonly sqs: SQSClient
-  private readonly secrets: SecretsManagerClient
-
-  constructor(
-    private readonly cloud: EnforcingCloud,
-    private readonly staged: Staged,
-    keys: Record<string, string>,
-  ) {
-    const credentials = {
-      accessKeyId: keys.AWS_ACCESS_KEY_ID ?? '',
-      secretAccessKey: keys.AWS_SECRET_ACCESS_KEY ?? '',
-      sessionToken: keys.AWS_SESSION_TOKEN ?? '',
-    }
-    const all = { ...cloud.client, credentials }
-    this.s3 = new S3Client({ ...all, forcePathStyle: true })
-    this.sqs = new SQSClient(all)
-    this.secrets = new SecretsManagerClient(all)
-  }
-
-  async expectAllowed(how: keyof Reaching['ways'], what: string): Promise<void> {
-    expect(await this.reaches(how, what), `${how} ${what}`).toBe('allowed')
-  }
-
-  async expectRefused(how: keyof Reaching['ways'], what: string): Promise<void> {
-    expect(await this.reaches(how, what), `${how} ${what}`).toBe('refused')
-  }
-
-  private async reaches(how: keyof Reaching['ways'], what: string) {
-    const answered = await this.ways[how](what).then(
-      () => 'allowed',
-      (error) => error.name as string,
-    )
-    return /AccessDenied/.test(answered) ? 'refused' : answered
-  }
-
-  private readonly ways = {
-    read: (folder: string) => this.s3.send(new GetObjectCommand(this.at(folder))),
-    write: (folder: string) =>
-      this.s3.send(new PutObjectCommand({ ...this.at(folder), Body: 'x' })),
-    remove: (folder: string) => this.s3.send(new DeleteObjectCommand(this.at(folder))),
-    list: (Prefix: string) =>
-      this.s3.send(new ListObjectsV2Command({ Bucket: this.staged.bucket, Prefix })),
-    abort: async (folder: string) => {
-      const root = new S3Client({ ...this.cloud.client, forcePathStyle: true })
-      const { UploadId } = await root.send(new CreateMultipartUploadCommand(this.at(folder)))
-      return this.s3.send(new AbortMultipartUploadCommand({ ...this.at(folder), UploadId }))
-    },
-    send: async (job: string) => {
-      const root = new SQSClient(this.cloud.client)
-      const QueueName = `pair-${job}.fifo`
-      const { QueueUrl } = await root.send(new GetQueueUrlCommand({ QueueName }))
-      const message = { QueueUrl, MessageBody: '{}', MessageGroupId: job }
-      return this.sqs.send(new SendMessageCommand(message))
-    },
-    secret: (SecretId: string) => this.secrets.send(new GetSecretValueCommand({ SecretId })),
-  }
-
-  private at = (folder: string) => ({ Bucket: this.staged.bucket, Key: `${folder}one/of-them` })
-}

@@ -1,6 +1,6 @@
 import { att, explained, type Json, type Resource, type Resources, type Statement } from '../cfn.js'
 import { type Context, objects } from '../context.js'
-import { catalogSecrets, layersOf } from '../jobs/rights.js'
+import { catalogSecrets, foldersOf, layersOf } from '../jobs/rights.js'
 import { CATALOG } from '../jobs/sizes.js'
 import {
   functionStatements,
@@ -50,8 +50,17 @@ export function catalog(context: Context): Resources {
   }
 }
 
-/** Tables of silver and gold, those of engines, and the log; never rows of bronze. */
+/** What of the log it removes: what it has written itself, and put something newer beside. */
+const REMOVED = ['audit', 'checkpoints', 'live', 'probe', 'reading'].map((of) => `_moraine/${of}/`)
+
+/**
+ * Tables of silver and gold, those of engines, and the log; never rows of bronze. It writes tables
+ * of engines, and of the lake's own those that engines may write.
+ */
 function statements(context: Context): Statement[] {
+  const { lake } = context
+  const writable = lake.datasets.filter((one) => one.tier !== 'bronze' && one.writes === 'allow')
+  const written = writable.flatMap((dataset) => foldersOf(lake, dataset))
   const tables = [...layersOf(context).map((layer) => `${layer}/`), 'external/']
   const allow = (Sid: string, Action: readonly string[], paths: readonly string[]): Statement => ({
     ...{ Sid, Effect: 'Allow', Action, Resource: paths.map((path) => objects(`${path}*`)) },
@@ -59,12 +68,12 @@ function statements(context: Context): Statement[] {
   return [
     listStatement(['_moraine/', ...tables]),
     allow('Read', ['s3:GetObject'], ['_moraine/', ...tables]),
-    allow('Write', ['s3:PutObject', 's3:AbortMultipartUpload'], ['_moraine/', ...tables]),
     allow(
-      'Remove',
-      ['s3:DeleteObject'],
-      ['_moraine/probe/', '_moraine/live/', '_moraine/reading/'],
+      'Write',
+      ['s3:PutObject', 's3:AbortMultipartUpload'],
+      ['_moraine/', 'external/', ...new Set(written)],
     ),
+    allow('Remove', ['s3:DeleteObject'], REMOVED),
     ...keyStatements(context, ['kms:Decrypt', 'kms:GenerateDataKey']),
     ...functionStatements(context),
     ...secretStatements(context, catalogSecrets(context)),
