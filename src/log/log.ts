@@ -5,6 +5,7 @@ import { createOnce } from '../storage/retry.js'
 import type { Storage } from '../storage/storage.js'
 import { encodeFork, type Fork, forkPath, type Life, parseFork } from './branch/fork.js'
 import { isDeletedBranch } from './branch/ids.js'
+import { otherSources } from './branch/other-sources.js'
 import type { Changes, Commit, CommitInfo, LakeState, TableState } from './commit.js'
 import { type Entry, encodeCommit } from './entry.js'
 import {
@@ -311,18 +312,33 @@ export class CommitLog extends LogReader {
       if (isEmpty(changes)) return base
       const message = `roll back to commit ${target.number}`
       try {
-        return await this.commit(
-          base,
-          { ...changes, rollback: target.number },
-          { ...info, message },
-          { seen: true },
-        )
+        const rolled = { ...changes, rollback: target.number }
+        const state = await this.commit(base, rolled, { ...info, message }, { seen: true })
+        if (this.parent) await this.takeBackExpired(base, state, target.number, info)
+        return state
       } catch (error) {
         if (!(error instanceof MoraineError && error.kind === 'conflict') || attempt >= LOST)
           throw error
         await this.effects.pause(attempt)
       }
     }
+  }
+
+  /**
+   * On main a vacuum that moves the horizon is in the way of a rollback; on a branch nobody sees it
+   * but who looks behind the commit.
+   */
+  private async takeBackExpired(
+    base: LakeState,
+    state: LakeState,
+    target: number,
+    info: Omit<CommitInfo, 'message'>,
+  ): Promise<void> {
+    const oldest = await this.oldest(state)
+    if (target >= oldest) return
+    const message = `undo commit ${state.number}: vacuum has removed some of its files`
+    await this.append(state, changesTo(state, base), { ...info, message }, undefined)
+    throw behind(target, oldest)
   }
 
   /**
@@ -407,17 +423,6 @@ export class CommitLog extends LogReader {
 /** Whether a refusal will not pass by itself: a full disk, no permission. */
 function isFinal(failure: unknown): boolean {
   return failure instanceof MoraineError && !failure.retryable
-}
-
-/** Rows of other sources than those that an earlier state has can't stand behind its own. */
-function otherSources(then: LakeState, base: LakeState): MoraineError | undefined {
-  const of = ({ ownSources = {} }: LakeState) => JSON.stringify(Object.entries(ownSources).sort())
-  if (of(then) === of(base)) return undefined
-  return new MoraineError(
-    'usage',
-    `Datasets of this branch were read from other sources at commit ${then.number}, so their current batches cannot follow the earlier ones`,
-    { hint: 'Roll back bronze as well, with --undo-intake. Nothing was changed.' },
-  )
 }
 
 function lost(path: string): MoraineError {

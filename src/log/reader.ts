@@ -276,12 +276,15 @@ export class LogReader {
 
   /**
    * The oldest commit that can be seen: vacuum has removed files of those before it. What a branch
-   * shares with main is seen for as long as on main.
+   * shares with main is seen for as long as on main, and its own commits from the same time on.
    */
   async oldest({ horizon = 0 }: Pick<LakeState, 'horizon'>): Promise<number> {
     if (!this.parent) return horizon
     const { log, fork } = this.parent
-    return Math.min(await log.oldest(await log.head()), fork.number)
+    const above = await log.oldest(await log.head())
+    const { time } = (await log.entry(above))?.commit ?? {}
+    const then = time === undefined ? 0 : await this.numberAt(new Date(time))
+    return then > fork.number ? then : Math.min(above, fork.number)
   }
 
   /** The last commit up to a time; their times rise. */

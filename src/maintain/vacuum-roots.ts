@@ -115,6 +115,9 @@ export class Roots {
     this.followed.set(log.branch, head.number)
     if (done === undefined && first > log.forkedAt && first < head.number)
       await atCommit(first, async () => this.state(await log.stateAt(first)))
+    // Its first commits changed some tables, and left others as they were at its beginning.
+    if (done === undefined && first <= log.forkedAt && log.forkedAt < head.number)
+      await this.beginning(await log.stateAt(log.forkedAt))
     const from = Math.max(first, log.forkedAt, done ?? 0)
     for (let number = from + 1; number < head.number; number++) {
       const entry = await log.entry(number)
@@ -137,6 +140,21 @@ export class Roots {
     await this.external(external, isHead)
     await this.pointers(Object.values(batches).flat())
     this.indexes(watermarks)
+  }
+
+  /**
+   * What a branch began with. Where main has gone on, earlier versions of Moraine have removed
+   * files of it: what is gone can't be kept.
+   */
+  private async beginning({ batches, ...state }: LakeState): Promise<void> {
+    const left = async (look: Promise<void>) =>
+      look.catch((error: unknown) => {
+        if (!(error instanceof MoraineError) || error.retryable) throw error
+      })
+    for (const table of Object.values(state.tables)) await left(this.table(table))
+    await left(this.external(state.external))
+    for (const pointer of Object.values(batches).flat()) await left(this.pointers([pointer]))
+    this.indexes(state.watermarks)
   }
 
   private async pointers(pointers: readonly { manifest: string }[]): Promise<void> {
