@@ -19,6 +19,17 @@ const mayGo = (path: string) => VACUUMED.some((folder) => path.startsWith(folder
 export type Base = Pick<LakeState, 'tables' | 'batches'> &
   Partial<Pick<LakeState, 'watermarks' | 'external'>>
 
+/** What somebody is about to commit. */
+export interface Writing {
+  base: Base
+  changes: Changes
+  /**
+   * Whether it is on a branch: of its tables, vacuum removes files of old snapshots without a
+   * commit that says so.
+   */
+  isOnBranch: boolean
+}
+
 /** What a commit refers to, beside what was there at its base. */
 interface Reference {
   /** What the log holds: the path of a table's metadata, of a batch's manifest, or of an index. */
@@ -38,16 +49,16 @@ interface Reference {
  */
 export async function goneFiles(
   storage: Storage,
-  base: Base,
-  changes: Changes,
+  writing: Writing,
   cutoff: number,
   visible: () => Promise<ReadonlySet<string>>,
 ): Promise<string[]> {
+  const { base, changes } = writing
   const gone: string[] = []
   let seen: ReadonlySet<string> | undefined
   const external =
     cutoff === Number.NEGATIVE_INFINITY ? [] : externalReferences(storage, base, changes)
-  for (const reference of [...referencesOf(storage, base, changes), ...external]) {
+  for (const reference of [...referencesOf(storage, writing), ...external]) {
     const candidates = await candidatesOf(storage, reference, cutoff)
     if (candidates.length === 0) continue
     // What may go, and what is gone all the same.
@@ -87,10 +98,12 @@ async function candidatesOf(
   return found
 }
 
-function referencesOf(storage: Storage, base: Base, changes: Changes): Reference[] {
+function referencesOf(storage: Storage, { base, changes, isOnBranch }: Writing): Reference[] {
   const known = new Set(Object.values(base.tables).map(({ metadata }) => metadata))
   const tables = Object.entries(changes.tables ?? {}).flatMap(([name, table]) =>
-    table && !known.has(table.metadata) ? [tableReference(storage, base.tables[name], table)] : [],
+    table && !known.has(table.metadata)
+      ? [tableReference(storage, base.tables[name], table, !isOnBranch)]
+      : [],
   )
   const batches = (changes.batches ?? []).flatMap((batch) => {
     const before = base.batches[batch.dataset]?.find(({ number }) => number === batch.number)
@@ -140,15 +153,20 @@ async function knownOf(storage: Storage, before: ExternalState | undefined): Pro
   return { snapshot: (id) => snapshots.has(id), manifest: (path) => manifests.has(path) }
 }
 
+/**
+ * @param others whether all snapshots of the version before are there for as long as it lists them:
+ *   a tag may name any of them.
+ */
 function tableReference(
   storage: Storage,
   before: TableState | undefined,
   { metadata }: TableState,
+  others: boolean,
 ): Reference {
   return {
     path: metadata,
     files: () => filesOfTable(storage, metadata),
-    before: async () => (before ? filesOfTable(storage, before.metadata) : []),
+    before: async () => (before ? filesOfTable(storage, before.metadata, others) : []),
   }
 }
 
@@ -168,11 +186,16 @@ function indexOf(watermark: unknown): string | undefined {
   return (watermark as { index?: { path?: string } } | null | undefined)?.index?.path
 }
 
-/** A version of a table: its metadata, and what its current snapshot leads to. */
-async function filesOfTable(storage: Storage, metadata: string): Promise<string[]> {
+/**
+ * A version of a table: its metadata, and what its current snapshot leads to, and those with a
+ * name.
+ *
+ * @param others also all other snapshots, as far as their files are there.
+ */
+async function filesOfTable(storage: Storage, metadata: string, others = false): Promise<string[]> {
   const table = await Table.load(storage, metadata)
   const files = [metadata]
-  for await (const path of table.paths()) files.push(path)
+  for await (const path of table.paths(() => false, { others })) files.push(path)
   return files
 }
 

@@ -182,7 +182,8 @@ export class CommitLog extends LogReader {
 
   private writerOf(base: Base, changes: Changes, since?: Date): StaleWriter {
     const first = since?.getTime() ?? this.opened
-    return new StaleWriter(this.storage, base, changes, first, (from) => this.visible(from))
+    const writing = { base, changes, isOnBranch: this.parent !== undefined }
+    return new StaleWriter(this.storage, writing, first, (from) => this.visible(from))
   }
 
   /** What vacuums have said that they remove: on main, whatever the branch. */

@@ -1,7 +1,7 @@
 import { MoraineError } from '../errors.js'
 import type { Storage } from '../storage/storage.js'
-import type { Changes, LakeState } from './commit.js'
-import type { Base } from './gone.js'
+import type { LakeState } from './commit.js'
+import type { Writing } from './gone.js'
 
 /** Milliseconds of work from which on a commit looks whether its files are there. */
 const LONG = 3_600_000
@@ -23,8 +23,7 @@ export class StaleWriter {
 
   constructor(
     private readonly storage: Storage,
-    private readonly base: Base,
-    private readonly changes: Changes,
+    private readonly writing: Writing,
     /** When the first of the files may have been written. */
     private readonly since: number,
     /** What commits from a number on lead to. */
@@ -41,9 +40,8 @@ export class StaleWriter {
     if (!isLong && cutoff < this.since - SKEW) return
     // Few writers ever are: what reads tables is loaded for those.
     const { goneFiles } = await import('./gone.js')
-    const gone = await goneFiles(this.storage, this.base, this.changes, cutoff, () =>
-      this.visible(horizon),
-    )
+    const visible = () => this.visible(horizon)
+    const gone = await goneFiles(this.storage, this.writing, cutoff, visible)
     if (gone.length > 0) throw stale(gone, vacuumed)
   }
 }

@@ -159,6 +159,23 @@ describe('a tag of a table that lake.ts defines', () => {
     expect((await ask('GET', ORDERS)).json.metadata.snapshots).toHaveLength(1)
   })
 
+  it('may name an earlier snapshot, whatever a vacuum has removed that nothing needs', async () => {
+    const { project, ask } = await lake()
+    const first = await current(ask)
+    await project.write({
+      'in/2.csv': 'id,amount\n1,11\n3,30\n',
+      'lake/silver/orders/data/left': '',
+    })
+    expect((await project.run({ rewriteUpTo: 0 })).outcome).toBe('done')
+    await age(project)
+    const forgetting = ['--history', '365d', '--grace', '0s', '--delete']
+    expect((await project.cli('vacuum', ...forgetting)).code).toBe(0)
+    expect(await project.storage.stat('silver/orders/data/left')).toBeUndefined()
+    expect(await ask('POST', ORDERS, tag('first', first))).toMatchObject({ status: 200 })
+    expect(await taggedRows(project, 'first')).toBe(2)
+    expect((await project.cli('verify', '--deep')).code).toBe(0)
+  })
+
   it('has files that verify looks at: repair says that only the tag leads to them', async () => {
     const { project, ask } = await lake()
     await ask('POST', ORDERS, tag('first', await current(ask)))
