@@ -20,15 +20,22 @@ const version = {
 const asJava = (...levels: string[]) =>
   encodeURIComponent(levels.join('\u001f')).replaceAll('%20', '+')
 
+/** As clients that make addresses by RFC 3986 do it, which Iceberg's for Rust and Go are. */
+const asRust = (...levels: string[]) =>
+  encodeURIComponent(levels.join('\u001f')).replaceAll('%2B', '+')
+
 const asOthers = (...levels: string[]) => encodeURIComponent(levels.join('\u001f'))
 
 /** A lake whose names have spaces and pluses, below a path of the server, with a branch. */
-async function spaced() {
+async function spaced(client?: string) {
   const storage = new MemoryStorage()
   const access = [principal('team', { token: 'team', write: ['"my team".*'] })]
   const app = new Hono().route('/deep/iceberg', catalog(storage, { token: 'x', access }))
   const ask = async (method: string, path: string, body?: object, token = 'x') => {
-    const headers = { authorization: `Bearer ${token}` }
+    const headers = {
+      authorization: `Bearer ${token}`,
+      ...(client === undefined ? {} : { 'x-client-version': client }),
+    }
     const init = { method, headers, ...(body ? { body: JSON.stringify(body) } : {}) }
     const answer = await app.request(`/deep/iceberg/v1/${path}`, init)
     const text = await answer.text()
@@ -48,11 +55,13 @@ async function spaced() {
 }
 
 describe.each([
-  ['Iceberg’s Java client up to 1.11', asJava],
-  ['other clients', asOthers],
-])('names with spaces and pluses, as %s send them', (_, encoded) => {
+  ['Iceberg’s Java client up to 1.11', asJava, 'Apache Iceberg 1.11.0 (commit 0123456)'],
+  ['Iceberg’s Java client behind a proxy that keeps its version', asJava, undefined],
+  ['Iceberg’s clients for Rust and Go', asRust, '0.14.1'],
+  ['other clients', asOthers, undefined],
+])('names with spaces and pluses, as %s send them', (_, encoded, client) => {
   it('are found on main and on branches, by both kinds of addresses', async () => {
-    const { ask, levels } = await spaced()
+    const { ask, levels } = await spaced(client)
     for (const namespace of levels) {
       const [first = '', ...rest] = namespace
       for (const [base, named] of [
@@ -67,12 +76,12 @@ describe.each([
         expect((await ask('HEAD', `${at}/tables/${encoded('1+1')}`)).status).toBe(204)
       }
     }
-    const below = await ask('GET', `namespaces?parent=${encoded('my team')}`)
+    const below = await ask('GET', `namespaces?parent=${asOthers('my team')}`)
     expect(below.json.namespaces).toEqual([['my team', 'c++ jobs']])
   })
 
   it('are changed and dropped, by whoever may, and nothing else is', async () => {
-    const { ask, log } = await spaced()
+    const { ask, log } = await spaced(client)
     const team = `namespaces/${encoded('my team')}`
     const jobs = `namespaces/${encoded('my team', 'c++ jobs')}`
     const change = { updates: [{ action: 'set-properties', updates: { a: 'b' } }] }

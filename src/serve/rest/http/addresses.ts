@@ -104,6 +104,12 @@ function note(c: Asked, branch: string | undefined): void {
 const prefixOf = (c: Asked) => (c.req.param() as Readonly<Record<string, string>>).branch
 
 /**
+ * What a client that is not Iceberg's Java library says of its version, as those for Rust and Go
+ * do: they leave a plus as it is. One that says nothing may be anything.
+ */
+const OTHER_CLIENT = /^(?!Apache Iceberg )./
+
+/**
  * A part of the address as its client means it. A plus stands for a space, as Iceberg's Java client
  * writes one up to version 1.11, and the reference server reads it (apache/iceberg#12308).
  *
@@ -114,8 +120,9 @@ function partOf(c: Asked, name: 'namespace' | 'name'): string {
   const [path = ''] = c.req.url.split(/[?#]/, 1)
   // What the catalog is mounted below may be longer than the pattern says.
   const part = path.split('/').at(pattern.lastIndexOf(`:${name}`) - pattern.length) ?? ''
+  const isPlain = OTHER_CLIENT.test(c.req.header('x-client-version') ?? '')
   try {
-    return decodeURIComponent(part.replaceAll('+', '%20'))
+    return decodeURIComponent(isPlain ? part : part.replaceAll('+', '%20'))
   } catch {
     throw badRequest(`${part} in the address is not percent-encoded UTF-8`)
   }
