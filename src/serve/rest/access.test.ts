@@ -213,7 +213,7 @@ describe('lists', () => {
       'owner',
     )
     expect((await lake.ask('ml', 'GET', 'namespaces/ml')).json.properties.owner).toBe('ml')
-    const { json } = await lake.ask('narrow', 'GET', 'namespaces/ml/tables?pageSize=1')
+    const { json } = await lake.ask('narrow', 'GET', 'namespaces/ml/tables?pageSize=1&pageToken=')
     expect(json).toMatchObject({ 'next-page-token': null })
   })
 

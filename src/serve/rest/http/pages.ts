@@ -13,7 +13,7 @@ interface Asked {
 }
 
 /**
- * A part of a list that is in order. A client that asks for no pages gets all of it.
+ * A part of a list that is in order. A client that asks for no page gets all of it.
  *
  * @param nameOf what an item is in order by.
  * @param isShown whether an item is for whoever asks; of a long list few are looked at.
@@ -24,8 +24,10 @@ export function pageOf<T>(
   { pageSize, pageToken }: Asked,
   isShown: (item: T) => boolean = () => true,
 ): Page<T> {
-  const size = Number(pageSize ?? (pageToken === undefined ? Number.POSITIVE_INFINITY : 1000))
-  if (!(size >= 1)) throw badRequest('pageSize must be a number from 1 up')
+  const asked = Number(pageSize ?? 1000)
+  if (!(asked >= 1)) throw badRequest('pageSize must be a number from 1 up')
+  // Whoever sends no token would not ask for another page (REST specification, PageToken).
+  const size = pageToken === undefined ? Number.POSITIVE_INFINITY : asked
   const after = pageToken ? Buffer.from(pageToken, 'base64url').toString() : undefined
   const page: T[] = []
   let at = after === undefined ? 0 : firstBehind(items, (item) => nameOf(item) > after)
