@@ -124,6 +124,9 @@ describe('a table of one’s own', () => {
       statistics: {
         'snapshot-id': 1,
         'statistics-path': location('silver/orders/metadata/stats.puffin'),
+        'file-size-in-bytes': 1,
+        'file-footer-size-in-bytes': 1,
+        'blob-metadata': [],
       },
     }
     const { status } = await lake.ask('ml', 'POST', 'namespaces/ml/tables/scores', {

@@ -39,13 +39,46 @@ async function lake() {
   await post('namespaces', { namespace: ['ml'] })
   await post('namespaces/ml/tables', { name: 'scores', schema })
   const head = async () => (await new CommitLog(storage).head()).number
-  return { app, send, post, head }
+  return { storage, app, send, post, head }
 }
 
 async function refusal(answer: Response) {
   const { error } = (await answer.json()) as { error: { message: string } }
   return { status: answer.status, message: error.message }
 }
+
+/** All places in a value, each as the names that lead there. */
+const placesIn = (value: unknown, at: readonly string[] = []): (readonly string[])[] =>
+  typeof value === 'object' && value !== null
+    ? Object.entries(value).flatMap(([name, part]) => [
+        [...at, name],
+        ...placesIn(part, [...at, name]),
+      ])
+    : []
+
+/** A copy of a value with another one in one place. */
+function replaced(value: unknown, [name, ...rest]: readonly string[], by: unknown): unknown {
+  if (name === undefined) return by
+  const copy = (Array.isArray(value) ? [...value] : { ...(value as object) }) as any
+  copy[name] = replaced(copy[name], rest, by)
+  return copy
+}
+
+const appending = (id: number, parent?: number) => [
+  {
+    action: 'add-snapshot',
+    snapshot: {
+      'snapshot-id': id,
+      ...(parent === undefined ? {} : { 'parent-snapshot-id': parent }),
+      'sequence-number': id,
+      'timestamp-ms': 1000,
+      summary: { operation: 'append' },
+      'manifest-list': `${own}/ml/${id}.avro`,
+      'schema-id': 0,
+    },
+  },
+  { action: 'set-snapshot-ref', 'ref-name': 'main', type: 'branch', 'snapshot-id': id },
+]
 
 const setting = { action: 'set-properties', updates: { a: 'b' } }
 
@@ -240,6 +273,43 @@ describe('a client that means no good', () => {
     ])
     expect(await readdir(join(outside, 'metadata'))).toHaveLength(1)
   })
+
+  it.each([
+    ['table', 'register', { updates: [setting, ...appending(2, 1)] }],
+    ['view', 'register-view', { updates: [setting] }],
+  ] as const)(
+    'has no file registered as a %s that other requests fail on',
+    async (kind, path, change) => {
+      const { storage, send, post } = await lake()
+      await post('namespaces/ml/tables/scores', { updates: appending(1) })
+      const shown = { name: 'shown', schema, properties: {}, 'view-version': version }
+      await post('namespaces/ml/views', shown)
+      const good = `namespaces/ml/${kind}s/${kind === 'table' ? 'scores' : 'shown'}`
+      const { metadata } = (await (await send('GET', good)).json()) as { metadata: object }
+      const junk = [null, 5, -1, 2 ** 53, 'x', true, [], {}, [null], [5], [{}], { x: null }]
+      let [number, taken] = [0, 0]
+      for (const place of placesIn(metadata))
+        for (const value of junk) {
+          const name = `r${++number}`
+          const file = `external/ml/r/metadata/${number}.metadata.json`
+          await storage.write(file, Buffer.from(JSON.stringify(replaced(metadata, place, value))))
+          const asked = { name, 'metadata-location': storage.locate(file) }
+          const at = `namespaces/ml/${kind}s/${name}`
+          const answer = await post(`namespaces/ml/${path}`, asked)
+          const statuses = [answer.status]
+          if (answer.status === 200) {
+            taken++
+            statuses.push((await send('GET', `${at}?snapshots=refs`)).status)
+            statuses.push((await post(at, change)).status)
+            statuses.push((await send('DELETE', at)).status)
+          }
+          const told = `${place.join('.')} = ${JSON.stringify(value)}: ${statuses}`
+          expect(Math.max(...statuses), told).toBeLessThan(500)
+        }
+      expect(taken).toBeGreaterThan(0)
+      expect(taken).toBeLessThan(number)
+    },
+  )
 
   it('never makes the server fail, whatever JSON it sends to whatever route', async () => {
     const words = fc.constantFrom(

@@ -3,6 +3,8 @@ import { applyUpdates } from '../../iceberg/spec/updates/apply.js'
 import { createdMetadata } from '../../iceberg/spec/updates/create.js'
 import { flagOf, type Json } from '../../iceberg/spec/updates/json.js'
 import { type AnyMetadata, completed } from '../../iceberg/spec/updates/metadata-json.js'
+import { refuseMisfits } from '../../iceberg/spec/updates/misfits.js'
+import { registeredTable } from '../../iceberg/spec/updates/registered.js'
 import { isRepeated } from '../../iceberg/spec/updates/repeated.js'
 import { checkRequirements } from '../../iceberg/spec/updates/requirements.js'
 import type { ExternalState, LakeState, TableState } from '../../log/commit.js'
@@ -83,7 +85,8 @@ export class Tables {
   /** Applies what one client wants of any number of tables: to all of them, or to none. */
   async commit(caller: Caller, commits: readonly TableCommit[]): Promise<LoadedTable[]> {
     const names = commits.map(({ identifier }) => shownName(identifier))
-    if (new Set(names).size < names.length) throw badRequest('A table must not be named twice')
+    const keys = commits.map(({ identifier }) => keyOfRelation(identifier))
+    if (new Set(keys).size < keys.length) throw badRequest('A table must not be named twice')
     for (const { identifier } of commits) refuseWriting(caller, identifier, 'table')
     const message = `commit to ${names.join(', ')}`
     const decide = async (state: LakeState) => {
@@ -149,6 +152,7 @@ export class Tables {
     const previousFile = found && before && this.locations.spelled(found.metadata, before)
     const metadata = applyUpdates(before, updates, { previousFile, now: Date.now() })
     const isSame = metadata === before
+    refuseMisfits(before, metadata)
     if (!isSame) await refuseElsewhere(this, metadata, { caller, state, ...identifier }, before)
     const after: LoadedTable = { at: isSame ? found : undefined, metadata }
     const save = async () => {
@@ -168,7 +172,7 @@ export class Tables {
       if (!replaces) refuseTaken(caller, state, identifier, 'table')
       const claim = { caller, state, ...identifier }
       const { at, json } = await registered(request, claim, this.locations, this.files)
-      const metadata = completed(json)
+      const metadata = registeredTable(json)
       await refuseElsewhere(this, metadata, claim)
       return { changes: pointTo(identifier, { kind: 'table', ...at }), answer: { at, metadata } }
     })

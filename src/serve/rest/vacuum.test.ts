@@ -130,7 +130,13 @@ describe('vacuum', () => {
       updates: [
         {
           action: 'set-statistics',
-          statistics: { 'snapshot-id': id, 'statistics-path': path },
+          statistics: {
+            'snapshot-id': id,
+            'statistics-path': path,
+            'file-size-in-bytes': 1,
+            'file-footer-size-in-bytes': 1,
+            'blob-metadata': [],
+          },
         },
       ],
     })

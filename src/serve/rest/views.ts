@@ -1,5 +1,6 @@
 import { randomUUID } from 'node:crypto'
 import { type Json, objectOf } from '../../iceberg/spec/updates/json.js'
+import { registeredView } from '../../iceberg/spec/updates/registered.js'
 import { checkViewRequirements } from '../../iceberg/spec/updates/requirements.js'
 import {
   applyViewUpdates,
@@ -63,7 +64,7 @@ export class Views {
     const message = `replace view ${shownName(identifier)}`
     return changeOne(this, { caller, message }, identifier, async (state) => {
       const found = existing(state, identifier, 'view')
-      const before = (await this.files.json(found)) as unknown as ViewMetadata
+      const before = completedView(await this.files.json(found))
       checkViewRequirements(requirements, before)
       const metadata = applyViewUpdates(before, updates, Date.now())
       this.locations.refuseElsewhere(metadata, { caller, state, ...identifier }, before)
@@ -79,7 +80,7 @@ export class Views {
       refuseTaken(caller, state, identifier, 'view')
       const claim = { caller, state, ...identifier }
       const { at, json } = await registered(request, claim, this.locations, this.files)
-      const metadata = completedView(json)
+      const metadata = registeredView(json)
       this.locations.refuseElsewhere(metadata, claim)
       return { changes: pointTo(identifier, { kind: 'view', ...at }), answer: { at, metadata } }
     })

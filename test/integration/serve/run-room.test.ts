@@ -271,6 +271,9 @@ describe('a run’s own branch', () => {
         statistics: {
           'snapshot-id': metadata['current-snapshot-id'],
           'statistics-path': `${elsewhere}/data/first.parquet`,
+          'file-size-in-bytes': 1,
+          'file-footer-size-in-bytes': 1,
+          'blob-metadata': [],
         },
       }),
     }

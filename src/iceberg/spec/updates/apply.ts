@@ -3,6 +3,7 @@ import { type Apply, change, type Draft } from './draft.js'
 import { integerOf, type Json, longOf, namesOf, objectOf, textOf, textsOf } from './json.js'
 import { type AnyMetadata, asWritten, emptyMetadata, VERSIONS } from './metadata-json.js'
 import { invalid } from './refused.js'
+import { partitionStatisticsFrom, statisticsFrom } from './sent-parts.js'
 import { shapeUpdates } from './shape-updates.js'
 import { snapshotUpdates, withoutGaps } from './snapshot-updates.js'
 
@@ -131,11 +132,10 @@ const removeProperties: Apply = (draft, update) => {
 }
 
 /** Files of statistics, of which each snapshot has one. */
-function setFile(name: 'statistics' | 'partition-statistics'): Apply {
+function setFile(name: 'statistics' | 'partition-statistics', from: (json: Json) => Json): Apply {
   return (draft, update) => {
-    const file = objectOf(update, name)
-    const id = String(longOf(file, 'snapshot-id'))
-    textOf(file, 'statistics-path')
+    const file = from(objectOf(update, name))
+    const id = String(file['snapshot-id'])
     const others = (draft.metadata[name] ?? []).filter((one) => String(one['snapshot-id']) !== id)
     change(draft, { [name]: [...others, file] })
   }
@@ -172,9 +172,9 @@ const updates: Readonly<Record<string, Apply>> = {
   'set-location': setLocation,
   'set-properties': setProperties,
   'remove-properties': removeProperties,
-  'set-statistics': setFile('statistics'),
+  'set-statistics': setFile('statistics', statisticsFrom),
   'remove-statistics': removeFile('statistics'),
-  'set-partition-statistics': setFile('partition-statistics'),
+  'set-partition-statistics': setFile('partition-statistics', partitionStatisticsFrom),
   'remove-partition-statistics': removeFile('partition-statistics'),
   'add-encryption-key': addKey,
   'remove-encryption-key': removeKey,

@@ -3,6 +3,7 @@ import type { IcebergField, IcebergType, Schema } from '../types.js'
 import { applyUpdates } from './apply.js'
 import { type Json, objectIfAny, objectOf, objectsOf, textsOf } from './json.js'
 import type { AnyMetadata } from './metadata-json.js'
+import { refuseMisfits } from './misfits.js'
 import { invalid } from './refused.js'
 import { schemaFrom } from './shape-updates.js'
 
@@ -41,7 +42,7 @@ export function createdMetadata(request: Json, { uuid, location, now }: NewTable
   const properties = Object.fromEntries(
     Object.entries(all).filter(([name]) => !RESERVED.includes(name)),
   )
-  return applyUpdates(
+  const metadata = applyUpdates(
     undefined,
     [
       { action: 'assign-uuid', uuid },
@@ -57,6 +58,8 @@ export function createdMetadata(request: Json, { uuid, location, now }: NewTable
     ],
     { now },
   )
+  refuseMisfits(undefined, metadata)
+  return metadata
 }
 
 /** The schema with ids from 1 up: all fields of a struct come before those within them. */

@@ -26,6 +26,10 @@ export function objectIfAny(json: Json, name: string): Json | undefined {
   return json[name] === undefined || json[name] === null ? undefined : objectOf(json, name)
 }
 
+/** An object without what is null: some clients write what they leave out so. */
+export const withoutNulls = (json: Json): Json =>
+  Object.fromEntries(Object.entries(json).filter(([, value]) => value !== null))
+
 /** A flag that may be left out, or be null: then it is not set. */
 export function flagOf(json: Json, name: string): boolean {
   const value = json[name] ?? false
@@ -50,6 +54,13 @@ export function integerOf(json: Json, name: string): number {
   const value = json[name]
   if (!Number.isSafeInteger(value)) throw invalid(`${name} is missing, or is not a whole number`)
   return value as number
+}
+
+/** A whole number of 32 bits, as ids of fields are. */
+export function idOf(json: Json, name: string): number {
+  const id = integerOf(json, name)
+  if (id !== (id | 0)) throw invalid(`${name} is not a whole number of 32 bits`)
+  return id
 }
 
 export function longOf(json: Json, name: string): Long {

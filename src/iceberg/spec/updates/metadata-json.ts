@@ -1,7 +1,7 @@
 import type { Snapshot, SnapshotRef, SortOrder, TableMetadata } from '../metadata.js'
 import type { PartitionSpec } from '../transforms.js'
 import type { IcebergField, IcebergType, Schema } from '../types.js'
-import { type Json, type Long, listOf, objectOf } from './json.js'
+import { type Json, type Long, listOf, objectOf, withoutNulls } from './json.js'
 import { invalid } from './refused.js'
 
 /**
@@ -74,7 +74,8 @@ export function emptyMetadata(version: number): AnyMetadata {
  *
  * @throws RefusedUpdate when they are no metadata of a table.
  */
-export function completed(read: Json): AnyMetadata {
+export function completed(json: Json): AnyMetadata {
+  const read = withoutNulls(json)
   const version = Number(read['format-version'])
   if (!VERSIONS.includes(version)) throw invalid(`Unsupported format version: ${version}`)
   const schemas = (read.schemas ?? [{ 'schema-id': 0, ...objectOf(read, 'schema') }]) as Schema[]
@@ -127,21 +128,28 @@ export function asWritten(metadata: AnyMetadata): AnyMetadata {
   }
 }
 
+/** A field of a type, or a part of a list or map, which has no name. */
+interface FieldWithin {
+  id: number
+  required: boolean
+  field?: IcebergField
+}
+
 /** All fields of a type, those within others included. */
-export function* fieldsWithin(type: IcebergType): Generator<{ id: number; field?: IcebergField }> {
+export function* fieldsWithin(type: IcebergType): Generator<FieldWithin> {
   if (typeof type === 'string') return
   if (type.type === 'struct')
     for (const field of type.fields) {
-      yield { id: field.id, field }
+      yield { id: field.id, required: field.required, field }
       yield* fieldsWithin(field.type)
     }
   if (type.type === 'list') {
-    yield { id: type['element-id'] }
+    yield { id: type['element-id'], required: type['element-required'] }
     yield* fieldsWithin(type.element)
   }
   if (type.type === 'map') {
-    yield { id: type['key-id'] }
-    yield { id: type['value-id'] }
+    yield { id: type['key-id'], required: true }
+    yield { id: type['value-id'], required: type['value-required'] }
     yield* fieldsWithin(type.key)
     yield* fieldsWithin(type.value)
   }

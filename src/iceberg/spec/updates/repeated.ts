@@ -1,5 +1,5 @@
 import { isSameId } from '../metadata.js'
-import { isObject, isSame, type Json } from './json.js'
+import { isObject, isSame, type Json, withoutNulls } from './json.js'
 import type { AnyMetadata, AnySnapshot } from './metadata-json.js'
 
 /**
@@ -18,4 +18,4 @@ export function isRepeated({ snapshots }: AnyMetadata, updates: readonly Json[])
   return added.length > 0 && added.every(isThere)
 }
 
-const unsummed = ({ summary: _, ...snapshot }: Json | AnySnapshot) => snapshot
+const unsummed = ({ summary: _, ...snapshot }: Json | AnySnapshot) => withoutNulls(snapshot)

@@ -30,8 +30,11 @@ export function schemaFrom(json: Json): Schema {
   const schema = json as unknown as Schema
   const seen = new Set<number>()
   for (const { name, type } of objectsOf(json, 'fields')) refuseUnknownTypes(type, String(name))
-  for (const { id, field } of fieldsWithin(schema)) {
-    if (!Number.isSafeInteger(id)) throw invalid('A field of the schema has no id')
+  for (const { id, field, required } of fieldsWithin(schema)) {
+    if (!Number.isSafeInteger(id) || id !== (id | 0))
+      throw invalid('A field of the schema has no id of 32 bits')
+    if (typeof required !== 'boolean')
+      throw invalid(`Field ${field?.name ?? id} does not say whether it is required`)
     if (seen.has(id)) throw invalid(`Multiple fields of the schema have the id ${id}`)
     if (field && typeof field.name !== 'string') throw invalid(`Field ${id} has no name`)
     seen.add(id)
@@ -161,7 +164,8 @@ const addSortOrder: Apply = (draft, update) => {
   if (!same) change(draft, { 'sort-orders': [...orders, { 'order-id': id, fields }] })
 }
 
-function sortField(json: Json): SortOrder['fields'][number] {
+/** A column by which a table is sorted, as a client sent it. */
+export function sortField(json: Json): SortOrder['fields'][number] {
   integerOf(json, 'source-id')
   for (const name of ['transform', 'direction', 'null-order']) textOf(json, name)
   return json as unknown as SortOrder['fields'][number]

@@ -1,16 +1,14 @@
 import { ownValue } from '../../../own-value.js'
-import type { Id, SnapshotRef } from '../metadata.js'
+import type { Id } from '../metadata.js'
 import { type Apply, change, type Draft } from './draft.js'
-import { integerOf, isSame, type Json, listOf, longOf, objectOf, textOf } from './json.js'
+import { isSame, type Json, listOf, longOf, objectOf, textOf } from './json.js'
 import type { AnyMetadata, AnySnapshot } from './metadata-json.js'
 import { conflict, invalid } from './refused.js'
+import { refFrom, snapshotFrom } from './sent-parts.js'
 
 const addSnapshot: Apply = (draft, update) => {
-  const sent = objectOf(update, 'snapshot')
-  const id = String(longOf(sent, 'snapshot-id'))
-  const time = integerOf(sent, 'timestamp-ms')
-  if (typeof sent['manifest-list'] !== 'string' && !Array.isArray(sent.manifests))
-    throw invalid(`Snapshot ${id} has no manifest list`)
+  const sent = snapshotFrom(objectOf(update, 'snapshot'))
+  const id = String(sent['snapshot-id'])
   const { metadata } = draft
   if (metadata.schemas.length === 0)
     throw invalid('Attempting to add a snapshot before a schema is added')
@@ -23,14 +21,26 @@ const addSnapshot: Apply = (draft, update) => {
     ...rowsOf(metadata, sent),
   })
   draft.added.add(id)
-  draft.updated = time
+  draft.updated = changedAt(draft, snapshot['timestamp-ms'])
+}
+
+/** Milliseconds by which Iceberg's Java library lets clocks differ. */
+const SKEW = 60_000
+
+/**
+ * When a table changed by a snapshot: when that was made, as far as the clock of its engine can be
+ * right. Iceberg's Java library opens no table whose times go back, and adds no snapshot to one
+ * whose last change is yet to come.
+ */
+function changedAt({ metadata, updated, now }: Draft, made: number): number {
+  return Math.max(Math.min(made, now + SKEW), updated ?? metadata['last-updated-ms'])
 }
 
 /** Two that began at one state can't both be the next: who comes second has to look again. */
 function sequenced(metadata: AnyMetadata, sent: Json): Partial<AnyMetadata> {
   if (metadata['format-version'] === 1) return {}
   const [number, last] = [longOf(sent, 'sequence-number'), metadata['last-sequence-number']]
-  const parent = sent['parent-snapshot-id'] ?? undefined
+  const parent = sent['parent-snapshot-id']
   if (number <= last && parent !== undefined)
     throw conflict(
       `Cannot add snapshot with sequence number ${number} older than last sequence number ${last}`,
@@ -50,24 +60,18 @@ function rowsOf(metadata: AnyMetadata, sent: Json): Partial<AnyMetadata> {
   return { 'next-row-id': after <= BigInt(Number.MAX_SAFE_INTEGER) ? Number(after) : after }
 }
 
-const OPTIONS = ['min-snapshots-to-keep', 'max-snapshot-age-ms', 'max-ref-age-ms'] as const
-
 const setRef: Apply = (draft, update) => {
-  const [name, type] = [textOf(update, 'ref-name'), textOf(update, 'type')]
-  if (type !== 'branch' && type !== 'tag') throw invalid(`Invalid type of a reference: ${type}`)
-  if (name === 'main' && type === 'tag') throw invalid('main cannot be a tag')
-  const id = longOf(update, 'snapshot-id')
-  const ref: SnapshotRef = { 'snapshot-id': id, type }
-  for (const option of OPTIONS)
-    if (update[option] !== undefined && update[option] !== null)
-      ref[option] = integerOf(update, option)
+  const name = textOf(update, 'ref-name')
+  const ref = refFrom(update)
+  const id = ref['snapshot-id']
+  if (name === 'main' && ref.type === 'tag') throw invalid('main cannot be a tag')
   const { metadata } = draft
   const before = ownValue(metadata.refs, name)
   if (before && isSame(before, ref)) return
   const snapshot = metadata.snapshots.find((known) => String(known['snapshot-id']) === String(id))
   if (!snapshot) throw invalid(`Cannot set ${name} to unknown snapshot: ${id}`)
   change(draft, { refs: { ...metadata.refs, [name]: ref } })
-  if (draft.added.has(String(id))) draft.updated = snapshot['timestamp-ms']
+  if (draft.added.has(String(id))) draft.updated = changedAt(draft, snapshot['timestamp-ms'])
   if (name === 'main') setCurrent(draft, id)
 }
 

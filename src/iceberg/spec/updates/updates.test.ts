@@ -6,6 +6,7 @@ import { applyUpdates } from './apply.js'
 import { createdMetadata } from './create.js'
 import type { Json, Long } from './json.js'
 import { type AnyMetadata, completed } from './metadata-json.js'
+import { isRepeated } from './repeated.js'
 import { checkRequirements, checkViewRequirements } from './requirements.js'
 import { applyViewUpdates } from './view-metadata.js'
 
@@ -34,7 +35,7 @@ const snapshot = (id: Long, sequence: number, parent?: Long): Json => ({
   'schema-id': 0,
 })
 
-const add = (id: Long, sequence: number, parent?: Long) => [
+const add = (id: Long, sequence: number, parent?: Long): [Json, Json] => [
   { action: 'add-snapshot', snapshot: snapshot(id, sequence, parent) },
   { action: 'set-snapshot-ref', 'ref-name': 'main', type: 'branch', 'snapshot-id': id },
 ]
@@ -166,7 +167,13 @@ describe('updates', () => {
       { action: 'set-snapshot-ref', 'ref-name': 'old', type: 'tag', 'snapshot-id': 1 },
       {
         action: 'set-statistics',
-        statistics: { 'snapshot-id': 1, 'statistics-path': 's.puffin' },
+        statistics: {
+          'snapshot-id': 1,
+          'statistics-path': 's.puffin',
+          'file-size-in-bytes': 4,
+          'file-footer-size-in-bytes': 2,
+          'blob-metadata': [],
+        },
       },
     )
     const left = apply(two, { action: 'remove-snapshots', 'snapshot-ids': [1] })
@@ -184,6 +191,51 @@ describe('updates', () => {
       { action: 'set-snapshot-ref', 'ref-name': 'b', type: 'branch', 'snapshot-id': 5 },
       'Cannot set b to unknown snapshot: 5',
     ],
+    ...(
+      [
+        [{ 'min-snapshots-to-keep': 0 }, 'min-snapshots-to-keep is 0, and must be a number from 1'],
+        [{ 'max-snapshot-age-ms': -1 }, 'max-snapshot-age-ms is -1, and must be a number from 1'],
+        [{ 'max-ref-age-ms': 'x' }, 'max-ref-age-ms is missing, or is not a whole number'],
+        [{ type: 'tag', 'max-snapshot-age-ms': 5 }, 'A tag can have no max-snapshot-age-ms'],
+      ] as const
+    ).map(
+      ([options, message]) =>
+        [
+          `a reference that no engine could read, ${JSON.stringify(options)}`,
+          {
+            action: 'set-snapshot-ref',
+            'ref-name': 'x',
+            type: 'branch',
+            'snapshot-id': 5,
+            ...options,
+          },
+          message,
+        ] as [string, Json, string],
+    ),
+    [
+      'statistics without the size of their file',
+      {
+        action: 'set-statistics',
+        statistics: { 'snapshot-id': 1, 'statistics-path': 's.puffin' },
+      },
+      'file-size-in-bytes is missing',
+    ],
+    [
+      'a summary that holds more than texts',
+      {
+        action: 'add-snapshot',
+        snapshot: { ...snapshot(1, 1), summary: { operation: 'append', files: [1] } },
+      },
+      'summary.files is not a string',
+    ],
+    [
+      'a column that does not say whether it is required',
+      {
+        action: 'add-schema',
+        schema: { type: 'struct', fields: [{ id: 1, name: 'a', type: 'long' }] },
+      },
+      'Field a does not say whether it is required',
+    ],
     ['another uuid', { action: 'assign-uuid', uuid: 'u-2' }, 'Cannot reassign uuid'],
     [
       'a snapshot without a list',
@@ -197,6 +249,57 @@ describe('updates', () => {
     ],
   ])('refuse %s', (_, update, message) => {
     expect(() => apply(created(), update)).toThrow(message)
+  })
+
+  it('leave what every engine can read, where a client writes nulls and numbers', () => {
+    const [added, shown] = add(1, 1)
+    const sent = {
+      ...(added.snapshot as Json),
+      'parent-snapshot-id': null,
+      'first-row-id': null,
+      summary: { operation: 'append', 'added-records': 5, 'is-last': true },
+    }
+    const updates = [
+      { ...added, snapshot: sent },
+      { ...shown, 'max-ref-age-ms': 9_223_372_036_854_775_807n, 'min-snapshots-to-keep': null },
+    ]
+    const metadata = apply(created(), ...updates)
+    expect(JSON.parse(toJsonText(metadata.snapshots))).toEqual([
+      {
+        ...snapshot(1, 1),
+        summary: { operation: 'append', 'added-records': '5', 'is-last': 'true' },
+      },
+    ])
+    expect(metadata.refs.main).toEqual({
+      'snapshot-id': 1,
+      type: 'branch',
+      'max-ref-age-ms': Number.MAX_SAFE_INTEGER,
+    })
+    // Whoever heard no answer sends the same again.
+    expect(isRepeated(metadata, updates)).toBe(true)
+  })
+
+  it('never let the times of a table go back, or far ahead, by the clock of an engine', () => {
+    const at = (id: number, made: number) => {
+      const [added, shown] = add(id, id, id === 1 ? undefined : id - 1)
+      return [{ ...added, snapshot: { ...(added.snapshot as Json), 'timestamp-ms': made } }, shown]
+    }
+    const day = 86_400_000
+    const applyAt = (before: AnyMetadata, now: number, ...updates: Json[]) =>
+      applyUpdates(before, updates, { now, previousFile: `file:///lake/${now}.json` })
+    const ahead = applyAt(created(), 5000, ...at(1, 5000 + day))
+    const behind = applyAt(ahead, 6000, ...at(2, 6000 - day))
+    const right = applyAt(behind, 100_000, ...at(3, 99_000))
+    expect(right.snapshots.map((one) => one['timestamp-ms'])).toEqual([
+      5000 + day,
+      6000 - day,
+      99_000,
+    ])
+    expect(right['snapshot-log'].map((one) => one['timestamp-ms'])).toEqual([
+      65_000, 65_000, 99_000,
+    ])
+    expect(right['metadata-log'].map((one) => one['timestamp-ms'])).toEqual([1000, 65_000, 65_000])
+    expect(right['last-updated-ms']).toBe(99_000)
   })
 
   it('of who came second have to be made again', () => {
@@ -363,6 +466,18 @@ describe('a view', () => {
     expect(() => checkViewRequirements([{ type: 'assert-view-uuid', uuid: 'v-2' }], back)).toThrow(
       'view UUID does not match',
     )
+  })
+
+  it.each([
+    [{ 'timestamp-ms': null }, 'timestamp-ms is missing'],
+    [{ representations: [{ type: 'sql', sql: 'select 1' }] }, 'dialect is missing'],
+    [{ representations: [{ type: 'sql', dialect: 'spark' }] }, 'sql is missing'],
+    [{ representations: [{ sql: 'select 1', dialect: 'spark' }] }, 'type is missing'],
+    [{ 'default-catalog': 5 }, 'default-catalog is missing, or is not a string'],
+  ])('is refused where not every engine could read it: %j', (other, message) => {
+    const added = { ...version(['spark', 'trino'], 'select 2'), 'schema-id': 0, ...other }
+    const update = { action: 'add-view-version', 'view-version': added }
+    expect(() => applyViewUpdates(view, [update], 20)).toThrow(message)
   })
 
   it('loses no dialect unless it is allowed to', () => {

@@ -10,6 +10,7 @@ import {
   objectOf,
   textOf,
   textsOf,
+  withoutNulls,
 } from './json.js'
 import { invalid } from './refused.js'
 import { given, schemaFrom, withSchema } from './shape-updates.js'
@@ -37,7 +38,8 @@ export interface ViewVersion {
 }
 
 /** @throws RefusedUpdate when what was read is no metadata of a view. */
-export function completedView(read: Json): ViewMetadata {
+export function completedView(json: Json): ViewMetadata {
+  const read = withoutNulls(json)
   for (const name of ['view-uuid', 'location']) textOf(read, name)
   for (const name of ['schemas', 'versions', 'version-log']) listOf(read, name)
   if (read['format-version'] !== 1)
@@ -127,15 +129,19 @@ const viewUpdates: Readonly<Record<string, (draft: Draft, update: Json) => void>
   },
 }
 
-function addVersion(draft: Draft, sent: Json): number {
+function addVersion(draft: Draft, json: Json): number {
+  const sent = withoutNulls(json)
   const { versions, schemas } = draft.view
   const schemaId = given(integerOf(sent, 'schema-id'), draft.last.schema, 'schema')
   if (!schemas.some((known) => known['schema-id'] === schemaId))
     throw invalid(`Cannot add version with unknown schema: ${schemaId}`)
   const representations = listOf(sent, 'representations').map((one) => {
     if (!isObject(one)) throw invalid('A representation of the view is not an object')
+    if (textOf(one, 'type') === 'sql') for (const part of ['sql', 'dialect']) textOf(one, part)
     return one
   })
+  integerOf(sent, 'timestamp-ms')
+  if (sent['default-catalog'] !== undefined) textOf(sent, 'default-catalog')
   const version: ViewVersion = {
     ...(sent as unknown as ViewVersion),
     'schema-id': schemaId,

@@ -99,15 +99,20 @@ function flawOfChain(
 ): string | undefined {
   if (snapshots.length > most) return 'the request has several snapshots. Send one at a time'
   let current: unknown = metadata['current-snapshot-id']
+  let next = Number(metadata['last-sequence-number'])
   for (const {
     'parent-snapshot-id': parent,
     'schema-id': schema,
+    'sequence-number': sequence,
     'snapshot-id': id,
   } of snapshots) {
+    next++
     if (!isSameId(parent ?? -1, current))
       return `snapshot ${parent ?? 'none'}, which it follows, is not the current one`
     if (!isSameId(schema ?? metadata['current-schema-id'], metadata['current-schema-id']))
       return `the snapshot has schema ${schema}, and the table has ${metadata['current-schema-id']}`
+    if (!isSameId(sequence, next))
+      return `the snapshot has sequence number ${sequence}, and the next one is ${next}`
     current = id
   }
   const shown = updates.findLast(
