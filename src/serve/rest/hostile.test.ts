@@ -2,6 +2,7 @@ import { copyFile, mkdir, readdir, rename, symlink } from 'node:fs/promises'
 import { join } from 'node:path'
 import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
+import { junk, placesIn, replaced } from '../../../test/support/junk.js'
 import { temporaryFolder } from '../../../test/support/project.js'
 import { principal } from '../../define/access/principal.js'
 import { CommitLog } from '../../log/log.js'
@@ -45,23 +46,6 @@ async function lake() {
 async function refusal(answer: Response) {
   const { error } = (await answer.json()) as { error: { message: string } }
   return { status: answer.status, message: error.message }
-}
-
-/** All places in a value, each as the names that lead there. */
-const placesIn = (value: unknown, at: readonly string[] = []): (readonly string[])[] =>
-  typeof value === 'object' && value !== null
-    ? Object.entries(value).flatMap(([name, part]) => [
-        [...at, name],
-        ...placesIn(part, [...at, name]),
-      ])
-    : []
-
-/** A copy of a value with another one in one place. */
-function replaced(value: unknown, [name, ...rest]: readonly string[], by: unknown): unknown {
-  if (name === undefined) return by
-  const copy = (Array.isArray(value) ? [...value] : { ...(value as object) }) as any
-  copy[name] = replaced(copy[name], rest, by)
-  return copy
 }
 
 const appending = (id: number, parent?: number) => [
@@ -286,7 +270,6 @@ describe('a client that means no good', () => {
       await post('namespaces/ml/views', shown)
       const good = `namespaces/ml/${kind}s/${kind === 'table' ? 'scores' : 'shown'}`
       const { metadata } = (await (await send('GET', good)).json()) as { metadata: object }
-      const junk = [null, 5, -1, 2 ** 53, 'x', true, [], {}, [null], [5], [{}], { x: null }]
       let [number, taken] = [0, 0]
       for (const place of placesIn(metadata))
         for (const value of junk) {

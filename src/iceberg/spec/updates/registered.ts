@@ -12,7 +12,7 @@ import {
 import { type AnyMetadata, completed } from './metadata-json.js'
 import { partitionStatisticsFrom, refFrom, snapshotFrom, statisticsFrom } from './sent-parts.js'
 import { schemaFrom, sortField } from './shape-updates.js'
-import { completedView, type ViewMetadata } from './view-metadata.js'
+import { completedView, representationsOf, type ViewMetadata } from './view-metadata.js'
 
 /*
  * Metadata that a client wants registered: nobody knows what wrote them. Whoever reads the table
@@ -63,7 +63,9 @@ const STATISTICS = [
   ['partition-statistics', partitionStatisticsFrom],
 ] as const
 
-/** Old tables of version 1 give fields no ids, and transforms of version 3 may have many sources. */
+/**
+ * Old tables of version 1 give fields no ids, and transforms of version 3 may have many sources.
+ */
 function partitionField(field: Json): void {
   if (field['source-ids'] === undefined) idOf(field, 'source-id')
   if (field['field-id'] !== undefined) idOf(field, 'field-id')
@@ -86,7 +88,7 @@ export function registeredView(read: Json): ViewMetadata {
   for (const version of objectsOf(json, 'versions')) {
     for (const name of ['version-id', 'schema-id']) idOf(version, name)
     integerOf(version, 'timestamp-ms')
-    objectsOf(version, 'representations')
+    representationsOf(version)
   }
   for (const entry of objectsOf(json, 'version-log')) idOf(entry, 'version-id')
   return view

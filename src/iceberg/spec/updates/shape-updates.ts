@@ -37,6 +37,8 @@ export function schemaFrom(json: Json): Schema {
       throw invalid(`Field ${field?.name ?? id} does not say whether it is required`)
     if (seen.has(id)) throw invalid(`Multiple fields of the schema have the id ${id}`)
     if (field && typeof field.name !== 'string') throw invalid(`Field ${id} has no name`)
+    if (field && typeof (field.doc ?? '') !== 'string')
+      throw invalid(`The description of field ${field.name} is not a string`)
     seen.add(id)
   }
   const identifiers = schema['identifier-field-ids'] ?? []

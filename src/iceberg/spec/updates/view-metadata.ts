@@ -2,12 +2,12 @@ import { ownValue } from '../../../own-value.js'
 import type { Schema } from '../types.js'
 import {
   integerOf,
-  isObject,
   isSame,
   type Json,
   listOf,
   namesOf,
   objectOf,
+  objectsOf,
   textOf,
   textsOf,
   withoutNulls,
@@ -135,11 +135,7 @@ function addVersion(draft: Draft, json: Json): number {
   const schemaId = given(integerOf(sent, 'schema-id'), draft.last.schema, 'schema')
   if (!schemas.some((known) => known['schema-id'] === schemaId))
     throw invalid(`Cannot add version with unknown schema: ${schemaId}`)
-  const representations = listOf(sent, 'representations').map((one) => {
-    if (!isObject(one)) throw invalid('A representation of the view is not an object')
-    if (textOf(one, 'type') === 'sql') for (const part of ['sql', 'dialect']) textOf(one, part)
-    return one
-  })
+  const representations = representationsOf(sent)
   integerOf(sent, 'timestamp-ms')
   if (sent['default-catalog'] !== undefined) textOf(sent, 'default-catalog')
   const version: ViewVersion = {
@@ -157,6 +153,15 @@ function addVersion(draft: Draft, json: Json): number {
   const id = Math.max(0, ...versions.map((known) => known['version-id'])) + 1
   draft.view = { ...draft.view, versions: [...versions, { ...version, 'version-id': id }] }
   return id
+}
+
+/** Of SQL, both the query and its dialect are there. */
+export function representationsOf(version: Json): Json[] {
+  const all = objectsOf(version, 'representations')
+  for (const one of all)
+    if (textOf(one, 'type').toLowerCase() === 'sql')
+      for (const part of ['sql', 'dialect']) textOf(one, part)
+  return all
 }
 
 function setCurrent(draft: Draft, id: number): void {
