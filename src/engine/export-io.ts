@@ -20,6 +20,20 @@ export interface ColumnFigures {
   sum: string | undefined
 }
 
+/** What the lengths of texts are counted in: bytes of UTF-8, or bytes of UTF-16. */
+export type TextUnits = 'utf8' | 'utf16'
+
+/** What a target can hold of values that the lake has. */
+export interface ValueLimits {
+  /** The first and the last year of dates and moments; no infinite ones. */
+  years: readonly [first: number, last: number]
+  /**
+   * `finite`: neither NaN nor infinity; `normal`: nor one that is so small that it has fewer
+   * digits.
+   */
+  floats: 'any' | 'finite' | 'normal'
+}
+
 /** A file for programs that read files. */
 export interface ExportFile {
   /** Where it lies, as the storage names it. */
@@ -48,7 +62,13 @@ export interface ExportIO {
   /** SQL for one row: how many rows a query has, then values and sum of each column. */
   figuresSql(sql: string, columns: readonly Field[]): string
   /** What is counted of the columns of a query. */
-  figures(sql: string, columns: readonly Field[]): Promise<Figures>
+  figures(sql: string, columns: readonly Field[], units?: TextUnits): Promise<Figures>
+  /** A value, as text, that is beyond what a target can hold; `undefined` if there is none. */
+  beyond(
+    sql: string,
+    columns: readonly Field[],
+    limits: ValueLimits,
+  ): Promise<{ name: string; value: string } | undefined>
   /** The longest value in bytes of each column that is a text in a plain file. */
   longest(sql: string, columns: readonly Field[]): Promise<{ name: string; bytes: number }[]>
   /** SQL for rows whose texts no spreadsheet runs: a `'` stands before those that it would. */

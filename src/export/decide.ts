@@ -36,7 +36,7 @@ interface Seen {
  */
 export function decide(seen: Seen): Decision {
   const { now, record, found, full, shown } = seen
-  if (found) refuseOthers(seen, found)
+  if (found) refuseInTheWay(seen, found)
   if (!found && record) return { action: 'replace', reason: `${shown} is gone from the target` }
   if (!record) return { action: 'replace', reason: 'first export' }
   if (full) return { action: 'replace', reason: 'all rows, as asked for' }
@@ -50,15 +50,19 @@ export function decide(seen: Seen): Decision {
   return { action: 'changes', reason: `changed since commit ${record.commit}`, by }
 }
 
-function refuseOthers(seen: Seen, { comment }: Found): void {
+/** @throws MoraineError of kind `export` where no export has made the table. */
+export function refuseOthers(shown: string, { comment }: Found, record?: Known): void {
+  if (comment?.startsWith('Moraine: exported from ') === true) return
+  throw new MoraineError('export', `${shown} exists, and no export of Moraine has made it`, {
+    hint: record
+      ? `Its comment does not say '${commentOf(record.dataset)}' any more. Rename or drop it, or restore the comment.`
+      : `Nothing was changed. Rename it, or choose another name or schema in lake.ts: { dataset: …, as: 'other_name' }`,
+  })
+}
+
+function refuseInTheWay(seen: Seen, found: Found): void {
   const { lake, shown, now, record, full, isOwn } = seen
-  const isOurs = comment?.startsWith('Moraine: exported from ') === true
-  if (!isOurs)
-    throw new MoraineError('export', `${shown} exists, and no export of Moraine has made it`, {
-      hint: record
-        ? `Its comment does not say '${commentOf(record.dataset)}' any more. Rename or drop it, or restore the comment.`
-        : `Nothing was changed. Rename it, or choose another name or schema in lake.ts: { dataset: …, as: 'other_name' }`,
-    })
+  refuseOthers(shown, found, record)
   if (record && record.lake !== lake)
     throw new MoraineError('export', `${shown} is exported by the lake '${record.lake}'`, {
       hint: 'Choose another name or schema in lake.ts, or drop the table if that lake is gone.',
@@ -84,6 +88,7 @@ function refuseOthers(seen: Seen, { comment }: Found): void {
  */
 export function columnsFor(dialect: TargetDialect, dataset: string, columns: readonly Field[]) {
   return columns.map((column) => {
+    refuseLongName(dialect, dataset, column)
     const type = dialect.typeOf(column.type)
     if (typeof type === 'string') return `${dialect.quote(column.name)} ${type}`
     throw new MoraineError(
@@ -94,4 +99,22 @@ export function columnsFor(dialect: TargetDialect, dataset: string, columns: rea
       },
     )
   })
+}
+
+/** A target would cut the name, and have the column under another one. */
+function refuseLongName(
+  { name: target, longestName }: TargetDialect,
+  dataset: string,
+  { name }: Field,
+) {
+  if (!longestName) return
+  const { length, of } = longestName
+  if ((of === 'bytes' ? Buffer.byteLength(name) : name.length) <= length) return
+  throw new MoraineError(
+    'export',
+    `${dataset}: column ${name} can't be exported: names in ${target} have at most ${length} ${of}`,
+    {
+      hint: 'Nothing was changed. Rename the column in the query of a gold dataset, and export that.',
+    },
+  )
 }

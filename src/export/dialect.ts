@@ -1,6 +1,6 @@
 import type { Readable } from 'node:stream'
 import type { ColumnType, Field } from '../define/types/column-type.js'
-import type { CellFormat, Figures } from '../engine/export-io.js'
+import type { CellFormat, Figures, TextUnits, ValueLimits } from '../engine/export-io.js'
 
 export type Rows = (string | null)[][]
 
@@ -16,6 +16,8 @@ export interface Unfit {
   unfit: string
 }
 
+export type TransactionStep = 'BEGIN' | 'COMMIT' | 'ROLLBACK'
+
 /** A connection to a target, one statement after the other. */
 export interface TargetSession extends AsyncDisposable {
   /** For messages: kind, host and name of the database. */
@@ -25,6 +27,8 @@ export interface TargetSession extends AsyncDisposable {
   ask(sql: string): Promise<Rows>
   /** How many rows a statement has changed. */
   change(sql: string): Promise<bigint>
+  /** Begins or ends a transaction, where that is no statement. */
+  transact?(step: TransactionStep): Promise<void>
   /** Adds rows to a table, as CSV of {@link TargetDialect.cells}; how many they were. */
   fill?(table: string, columns: readonly Field[], csv: Readable): Promise<bigint>
   /** The same of a query that the engine of the export can run: where it writes there by itself. */
@@ -49,6 +53,14 @@ export interface TargetDialect {
    * one of its own, and ends one that is open.
    */
   readonly transactionalDdl: boolean
+  /** What lengths of texts are counted in there. Default: bytes of UTF-8. */
+  readonly textUnits?: TextUnits
+  /** What values it does not have, where it would not say so by itself. */
+  readonly limits?: ValueLimits
+  /** The longest name that a column can have; a longer one would be cut. */
+  readonly longestName?: { length: number; of: 'bytes' | 'characters' }
+  /** What the client library says in our words: the error that matters, and what to do. */
+  explain?(error: unknown): { error: unknown; hint?: string | undefined }
   quote(name: string): string
   /** A table as statements name it. */
   named(table: TableName): string
@@ -69,8 +81,8 @@ export interface TargetDialect {
   createTemporary(name: string, columns: readonly string[]): string
   /** What a temporary table is called in statements. */
   temporary(name: string): string
-  /** Gives a table a primary key. */
-  addKey(table: string, columns: readonly string[]): string
+  /** Statements that give a table a primary key. */
+  addKey(table: string, key: readonly Field[]): string[]
   rename(table: TableName, to: string): string
   /** Renames several tables at once, where DDL is not part of transactions. */
   swap?(moves: readonly (readonly [from: string, to: string])[]): string

@@ -2,7 +2,7 @@ import { fullName } from '../define/dataset.js'
 import type { Exportable } from '../define/export/target.js'
 import type { Field } from '../define/types/column-type.js'
 import type { Session } from '../engine/engine.js'
-import type { Figures } from '../engine/export-io.js'
+import type { Figures, TextUnits } from '../engine/export-io.js'
 import type { ScanTask } from '../iceberg/deletes.js'
 import { toColumnType } from '../iceberg/spec/types.js'
 import { Table } from '../iceberg/table.js'
@@ -83,6 +83,15 @@ export interface Changes {
   touched: bigint
 }
 
+/** Where changes are looked for. */
+interface Compared {
+  engine: Session
+  storage: Storage
+  now: LakeTable
+  /** What lengths of texts are counted in. */
+  units: TextUnits | undefined
+}
+
 /**
  * Rows that differ between an earlier version of a table and this one. Only files are read that one
  * of them has and the other has not; rows that were only written to other files are no change.
@@ -90,11 +99,10 @@ export interface Changes {
  * @param metadata the file of the earlier version, which may be gone.
  */
 export async function changesSince(
-  session: Session,
-  storage: Storage,
-  { table, columns }: LakeTable,
+  { engine: session, storage, now: lakeTable, units }: Compared,
   metadata: string,
 ): Promise<Changes> {
+  const { table, columns } = lakeTable
   const before = await Table.load(storage, metadata)
   const [old, now] = await Promise.all([before.plan(), table.plan()])
   const known = (tasks: readonly ScanTask[]) => new Set(tasks.map(identity))
@@ -120,8 +128,8 @@ export async function changesSince(
   const gone = await session.materialize(less(oldRows.sql, nowRows.sql))
   await session.drop([oldRows, nowRows])
   const all = (sql: string) => `SELECT * FROM ${sql}`
-  const comeFigures = await session.exports.figures(all(come.sql), columns)
-  const goneFigures = await session.exports.figures(all(gone.sql), columns)
+  const comeFigures = await session.exports.figures(all(come.sql), columns, units)
+  const goneFigures = await session.exports.figures(all(gone.sql), columns, units)
   const touched = comeFigures.rows > goneFigures.rows ? comeFigures.rows : goneFigures.rows
   return { come: all(come.sql), gone: all(gone.sql), comeFigures, goneFigures, touched }
 }

@@ -6,6 +6,7 @@ import { MoraineError, type SourceLocation } from '../errors.js'
 import {
   checkedConnection,
   databaseError,
+  NO_TEXT,
   placeOf,
   secretsOf,
 } from '../source/database/failures.js'
@@ -13,6 +14,7 @@ import { settled } from '../source/database/settled.js'
 import type { Storage } from '../storage/storage.js'
 import type { TargetDialect, TargetSession } from './dialect.js'
 import type { LakeTable } from './lake-table.js'
+import { CommitFailed } from './load/work.js'
 
 /** A target that is connected, and what it says in our words. */
 export interface Opened extends AsyncDisposable {
@@ -47,7 +49,7 @@ export async function openTarget(to: Connectable, engine: Session): Promise<Open
     }
   }
   const { dialect, connect } = await kindOf(to, engine)
-  const where = (secrets: readonly string[], at: string) => telling(at, secrets)
+  const where = (secrets: readonly string[], at: string) => telling({ at, secrets, dialect })
   const early = await settled(target.connection)
   const connection = checkedConnection(dialect.name, early, place)
   const tell = where(secretsOf(connection), placeOf(dialect.name, connection))
@@ -90,20 +92,40 @@ async function kindOf(to: Connectable, engine: Session): Promise<Kind> {
   }
 }
 
-function telling(at: string, secrets: readonly string[]) {
+/** Where an error comes from. */
+interface Telling {
+  at: string
+  secrets: readonly string[]
+  dialect: TargetDialect
+}
+
+function telling({ at, secrets, dialect }: Telling) {
   return async <T>(use: () => Promise<T>): Promise<T> => {
     try {
       return await use()
     } catch (error) {
       if (error instanceof MoraineError) throw error
-      const { message, retryable, hint } = databaseError(at, error, secrets)
+      const isUnknown = error instanceof CommitFailed
+      const found = isUnknown ? error.cause : error
+      const { error: inner, hint } = dialect.explain?.(found) ?? { error: found, hint: undefined }
+      const { message, retryable, hint: known } = databaseError(at, inner, secrets, hint)
       throw new MoraineError('export', message, {
         retryable,
-        hint: hint?.startsWith('Run again') || !hint ? AGAIN : hint,
+        hint: isUnknown ? UNKNOWN : hintOf(known),
       })
     }
   }
 }
 
+/** What is said to who reads a database is of no use to who writes to one. */
+const hintOf = (hint: string | undefined) =>
+  !hint || hint.startsWith('Run again') ? AGAIN : hint === NO_TEXT ? NO_SUCH_TEXT : hint
+
 const AGAIN =
   'The table in the target is as it was. Export again once that is solved: moraine export'
+
+const UNKNOWN =
+  'It happened while the target committed: the table is as it was, or as the lake has it. Export again, which finds out and writes nothing twice: moraine export'
+
+const NO_SUCH_TEXT =
+  'The table in the target is as it was. It does not hold a character that a text has, such as NUL: remove it in the query of a gold dataset, and export that.'

@@ -83,6 +83,31 @@ describe('a warehouse in a file of DuckDB', () => {
     expect((await project.cli('export')).stdout).toContain('31')
   })
 
+  it('drops no table of others that is called as one that is loaded beside', async () => {
+    const project = await Project.create({ 'lake.ts': lake, 'in/1.csv': `${header}${many(30)}` })
+    const file = join(project.folder, 'warehouse.duckdb')
+    const instance = await DuckDBInstance.create(file)
+    const connection = await instance.connect()
+    await connection.run(
+      'create schema reports; create table reports.daily__moraine_new (mine int)',
+    )
+    await connection.run('insert into reports.daily__moraine_new values (42)')
+    connection.closeSync()
+    instance.closeSync()
+    const [daily] = (await project.run()).exports ?? []
+    expect(daily?.reason).toBe(
+      'reports.daily__moraine_new exists, and no export of Moraine has made it',
+    )
+    expect(await rowsIn(file, 'select mine from reports.daily__moraine_new')).toEqual([[42]])
+    await project.write({
+      'lake.ts': lake.replace(
+        '[daily, orders]',
+        "[{ dataset: daily, as: 'orders__moraine_new' }, orders]",
+      ),
+    })
+    expect((await project.cli('plan')).stderr).toContain("names with _moraine are Moraine's own")
+  })
+
   it('is refused where the definition says what it can not have, each with its place', async () => {
     const wrong = lake
       .replace("schema: 'reports'", "schema: 'reports', grants: ['all'], table: 1")

@@ -2,6 +2,7 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { sample } from '../support/effort.js'
 import { Project } from '../support/project.js'
 import { withService } from '../support/services.js'
+import { until } from '../support/until.js'
 import { exported } from './exported.js'
 import { type Client, type Kind, kinds, redshiftKind } from './targets.js'
 
@@ -201,6 +202,86 @@ describe.each([...kinds, redshiftKind])('a warehouse in $name', (kind) => {
         expect((await of.cli('export')).code).toBe(0)
         await expectSame(of, 'seen')
       })
+
+    /** A lake with one table of gold, which has one value. */
+    const valued = (schema: string, value: string, name = 'x') =>
+      Project.create({
+        'lake.ts': `
+import { bronze, defineLake, gold, sql, warehouse } from 'moraine'
+import { files } from 'moraine/sources'
+import { ${kind.builder} } from '${kind.from}'
+const raw = bronze('one', { from: files('one.csv') })
+const odd = gold('odd', { query: sql\`select ${value} as "${name}" from \${raw}\` })
+export default defineLake({
+  name: 'shop',
+  datasets: [odd],
+  exports: [warehouse(${kind.target(server)}, { tables: [{ dataset: odd, as: '${kind.schema('x') ? 'odd' : `${schema}_odd`}' }]${kind.schema(schema)} })],
+})`,
+        'one.csv': 'a\n1\n',
+      })
+
+    if (kind.builder === 'mysql')
+      it('refuses values that MySQL does not have, by name', async () => {
+        for (const [value, shown] of [
+          ["cast('nan' as double)", 'nan'],
+          ["cast('-inf' as float)", '-inf'],
+          ["date '10000-01-01'", '10000-01-01'],
+        ]) {
+          const [result] = (await (await valued('odd', value as string)).run()).exports ?? []
+          expect(result?.reason).toBe(
+            `odd_odd: column x has the value ${shown}, which MySQL can't hold`,
+          )
+        }
+      })
+
+    if (kind.builder === 'postgres') {
+      it('refuses values and names that PostgreSQL does not have; others are kept', async () => {
+        const reasonOf = async (value: string, name?: string) =>
+          ((await (await valued('odd', value, name)).run()).exports ?? [])[0]
+        expect((await reasonOf("date 'infinity'"))?.reason).toBe(
+          "odd.odd: column x has the value infinity, which PostgreSQL can't hold",
+        )
+        const withNul = await reasonOf("'a' || chr(0)")
+        expect(withNul?.error?.hint).toContain('such as NUL')
+        expect((await reasonOf('1', 'ä'.repeat(32)))?.reason).toContain(
+          'names in PostgreSQL have at most 63 bytes',
+        )
+        const ancient = "struct_pack(a := date '0044-03-15 (BC)')"
+        for (const [value, there] of [
+          ["date '0044-03-15 (BC)'", '0044-03-15 BC'],
+          ["timestamp '0044-03-15 (BC) 10:00:00.000001'", '0044-03-15 10:00:00.000001 BC'],
+          ["timestamp '12026-01-01 10:00:00'", '12026-01-01 10:00:00'],
+          ["date '1582-10-10'", '1582-10-10'],
+          ["cast('nan' as double)", 'NaN'],
+          ["cast('-inf' as float)", '-Infinity'],
+          ["cast('-0' as double)", '-0'],
+          [ancient, '{"a": "0044-03-15 (BC)"}'],
+        ]) {
+          await client.query('drop schema if exists odd cascade')
+          expect(await reasonOf(value as string)).toMatchObject({ reason: 'first export' })
+          const found = await client.query('select cast(x as varchar) as x from odd.odd')
+          expect(found).toEqual([{ x: there }])
+        }
+      })
+
+      it('begins a schema that another export has begun and not committed yet', async () => {
+        const of = await project('begun', first, false)
+        await of.run()
+        await client.query('begin')
+        await client.query(
+          "select pg_advisory_xact_lock(hashtextextended('moraine begun._moraine_exports', 0))",
+        )
+        await client.query('create schema begun')
+        const ended = exported(of)
+        const other = await kind.connect(server.url)
+        const waiting = "select 1 from pg_stat_activity where wait_event_type = 'Lock'"
+        await until('the export waits', async () => (await other.query(waiting)).length > 0)
+        await other.end()
+        await client.query('commit')
+        expect((await ended).stdout).not.toContain('failed')
+        await expectSame(of, 'begun')
+      })
+    }
 
     it('is as before or as after where an export is killed, and goes on from there', async () => {
       const of = await project('killed', `${header}${many(1, 60)}`, false)

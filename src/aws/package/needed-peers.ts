@@ -1,3 +1,4 @@
+import type { Warehouse } from '../../define/export/target.js'
 import type { Lake } from '../../define/lake.js'
 import type { AnyDataset } from '../../define/model.js'
 import type { DatabaseKind } from '../../define/source.js'
@@ -32,13 +33,13 @@ export interface NeededPeers {
 
 /**
  * Which optional packages a lake's functions have. Clients of databases that are installed are
- * packed also where this lake reads none: the address of one may be known only in the function.
+ * packed also where this lake uses none: the address of one may be known only in the function.
  *
  * @throws MoraineError of kind `usage` for one that is needed and not installed here.
  */
 export async function neededPeers(lake: Lake): Promise<NeededPeers> {
   for (const name of ALWAYS) await importPeer(name)
-  const read = new Set(lake.datasets.flatMap(databaseOf))
+  const used = new Set([...lake.datasets.flatMap(databaseOf), ...lake.exports.flatMap(targetOf)])
   const beside = new Map<PeerName, readonly string[]>()
   if (isProjected(lake.deploy) || handsOver(lake.deploy))
     beside.set(PROJECTION, Object.keys(await importPeer(PROJECTION)))
@@ -46,11 +47,17 @@ export async function neededPeers(lake: Lake): Promise<NeededPeers> {
   for (const [kind, names] of Object.entries(OF_DATABASE))
     for (const name of names) {
       const found = importPeer(name)
-      const exported = read.has(kind as DatabaseKind) ? await found : await found.catch(() => {})
+      const exported = used.has(kind as DatabaseKind) ? await found : await found.catch(() => {})
       if (exported) beside.set(name, Object.keys(exported))
     }
   const without = peerNames.filter((name) => !ALWAYS.includes(name) && !beside.has(name))
   return { inside: ALWAYS, beside, without }
+}
+
+/** The kind of database that runs export to, by its client: Redshift has that of PostgreSQL. */
+function targetOf({ afterRuns, target: { kind } }: Warehouse): DatabaseKind[] {
+  if (!afterRuns || kind === 'folder' || kind === 'duckdb') return []
+  return [kind === 'redshift' ? 'postgres' : kind]
 }
 
 /** The kind of database that a dataset reads, or that feeds it. */

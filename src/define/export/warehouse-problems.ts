@@ -155,8 +155,8 @@ function nameProblem(what: string, name: string, add: Add): void {
       `'${name}' is not a name for a ${what}: letters, digits and '_', at most ${LONGEST - BESIDE}`,
       `'${name}'`,
     )
-  else if (name.toLowerCase().startsWith('_moraine'))
-    add(`names that begin with _moraine are Moraine's own`, `'${name}'`, 'Choose another name.')
+  else if (/^_moraine|__moraine_/i.test(name))
+    add(`names with _moraine are Moraine's own`, `'${name}'`, 'Choose another name.')
 }
 
 function tableProblems({ dataset }: ExportTable, datasets: readonly AnyInput[]) {

@@ -103,8 +103,9 @@ function dialectOn({ dialect: { values }, exports }: Session): TargetDialect {
     createTemporary: (name, columns) =>
       `CREATE OR REPLACE TEMP TABLE ${quoteName(name)} (${columns.join(', ')})`,
     temporary: (name) => `temp.${quoteName(name)}`,
-    addKey: (table, columns) =>
-      `ALTER TABLE ${table} ADD PRIMARY KEY (${columns.map(quoteName).join(', ')})`,
+    addKey: (table, key) => [
+      `ALTER TABLE ${table} ADD PRIMARY KEY (${key.map(({ name }) => quoteName(name)).join(', ')})`,
+    ],
     rename: (table, to) => `ALTER TABLE ${named(table)} RENAME TO ${quoteName(to)}`,
     deleteMatching: (table, keys, columns) =>
       `DELETE FROM ${table} AS t USING ${keys} AS k WHERE ${columns.map((c) => `t.${quoteName(c)} = k.${quoteName(c)}`).join(' AND ')}`,

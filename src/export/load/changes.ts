@@ -29,8 +29,9 @@ export async function applyChanges(
   by: readonly string[],
   record: ExportRecord,
 ): Promise<Written | undefined> {
-  const { engine, storage, now } = load
-  const changes = await changesSince(engine, storage, now, record.metadata).catch(() => undefined)
+  const { engine, now, target, dialect } = load
+  const compared = { ...load, units: dialect.textUnits }
+  const changes = await changesSince(compared, record.metadata).catch(() => undefined)
   if (!changes || Number(changes.touched) > now.rows * MOST) return undefined
   const isKey = now.key.length > 0
   const keyColumns = by.map((name) => now.columns.find((c) => c.name === name) as Field)
@@ -42,10 +43,8 @@ export async function applyChanges(
   const rows = isKey ? changes.come : await rowsOfParts(load, by[0] as string, keys.sql)
   const written = await writeRows(load, { rows, keys: `SELECT * FROM ${keys.sql}`, keyColumns })
   const figures = afterChange(record.figures, changes.goneFigures, changes.comeFigures)
-  const [[counted] = []] = await load.target.ask(
-    `SELECT count(*) FROM ${load.dialect.named(load.table)}`,
-  )
-  const left = BigInt(counted ?? 0)
+  const counted = await target.ask(dialect.figures(dialect.named(load.table), []))
+  const { rows: left } = figuresOf(counted, [])
   const problem =
     left === BigInt(now.rows)
       ? undefined
@@ -83,7 +82,7 @@ async function writeRows(load: Load, { rows, keys, keyColumns }: ToWrite): Promi
   await stage(ROWS, now.columns, rows)
   load.at('staged')
   const staged = dialect.temporary(ROWS)
-  const ours = await engine.exports.figures(rows, now.columns)
+  const ours = await engine.exports.figures(rows, now.columns, dialect.textUnits)
   const theirs = figuresOf(await target.ask(dialect.figures(staged, now.columns)), now.columns)
   refuseDifference(load, differenceOf(now.columns, ours, theirs))
   const [first] = keyColumns as [Field]

@@ -1,10 +1,11 @@
 import { columnsFor, decide } from '../decide.js'
+import type { TransactionStep } from '../dialect.js'
 import { metadataOf, snapshotOf } from '../lake-table.js'
 import { hashOf, shapeOf } from '../record.js'
 import { applyChanges } from './changes.js'
 import { Records } from './records.js'
 import { replaceTable } from './replace.js'
-import { type Load, type Loaded, notBehind, type Recording, shownName } from './work.js'
+import { committing, type Load, type Loaded, notBehind, type Recording, shownName } from './work.js'
 
 /**
  * Brings one table of a target to the version that the lake has: rows and the record of them in one
@@ -13,19 +14,21 @@ import { type Load, type Loaded, notBehind, type Recording, shownName } from './
  */
 export async function loadTable(load: Load): Promise<Loaded> {
   const { dialect, target, table } = load
+  const say = async (step: TransactionStep) =>
+    void (await (target.transact ? target.transact(step) : target.ask(step)))
   await dialect.prepare?.(target, table)
-  if (dialect.transactionalDdl) await target.ask('BEGIN')
+  if (dialect.transactionalDdl) await say('BEGIN')
   try {
     await dialect.lock(target, table, () =>
       load.note(`waits for another export of ${shownName(table)}`),
     )
     load.at('locked')
     const loaded = await underLock(load)
-    await target.ask('COMMIT')
+    await committing(() => say('COMMIT'))
     load.at('done')
     return loaded
   } catch (error) {
-    await target.ask('ROLLBACK').catch(() => {})
+    await say('ROLLBACK').catch(() => {})
     throw error
   } finally {
     await dialect.unlock(target, table).catch(() => {})
@@ -35,7 +38,6 @@ export async function loadTable(load: Load): Promise<Loaded> {
 async function underLock(given: Load): Promise<Loaded> {
   const { dialect, target, table, lake, full } = given
   const records = new Records(dialect, target, table.schema)
-  if (table.schema !== undefined) await dialect.createSchema(target, table.schema)
   await records.create()
   const [record] = await records.latest(table.name)
   const now = await notBehind(given, record?.commit)

@@ -40,7 +40,12 @@ export class Records {
     return (await this.dialect.find(this.session, recordsTable(this.schema))) !== undefined
   }
 
+  /** Creates the table, and its schema, where they do not exist. */
   async create(): Promise<void> {
+    if (await this.exist()) return
+    // Exports of different tables may come to it at the same time.
+    await this.dialect.lock(this.session, recordsTable(this.schema), () => {})
+    if (this.schema !== undefined) await this.dialect.createSchema(this.session, this.schema)
     if (await this.exist()) return
     const { text, name, whole, now } = this.dialect.recordTypes
     const { quote } = this.dialect

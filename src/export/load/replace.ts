@@ -1,13 +1,15 @@
 import { RECORDS } from '../../define/export/warehouse-problems.js'
+import type { ColumnType, Field } from '../../define/types/column-type.js'
 import type { Figures } from '../../engine/export-io.js'
 import { MoraineError } from '../../errors.js'
-import { commentOf } from '../decide.js'
+import { commentOf, refuseOthers } from '../decide.js'
 import { type Found, figuresOf } from '../dialect.js'
 import { differenceOf } from '../difference.js'
-import { rowsOf } from '../lake-table.js'
+import { type LakeTable, rowsOf } from '../lake-table.js'
 import { type ExportRecord, shapeOf } from '../record.js'
 import { fillTable } from '../stage/fill.js'
 import {
+  committing,
   type Load,
   lakeFigures,
   type Recording,
@@ -50,11 +52,13 @@ export async function replaceTable(
 async function fillBeside(load: Load, name: string, columns: readonly string[]): Promise<Written> {
   const { dialect, target, engine, storage, now, table } = load
   const next = dialect.named({ ...table, name })
+  const there = await dialect.find(target, { ...table, name })
+  if (there) refuseOthers(shownName({ ...table, name }), there)
   await target.ask(`DROP TABLE IF EXISTS ${next}`)
   const comment = commentOf(now.dataset)
   for (const sql of dialect.create({ ...table, name }, columns, comment)) await target.ask(sql)
   const written = await fillTable(load, next, now.columns, await rowsOf(engine, storage, now.table))
-  if (hasKey(load)) await target.ask(dialect.addKey(next, now.key))
+  for (const sql of hasKey(load) ? dialect.addKey(next, keyOf(now)) : []) await target.ask(sql)
   load.at('staged')
   const [figures, counted] = await Promise.all([
     lakeFigures(load),
@@ -118,12 +122,15 @@ async function swapAll(
     [RECORDS, old[1] as string],
     [records, RECORDS],
   ]
-  await target.ask(dialect.swap?.(moves) ?? '')
+  await committing(() => target.ask(dialect.swap?.(moves) ?? ''))
   await dropped()
 }
 
 /** Whether the target can have the dataset's key, by which changed rows are found there. */
-function hasKey({ dialect, now: { key, columns } }: Load): boolean {
-  const types = key.map((name) => columns.find((column) => column.name === name)?.type)
-  return key.length > 0 && types.every((type) => type !== undefined && dialect.isKeyType(type))
+function hasKey({ dialect, now }: Load): boolean {
+  const key = keyOf(now)
+  return key.length > 0 && key.every(({ type }) => dialect.isKeyType(type as ColumnType))
 }
+
+const keyOf = ({ key, columns }: LakeTable) =>
+  key.map((name) => columns.find((column) => column.name === name) as Field)

@@ -1,6 +1,6 @@
 import type { Session } from '../../engine/engine.js'
 import type { Figures } from '../../engine/export-io.js'
-import { MoraineError } from '../../errors.js'
+import { MoraineError, messageOf } from '../../errors.js'
 import type { Storage } from '../../storage/storage.js'
 import type { Decision } from '../decide.js'
 import type { TableName, TargetDialect, TargetSession } from '../dialect.js'
@@ -73,8 +73,26 @@ export const shownName = ({ schema, name }: TableName) =>
   schema === undefined ? name : `${schema}.${name}`
 
 /** The lake's figures of all rows. */
-export async function lakeFigures({ engine, storage, now }: Load): Promise<Figures> {
-  return engine.exports.figures(await rowsOf(engine, storage, now.table), now.columns)
+export async function lakeFigures({ engine, storage, now, dialect }: Load): Promise<Figures> {
+  const rows = await rowsOf(engine, storage, now.table)
+  return engine.exports.figures(rows, now.columns, dialect.textUnits)
+}
+
+/**
+ * Why it is not known whether a transaction was committed: the answer of the target is missing, or
+ * says that it was not.
+ */
+export class CommitFailed extends Error {
+  constructor(override readonly cause: unknown) {
+    super(messageOf(cause))
+  }
+}
+
+/** Has what makes a load visible tell apart that it failed from that something before did. */
+export async function committing(commit: () => Promise<unknown>): Promise<void> {
+  await commit().catch((cause) => {
+    throw cause instanceof MoraineError ? cause : new CommitFailed(cause)
+  })
 }
 
 /** @throws MoraineError of kind `export` where target and lake do not have the same. */

@@ -17,6 +17,8 @@ export const mysql: TargetDialect = {
   name: 'MySQL',
   cells: { nulls: 'NULL', booleans: ['0', '1'], bytes: '' },
   transactionalDdl: false,
+  limits: { years: [1, 9999], floats: 'finite' },
+  longestName: { length: 64, of: 'characters' },
   quote,
   named,
   text,
@@ -46,8 +48,9 @@ export const mysql: TargetDialect = {
   createTemporary: (name, columns) =>
     `CREATE TEMPORARY TABLE ${quote(name)} (${columns.join(', ')}) ENGINE = InnoDB DEFAULT CHARACTER SET utf8mb4 COLLATE utf8mb4_bin`,
   temporary: quote,
-  addKey: (table, columns) =>
-    `ALTER TABLE ${table} ADD PRIMARY KEY (${columns.map(quote).join(', ')})`,
+  addKey: (table, key) => [
+    `ALTER TABLE ${table} ADD PRIMARY KEY (${key.map(({ name }) => quote(name)).join(', ')})`,
+  ],
   rename: (table, to) => `RENAME TABLE ${named(table)} TO ${quote(to)}`,
   swap: (moves) =>
     `RENAME TABLE ${moves.map(([from, to]) => `${quote(from)} TO ${quote(to)}`).join(', ')}`,

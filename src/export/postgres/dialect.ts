@@ -13,6 +13,9 @@ export const postgres: TargetDialect = {
   name: 'PostgreSQL',
   cells: { nulls: '', booleans: ['f', 't'], bytes: '\\x' },
   transactionalDdl: true,
+  // It has infinite ones, and no sum of them.
+  limits: { years: [-4712, 294_275], floats: 'any' },
+  longestName: { length: 63, of: 'bytes' },
   quote,
   named,
   text,
@@ -40,8 +43,9 @@ export const postgres: TargetDialect = {
   createTemporary: (name, columns) =>
     `CREATE TEMPORARY TABLE ${quote(name)} (${columns.join(', ')}) ON COMMIT DROP`,
   temporary: (name) => `pg_temp.${quote(name)}`,
-  addKey: (table, columns) =>
-    `ALTER TABLE ${table} ADD PRIMARY KEY (${columns.map(quote).join(', ')})`,
+  addKey: (table, key) => [
+    `ALTER TABLE ${table} ADD PRIMARY KEY (${key.map(({ name }) => quote(name)).join(', ')})`,
+  ],
   rename: (table, to) => `ALTER TABLE ${named(table)} RENAME TO ${quote(to)}`,
   deleteMatching: (table, keys, columns) =>
     `DELETE FROM ${table} AS t USING ${keys} AS k WHERE ${columns.map((c) => `t.${quote(c)} = k.${quote(c)}`).join(' AND ')}`,

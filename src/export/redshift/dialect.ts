@@ -21,6 +21,7 @@ export const redshiftDialect = (layoutOf: LayoutOf): TargetDialect => ({
   // Rows travel as Parquet.
   cells: { nulls: '', booleans: ['f', 't'], bytes: '' },
   transactionalDdl: true,
+  longestName: { length: 127, of: 'bytes' },
   quote,
   named,
   text,
@@ -42,8 +43,9 @@ export const redshiftDialect = (layoutOf: LayoutOf): TargetDialect => ({
   createTemporary: (name, columns) =>
     `CREATE TEMPORARY TABLE ${quote(name)} (${columns.join(', ')})`,
   temporary: quote,
-  addKey: (table, columns) =>
-    `ALTER TABLE ${table} ADD PRIMARY KEY (${columns.map(quote).join(', ')})`,
+  addKey: (table, key) => [
+    `ALTER TABLE ${table} ADD PRIMARY KEY (${key.map(({ name }) => quote(name)).join(', ')})`,
+  ],
   rename: (table, to) => `ALTER TABLE ${named(table)} RENAME TO ${quote(to)}`,
   deleteMatching: (table, keys, columns) =>
     `DELETE FROM ${table} USING ${keys} WHERE ${columns.map((c) => `${called(table)}.${quote(c)} = ${keys}.${quote(c)}`).join(' AND ')}`,

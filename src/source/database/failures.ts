@@ -4,7 +4,7 @@ import { OwnSecrets, shownUrl } from '../../secrets.js'
 import { databaseOfTitle, databaseUrlProblem } from '../declare/database-url.js'
 
 /** A server that keeps bytes of any kind hands none of the rows over where one holds no text. */
-const NO_TEXT =
+export const NO_TEXT =
   'A string in it is not in the encoding of the database, so the server returns no rows. Exclude its column with columns: […], or fix the rows there; nothing was ingested.'
 
 /** What a database's or a socket's error code means to people. */

@@ -1,10 +1,18 @@
 import type { Field } from '../../../define/types/column-type.js'
-import type { CellFormat, ExportFile, ExportIO, Figures } from '../../export-io.js'
+import type {
+  CellFormat,
+  ExportFile,
+  ExportIO,
+  Figures,
+  TextUnits,
+  ValueLimits,
+} from '../../export-io.js'
 import { fileList } from '../paths.js'
 import type { Statements } from '../statements.js'
 import { copyCsvSql } from './cells.js'
 import { figuresSql } from './figures.js'
 import { copyFileSql, fileRowsSql, isPlainText, longestSql, withoutFormulas } from './files.js'
+import { beyondSql, isLimited } from './limits.js'
 
 /** Hands rows over to other programs. */
 export class DuckDBExports implements ExportIO {
@@ -42,8 +50,16 @@ export class DuckDBExports implements ExportIO {
   readonly figuresSql = figuresSql
   readonly withoutFormulas = withoutFormulas
 
-  async figures(sql: string, columns: readonly Field[]): Promise<Figures> {
-    const [row = {}] = await this.statements.rows(figuresSql(sql, columns))
+  async beyond(sql: string, columns: readonly Field[], limits: ValueLimits) {
+    const limited = columns.filter((column) => isLimited(column, limits))
+    if (limited.length === 0) return undefined
+    const [row = {}] = await this.statements.rows(beyondSql(sql, limited, limits))
+    const at = limited.findIndex((_, i) => row[`b${i}`] != null)
+    return at < 0 ? undefined : { name: (limited[at] as Field).name, value: String(row[`b${at}`]) }
+  }
+
+  async figures(sql: string, columns: readonly Field[], units?: TextUnits): Promise<Figures> {
+    const [row = {}] = await this.statements.rows(figuresSql(sql, columns, units))
     return {
       rows: BigInt(row.f0 as bigint),
       columns: columns.map((_, i) => {
