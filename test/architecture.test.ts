@@ -413,6 +413,7 @@ const ofOthers = [
   'export/postgres/dialect',
   'export/redshift/dialect',
   'export/redshift/session',
+  'export/sqlserver/dialect',
   'export/redshift/types',
   'gold/casts',
   'plan/incremental',

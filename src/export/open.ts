@@ -84,6 +84,11 @@ async function kindOf(to: Connectable, engine: Session): Promise<Kind> {
         dialect: (await import('./mysql/dialect.js')).mysql,
         connect: (await import('./mysql/session.js')).connectMysql,
       }
+    case 'sqlserver':
+      return {
+        dialect: (await import('./sqlserver/dialect.js')).sqlserver,
+        connect: (await import('./sqlserver/session.js')).connectSqlServer,
+      }
     default:
       return {
         dialect: (await import('./postgres/dialect.js')).postgres,

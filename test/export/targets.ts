@@ -8,6 +8,7 @@ import {
   startMariadb,
   startPostgres,
 } from '../support/servers.js'
+import { sqlServerTargetAt, startSqlServerTarget } from '../support/sql-server-target.js'
 
 /** A warehouse as somebody sees it who is connected to it. */
 export interface Client {
@@ -29,7 +30,7 @@ export interface Kind {
   start(): Promise<Started>
   connect(url: string): Promise<Client>
   /** The builder of lake.ts. */
-  builder: 'postgres' | 'mysql' | 'redshift'
+  builder: 'postgres' | 'mysql' | 'redshift' | 'sqlserver'
   /** The package that has it. */
   from: 'moraine' | 'moraine/sources'
   /** The target in lake.ts. */
@@ -100,4 +101,15 @@ export const redshiftKind: Kind = {
   builder: 'redshift',
   from: 'moraine',
   target: ({ url, via }) => `redshift({ url: '${url}', via: '${via}' })`,
+}
+
+/** SQL Server by a double: see `test/support/sql-server-target.ts`. */
+export const sqlserverKind: Kind = {
+  ...(kinds[0] as Kind),
+  name: 'SQL Server',
+  needs: [],
+  start: () => startSqlServerTarget(),
+  connect: (url) => sqlServerTargetAt(url).connect(),
+  builder: 'sqlserver',
+  target: ({ url }) => `sqlserver('${url}')`,
 }

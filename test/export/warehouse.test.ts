@@ -4,7 +4,7 @@ import { Project } from '../support/project.js'
 import { withService } from '../support/services.js'
 import { until } from '../support/until.js'
 import { exported } from './exported.js'
-import { type Client, type Kind, kinds, redshiftKind } from './targets.js'
+import { type Client, type Kind, kinds, redshiftKind, sqlserverKind } from './targets.js'
 
 const lake = (kind: Kind, target: string, schema: string, afterRuns: boolean) => `
 import { bronze, defineLake, gold, silver, sql, t, warehouse, z } from 'moraine'
@@ -64,7 +64,7 @@ const columns = {
   'gold.daily': ['day', 'orders', 'revenue'],
 }
 
-describe.each([...kinds, redshiftKind])('a warehouse in $name', (kind) => {
+describe.each([...kinds, redshiftKind, sqlserverKind])('a warehouse in $name', (kind) => {
   withService(kind.name, kind.needs, () => {
     let server: Awaited<ReturnType<Kind['start']>>
     let client: Client

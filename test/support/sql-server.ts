@@ -230,12 +230,12 @@ export async function startSqlServer(tls?: TdsOptions['tls']): Promise<SqlServer
   return server
 }
 
-function duckType(type: string): string {
+export function duckType(type: string): string {
   const [name = ''] = type.split('(')
   return duckTypes[name] ?? type
 }
 
-function kindOf(type: string): Kind {
+export function kindOf(type: string): Kind {
   if (/^(UTINYINT|TINYINT|SMALLINT|INTEGER)$/.test(type)) return 'int'
   if (type === 'BIGINT' || type === 'HUGEINT') return 'bigint'
   if (type === 'BOOLEAN') return 'bit'
@@ -243,12 +243,12 @@ function kindOf(type: string): Kind {
   return type === 'BLOB' ? 'bytes' : 'text'
 }
 
-function plain(value: unknown): unknown {
+export function plain(value: unknown): unknown {
   const { bytes } = (value ?? {}) as { bytes?: Uint8Array }
   return bytes instanceof Uint8Array ? Buffer.from(bytes) : value
 }
 
-function texts(rows: (string | null)[][]): Answer {
+export function texts(rows: (string | null)[][]): Answer {
   const width = rows[0]?.length ?? 4
   const columns = Array.from({ length: width }, (_, i) => ({
     name: `c${i}`,
@@ -272,7 +272,7 @@ export function translate(sql: string): string {
         : part
             .replace(
               /\[((?:[^\]]|\]\])+)\]/g,
-              (_, name: string) => `"${name.replaceAll(']]', ']')}"`,
+              (_, name: string) => `"${name.replaceAll(']]', ']').replaceAll('"', '""')}"`,
             )
             .replace(/\bN$/, '')
             .replace(/SELECT TOP \(\d+\)/, 'SELECT')
@@ -316,6 +316,5 @@ function conversion(type: string, value: string, style: string | undefined): str
   if (length) return `left(CAST(${value} AS VARCHAR), ${length})`
   if (type === 'nvarchar(max)') return `CAST(${value} AS VARCHAR)`
   if (type === 'binary(8)') return value
-  const types: Record<string, string> = { datetimeoffset: 'TIMESTAMPTZ', datetime2: 'TIMESTAMP' }
-  return `CAST(${value} AS ${types[type] ?? type})`
+  return `CAST(${value} AS ${duckType(type)})`
 }

@@ -1,11 +1,12 @@
 import { createServer, type Socket } from 'node:net'
 import { Duplex } from 'node:stream'
 import { TLSSocket } from 'node:tls'
+import { type BulkRows, bulkRows } from './tds-bulk.js'
 
 /*
- * The wire of SQL Server (TDS 7.4), as far as a client needs it that reads: no such server installs
- * on the machines that test this. What it is asked is answered by whoever uses it; see
- * sql-server.ts.
+ * The wire of SQL Server (TDS 7.4), as far as a client needs it that reads, or loads rows: no such
+ * server installs on the machines that test this. What it is asked is answered by whoever uses it;
+ * see sql-server.ts and sql-server-target.ts.
  */
 
 export type Kind = 'text' | 'int' | 'bigint' | 'bit' | 'float' | 'bytes'
@@ -20,6 +21,8 @@ export class TdsError extends Error {
   constructor(
     readonly number: number,
     message: string,
+    /** Whether the transaction is gone. */
+    readonly isAborted = false,
   ) {
     super(message)
   }
@@ -27,10 +30,18 @@ export class TdsError extends Error {
 
 /** One client. */
 export interface Session {
-  batch(sql: string): Promise<Answer | undefined>
+  /** Rows, or how many have changed. */
+  batch(sql: string): Promise<Answer | number | undefined>
   begin(): Promise<void>
+  commit?(): Promise<void>
+  rollback?(): Promise<void>
+  /** Rows that come in bulk, after the statement that says where to. */
+  load?(rows: BulkRows): Promise<number>
   end(): void
 }
+
+/** Whether a connection is lost before something is done, or before that is answered. */
+export type Loss = 'before' | 'after' | undefined
 
 export interface TdsOptions {
   /** The password that is let in. */
@@ -38,11 +49,14 @@ export interface TdsOptions {
   /** Without it the server says that it cannot encrypt. */
   tls?: { key: string; cert: string }
   session(): Promise<Session>
+  /** Asked for each statement, also `BEGIN`, `COMMIT`, `ROLLBACK` and `BULK`. */
+  lose?(what: string): Loss
 }
 
 const PRELOGIN = 0x12
 const LOGIN = 0x10
 const BATCH = 0x01
+const BULK = 0x07
 const TRANSACTION = 0x0e
 const ATTENTION = 0x06
 
@@ -131,21 +145,36 @@ class Client {
       this.session = await this.options.session()
       return this.send(environment(4, '4096', '4096'), loginAck(), done())
     }
-    const headers = body.readUInt32LE(0)
     try {
-      if (type === TRANSACTION) {
-        if (body.readUInt16LE(headers) !== 5) return this.send(done())
-        await this.session?.begin()
-        return this.send(transactionBegun(), done())
-      }
-      if (type !== BATCH) throw new Error(`no packet of type ${type} is known`)
-      const found = await this.session?.batch(body.subarray(headers).toString('utf16le'))
-      if (!found) return this.send(done())
-      await this.sendRows(found)
+      const what = saidIn(type, body)
+      const loss = this.options.lose?.(what)
+      if (loss === 'before') return void this.socket.destroy()
+      const answer = await this.carryOut(type, what, body)
+      if (loss === 'after') return void this.socket.destroy()
+      if (Array.isArray(answer)) return this.send(...answer)
+      await this.sendRows(answer)
     } catch (error) {
-      const number = error instanceof TdsError ? error.number : 50_000
-      this.send(tdsError(number, (error as Error).message), done(0x02))
+      const { number = 50_000, isAborted = false } = error instanceof TdsError ? error : {}
+      const told = tdsError(number, (error as Error).message)
+      this.send(told, ...(isAborted ? [transactionEnded(10)] : []), done(0x02))
     }
+  }
+
+  /** The tokens of an answer, or rows. */
+  private async carryOut(type: number, what: string, body: Buffer): Promise<Answer | Buffer[]> {
+    const { session } = this
+    if (type === TRANSACTION) {
+      if (what === 'BEGIN') {
+        await session?.begin()
+        return [transactionBegun(), done()]
+      }
+      await (what === 'COMMIT' ? session?.commit?.() : session?.rollback?.())
+      return session?.commit ? [transactionEnded(what === 'COMMIT' ? 9 : 10), done()] : [done()]
+    }
+    if (type === BULK) return [done(0x10, (await session?.load?.(bulkRows(body))) ?? 0)]
+    if (type !== BATCH) throw new Error(`no packet of type ${type} is known`)
+    const found = await session?.batch(what)
+    return found === undefined ? [done()] : typeof found === 'number' ? [done(0x10, found)] : found
   }
 
   private send(...tokens: Buffer[]): void {
@@ -214,6 +243,15 @@ class Client {
   }
 }
 
+/** The text of a batch, or what else is asked for. */
+function saidIn(type: number, body: Buffer): string {
+  if (type === BULK) return 'BULK'
+  const rest = body.subarray(body.readUInt32LE(0))
+  if (type === BATCH) return rest.toString('utf16le')
+  const requests: Record<number, string> = { 5: 'BEGIN', 7: 'COMMIT', 8: 'ROLLBACK' }
+  return (type === TRANSACTION && requests[rest.readUInt16LE(0)]) || ''
+}
+
 const BODY = 4096 - 8
 
 /** Calls for each whole message in what comes. */
@@ -275,6 +313,11 @@ function environment(type: number, now: string, before: string): Buffer {
 
 function transactionBegun(): Buffer {
   return sized(0xe3, Buffer.from([8, 8, 1, 0, 0, 0, 0, 0, 0, 0, 0]))
+}
+
+/** By a commit (9) or a rollback (10). */
+function transactionEnded(type: 9 | 10): Buffer {
+  return sized(0xe3, Buffer.from([type, 0, 8, 1, 0, 0, 0, 0, 0, 0, 0]))
 }
 
 function loginAck(): Buffer {

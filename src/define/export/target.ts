@@ -6,7 +6,7 @@ import type { Redshift } from './redshift.js'
 
 /** A database server that tables are loaded into. */
 export interface DatabaseTarget {
-  readonly kind: Exclude<DatabaseKind, 'sqlserver'>
+  readonly kind: DatabaseKind
   readonly connection: Connection
 }
 

@@ -50,7 +50,7 @@ export interface WarehouseOptions {
   afterRuns?: boolean
 }
 
-/** A database as `postgres(…)` and `mysql(…)` of `moraine/sources` give it. */
+/** A database as `postgres(…)`, `mysql(…)` and `sqlserver(…)` of `moraine/sources` give it. */
 export interface DatabaseServer {
   readonly kind: 'server'
   readonly database: DatabaseKind
@@ -95,17 +95,13 @@ const warehouseOptions: OptionList<WarehouseOptions> = {
 const target: Expected = {
   is: 'a target, such as postgres({ url: … })',
   fits: (value) => {
-    const { kind, database } = Object(value) as { kind?: unknown; database?: unknown }
-    const others = ['duckdb file', 'folder', 'redshift']
-    return others.includes(String(kind)) || (kind === 'server' && database !== 'sqlserver')
+    const { kind } = Object(value) as { kind?: unknown }
+    return ['duckdb file', 'folder', 'redshift', 'server'].includes(String(kind))
   },
-  advise: (value) => {
-    if (Object(value).database === 'sqlserver')
-      return 'SQL Server can be read, but not exported to yet: export to PostgreSQL, MySQL or a file of DuckDB.'
-    return typeof value === 'string'
+  advise: (value) =>
+    typeof value === 'string'
       ? "Write postgres('…'), imported from moraine/sources, duckdbFile('…') or folder('…')"
-      : "Write postgres({ url: secret('env:WAREHOUSE_URL') }), imported from moraine/sources"
-  },
+      : "Write postgres({ url: secret('env:WAREHOUSE_URL') }), imported from moraine/sources",
 }
 
 /**
@@ -113,8 +109,8 @@ const target: Expected = {
  * together with the record of what was loaded, so that it always is as one commit of the lake; what
  * did not change is not loaded again.
  *
- * @param to where to: `postgres(…)`, `mysql(…)`, `duckdbFile(…)`, `folder(…)` or
- *   `redshift(…)`.
+ * @param to where to: `postgres(…)`, `mysql(…)`, `sqlserver(…)`, `duckdbFile(…)`, `folder(…)`
+ *   or `redshift(…)`.
  * @example
  * const analytics = warehouse(postgres({ url: secret('env:URL') }), { tables: [daily] })
  * defineLake({ name: 'shop', datasets: [daily], exports: [analytics] })
@@ -142,7 +138,7 @@ function targetOf(to: WarehouseTarget | undefined): Target | undefined {
   if (to === undefined) return undefined
   if (to.kind === 'duckdb file') return { kind: 'duckdb', path: to.path }
   if (to.kind === 'folder' || to.kind === 'redshift') return to
-  return { kind: to.database as 'postgres' | 'mysql', connection: to.connection }
+  return { kind: to.database, connection: to.connection }
 }
 
 function tableOf(given: Exportable | TableExport): ExportTable {

@@ -1,16 +1,13 @@
-import type { config as Config, ConnectionPool, Request, Transaction } from 'mssql'
+import type { ConnectionPool, Request, Transaction } from 'mssql'
 import type { OpenConnection } from '../../../define/source.js'
-import { importPeer } from '../../../peers.js'
 import { closing } from '../closing.js'
 import { literal } from '../conditions.js'
 import type { Ends, OpenTransactions, Rows, Snapshot, SourceSession } from '../dialect.js'
-import { given, placeOf, secretsOf } from '../failures.js'
 import { Mutex } from '../mutex.js'
 import type { Extracted, Horizon, RemoteColumn } from '../reader.js'
 import { microsText } from '../times.js'
 import { streamToFile } from '../to-file.js'
-import { encryptedOnly } from './encrypted-only.js'
-import { type Encryption, settingsOf } from './settings.js'
+import { poolOf } from './pool.js'
 import { COARSE, describeSql, isVersion, recordsOf } from './types.js'
 
 /** An hour in microseconds: so far clocks are put back. */
@@ -33,46 +30,14 @@ const MOVING =
   'the database has no snapshot isolation, so its tables are read one after the other (ALTER DATABASE … SET ALLOW_SNAPSHOT_ISOLATION ON)'
 
 export async function prepare(asked: OpenConnection): Promise<SourceSession> {
-  const sql = (await importPeer('mssql')).default
-  const { connection, encrypt } = settingsOf(asked, (text) =>
-    sql.ConnectionPool.parseConnectionString(text),
-  )
-  const { password } = connection
-  const secret = typeof password === 'function' ? await password() : password
-  const pool = new sql.ConnectionPool(configOf(connection, secret, encrypt))
-  // A connection that is lost while nobody waits for it is told to who uses it next.
-  pool.on('error', () => {})
+  const { sql, pool, place, secrets } = await poolOf(asked, { appName: 'moraine reads' })
   const { SNAPSHOT, READ_COMMITTED } = sql.ISOLATION_LEVEL
   const transaction = new sql.Transaction(pool)
   return new SqlServerSession(
     { pool, transaction, isolation: (snapshot) => (snapshot ? SNAPSHOT : READ_COMMITTED) },
-    placeOf('SQL Server', connection),
-    [...secretsOf(asked), ...(secret ? [secret] : [])],
+    place,
+    secrets,
   )
-}
-
-function configOf(
-  { host = '', port, user, database }: OpenConnection,
-  password: string | undefined,
-  encrypt: Encryption,
-): Config {
-  const config: Config & { arrayRowMode: boolean; validateConnection: boolean } = {
-    server: host,
-    ...given({ port, user, password, database }),
-    connectionTimeout: 15_000,
-    requestTimeout: 0,
-    pool: { max: 1, min: 0, idleTimeoutMillis: 1e9 },
-    arrayRowMode: true,
-    validateConnection: false,
-    options: {
-      appName: 'moraine reads',
-      encrypt: encrypt.ask,
-      trustServerCertificate: !encrypt.verify,
-      ...(encrypt.ca ? { cryptoCredentialsDetails: { ca: encrypt.ca } } : {}),
-      ...(encrypt.must && encrypt.ask === true ? { connector: encryptedOnly } : {}),
-    } as NonNullable<Config['options']>,
-  }
-  return config
 }
 
 /** What the client library gives. */
