@@ -1,4 +1,5 @@
 import { quarantineKey } from '../define/quarantine.js'
+import { MoraineError } from '../errors.js'
 import { writtenBranches } from './branch/run-branch-names.js'
 import type { BatchPointer, Changes, Commit, LakeState } from './commit.js'
 import { foldDefinitions } from './definitions.js'
@@ -253,6 +254,20 @@ export function conflictsOf(mine: Changes, others: Changes): string[] {
       ...externalBoth(mine.external, others.external),
     ]),
   ]
+}
+
+/** @throws MoraineError of kind `conflict` where a commit has written what changes write, too. */
+export function refuseConflict(mine: Changes, other: Commit): void {
+  const both = conflictsOf(mine, other.changes)
+  if (both.length === 0) return
+  throw new MoraineError(
+    'conflict',
+    `Commit ${other.number} has changed the same: ${both.join(', ')}`,
+    {
+      retryable: true,
+      hint: 'Another run was faster. This run published nothing; run it again.',
+    },
+  )
 }
 
 /** What one takes out of a dataset while the other has read it. */

@@ -10,10 +10,10 @@ import type { Changes, Commit, CommitInfo, LakeState, TableState } from './commi
 import { type Entry, encodeCommit } from './entry.js'
 import {
   changesTo,
-  conflictsOf,
   fold,
   forkedSince,
   isEmpty,
+  refuseConflict,
   withArrivals,
   withoutExpiry,
 } from './fold.js'
@@ -22,6 +22,7 @@ import { featuresOf, isKnown, refuseWriting } from './format/features.js'
 import type { Base } from './gone.js'
 import { program } from './program.js'
 import { behind, LogReader, type Parent } from './reader.js'
+import { takenBack } from './reading/requests.js'
 import { mendedSince } from './repaired.js'
 import { StaleWriter } from './stale-writer.js'
 
@@ -132,7 +133,7 @@ export class CommitLog extends LogReader {
   ): Promise<LakeState> {
     const writer = files.seen ? undefined : this.writerOf(base, changes, files.since)
     const state = await this.append(base, changes, info, writer)
-    if (this.parent && writer) await this.takeBackStale(base, state, info, writer)
+    if (this.parent && writer) await this.takeBackStale(state, info, writer)
     if (!files.seen) await this.refuseDeleted()
     return state
   }
@@ -197,7 +198,6 @@ export class CommitLog extends LogReader {
    * vacuum, and takes the commit back.
    */
   private async takeBackStale(
-    base: LakeState,
     state: LakeState,
     info: CommitInfo,
     writer: StaleWriter,
@@ -205,10 +205,19 @@ export class CommitLog extends LogReader {
     try {
       await writer.refuse(await this.vacuums(state), this.effects.now().getTime())
     } catch (error) {
-      const message = `undo commit ${state.number}: vacuum has removed some of its files`
-      await this.append(state, changesTo(state, base), { ...info, message }, undefined)
+      await this.takeBack(state, info)
       throw error
     }
+  }
+
+  /** Undoes the commit of this process that made a state: what others committed before it stays. */
+  private async takeBack(state: LakeState, info: Omit<CommitInfo, 'message'>): Promise<void> {
+    const { number } = state
+    const before = await this.stateAt(number - 1)
+    const requests = takenBack((await this.entry(number))?.commit.changes ?? {})
+    const message = `undo commit ${number}: vacuum has removed some of its files`
+    const changes = { ...changesTo(state, before), ...requests }
+    await this.append(state, changes, { ...info, message }, undefined)
   }
 
   /** Whether vacuums have left all files of tables that were written at some time, by whomever. */
@@ -315,7 +324,7 @@ export class CommitLog extends LogReader {
       try {
         const rolled = { ...changes, rollback: target.number }
         const state = await this.commit(base, rolled, { ...info, message }, { seen: true })
-        if (this.parent) await this.takeBackExpired(base, state, target.number, info)
+        if (this.parent) await this.takeBackExpired(state, target.number, info)
         return state
       } catch (error) {
         if (!(error instanceof MoraineError && error.kind === 'conflict') || attempt >= LOST)
@@ -330,15 +339,13 @@ export class CommitLog extends LogReader {
    * but who looks behind the commit.
    */
   private async takeBackExpired(
-    base: LakeState,
     state: LakeState,
     target: number,
     info: Omit<CommitInfo, 'message'>,
   ): Promise<void> {
     const oldest = await this.oldest(state)
     if (target >= oldest) return
-    const message = `undo commit ${state.number}: vacuum has removed some of its files`
-    await this.append(state, changesTo(state, base), { ...info, message }, undefined)
+    await this.takeBack(state, info)
     throw behind(target, oldest)
   }
 
@@ -431,17 +438,4 @@ function lost(path: string): MoraineError {
     retryable: true,
     hint: 'The storage is inconsistent. Try again; nothing was lost.',
   })
-}
-
-function refuseConflict(mine: Changes, other: Commit): void {
-  const both = conflictsOf(mine, other.changes)
-  if (both.length === 0) return
-  throw new MoraineError(
-    'conflict',
-    `Commit ${other.number} has changed the same: ${both.join(', ')}`,
-    {
-      retryable: true,
-      hint: 'Another run was faster. This run published nothing; run it again.',
-    },
-  )
 }

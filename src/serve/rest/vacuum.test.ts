@@ -26,11 +26,15 @@ const file = (path: string, root = 'memory:///lake'): DataFile => ({
 
 /** A lake in which another engine keeps a table, whose files it writes by itself. */
 class Lake {
-  readonly storage = new MemoryStorage()
-  private readonly app = catalog(this.storage, { token: 'x', isLocal: () => true })
+  private readonly app
 
-  async ask(method: string, path: string, body?: object) {
-    const init = { method, headers: { authorization: 'Bearer x' } }
+  constructor(readonly storage = new MemoryStorage()) {
+    this.app = catalog(storage, { token: 'x', isLocal: () => true })
+  }
+
+  async ask(method: string, path: string, body?: object, key?: string) {
+    const known = key === undefined ? {} : { 'idempotency-key': key }
+    const init = { method, headers: { authorization: 'Bearer x', ...known } }
     const text = body ? { body: toJsonText(body, 0) } : {}
     const answer = await this.app.request(`/v1/${path}`, { ...init, ...text })
     const said = await answer.text()
@@ -291,5 +295,58 @@ describe('vacuum', () => {
     expect((await lake.ask('POST', 'namespaces/ml/tables/t', fresh)).status).toBe(200)
     await lake.vacuum()
     expect(lake.data()).toEqual(['a', 'fresh'].map((name) => `external/ml/t/data/${name}.parquet`))
+  })
+
+  it('takes back the commit to a branch that it overtakes, and no other', async () => {
+    const lake = new Lake()
+    const main = new CommitLog(lake.storage)
+    const table = await lake.written('external/ml/t', ['a'])
+    await lake.register('t', table)
+    await lake.register('u', await lake.written('external/ml/u', ['b']))
+    const dev = await createBranch(main, 'dev', await main.head(), info)
+    const commit = await lake.commitOf(table, 'late')
+    // Another engine changes another table first; then a vacuum says what it may remove, just before
+    // the commit is made.
+    const create = lake.storage.createIfAbsent.bind(lake.storage)
+    const acts = [
+      async () => {
+        const seen = { updates: [{ action: 'set-properties', updates: { seen: 'yes' } }] }
+        const other = new Lake(lake.storage)
+        const { status } = await other.ask('POST', 'dev/namespaces/ml/tables/u', seen)
+        expect(status).toBe(200)
+      },
+      async () => {
+        const vacuumed = new Date(Date.now() + 86_400_000).toISOString()
+        await main.commit(await main.head(), { vacuumed }, { ...info, message: 'vacuum' })
+      },
+    ]
+    let isActing = false
+    lake.storage.createIfAbsent = async (path, bytes) => {
+      if (!isActing && path.startsWith('_moraine/log/dev.')) {
+        isActing = true
+        await acts.shift()?.()
+        isActing = false
+      }
+      return create(path, bytes)
+    }
+    const address = 'dev/namespaces/ml/tables/t'
+    // The same request may come again: it was not carried out.
+    for (const _ of [1, 2]) {
+      const refused = await lake.ask('POST', address, commit, 'a-key')
+      expect(refused.json.error).toMatchObject({
+        code: 409,
+        message: expect.stringContaining('Vacuum has removed files'),
+      })
+    }
+    expect(acts).toEqual([])
+    expect((await dev.latest(2)).map(({ message }) => message)).toEqual([
+      expect.stringMatching(/^undo commit \d+: vacuum has removed some of its files$/),
+      'commit to ml.t',
+    ])
+    const current = async (path: string) => (await lake.ask('GET', path)).json.metadata
+    const id = table.metadata['current-snapshot-id']
+    expect((await current(address))['current-snapshot-id']).toEqual(id)
+    const { properties } = await current('dev/namespaces/ml/tables/u')
+    expect(properties).toMatchObject({ seen: 'yes' })
   })
 })
