@@ -87,6 +87,38 @@ kept.delete("id = 50")`),
     does('kept.manage_snapshots().remove_branch("later").commit()'),
     gives('[sorted(kept.refs())]', ['four', 'main']),
   ),
+  'keeps views': all(
+    does(`
+from pyiceberg.schema import Schema
+from pyiceberg.types import LongType, NestedField
+from pyiceberg.view.metadata import ViewVersion
+columns = Schema(NestedField(1, "id", LongType(), required=False))
+select = {"type": "sql", "sql": "SELECT id FROM pyiceberg.kept", "dialect": "spark"}
+version = ViewVersion.model_validate({
+    "version-id": 1, "schema-id": 1, "timestamp-ms": 1700000000000, "summary": {"engine-name": "pyiceberg"},
+    "representations": [select], "default-namespace": ["pyiceberg"],
+})`),
+    does('catalog.create_view("pyiceberg.v", columns, version)'),
+    gives('catalog.list_views("pyiceberg")', ['pyiceberg', 'v']),
+    gives('[[catalog.view_exists(f"pyiceberg.{name}") for name in ("v", "kept", "w")]]', [
+      true,
+      false,
+      false,
+    ]),
+    gives(
+      '[[one.root.dialect, one.root.sql] for one in catalog.load_view("pyiceberg.v").current_version().representations]',
+      ['spark', 'SELECT id FROM pyiceberg.kept'],
+    ),
+    ...refuses('already exists', 'catalog.create_view("pyiceberg.v", columns, version)'),
+    ...refuses(
+      'same name already exists',
+      'catalog.create_view("pyiceberg.kept", columns, version)',
+    ),
+    does('catalog.drop_view("pyiceberg.v")'),
+    gives('catalog.list_views("pyiceberg")'),
+    ...refuses('View does not exist', 'catalog.load_view("pyiceberg.v")'),
+    ...refuses(MANAGED, 'catalog.create_view("silver.v", columns, version)'),
+  ),
   'changes tables in a transaction, and drops them': all(
     does(`
 with catalog.load_table("pyiceberg.a").transaction() as t:

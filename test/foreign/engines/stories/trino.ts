@@ -96,6 +96,19 @@ export const trinoStory: Story = {
       'create view {lake}.silver.y as select 1 as x',
       'create schema {lake}.bronze',
     ),
+    // These Trino refuses itself: the catalog is not asked, or not before files are removed.
+    ...refuses(
+      'GC is disabled',
+      "alter table {lake}.silver.orders execute expire_snapshots(retention_threshold => '7d')",
+    ),
+    ...refuses(
+      'shorter than the minimum retention configured',
+      "alter table {lake}.silver.orders execute remove_orphan_files(retention_threshold => '7d')",
+    ),
+    ...refuses(
+      'must be between 1 and 2',
+      'alter table {lake}.silver.orders set properties format_version = 3',
+    ),
     ...refuses(
       OUTSIDE,
       "create table {lake}.trino.x (id int) with (location = 'file:///tmp/elsewhere')",
