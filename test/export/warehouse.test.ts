@@ -4,6 +4,7 @@ import { Project } from '../support/project.js'
 import { withService } from '../support/services.js'
 import { until } from '../support/until.js'
 import { exported } from './exported.js'
+import { startProxy } from './proxy.js'
 import { type Client, type Kind, kinds, redshiftKind, sqlserverKind } from './targets.js'
 
 const lake = (kind: Kind, target: string, schema: string, afterRuns: boolean) => `
@@ -203,21 +204,75 @@ describe.each([...kinds, redshiftKind, sqlserverKind])('a warehouse in $name', (
         await expectSame(of, 'seen')
       })
 
-    /** A lake with one table of gold, which has one value. */
-    const valued = (schema: string, value: string, name = 'x') =>
+    /** A lake with one table of gold, which has one value, or no row. */
+    const valued = (schema: string, value: string, name = 'x', rest = '') =>
       Project.create({
         'lake.ts': `
 import { bronze, defineLake, gold, sql, warehouse } from 'moraine'
 import { files } from 'moraine/sources'
 import { ${kind.builder} } from '${kind.from}'
 const raw = bronze('one', { from: files('one.csv') })
-const odd = gold('odd', { query: sql\`select ${value} as "${name}" from \${raw}\` })
+const odd = gold('odd', { query: sql\`select ${value} as "${name}" from \${raw}${rest}\` })
 export default defineLake({
   name: 'shop',
   datasets: [odd],
   exports: [warehouse(${kind.target(server)}, { tables: [{ dataset: odd, as: '${kind.schema('x') ? 'odd' : `${schema}_odd`}' }]${kind.schema(schema)} })],
 })`,
         'one.csv': 'a\n1\n',
+      })
+
+    it('has a table without rows, and later those that come', async () => {
+      const of = await valued('bare', 'cast(a as integer)', 'x', " where a <> '1'")
+      expect((await of.cli('run')).stdout).toContain('odd  0 rows (first export)')
+      await of.write({ 'one.csv': 'a\n1\n2\n' })
+      expect((await of.cli('run')).stdout).toMatch(/odd {2}1 row \(changed since commit \d+/)
+      expect(await count(at('bare', 'odd'))).toBe(1)
+    })
+
+    if (kind.builder !== 'redshift')
+      it('has columns under any name that SQL allows', async () => {
+        for (const name of ['a "b"', 'back`tick', '[b] ]', 'ünï', 'Select', 'a, b; --', '%s']) {
+          const of = await valued('names', '42', name.replaceAll('"', '""').replaceAll('`', '\\`'))
+          const [result] = (await of.run()).exports ?? []
+          expect(result, JSON.stringify(result)).toMatchObject({ outcome: 'exported', rows: 1 })
+          expect(await client.query(`select * from ${at('names', 'odd')}`)).toEqual([
+            { [name]: 42 },
+          ])
+          const gone = at('names', 'odd').includes('.')
+            ? 'drop schema names cascade'
+            : 'drop table names_odd, _moraine_exports'
+          await client.query(gone)
+        }
+      })
+
+    if (kind.builder === 'mysql')
+      it('has days before 1582 as they are', async () => {
+        for (const value of ["date '0001-01-01'", "date '1582-10-10'", "date '9999-12-31'"]) {
+          const [result] = (await (await valued('days', value)).run()).exports ?? []
+          expect(result?.outcome, JSON.stringify(result)).toBe('exported')
+          const [row] = await client.query('select cast(x as char) as x from days_odd')
+          expect(row?.x).toBe(value.slice(6, -1))
+          await client.query('drop table days_odd, _moraine_exports')
+        }
+      })
+
+    // By a real server; the double has tests of its own.
+    if (kind.builder === 'postgres' || kind.builder === 'mysql')
+      it('is as before where the server goes away amid rows, and has all after the next export', async () => {
+        const proxy = await startProxy(server.url)
+        const target = kind.target({ ...server, url: proxy.url })
+        const of = await Project.create({
+          'lake.ts': lake(kind, target, 'cut', false),
+          'in/1.csv': `${header}${many(1, 20_000)}`,
+        })
+        await of.run()
+        proxy.cutAfter(200_000)
+        const broken = await exported(of)
+        expect(broken.stdout).toMatch(/failed \S*orders: .*(connection was lost|ECONNRESET|EPIPE)/)
+        proxy.cutAfter(Infinity)
+        expect((await exported(of)).stdout).not.toContain('failed')
+        await expectSame(of, 'cut')
+        await proxy.stop()
       })
 
     if (kind.builder === 'mysql')

@@ -290,11 +290,12 @@ function converted(sql: string): string {
   if (at < 0) return sql
   const args: string[] = []
   let [depth, start, i] = [1, at + 8, at + 8]
-  for (let quoted = false; depth > 0; i++) {
+  for (let quote = ''; depth > 0; i++) {
     const c = sql[i]
     if (c === undefined) throw new Error(`CONVERT is not closed: ${sql}`)
-    if (c === "'") quoted = !quoted
-    if (quoted) continue
+    if (quote === '' && (c === "'" || c === '"')) quote = c
+    else if (c === quote) quote = ''
+    if (quote !== '') continue
     if (c === '(') depth++
     if (c === ')') depth--
     if ((c === ',' && depth === 1) || depth === 0) {

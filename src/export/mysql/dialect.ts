@@ -1,4 +1,5 @@
 import type { ColumnType, Field } from '../../define/types/column-type.js'
+import { MoraineError } from '../../errors.js'
 import type { TableName, TargetDialect } from '../dialect.js'
 import { quote, text, typeOf } from './types.js'
 
@@ -29,7 +30,12 @@ export const mysql: TargetDialect = {
     const [[got] = []] = await session.ask(`SELECT GET_LOCK(${LOCK}, 0)`)
     if (got === '1') return
     waits()
-    await session.ask(`SELECT GET_LOCK(${LOCK}, ${PATIENCE})`)
+    const [[late] = []] = await session.ask(`SELECT GET_LOCK(${LOCK}, ${PATIENCE})`)
+    if (late === '1') return
+    throw new MoraineError('export', 'Another export of this database has worked for a day', {
+      hint: 'Nothing was changed. Look which connections it has, and export again once it is done: moraine export',
+      retryable: true,
+    })
   },
   async unlock(session) {
     await session.ask(`SELECT RELEASE_LOCK(${LOCK})`)
