@@ -1,4 +1,4 @@
-import { readdir, readFile, rename, rm, writeFile } from 'node:fs/promises'
+import { cp, readdir, readFile, rename, rm, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { DuckDBInstance } from '@duckdb/node-api'
 import { describe, expect, it } from 'vitest'
@@ -284,6 +284,32 @@ describe('a warehouse in a folder', () => {
     expect(await rowsOf(folder, parquet)).toHaveLength(2)
     expect((await inOther('export')).stdout).toContain('it has the rows of commit')
     expect((await project.cli('export')).code).toBe(1)
+  })
+
+  it('is exported by a lake and its copies until one of them goes on, and by that one alone then', async () => {
+    const project = await Project.create({ 'lake.ts': lake("'out'"), 'in/1.csv': awkward })
+    const folder = join(project.folder, 'out/orders')
+    await project.cli('run')
+    const by = (root: string, ...args: string[]) =>
+      project.cli(...args, '--root', join(project.folder, root))
+    expect(await project.cli('copy', 'copied')).toMatchObject({ code: 0 })
+    await cp(join(project.folder, 'lake'), join(project.folder, 'by-hand'), { recursive: true })
+    const copies = ['copied', 'by-hand']
+    for (const root of copies) expect(await by(root, 'export')).toMatchObject({ code: 0 })
+
+    await project.write({ 'in/2.csv': `${header}${row(6, '2026-01-04', 'x')}` })
+    expect(await project.cli('run')).toMatchObject({ code: 0 })
+    const before = await latest(folder)
+    const told = `orders is exported by another lake that is called 'shop', too: this one never had what it has of commit ${before.moraine.commit}`
+    for (const root of copies) {
+      // As far as it was copied, and once it has as many commits of its own, of the same rows.
+      expect((await by(root, 'export')).stdout.replace(/\s+/g, ' ')).toContain(told)
+      const ran = await by(root, 'run')
+      expect(ran.code).toBe(1)
+      expect(ran.stdout.replace(/\s+/g, ' ')).toContain(told)
+    }
+    expect(await latest(folder)).toEqual(before)
+    expect(await project.cli('export')).toMatchObject({ code: 0 })
   })
 
   it('keeps spreadsheets from running texts, from when on that is asked for', async () => {

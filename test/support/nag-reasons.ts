@@ -17,7 +17,7 @@ export const nagReasons: readonly {
     rule: 'LambdaConcurrency',
     resources: /Function$/,
     reason:
-      'Queues of one group and schedules bound it; what is reserved is taken from the rest of the account, and SQS would send what is throttled to the dead letters.',
+      'Queues of one group and schedules bound it; what is reserved is taken from the rest of the account, and SQS would send what is throttled to the dead letters. For the catalog, whose address is open, the guide says how it is bounded.',
   },
   {
     rule: 'LambdaDLQ',

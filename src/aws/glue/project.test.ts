@@ -218,4 +218,30 @@ describe('a projection', () => {
       { numRuns: 60 },
     )
   })
+
+  it('shows a lake where its copy does not take its place, whoever is further', async () => {
+    const copy = Object.assign(Object.create(storage), { url: 's3://copies/shop' })
+    copy.locate = (path: string) => `s3://copies/shop/${path}`
+    const at = (...all: Commit[]) => ({ ...logOf(all), lake })
+    const first = { tables: [0, 0, null], from: 0, until: 1 }
+    const later = { tables: [1, 1, null], from: 0, until: 2 }
+    const own = at(first)
+    const glue = new MemoryGlue()
+    await project({ ...own, storage, glue })
+    const before = structuredClone(glue.databases)
+    for (const [states, takeBack] of [
+      [[first], []],
+      [[first, later], []],
+      [[first, later], NAMES],
+    ] as const) {
+      const { log, end } = at(...states)
+      end()
+      const told = await project({ lake, log, glue, storage: copy, takeBack: [...takeBack] })
+      const aside = told.setAside.map(({ why }) => why)
+      expect(aside).toContain('it belongs to silver.a of the lake shop at s3://lakes/shop')
+      expect(aside.every((why) => why.includes('of the lake shop at s3://lakes/shop'))).toBe(true)
+    }
+    expect(glue.databases).toEqual(before)
+    expect((await project({ ...own, storage, glue })).setAside).toEqual([])
+  })
 })

@@ -40,6 +40,15 @@ function dangerOf({ id, type, action, properties, retained }: ResourceChange): D
           : `Change it back in lake.ts. To move the lake to another ${what}, deploy under another name, and copy the lake there: moraine copy.`,
       },
     ]
+  if (action === 'remove' && type === 'AWS::KMS::Key')
+    return [
+      {
+        id,
+        type,
+        message: `${id} would leave the stack, and with it the rights of all roles to it: what is encrypted by it could not be read any more`,
+        hint: "Keep encryption: 'kms' in lake.ts. To have a lake without a key of its own, deploy under another name, and copy the lake there: moraine copy.",
+      },
+    ]
   if (action === 'remove' && !retained)
     return [
       {

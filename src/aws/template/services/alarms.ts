@@ -1,4 +1,4 @@
-import { account, att, policy, type Resource, type Resources, ref } from '../cfn.js'
+import { account, att, explained, policy, type Resource, type Resources, ref } from '../cfn.js'
 import { type Context, IDS, keyArn, tagsOf } from '../context.js'
 import { LIMITS, nameFor } from '../names.js'
 
@@ -11,12 +11,16 @@ export function alarms(context: Context): Resources {
     Properties: {
       TopicName: nameFor(prefix, 'alarms', 256),
       DisplayName: `Lake ${lake.name}`.slice(0, 100),
-      KmsMasterKeyId: key ?? 'alias/aws/sns',
+      ...(key === undefined ? {} : { KmsMasterKeyId: key }),
       Tags: tagsOf(context),
     },
   }
+  const plain = {
+    CKV_AWS_26:
+      "CloudWatch can't publish to a topic that the key of SNS itself encrypts; alarms have names of queues, and no rows.",
+  }
   return {
-    [IDS.topic]: topic,
+    [IDS.topic]: key === undefined ? explained(topic, plain) : topic,
     AlarmsPolicy: topicPolicy(),
     ...(deploy.alarmEmail === undefined
       ? {}

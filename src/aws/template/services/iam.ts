@@ -54,6 +54,8 @@ interface RoleOf {
   readonly name: string
   /** Who takes the role: a service, or principals. */
   readonly principal: string | Json
+  /** When they may, where that is not always. */
+  readonly condition?: Json
   readonly statements: readonly Statement[]
 }
 
@@ -61,7 +63,7 @@ interface RoleOf {
 export function role(
   context: Context,
   id: string,
-  { name, principal, statements }: RoleOf,
+  { name, principal, condition, statements }: RoleOf,
 ): Resources {
   const policies = divided(statements, context.deploy.region)
   const ids = policies.map((_, i) => `${id}Policy${i === 0 ? '' : i + 1}`)
@@ -87,6 +89,7 @@ export function role(
             Effect: 'Allow',
             Principal: typeof principal === 'string' ? service(principal) : principal,
             Action: 'sts:AssumeRole',
+            ...(condition === undefined ? {} : { Condition: condition }),
           },
         ]),
         ManagedPolicyArns: ids.map(ref),

@@ -169,6 +169,16 @@ it('gives two deployments of one definition no name in common', () => {
   expect(real.filter((name) => test.includes(name) || name.endsWith(' undefined'))).toEqual([])
 })
 
+it('has alarms reach their topic: by a key that lets CloudWatch use it, or by none', () => {
+  const topic = (encryption: 'kms' | 's3') => shop({ encryption }).properties('Alarms')
+  expect(topic('s3')).not.toHaveProperty('KmsMasterKeyId')
+  expect(topic('kms').KmsMasterKeyId).toBe(shop().arn('Key'))
+  const statements: any[] = shop().properties('Key').KeyPolicy.Statement
+  const services = statements.find(({ Sid }) => Sid === 'Services')
+  expect(services.Principal.Service).toContain('cloudwatch.amazonaws.com')
+  expect(services.Action).toEqual(['kms:Decrypt', 'kms:GenerateDataKey*'])
+})
+
 it('has queues take events from rules of the lake alone', () => {
   const queues = shop().statementsOfPolicy('QueuePolicy')
   const sends = (rule: string, account = place.account) =>

@@ -1,6 +1,6 @@
 import { millisecondsOf } from '../../../define/interval.js'
 import type { Job } from '../../../plan/jobs.js'
-import { att, explained, type Resource, type Resources, ref } from '../cfn.js'
+import { account, att, explained, type Resource, type Resources, ref } from '../cfn.js'
 import { type Context, IDS, tagsOf } from '../context.js'
 import { expressionOf } from '../jobs/cron.js'
 import { isPaused, jobId, LIMITS, nameFor } from '../names.js'
@@ -24,6 +24,8 @@ export function scheduleGroup(context: Context): Resources {
     ...role(context, 'SchedulerRole', {
       name: 'scheduler',
       principal: 'scheduler.amazonaws.com',
+      // Not by way of schedules of other accounts.
+      condition: { StringEquals: { 'aws:SourceAccount': account } },
       statements: [
         {
           Sid: 'Send',
