@@ -52,7 +52,13 @@ it('a run that is done once more at once is no failure to anybody, but what it d
   await reportRun(lake, job, record)
   expect(told()).toMatchObject([
     { level: 'error', event: 'job finished', outcome: 'failed' },
-    { RunsFailed: 1, ExportsFailed: 1 },
+    { RunsFailed: 1, RunsNotRetried: 0, ExportsFailed: 1 },
   ])
   expect(received).toHaveLength(2)
+
+  // What no other attempt would change ends among no dead letters: an alarm looks at this.
+  const [kept, failed] = record.steps
+  const held = { ...failed, error: { kind: 'quality', message: 'its checks failed' } }
+  await reportRun(lake, job, { ...record, steps: [kept, held] } as unknown as RunRecord)
+  expect(told()[1]).toMatchObject({ RunsFailed: 1, RunsNotRetried: 1 })
 })

@@ -1,11 +1,25 @@
 import type { Lake } from '../../define/lake.js'
 import { type AlertMessage, tell as alert, notExported } from '../../serve/alerts.js'
 import type { RunRecord } from '../../step/events.js'
+import { LASTING_FAILURES } from '../template/names.js'
 import type { FunctionJob } from './jobs.js'
 import { measure, tell } from './log.js'
 
 /** Milliseconds for which an alert is sent again that does not arrive. */
 const PATIENCE = 5_000
+
+/** Kinds of failures that another attempt does not change. */
+const LASTING = ['definition', 'usage', 'corrupt', 'limit', 'quality', 'version', 'held']
+
+/** The kinds of all failures of a run. */
+export const kindsOf = ({ steps, error }: RunRecord): string[] =>
+  [...steps.map((step) => step.error?.kind), error?.kind].filter((kind) => kind !== undefined)
+
+/** Whether what a run failed by stays until somebody does something about it. */
+export function isLasting(record: RunRecord): boolean {
+  const kinds = kindsOf(record)
+  return kinds.length > 0 && kinds.every((one) => LASTING.includes(one))
+}
 
 /**
  * Says what a run did: as a line, as metrics, and to whom the lake alerts.
@@ -33,13 +47,15 @@ export async function reportRun(
   await Promise.all(messages.map((one) => alert(lake.alerts, one, { onFailure, signal })))
 }
 
-function figuresOf({ steps, outcome, started, finished, exports = [] }: RunRecord) {
+function figuresOf(record: RunRecord) {
+  const { steps, outcome, started, finished, exports = [] } = record
   const count = (value: number) => ({ value, unit: 'Count' as const })
   const sum = (of: (step: RunRecord['steps'][number]) => number | undefined) =>
     count(steps.reduce((total, step) => total + (of(step) ?? 0), 0))
   return {
     Runs: count(1),
     RunsFailed: count(outcome === 'failed' ? 1 : 0),
+    [LASTING_FAILURES]: count(outcome === 'failed' && isLasting(record) ? 1 : 0),
     RowsIngested: sum(({ dataset, rows }) => (dataset.startsWith('bronze.') ? rows : 0)),
     RowsDiscarded: sum(({ counts }) => counts?.discarded),
     ExportsFailed: count(exports.filter((one) => one.outcome === 'failed').length),

@@ -11,7 +11,7 @@ import type { FunctionJob } from './jobs.js'
 import { type LargeStep, roomOf, stepsThatFit } from './large-steps.js'
 import { tell } from './log.js'
 import type { JobRequest } from './messages.js'
-import { reportRun } from './report.js'
+import { isLasting, kindsOf, reportRun } from './report.js'
 import { glueJob } from './start-spark.js'
 import { tellStep } from './tell-step.js'
 
@@ -34,8 +34,6 @@ export type JobEnd =
   | { kind: 'failed'; record: RunRecord }
   | { kind: 'paused' }
 
-/** Kinds of failures that another attempt does not change. */
-const LASTING = ['definition', 'usage', 'corrupt', 'limit', 'quality', 'version', 'held']
 /** Attempts of one invocation where another run was quicker. */
 const ATTEMPTS = 3
 /** What is left to stop a run in: a part of the invocation's time, in milliseconds. */
@@ -62,7 +60,7 @@ export async function runJob(
       const worker = glueJob() === undefined ? undefined : stepsThatFit(large, room)
       const record = await runOnce(of, job, request, { signal: stop.signal, worker })
       const kinds = kindsOf(record)
-      const end = endOf(record, kinds, stop.signal.aborted)
+      const end = endOf(record, stop.signal.aborted)
       const isConflict = kinds.length > 0 && kinds.every((kind) => kind === 'conflict')
       const isRepeated = large.length === 0 && end.kind === 'again' && isConflict
       if (isRepeated && attempt < ATTEMPTS) {
@@ -80,15 +78,11 @@ export async function runJob(
   }
 }
 
-function endOf(record: RunRecord, kinds: readonly string[], isLate: boolean): JobEnd {
+function endOf(record: RunRecord, isLate: boolean): JobEnd {
   if (record.outcome === 'done') return { kind: 'done', record }
   if (isLate) return { kind: 'later', record }
-  const isLasting = kinds.length > 0 && kinds.every((kind) => LASTING.includes(kind))
-  return { kind: isLasting ? 'failed' : 'again', record }
+  return { kind: isLasting(record) ? 'failed' : 'again', record }
 }
-
-const kindsOf = ({ steps, error }: RunRecord): string[] =>
-  [...steps.map((step) => step.error?.kind), error?.kind].filter((kind) => kind !== undefined)
 
 interface Attempt {
   signal: AbortSignal

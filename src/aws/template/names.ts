@@ -73,6 +73,12 @@ export function isPaused({ paused = false }: AwsDeploy, job: string): boolean {
 /** Functions that are for no job. */
 export const ownFunctions = ['projection', 'catalog'] as const
 
+/**
+ * The metric of runs that failed and are not tried again; what is tried again ends among the dead
+ * letters, if it does not go well.
+ */
+export const LASTING_FAILURES = 'RunsNotRetried'
+
 /** What the resources of a job are called. */
 export const jobId = (job: Pick<Job, 'name'>) => idFor(job.name)
 

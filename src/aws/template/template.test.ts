@@ -52,11 +52,11 @@ it('lets what vacuum removes be brought back for a while, in each folder that it
 it('refuses more rules for what was removed than a bucket takes, and says what to do', () => {
   const lakeOf = (noncurrent: string) => {
     const deploy = aws({ region: 'eu-central-1', noncurrent })
-    const datasets = Array.from({ length: 260 }, (_, i) => {
-      const raw = bronze(`orders_${i}`, { from: inbox({ format: 'jsonl' }) })
-      const schema = z.object({ id: t.bigint() })
-      return silver(`orders_${i}`, { from: raw, schema, key: 'id', keep: '20d' })
-    })
+    const from = bronze('orders', { from: inbox({ format: 'jsonl' }) })
+    const schema = z.object({ id: t.bigint() })
+    const datasets = Array.from({ length: 260 }, (_, i) =>
+      silver(`orders_${i}`, { from, schema, key: 'id', keep: '20d' }),
+    )
     return { lake: defineLake({ name: 'many', deploy, datasets }), deploy }
   }
   expect(problemsOf(lakeOf('30d'))[0]).toMatch(

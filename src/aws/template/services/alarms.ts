@@ -1,8 +1,11 @@
 import { account, att, explained, policy, type Resource, type Resources, ref } from '../cfn.js'
 import { type Context, IDS, keyArn, tagsOf } from '../context.js'
-import { LIMITS, nameFor } from '../names.js'
+import { LASTING_FAILURES, LIMITS, nameFor } from '../names.js'
 
-/** Who hears when something was not done: a topic, and an alarm for each queue of dead letters. */
+/**
+ * Who hears when something was not done: a topic, and alarms for runs that failed for good and for
+ * each queue of dead letters.
+ */
 export function alarms(context: Context): Resources {
   const { deploy, prefix, lake } = context
   const key = keyArn(context)
@@ -35,7 +38,31 @@ export function alarms(context: Context): Resources {
           },
         }),
     DeadLettersAlarm: deadLetters(context, IDS.dead, 'events that reached no queue'),
+    FailedRunsAlarm: failedRuns(context),
     DeadLettersFifoAlarm: deadLetters(context, IDS.deadFifo, 'messages that no run could take'),
+  }
+}
+
+/** Runs whose messages are done with, as another attempt would fail as well. */
+function failedRuns({ prefix, lake }: Context): Resource {
+  return {
+    Type: 'AWS::CloudWatch::Alarm',
+    Properties: {
+      AlarmName: nameFor(prefix, 'FailedRuns', LIMITS.alarm),
+      AlarmDescription:
+        'A run failed, and is not tried again by itself: its log says why, and what to do',
+      Namespace: 'Moraine',
+      MetricName: LASTING_FAILURES,
+      Dimensions: [{ Name: 'Lake', Value: lake.name }],
+      Statistic: 'Sum',
+      Period: 300,
+      EvaluationPeriods: 1,
+      Threshold: 0,
+      ComparisonOperator: 'GreaterThanThreshold',
+      // It goes back with time: that says nothing of whether the cause is gone.
+      TreatMissingData: 'notBreaching',
+      AlarmActions: [ref(IDS.topic)],
+    },
   }
 }
 
