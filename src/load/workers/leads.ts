@@ -2,7 +2,7 @@ import type { Gold, Silver } from '../../define/model.js'
 import { MoraineError } from '../../errors.js'
 import { Pool } from '../../process/pool.js'
 import type { StepResources } from '../../step/context.js'
-import { encodeLeads, encodeTask, type LaidLeads, type SentStep } from '../../step/task/codec.js'
+import { encodeLaid, encodeLeads, encodeTask, type Laid } from '../../step/task/codec.js'
 import { packStep } from '../../step/task/pack.js'
 import type { StepTask } from '../../step/task/task.js'
 import { sha256 } from '../../storage/checksum.js'
@@ -10,8 +10,8 @@ import { createOnce } from '../../storage/retry.js'
 import type { Storage } from '../../storage/storage.js'
 
 /**
- * Characters from which on manifests that tasks lead to lie in storage: otherwise whoever schedules
- * tasks would hold them once for each.
+ * Characters from which on what tasks are told lies in storage: otherwise whoever schedules them
+ * would hold the manifests of a step's inputs once for each of its parts.
  */
 const LARGE = 2 ** 20
 /** Steps whose manifests are made into texts at the same time. */
@@ -21,8 +21,12 @@ const AT_ONCE = 2
 interface OfStep {
   dataset: string
   view: StepTask['view']
-  packed: Promise<{ view: StepTask['view']; leads: string | LaidLeads }>
+  leads: Promise<string | Laid>
+  /** What was laid for the step. */
+  paths: Set<string>
 }
+
+type Resources = Pick<StepResources, 'storage' | 'relations' | 'signal'>
 
 /**
  * Writes tasks as texts. What they lead to, which is the same for all parts of a step, is read and
@@ -32,56 +36,59 @@ export class TaskTexts {
   private readonly steps = new Map<StepTask['decision'], OfStep>()
   private readonly packing = new Pool(AT_ONCE)
 
-  /** @param large characters of manifests from which on they are laid into storage. */
+  /** @param large characters from which on texts are laid into storage. */
   constructor(private readonly large = LARGE) {}
 
   /** The text of a task, as `decodeStep` reads it. */
-  async of(
-    resources: Pick<StepResources, 'storage' | 'relations' | 'signal'>,
-    dataset: Silver | Gold,
-    task: StepTask,
-  ): Promise<string> {
+  async of(resources: Resources, dataset: Silver | Gold, task: StepTask): Promise<string> {
     const known = this.steps.get(task.decision)
     const isKnown = known?.dataset === task.dataset && known.view === task.view
-    const { packed } = isKnown ? known : this.begin(resources, dataset, task)
-    const { view, leads } = await packed
-    return encodeTask({ ...task, view }, leads)
+    const step = isKnown ? known : this.begin(resources, dataset, task)
+    const text = encodeTask(task, await step.leads)
+    // A part may name very many files of its own.
+    const sent = await this.lay(resources.storage, task, text, step)
+    return typeof sent === 'string' ? sent : encodeLaid(sent)
   }
 
   /** No task of a step follows: what was laid for it goes. */
   async forget({ decision }: StepTask, storage: Storage): Promise<void> {
     const known = this.steps.get(decision)
     this.steps.delete(decision)
-    const { leads = '' } = (await known?.packed.catch(() => undefined)) ?? {}
+    await known?.leads.catch(() => {})
     // What stays, a vacuum finds.
-    if (typeof leads !== 'string') await storage.remove(leads.path).catch(() => {})
+    for (const path of known?.paths ?? []) await storage.remove(path).catch(() => {})
   }
 
   private begin(
-    { storage, relations, signal }: Pick<StepResources, 'storage' | 'relations' | 'signal'>,
+    { storage, relations, signal }: Resources,
     dataset: Silver | Gold,
     task: StepTask,
   ): OfStep {
+    const paths = new Set<string>()
     const pack = async () => {
-      const sent = await packStep(relations, dataset, task)
-      return { view: sent.task.view, leads: await this.lay(storage, sent) }
+      const { task: packed, batches, tables } = await packStep(relations, dataset, task)
+      const text = encodeLeads({ view: packed.view, batches, tables })
+      return this.lay(storage, task, text, { paths })
     }
-    const packed = this.packing.run(pack, { signal })
-    const step = { dataset: task.dataset, view: task.view, packed }
+    const leads = this.packing.run(pack, { signal })
+    const step = { dataset: task.dataset, view: task.view, leads, paths }
     this.steps.set(task.decision, step)
     // Whoever tries again is to read them again.
-    packed.catch(() => this.steps.delete(task.decision))
+    leads.catch(() => this.steps.delete(task.decision))
     return step
   }
 
+  /** A text, or where it lies if it is large. */
   private async lay(
     storage: Storage,
-    { task, batches, tables }: SentStep,
-  ): Promise<string | LaidLeads> {
-    const text = encodeLeads({ batches, tables })
+    { settings }: StepTask,
+    text: string,
+    { paths }: Pick<OfStep, 'paths'>,
+  ): Promise<string | Laid> {
     if (text.length < this.large) return text
     const sum = sha256(text)
-    const path = `scratch/${task.settings.run}-${sum}.json`
+    const path = `scratch/${settings.run}-${sum}.json`
+    paths.add(path)
     await createOnce(storage, path, Buffer.from(text))
     return { path, sha256: sum }
   }
@@ -92,10 +99,7 @@ export class TaskTexts {
  *
  * @throws MoraineError of kind `storage` where it is not there, `corrupt` where it is not the same.
  */
-export async function readLeads(
-  storage: Storage,
-  { path, sha256: sum }: LaidLeads,
-): Promise<string> {
+export async function readLeads(storage: Storage, { path, sha256: sum }: Laid): Promise<string> {
   const bytes = await storage.readIfPresent(path)
   if (!bytes)
     throw new MoraineError(

@@ -137,7 +137,8 @@ const part: z.ZodType<StepPart> = z.union([
   }),
 ]) as never
 
-const task: z.ZodType<StepTask> = z.strictObject({
+/** What is said of a step beside {@link Leads}. */
+const task: z.ZodType<Omit<StepTask, 'view'>> = z.strictObject({
   version: z.literal(1),
   dataset: z.string(),
   definition: plain<Definition>(),
@@ -158,7 +159,6 @@ const task: z.ZodType<StepTask> = z.strictObject({
     folders: z.record(z.string(), z.string()),
     rowsBefore: z.array(count),
   }),
-  view: plain<View>(),
 }) as never
 
 /** What a step that is carried out elsewhere is told: its task, and all that this leads to. */
@@ -170,25 +170,28 @@ export interface SentStep {
   tables: Readonly<Record<string, TableData>>
 }
 
-/** What a task leads to. */
-export type Leads = Pick<SentStep, 'batches' | 'tables'>
+/** What a task reads and leads to, which is the same for all parts of a step. */
+export type Leads = Pick<SentStep, 'batches' | 'tables'> & Pick<StepTask, 'view'>
 
-/** An object of the lake's storage that has {@link Leads}. */
-export interface LaidLeads {
+/** An object of the lake's storage with what is too large to be sent. */
+export interface Laid {
   path: string
   sha256: string
 }
 
 const own = {
+  view: plain<View>(),
   batches: z.record(z.string(), plain<BatchManifest>()),
   tables: z.record(z.string(), tableData),
 }
 const leads: z.ZodType<Leads> = z.strictObject(own) as never
-const laid: z.ZodType<LaidLeads> = z.strictObject({ path: z.string(), sha256: z.string() })
-const sentStep: z.ZodType<SentStep | { task: StepTask; laid: LaidLeads }> = z.union([
+const laid: z.ZodType<Laid> = z.strictObject({ path: z.string(), sha256: z.string() })
+type SentTask = Omit<StepTask, 'view'>
+const sentStep: z.ZodType<{ task: SentTask; laid: Laid } | ({ task: SentTask } & Leads)> = z.union([
   z.strictObject({ task, ...own }),
   z.strictObject({ task, laid }),
 ]) as never
+const sent = z.union([z.strictObject({ laid }), sentStep])
 
 const fileChange: z.ZodType<FileChange> = z.strictObject({
   removed: z.union([z.literal('all'), set]),
@@ -265,27 +268,32 @@ export const encodeLeads = (given: Leads): string => JSON.stringify(z.encode(lea
 /**
  * A step as JSON whose leads were encoded before: they are part of it, or lie in storage.
  */
-export function encodeTask(given: StepTask, of: string | LaidLeads): string {
+export function encodeTask({ view: _, ...given }: StepTask, of: string | Laid): string {
   const own = JSON.stringify({ task: z.encode(task, given) })
   const rest = typeof of === 'string' ? of : JSON.stringify({ laid: of })
   return `${own.slice(0, -1)},${rest.slice(1)}`
 }
 
+/** The same where all of it lies in storage. */
+export const encodeLaid = (given: Laid): string => JSON.stringify({ laid: given })
+
 /** A step and all that its task leads to, as JSON. */
 export const encodeStep = ({ task, ...leads }: SentStep): string =>
-  encodeTask(task, encodeLeads(leads))
+  encodeTask(task, encodeLeads({ view: task.view, ...leads }))
 
 /**
- * @param read gives the text of leads that lie in storage.
+ * @param read gives the text of what lies in storage.
  * @throws MoraineError of kind `version` for what is no task that this version knows.
  */
 export async function decodeStep(
   text: string,
-  read: (laid: LaidLeads) => Promise<string>,
+  read: (laid: Laid) => Promise<string>,
 ): Promise<SentStep> {
-  const found = decoded(sentStep, text, 'task')
-  if (!('laid' in found)) return found
-  return { task: found.task, ...decoded(leads, await read(found.laid), 'task') }
+  const whole = decoded(sent, text, 'task')
+  const found = 'task' in whole ? whole : decoded(sentStep, await read(whole.laid), 'task')
+  const { task, ...of } = found
+  const { view, ...rest } = 'laid' in of ? decoded(leads, await read(of.laid), 'task') : of
+  return { task: { ...task, view }, ...rest }
 }
 
 export const encodeReply = (given: StepReply): string => JSON.stringify(z.encode(reply, given))

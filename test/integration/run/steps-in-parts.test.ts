@@ -324,7 +324,7 @@ describe('steps in parts', () => {
     const engine = await openEngine({ threads: 2 })
     onTestFinished(() => engine.close())
     const one = new Pool(1)
-    let [packed, most, carried] = [0, 0, 0]
+    let [packed, most, carried, longest] = [0, 0, 0, 0]
     /** Where manifests are laid, by dataset: as if there were very many. */
     const paths = new Map<string, string[]>()
     const workers: Workers = {
@@ -333,9 +333,14 @@ describe('steps in parts', () => {
         most = Math.max(most, ++packed)
         try {
           for await (const { id, text } of tasks) {
-            const { task, laid } = JSON.parse(text)
-            paths.set(task.dataset, [...(paths.get(task.dataset) ?? []), laid.path])
-            const sent = await decodeStep(text, (of) => readLeads(project.storage, of))
+            longest = Math.max(longest, text.length)
+            const read: string[] = []
+            const sent = await decodeStep(text, (of) => {
+              read.push(of.path)
+              return readLeads(project.storage, of)
+            })
+            const { dataset: name } = sent.task
+            paths.set(name, [...(paths.get(name) ?? []), read.at(-1) as string])
             const [resources, dataset] = given.get(sent.task.dataset) as Parameters<StepWorker>
             const relations = unpackRelations(resources.storage, sent)
             const own: StepResources = { ...resources, engine, relations }
@@ -371,6 +376,7 @@ describe('steps in parts', () => {
     expect(most).toBeLessThanOrEqual(workers.slots + 2)
     // All parts of a step share what they lead to; afterwards nothing of it is there.
     expect(paths.get('silver.events')?.length).toBeGreaterThanOrEqual(8)
+    expect(longest).toBeLessThan(300)
     for (const [name, all] of paths) expect(new Set(all).size, name).toBe(1)
     expect(await project.storage.list('scratch/')).toEqual([])
   })

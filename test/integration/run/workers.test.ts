@@ -198,7 +198,8 @@ describe('the definition that workers load', () => {
         },
         close: async () => {},
       },
-      { definitions, log: () => {} },
+      // As if its tables had very many files: what it is told lies in the lake.
+      { definitions, log: () => {}, large: 0 },
     )
     const lakeHere = await project.load()
     const moved = join(project.folder, 'moved')
