@@ -1,15 +1,13 @@
 import { randomUUID } from 'node:crypto'
-import { applyUpdates } from '../../iceberg/spec/updates/apply.js'
 import { createdMetadata } from '../../iceberg/spec/updates/create.js'
 import { flagOf, type Json } from '../../iceberg/spec/updates/json.js'
 import { type AnyMetadata, completed } from '../../iceberg/spec/updates/metadata-json.js'
-import { refuseMisfits } from '../../iceberg/spec/updates/misfits.js'
-import { registeredTable } from '../../iceberg/spec/updates/registered.js'
+import { applyFitting } from '../../iceberg/spec/updates/misfits.js'
 import { isRepeated } from '../../iceberg/spec/updates/repeated.js'
 import { checkRequirements } from '../../iceberg/spec/updates/requirements.js'
 import type { ExternalState, LakeState, TableState } from '../../log/commit.js'
 import { externalOf, keyOfRelation } from '../../log/external.js'
-import { refuseElsewhere, registered } from './access/contents.js'
+import { refuseElsewhere, tableToRegister } from './access/contents.js'
 import { refuseCreating, refuseWriting } from './access/rights.js'
 import type { Caller } from './caller.js'
 import { badRequest, noSuch } from './errors.js'
@@ -150,9 +148,8 @@ export class Tables {
       return { after: { at: found, metadata: before }, save: async () => ({ at: found }) }
     checkRequirements(requirements, before)
     const previousFile = found && before && this.locations.spelled(found.metadata, before)
-    const metadata = applyUpdates(before, updates, { previousFile, now: Date.now() })
+    const metadata = applyFitting(before, updates, { previousFile, now: Date.now() })
     const isSame = metadata === before
-    refuseMisfits(before, metadata)
     if (!isSame) await refuseElsewhere(this, metadata, { caller, state, ...identifier }, before)
     const after: LoadedTable = { at: isSame ? found : undefined, metadata }
     const save = async () => {
@@ -171,8 +168,7 @@ export class Tables {
         flagOf(request, 'overwrite') && externalOf(state, identifier)?.kind === 'table'
       if (!replaces) refuseTaken(caller, state, identifier, 'table')
       const claim = { caller, state, ...identifier }
-      const { at, json } = await registered(request, claim, this.locations, this.files)
-      const metadata = registeredTable(json)
+      const { at, metadata } = await tableToRegister(request, claim, this)
       await refuseElsewhere(this, metadata, claim)
       return { changes: pointTo(identifier, { kind: 'table', ...at }), answer: { at, metadata } }
     })

@@ -305,8 +305,8 @@ describe('vacuum', () => {
     await lake.register('u', await lake.written('external/ml/u', ['b']))
     const dev = await createBranch(main, 'dev', await main.head(), info)
     const commit = await lake.commitOf(table, 'late')
-    // Another engine changes another table first; then a vacuum says what it may remove, just before
-    // the commit is made.
+    // Another engine changes another table first; then a vacuum says what it may remove, just
+    // before the commit is made.
     const create = lake.storage.createIfAbsent.bind(lake.storage)
     const acts = [
       async () => {

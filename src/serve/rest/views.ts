@@ -1,6 +1,5 @@
 import { randomUUID } from 'node:crypto'
 import { type Json, objectOf } from '../../iceberg/spec/updates/json.js'
-import { registeredView } from '../../iceberg/spec/updates/registered.js'
 import { checkViewRequirements } from '../../iceberg/spec/updates/requirements.js'
 import {
   applyViewUpdates,
@@ -8,7 +7,7 @@ import {
   type ViewMetadata,
 } from '../../iceberg/spec/updates/view-metadata.js'
 import type { ExternalState } from '../../log/commit.js'
-import { registered } from './access/contents.js'
+import { viewToRegister } from './access/contents.js'
 import { refuseCreating, refuseWriting } from './access/rights.js'
 import type { Caller } from './caller.js'
 import type { MetadataFiles } from './files.js'
@@ -26,7 +25,7 @@ export class Views {
   constructor(
     readonly journal: Journal,
     readonly files: MetadataFiles,
-    private readonly locations: Locations,
+    readonly locations: Locations,
     private readonly namespaces: Namespaces,
   ) {}
 
@@ -79,8 +78,7 @@ export class Views {
     return changeOne(this, { caller, message }, identifier, async (state) => {
       refuseTaken(caller, state, identifier, 'view')
       const claim = { caller, state, ...identifier }
-      const { at, json } = await registered(request, claim, this.locations, this.files)
-      const metadata = registeredView(json)
+      const { at, metadata } = await viewToRegister(request, claim, this)
       this.locations.refuseElsewhere(metadata, claim)
       return { changes: pointTo(identifier, { kind: 'view', ...at }), answer: { at, metadata } }
     })

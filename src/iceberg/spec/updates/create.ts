@@ -1,9 +1,8 @@
 import type { SortOrder } from '../metadata.js'
 import type { IcebergField, IcebergType, Schema } from '../types.js'
-import { applyUpdates } from './apply.js'
 import { type Json, objectIfAny, objectOf, objectsOf, textsOf } from './json.js'
 import type { AnyMetadata } from './metadata-json.js'
-import { refuseMisfits } from './misfits.js'
+import { applyFitting } from './misfits.js'
 import { invalid } from './refused.js'
 import { schemaFrom } from './shape-updates.js'
 
@@ -42,7 +41,7 @@ export function createdMetadata(request: Json, { uuid, location, now }: NewTable
   const properties = Object.fromEntries(
     Object.entries(all).filter(([name]) => !RESERVED.includes(name)),
   )
-  const metadata = applyUpdates(
+  return applyFitting(
     undefined,
     [
       { action: 'assign-uuid', uuid },
@@ -58,8 +57,6 @@ export function createdMetadata(request: Json, { uuid, location, now }: NewTable
     ],
     { now },
   )
-  refuseMisfits(undefined, metadata)
-  return metadata
 }
 
 /** The schema with ids from 1 up: all fields of a struct come before those within them. */

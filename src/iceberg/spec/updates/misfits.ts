@@ -1,19 +1,27 @@
 import type { IcebergField } from '../types.js'
+import { type Applied, applyUpdates } from './apply.js'
+import type { Json } from './json.js'
 import { type AnyMetadata, fieldsWithin } from './metadata-json.js'
 import { invalid } from './refused.js'
 
 /**
- * Makes sure that the columns, partitions and sort order of a table go together. Iceberg's Java
- * library opens no table where they do not.
+ * Applies updates to a table of another engine, and makes sure that its columns, partitions and
+ * sort order go together after that: Iceberg's Java library opens no table where they do not. What
+ * did not go together before is no fault of whoever changes something else.
  *
- * @param before what was so already, and is no fault of whoever changes something else.
  * @throws RefusedUpdate
  */
-export function refuseMisfits(before: AnyMetadata | undefined, after: AnyMetadata): void {
-  if (before && SHAPE.every((name) => before[name] === after[name])) return
+export function applyFitting(
+  before: AnyMetadata | undefined,
+  updates: readonly Json[],
+  applied: Applied,
+): AnyMetadata {
+  const after = applyUpdates(before, updates, applied)
+  if (before && SHAPE.every((name) => before[name] === after[name])) return after
   const known = before && misfitIn(before)
   const found = misfitIn(after)
   if (found !== undefined && found !== known) throw invalid(found)
+  return after
 }
 
 const SHAPE = [

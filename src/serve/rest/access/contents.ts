@@ -2,9 +2,10 @@ import { MoraineError } from '../../../errors.js'
 import { filesOfMetadata, knownPartsOf } from '../../../iceberg/all-files.js'
 import type { Json } from '../../../iceberg/spec/updates/json.js'
 import type { AnyMetadata } from '../../../iceberg/spec/updates/metadata-json.js'
+import { registeredTable, registeredView } from '../../../iceberg/spec/updates/registered.js'
 import type { Storage } from '../../../storage/storage.js'
 import { badRequest, forbidden } from '../errors.js'
-import type { MetadataFiles } from '../files.js'
+import type { MetadataFiles, MetadataPointer } from '../files.js'
 import { type Locations, ownPlaces } from '../locations.js'
 import type { Claim } from './claims.js'
 
@@ -76,18 +77,31 @@ function withNewStatistics(metadata: AnyMetadata, before: AnyMetadata | undefine
   return { ...metadata, ...Object.fromEntries(kept) }
 }
 
-/** The file of metadata that a request to register one names. */
-export async function registered(
+/** A table of which a request to register one names the file of metadata. */
+export const tableToRegister = (request: Json, claim: Claim, parts: Read) =>
+  toRegister(request, claim, parts, registeredTable)
+
+/** The same of a view. */
+export const viewToRegister = (request: Json, claim: Claim, parts: Read) =>
+  toRegister(request, claim, parts, registeredView)
+
+/** What files are read by that a client names. */
+interface Read {
+  locations: Locations
+  files: MetadataFiles
+}
+
+async function toRegister<T>(
   request: Json,
   claim: Claim,
-  locations: Locations,
-  files: MetadataFiles,
-) {
+  { locations, files }: Read,
+  checked: (json: Json) => T,
+): Promise<{ at: Required<MetadataPointer>; metadata: T }> {
   const location = request['metadata-location']
   if (typeof location !== 'string') throw badRequest('metadata-location is missing')
   locations.checked(location, claim, 'file')
   const path = locations.pathOf(location)
   if (path === undefined) throw badRequest(`${location} is not in the lake`)
   const { json, sha256 } = await files.unknown(path)
-  return { at: { metadata: path, sha256 }, json }
+  return { at: { metadata: path, sha256 }, metadata: checked(json) }
 }
