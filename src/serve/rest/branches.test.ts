@@ -12,8 +12,9 @@ const schema = { type: 'struct', fields: [{ id: 1, name: 'id', required: false, 
 /** A client of a server of its own. */
 function client(storage: MemoryStorage) {
   const app = catalog(storage, { token: 'x' })
-  return async (method: string, path: string, body?: object) => {
-    const init = { method, headers: { authorization: 'Bearer x' } }
+  return async (method: string, path: string, body?: object, key?: string) => {
+    const known = key === undefined ? {} : { 'idempotency-key': key }
+    const init = { method, headers: { authorization: 'Bearer x', ...known } }
     const answer = await app.request(
       `/v1/${path}`,
       body ? { ...init, body: toJsonText(body, 0) } : init,
@@ -124,6 +125,27 @@ describe('a branch of the lake', () => {
     expect(names(await ask('GET', 'dev/namespaces/ml/tables'))).toEqual(['ml.both'])
     expect((await new CommitLog(storage).head()).branches).toHaveProperty('dev')
   })
+
+  it.each([undefined, 'a-key'])(
+    'that is deleted while a commit is made has it refused, key: %s',
+    async (key) => {
+      const { storage, ask, main } = await branched()
+      const create = storage.createIfAbsent.bind(storage)
+      let made = 0
+      storage.createIfAbsent = async (path, bytes) => {
+        if (path.startsWith('_moraine/log/dev.') && made++ === 0)
+          await deleteBranch(main, 'dev', author)
+        return create(path, bytes)
+      }
+      const table = { name: 'mine', schema }
+      expect((await ask('POST', 'dev/namespaces/ml/tables', table, key)).json.error).toMatchObject({
+        code: 409,
+        message: expect.stringMatching(/^Branch dev\.\w+ was deleted meanwhile/),
+      })
+      expect(made).toBe(1)
+      expect((await ask('POST', 'dev/namespaces/ml/tables', table, key)).status).toBe(404)
+    },
+  )
 
   it('that is deleted while main is listed, or is damaged, takes nothing from the list', async () => {
     const { storage, ask, main } = await branched()

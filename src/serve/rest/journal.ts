@@ -92,7 +92,8 @@ export class Journal {
         return answer
       } catch (error) {
         const isConflict = error instanceof MoraineError && error.kind === 'conflict'
-        if (!isConflict || attempt >= ATTEMPTS) throw error
+        // To a branch that was deleted, it may have been committed: nobody sees it there.
+        if (!isConflict || !error.retryable || attempt >= ATTEMPTS) throw error
         // Where nobody was faster, it would be refused again: a vacuum has taken its files.
         if ((await this.log.head()).number === state.number) throw error
         await sleep(Math.random() * Math.min(1000, 10 * 2 ** attempt))
