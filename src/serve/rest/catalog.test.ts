@@ -91,9 +91,15 @@ describe('another engine', () => {
     expect(features?.external).toMatchObject({ needed: 'write' })
   })
 
-  it('makes no namespace that is called as the one whose tables tell of the lake', async () => {
+  it('makes no namespace that others would take for one of the lake', async () => {
     const { ask } = await lakeWith()
-    for (const namespace of [['system'], ['SYSTEM'], ['System', 'more']]) {
+    for (const namespace of [
+      ['system'],
+      ['SYSTEM'],
+      ['System', 'more'],
+      ['Silver'],
+      ['GOLD', 'x'],
+    ]) {
       const { status, json } = await ask('POST', 'namespaces', { namespace })
       expect([status, json.error.message]).toEqual([
         400,

@@ -70,10 +70,15 @@ export class Namespaces {
     refuseCreatingAll(caller, namespace)
     if (isManaged(namespace))
       throw alreadyExists(`Namespace already exists: ${shown}. Its tables are defined in lake.ts`)
-    // Queries, which know no case, would take one for the other.
-    if (folded(namespace[0] ?? '') === SYSTEM)
+    // Queries and engines that know no case would take one for the other.
+    const same = folded(namespace[0] ?? '')
+    if (same === SYSTEM)
       throw illegal(
         `Cannot create namespace ${shown}: its tables tell of the lake itself. Use another name`,
+      )
+    if (isManaged([same]))
+      throw illegal(
+        `Cannot create namespace ${shown}: it differs from ${same}, whose tables are defined in lake.ts, by the case of letters alone. Use another name`,
       )
     return this.journal.change({ caller, message: `create namespace ${shown}` }, async (state) => {
       if (isThere(state, namespace, caller))
