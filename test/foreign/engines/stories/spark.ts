@@ -85,7 +85,15 @@ export const sparkStory: Story = {
       "call {lake}.system.expire_snapshots(table => 'spark.a', older_than => timestamp '2100-01-01 00:00:00', retain_last => 1)",
     ),
     does('alter table {lake}.spark.a rename to spark.b'),
+    remembers(
+      'file',
+      'select file from {lake}.spark.b.metadata_log_entries order by timestamp desc limit 1',
+    ),
     does('drop table {lake}.spark.b purge'),
+    // Earlier states and branches of the lake may need its files: they are there until a vacuum.
+    does("call {lake}.system.register_table(table => 'spark.back', metadata_file => '{file}')"),
+    gives('select x from {lake}.spark.back', [1]),
+    does('drop table {lake}.spark.back'),
     does('create namespace {lake}.spark.nested'),
     does('create table {lake}.spark.nested.t using iceberg as select 1 as x'),
     gives('select x from {lake}.spark.nested.t', [1]),
