@@ -7,7 +7,7 @@ import { isDataset, namesOf, ownChanges, statesOf } from '../log/branch/own-chan
 import { ownSourcesIn } from '../log/branch/own-sources.js'
 import type { CommitLog } from '../log/log.js'
 import type { Storage } from '../storage/storage.js'
-import { toPublish } from './to-publish.js'
+import { toPublishNow } from './to-publish.js'
 
 /** What is on a branch beside what it shares with main. */
 export interface BranchContents {
@@ -76,6 +76,6 @@ export async function contentsOfBranch(
       .map((dataset) => ({ dataset, before: rows(fork, dataset), after: rows(head, dataset) })),
     files,
     bytes,
-    moved: (await toPublish(main, name, states, now)).moved,
+    moved: (await toPublishNow({ log: main, storage }, name, states, now)).moved,
   }
 }

@@ -11,7 +11,7 @@ import type { CommitLog } from '../log/log.js'
 import { ownValue } from '../own-value.js'
 import type { Storage } from '../storage/storage.js'
 import { commitText, isReviewed } from './reviewed.js'
-import { toPublish } from './to-publish.js'
+import { toPublishNow } from './to-publish.js'
 
 /** The lake that a branch is published in. */
 export interface Lake {
@@ -60,7 +60,7 @@ export async function promote(
   const base = await log.head()
   // It may have been brought to a newer state of main, with more on it than was reviewed.
   if (ownValue(base.branches, name) !== branch.branch) throw changed(name)
-  const { own, moved } = await toPublish(log, name, states, base)
+  const { own, moved, behind } = await toPublishNow({ log, storage }, name, states, base)
   if (moved.length > 0) throw stale(name, moved, namesOf(own).length > 0)
   if ((await branch.head()).hash !== head.hash) throw changed(name)
   const published = namesOf(own)
@@ -76,7 +76,8 @@ export async function promote(
     { ...author, message },
     { seen: true },
   )
-  return { branch: name, commit: state.number, published, behind: behindOf(state) }
+  const all = [...new Set([...behindOf(state), ...behind])]
+  return { branch: name, commit: state.number, published, behind: all }
 }
 
 /** @throws MoraineError of kind `usage` where no run has left anything for a review. */

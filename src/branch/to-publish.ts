@@ -9,6 +9,8 @@ import { asRefreshed } from '../log/branch/refresh.js'
 import { REVIEW } from '../log/branch/standing.js'
 import type { LakeState } from '../log/commit.js'
 import type { CommitLog } from '../log/log.js'
+import type { Storage } from '../storage/storage.js'
+import { movedExternals } from './moved-externals.js'
 
 /** What of a branch would be published on a state of main. */
 interface ToPublish {
@@ -37,4 +39,21 @@ export async function toPublish(
   const head = namesOf(own).length > 0 ? there : states.head
   // Runs leave a table behind its input on main too, where a check fails; the next one builds it.
   return { own, moved: movedSince({ ...states, head }, now, { mayLag: true }) }
+}
+
+/**
+ * The same, with tables of other engines that it was built from and that have other rows by now. Of
+ * what waits for a review these are as rows that arrive on main: the next run reads them, and who
+ * has read what was there before is `behind`.
+ */
+export async function toPublishNow(
+  { log, storage }: { log: CommitLog; storage: Storage },
+  name: string,
+  states: BranchStates,
+  now: LakeState,
+): Promise<ToPublish & { behind: string[] }> {
+  const { own, moved } = await toPublish(log, name, states, now)
+  const others = await movedExternals(storage, own, now)
+  if (name !== REVIEW) return { own, moved: [...moved, ...others], behind: [] }
+  return { own, moved, behind: others.map(({ dataset }) => dataset) }
 }

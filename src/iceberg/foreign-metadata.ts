@@ -3,7 +3,8 @@ import { readChecked } from '../storage/checked.js'
 import { remedyFor } from '../storage/remedy.js'
 import type { Storage } from '../storage/storage.js'
 import { parseJson } from './json.js'
-import { currentSchema, type TableMetadata } from './spec/metadata.js'
+import { currentSchema, type Id, isSameId, type TableMetadata } from './spec/metadata.js'
+import { areSameColumns, haveSameNames } from './spec/readable.js'
 import { isObject } from './spec/updates/json.js'
 import { type AnyMetadata, completed } from './spec/updates/metadata-json.js'
 import { creating } from './spec/updates/own-updates.js'
@@ -47,4 +48,49 @@ export async function foreignMetadataIn(
     const message = `${path} is damaged: ${(cause as Error).message}`
     throw new MoraineError('corrupt', message, { cause, path, hint: remedyFor(path) })
   }
+}
+
+/** Whether a version has the rows of an earlier one, whatever its columns are. */
+export function hasSnapshotOf(now: AnyMetadata, earlier: AnyMetadata): boolean {
+  const before = earlier['current-snapshot-id']
+  let id: Id | undefined = now['current-snapshot-id']
+  if (String(id) === String(before)) return true
+  // What only puts files together leaves the rows as they are (spec, Snapshots).
+  while (id !== undefined) {
+    const snapshot = now.snapshots.find((one) => isSameId(one['snapshot-id'], id))
+    if (snapshot?.summary?.operation !== 'replace') return false
+    id = snapshot['parent-snapshot-id']
+    if (String(id) === String(before)) return true
+  }
+  return false
+}
+
+/**
+ * Whether who has read an earlier version of a table would read the same rows of it now, by what
+ * the metadata of both say.
+ *
+ * @param declared whether its reader names columns and their types: others may come and go.
+ */
+export async function readsTheSame(
+  storage: Storage,
+  now: TablePointer,
+  before: string,
+  declared: boolean,
+): Promise<boolean> {
+  if (now.metadata === before) return true
+  if (!(await storage.stat(before))) return false
+  const [after, earlier] = await Promise.all([
+    foreignMetadataIn(storage, now),
+    foreignMetadataIn(storage, { metadata: before }),
+  ])
+  const [a, b] = [after, earlier].map((of) => currentSchema(of as unknown as TableMetadata).fields)
+  const isKept = declared
+    ? b?.every(({ id, name }) => (a?.find((one) => one.name === name)?.id ?? id) === id)
+    : areSameColumns(a ?? [], b ?? [])
+  return (
+    isKept === true &&
+    after['table-uuid'] === earlier['table-uuid'] &&
+    haveSameNames(after, earlier) &&
+    hasSnapshotOf(after, earlier)
+  )
 }

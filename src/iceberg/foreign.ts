@@ -1,12 +1,12 @@
 import type { Field } from '../define/types/column-type.js'
 import type { Storage } from '../storage/storage.js'
 import type { ScanTask } from './deletes.js'
-import { foreignMetadataIn, shapeOf } from './foreign-metadata.js'
+import { foreignMetadataIn, hasSnapshotOf, shapeOf } from './foreign-metadata.js'
 import { FOREIGN, foreignPath, unreadable } from './foreign-path.js'
 import { Manifests } from './manifests.js'
 import { planFiles } from './plan-files.js'
 import type { DataFile, ManifestFile } from './spec/manifest.js'
-import { currentSchema, type Id, isSameId, type TableMetadata } from './spec/metadata.js'
+import { currentSchema, isSameId, type TableMetadata } from './spec/metadata.js'
 import type { Predicate } from './spec/prune.js'
 import { areSameColumns, columnsToRead, haveSameNames, type Unreadable } from './spec/readable.js'
 import { withUpdates } from './spec/updates/apply.js'
@@ -176,18 +176,7 @@ export class ForeignTable extends TableVersion {
 
   /** Whether an earlier version has the same rows, in the same columns. */
   hasRowsOf(earlier: ForeignTable): boolean {
-    if (!this.hasColumnsOf(earlier)) return false
-    const before = earlier.written['current-snapshot-id']
-    let id: Id | undefined = this.written['current-snapshot-id']
-    if (String(id) === String(before)) return true
-    // What only puts files together leaves the rows as they are (spec, Snapshots).
-    while (id !== undefined) {
-      const snapshot = this.written.snapshots.find((one) => isSameId(one['snapshot-id'], id))
-      if (snapshot?.summary?.operation !== 'replace') return false
-      id = snapshot['parent-snapshot-id']
-      if (String(id) === String(before)) return true
-    }
-    return false
+    return this.hasColumnsOf(earlier) && hasSnapshotOf(this.written, earlier.written)
   }
 
   /** Whether its files can be compared with those of an earlier version. */
