@@ -210,6 +210,8 @@ export interface OriginFile extends BronzeFile {
   rows: number
   bytes: number
   batch: string
+  /** What its batch was read as, as a hash. */
+  reading?: string
   /** Names of the source files that come first and last. */
   first: string
   last: string
@@ -244,6 +246,7 @@ export function bronzeFiles(
         rows: sources.reduce((sum, { rows }) => sum + rows, 0),
         bytes: sources.reduce((sum, { bytes }) => sum + bytes, 0),
         batch,
+        ...(manifest.reading === undefined ? {} : { reading: manifest.reading }),
         first: names.reduce((a, b) => (a < b ? a : b)),
         last: names.reduce((a, b) => (a < b ? b : a)),
         ...(marked && gone.length > 0 ? { superseded } : {}),

@@ -1,6 +1,9 @@
-import type { Gold } from '../../define/model.js'
+import { haveSharedLines } from '../../bronze/shared-lines.js'
+import { fullName } from '../../define/dataset.js'
+import type { Gold, Silver } from '../../define/model.js'
 import { splitOfGold } from '../../gold/buckets.js'
-import type { StepWorker } from '../../step/context.js'
+import { readOtherwise } from '../../silver/input/places.js'
+import { type StepContext, type StepWorker, withSession } from '../../step/context.js'
 import { finishStep } from '../../step/task/finish.js'
 import type { StepOutput } from '../../step/task/output.js'
 import { mergeOutputs, sizeOfInputs } from '../../step/task/split.js'
@@ -27,12 +30,27 @@ export function inParts(
       return inBuckets({ resources, dataset, task, worker }, (size) => partsOf(size, most, all))
     const { split } = task
     const of = split.by === 'nothing' ? 1 : partsOf(split, most, all)
-    if (of < 2) return worker(resources, dataset, task)
+    if (of < 2 || (await shareLines(contextOf(resources, task), dataset, task)))
+      return worker(resources, dataset, task)
     const own = { resources, dataset, worker }
     const carryOut = (parts: readonly StepTask[]) => sideBySide(own, parts)
     const step = new SplitStep({ resources, dataset, task, carryOut }, all)
     return (await step.run(of, most)) ?? worker(resources, dataset, task)
   }
+}
+
+/**
+ * Whether rows of batches stand on one line that were read before the source had a row a line:
+ * parts take it that each has a place of its own.
+ */
+async function shareLines(
+  context: StepContext,
+  dataset: Silver,
+  { decision }: StepTask,
+): Promise<boolean> {
+  const files = await readOtherwise(context, dataset, decision)
+  if (files.length === 0) return false
+  return withSession(context, fullName(dataset), (session) => haveSharedLines(session, files))
 }
 
 /**

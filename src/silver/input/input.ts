@@ -62,7 +62,7 @@ export async function silverInput(
     parts.push(await partOf(session, dataset, whole, all, columns, context.careful))
   }
   const isCounted = !unions.some(({ estimated }) => estimated)
-  const arePlaced = () => areRowsPlaced(context, dataset, decision)
+  const arePlaced = () => areRowsPlaced(context, session, dataset, decision)
   return { parts, columns, rows: isCounted ? sumOf(parts) : undefined, arePlaced }
 }
 

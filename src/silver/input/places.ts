@@ -1,29 +1,55 @@
+import { readingOfDataset } from '../../bronze/quarantine/blame.js'
+import { haveSharedLines } from '../../bronze/shared-lines.js'
 import { fullName } from '../../define/dataset.js'
-import type { Silver } from '../../define/model.js'
+import type { Bronze, Silver } from '../../define/model.js'
 import { count } from '../../engine/count.js'
 import type { Relation, Session } from '../../engine/engine.js'
 import { MoraineError } from '../../errors.js'
 import type { BuildDecision } from '../../plan/decision.js'
+import type { OriginFile } from '../../step/batches.js'
 import { batchesRead } from '../../step/task/split.js'
 import { havePlaces, ROW_ID, shareLines } from '../keys.js'
 import type { InputContext } from './types.js'
 
 /**
  * Whether no two of the rows that a step reads have the same place: the source is one that has no
- * such rows, or all files that were read of it keep a row a line. Parts of a step go by the source,
- * as they have to agree.
+ * such rows, and was one when they were read; or all files that were read of it keep a row a line.
+ * Parts of a step go by the source, as they have to agree: where it was another one, there are
+ * none.
  */
 export async function areRowsPlaced(
   context: InputContext,
+  session: Session,
   dataset: Silver,
   decision: BuildDecision,
 ): Promise<boolean> {
   const { relations, part } = context
-  if (havePlaces(dataset) && !mayShareLines(context, dataset)) return true
+  if (havePlaces(dataset) && !mayShareLines(context, dataset))
+    return (
+      part !== undefined ||
+      !(await haveSharedLines(session, await readOtherwise(context, dataset, decision)))
+    )
   const [only, ...others] = dataset.from
   if (part || only?.tier !== 'bronze' || others.length > 0) return false
   const files = await relations.bronzeFiles?.(batchesRead(decision, relations.view, only), false)
   return files?.every(({ firstLine }) => firstLine !== undefined) ?? false
+}
+
+/**
+ * Files of a source whose rows have lines of their own now, and that were read when it was, or may
+ * have been, another one: as documents, of which a line has several rows.
+ */
+export async function readOtherwise(
+  { relations }: InputContext,
+  dataset: Silver,
+  decision: BuildDecision,
+): Promise<readonly OriginFile[]> {
+  const [from] = dataset.from
+  if (!havePlaces(dataset) || from?.tier !== 'bronze') return []
+  const batches = batchesRead(decision, relations.view, from)
+  const files = (await relations.bronzeFiles?.(batches, false)) ?? []
+  const now = readingOfDataset(from as Bronze)
+  return files.filter(({ firstLine, reading }) => firstLine === undefined && reading !== now)
 }
 
 /**

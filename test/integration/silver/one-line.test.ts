@@ -198,3 +198,53 @@ export default defineLake({ name: 'lines', datasets: [x] })
     expect(await project.query('select n from history.x')).toEqual([row])
   })
 })
+
+it('of batches from before a source had lines are told apart by what was recorded of them', async () => {
+  const lake = (source: string, schema = 'n: t.int()') => `
+import { bronze, defineLake, silver, t, z } from 'moraine'
+import { files } from 'moraine/sources'
+const x = silver('x', { from: bronze('x', { from: ${source} }), key: 'id', schema: z.object({ id: z.string().min(2), ${schema} }) })
+export default defineLake({ name: 'lines', datasets: [x] })
+`
+  const project = await Project.create({
+    'lake.ts': lake("files('in/*.json', { format: 'json' })"),
+    'in/1.json': JSON.stringify([
+      { id: 'aa', n: 1 },
+      { id: 'aa', n: 2 },
+      { id: 'b', n: 3 },
+      { id: 'cc', n: 4 },
+    ]),
+  })
+  const counts = { in: 4, kept: 2, discarded: 1, superseded: 1 }
+  expect(step(await project.run(), 'silver.x').counts).toMatchObject(counts)
+  const lines = "files('in/*.jsonl', { format: 'jsonl' })"
+  const later = [
+    { id: 'cc', n: 5 },
+    { id: 'dd', n: 6 },
+  ]
+  await project.write({
+    'lake.ts': lake(lines, 'n: t.int().min(0)'),
+    'in/2.jsonl': later.map((row) => `${JSON.stringify(row)}\n`).join('\n'),
+  })
+  await project.run({ select: ['bronze.x'] })
+  const copy = join(project.folder, 'in-parts')
+  await cp(join(project.folder, 'lake'), copy, { recursive: true })
+  const all = { in: 6, kept: 3, discarded: 1, superseded: 2 }
+  const whole = step(await project.run(), 'silver.x')
+  expect([whole.error, whole.counts]).toEqual([undefined, expect.objectContaining(all)])
+  const sizes = { rows: 1, keys: 1000, rangeRows: 1 }
+  const parts = await project.runOn(new LocalStorage(copy), {
+    worker: inParts(4, executeStep, sizes),
+  })
+  expect(step(parts, 'silver.x').counts).toMatchObject(all)
+  expect(await rowsOfLake(copy)).toEqual(await rowsOfLake(join(project.folder, 'lake')))
+  expect(await project.query('select id, n from silver.x order by id')).toEqual([
+    { id: 'aa', n: 2 },
+    { id: 'cc', n: 5 },
+    { id: 'dd', n: 6 },
+  ])
+  const forgotten = await project.cli('forget', 'x', '--key', 'aa', '--yes')
+  expect([forgotten.stderr, forgotten.code]).toEqual(['', 0])
+  const after = step(await project.run({ full: true }), 'silver.x')
+  expect([after.error, after.counts]).toEqual([undefined, expect.objectContaining({ kept: 2 })])
+})
