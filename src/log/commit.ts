@@ -9,6 +9,11 @@ export interface TableState {
   sha256?: string
   /** The definition that made the table. */
   definition: Definition
+  /**
+   * Of columns that silver computes otherwise than by taking one of the same name: a hash of how,
+   * and one of all else that is said of the column. Absent where nobody noted it.
+   */
+  computed?: Readonly<Record<string, string>>
   rows: number
   /** Bytes of all data files. */
   bytes: number

@@ -1,4 +1,5 @@
-import type { Definition } from '../log/commit.js'
+import type { Definition, TableState } from '../log/commit.js'
+import { ownValue } from '../own-value.js'
 
 /** How a dataset's definition differs from the one its table was built with. */
 export interface DefinitionChanges {
@@ -16,6 +17,8 @@ export interface Known {
   discarded: number
   /** Whether a new column would be NULL in all rows that are there. */
   isNull: (column: string) => boolean
+  /** How columns were computed before, and are now, where both are known. */
+  computed?: Record<'before' | 'after', TableState['computed']>
 }
 
 const COLUMN = 'column '
@@ -133,9 +136,25 @@ function columnEffect(
     return { said: `column '${name}' was removed`, harmless: known.discarded === 0 }
   const [old, fresh] = [typeOf(before), typeOf(after)]
   if (old.type === fresh.type)
-    return { said: `column '${name}' is computed or checked differently`, harmless: false }
+    return { said: `column '${name}' is ${otherwise(name, [old, fresh], known)}`, harmless: false }
   const harmless = old.hash === fresh.hash && widens(old.type, fresh.type) && known.discarded === 0
   return { said: `column '${name}' is now ${fresh.type} instead of ${old.type}`, harmless }
+}
+
+/** Whether a column of the same type is computed differently, or checked, or both. */
+function otherwise(
+  name: string,
+  parts: readonly { hash: string }[],
+  { computed }: Pick<Known, 'computed'>,
+): string {
+  const { before, after } = computed ?? {}
+  if (!before || !after) return 'computed or checked differently'
+  const [old = [], fresh = []] = [before, after].map((of, i) => {
+    const [source = '', others = parts[i]?.hash] = ownValue(of, name)?.split(' ') ?? []
+    return [source, others]
+  })
+  if (old[0] === fresh[0]) return 'read or checked differently'
+  return old[1] === fresh[1] ? 'computed differently' : 'computed and checked differently'
 }
 
 function typeOf(part: string): { type: string; hash: string } {

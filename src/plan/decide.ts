@@ -14,7 +14,7 @@ import {
   type View,
   type Window,
 } from './decision.js'
-import { definitionOf } from './fingerprint.js'
+import { computedOf, definitionOf } from './fingerprint.js'
 import { hasSeen, historiesOf, lastNumber, windowAfter } from './offsets.js'
 
 /** What decisions are made by, beside the state of a dataset and its inputs. */
@@ -252,6 +252,7 @@ export function changesOf(
   return compareDefinitions(table.definition, definitionOf(dataset, hash), {
     discarded: table.counts?.discarded ?? 0,
     isNull,
+    computed: { before: table.computed, after: computedOf(dataset, hash) },
   })
 }
 

@@ -57,7 +57,7 @@ export function lakeDefinition(datasets: readonly AnyDataset[], hash: Hash): str
 }
 
 function silverParts(dataset: Silver<any>): Parts {
-  const { select, schema, rules, severity, deleteWhen } = dataset
+  const { schema, rules, deleteWhen } = dataset
   const columns = Object.entries(schema.shape) as [string, z.ZodType][]
   const telling = rules.filter((rule) => rule.severity !== 'warn')
   return {
@@ -71,21 +71,45 @@ function silverParts(dataset: Silver<any>): Parts {
     ...compressionPart(dataset),
     ...(dataset.onInvalidUpdate === 'keep' ? {} : { onInvalidUpdate: dataset.onInvalidUpdate }),
     ...Object.fromEntries(
-      columns.map(([name, column]) => {
-        const source = sourceText(ownValue(select, name) ?? name)
-        const text = JSON.stringify([
-          source,
-          schemaText(column),
-          ownValue(severity, name) ?? 'discard',
-        ])
-        return [`column ${name}`, { type: typeName(columnTypeOf(column)), text }]
-      }),
+      columns.map(([name, column]) => [
+        `column ${name}`,
+        { type: typeName(columnTypeOf(column)), text: columnText(dataset, name) },
+      ]),
     ),
     ...Object.fromEntries(
       telling.map((r) => [`rule ${r.name}`, `${r.severity} ${sqlText(r.condition)}`]),
     ),
     ...(schemaChecks(schema) ? { 'checks of the row': schemaChecks(schema) } : {}),
   }
+}
+
+/** What a column's values depend on: where they come from, and what they have to be. */
+function columnText(
+  { select, schema, severity }: Silver<any>,
+  name: string,
+  source = sourceText(ownValue(select, name) ?? name),
+): string {
+  return JSON.stringify([
+    source,
+    schemaText(schema.shape[name] as z.ZodType),
+    ownValue(severity, name) ?? 'discard',
+  ])
+}
+
+/**
+ * What tells why the part of a column is another one: of columns that `select` names, a hash of
+ * what they are computed from, and what their part would be if nothing were said of that.
+ */
+export function computedOf(dataset: AnyDataset, hash: Hash): Record<string, string> | undefined {
+  if (dataset.tier !== 'silver') return undefined
+  const short = (text: string) => hash(text).slice(0, 16)
+  const names = Object.keys(dataset.schema.shape).filter((name) => ownValue(dataset.select, name))
+  return Object.fromEntries(
+    names.map((name) => {
+      const source = sourceText(ownValue(dataset.select, name) ?? name)
+      return [name, `${short(source)} ${short(columnText(dataset, name, sourceText(name)))}`]
+    }),
+  )
 }
 
 /** What is read of other engines' tables, where that is declared. */

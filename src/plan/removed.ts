@@ -4,7 +4,7 @@ import type { AnyDataset, AnyInput, Gold, Silver, Sql, SqlPart } from '../define
 import { quarantineKey } from '../define/quarantine.js'
 import { quoteName } from '../define/sql/sql.js'
 import type { Changes, Definition, LakeState, TableState } from '../log/commit.js'
-import { definitionOf } from './fingerprint.js'
+import { computedOf, definitionOf } from './fingerprint.js'
 
 /** A dataset that the lake holds and its definition no longer names. */
 export interface Removed {
@@ -179,15 +179,21 @@ function renamedIn(
   const newest = (name: string): string => (renamed[name] ? newest(renamed[name]) : name)
   const after: Definition = definitionOf(dataset, hash)
   const definition = { ...table.definition }
+  const computed = table.computed && { ...table.computed }
   for (const names of namesBefore(inputsOf(dataset), renamed)) {
     const before: Definition = definitionOf(withNames(dataset, names), hash)
     for (const [part, now] of Object.entries(after))
       if (before[part] === table.definition[part]) definition[part] = now
+    if (!computed) continue
+    const asBefore = computedOf(withNames(dataset, names), hash) ?? {}
+    for (const [column, now] of Object.entries(computedOf(dataset, hash) ?? {}))
+      if (asBefore[column] === computed[column]) computed[column] = now
   }
   const { drivingInputs, expiringInputs } = table
   return {
     ...table,
     definition,
+    ...(computed ? { computed } : {}),
     ...(drivingInputs ? { drivingInputs: drivingInputs.map(newest) } : {}),
     ...(expiringInputs ? { expiringInputs: expiringInputs.map(newest) } : {}),
   }

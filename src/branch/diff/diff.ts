@@ -8,7 +8,7 @@ import type { Session } from '../../engine/engine.js'
 import { MoraineError } from '../../errors.js'
 import { ownSourcesIn, readersIn } from '../../log/branch/own-sources.js'
 import type { Definition, LakeState, TableState } from '../../log/commit.js'
-import { compareDefinitions } from '../../plan/changes.js'
+import { compareDefinitions, type Known } from '../../plan/changes.js'
 import type { ColumnChange } from '../../plan/schema-diff.js'
 import { type CheckDiff, diffChecks, type HeldChecks } from './checks.js'
 import { groupedBy } from './grouped.js'
@@ -159,11 +159,10 @@ async function diffDataset(asked: DiffAsked, name: string): Promise<OwnDiff | un
   const { before, after, lake } = asked
   const [old, fresh] = [before.tables[name], after.tables[name]]
   const [oldView, freshView] = [before.views?.[name], after.views?.[name]]
-  const definition = saidOf(
-    (old ?? oldView)?.definition,
-    (fresh ?? freshView)?.definition,
-    old?.counts?.discarded ?? 0,
-  )
+  const definition = saidOf((old ?? oldView)?.definition, (fresh ?? freshView)?.definition, {
+    discarded: old?.counts?.discarded ?? 0,
+    computed: { before: old?.computed, after: fresh?.computed },
+  })
   const { reasons, ...discardedRows } = await discardedOf(asked, name)
   const isSame = hasSameRows(old, fresh) && oldView?.sql === freshView?.sql
   if (isSame && definition.length === 0 && reasons.length === 0) return undefined
@@ -197,9 +196,13 @@ function changeOf(before: unknown, after: unknown): DatasetDiff['change'] {
 }
 
 /** What changed of a definition in meaning, part by part (ADR 9). */
-function saidOf(before: Definition | undefined, after: Definition | undefined, discarded: number) {
+function saidOf(
+  before: Definition | undefined,
+  after: Definition | undefined,
+  known: Omit<Known, 'isNull'>,
+) {
   if (!before || !after || typeof before === 'string' || typeof after === 'string') return []
-  const changes = compareDefinitions(before, after, { discarded, isNull: () => false })
+  const changes = compareDefinitions(before, after, { ...known, isNull: () => false })
   if (!changes) return []
   return changes.said.length > 0 ? changes.said : ['its columns are in another order']
 }

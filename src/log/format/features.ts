@@ -45,6 +45,8 @@ const features: Readonly<Record<string, Omit<FeatureUse, 'fields'>>> = {
   // Who does not know it would publish rows of a sample. Only branches have it.
   'own-sources': { since: '0.1.0', needed: 'read' },
   definitions: { since: '0.1.0', needed: 'none' },
+  // Who passes over it says less exactly what changed of a definition.
+  computed: { since: '0.1.0', needed: 'none' },
   // Who passes over it rolls back to damaged files, as if nobody had found them.
   repairs: { since: '0.1.0', needed: 'none' },
   // Who does not know the words would take batches that are gone for ones that are there.
@@ -55,6 +57,7 @@ const table = object<TableState>({
   metadata: any,
   sha256: since('checksums'),
   definition: any,
+  computed: since('computed'),
   rows: any,
   bytes: any,
   files: any,

@@ -3,7 +3,7 @@ import type { Gold, Silver } from '../../define/model.js'
 import { Table } from '../../iceberg/table.js'
 import type { FileChange } from '../../iceberg/version.js'
 import type { Definition, TableState } from '../../log/commit.js'
-import { definitionOf } from '../../plan/fingerprint.js'
+import { computedOf, definitionOf } from '../../plan/fingerprint.js'
 import type { Built } from '../built.js'
 import { hash, type RunContext } from '../context.js'
 import { countEver, proveNothingLost } from './counts.js'
@@ -31,7 +31,9 @@ export async function saveOutput(
     const version = await saveTable(context, table, changes, folders)
     const before = changes.continues ? continued(view.tables[table], changes) : {}
     const kept = adoptedOf(view.tables[table], changes)
-    const state = { ...before, ...kept, ...tableState(version, definition), ...changes.state }
+    const computed = table === name ? computedOf(dataset, hash) : undefined
+    const made = { ...tableState(version, definition), ...(computed ? { computed } : {}) }
+    const state = { ...before, ...kept, ...made, ...changes.state }
     return { table, version, state }
   })
   const all = await Promise.all(saved)

@@ -87,7 +87,7 @@ it('shows on each save what a definition does, and keeps what was good', async (
   await dev.round(/Unexpected end of file/)
 
   await project.write({ 'lake.ts': lake('t.int().max(4)', ', max(amount) as most') })
-  const mended = await dev.round(/column 'amount' is computed or checked differently/)
+  const mended = await dev.round(/column 'amount' is read or checked differently/)
   expect(mended).toMatch(/silver\.orders {2}50 rows in = 25 kept \+ 25 discarded/)
   expect(mended).toMatch(/n +total +most\n─+ +─+ +─+\n25 +50 +4/)
 

@@ -130,12 +130,20 @@ describe('a changed definition', () => {
     [
       'a check',
       { columns: base.columns.replace('t.int()', 't.int().min(2)') },
-      "column 'id' is computed or checked differently",
+      "column 'id' is read or checked differently",
     ],
     [
       'what a column is computed from',
       { options: "key: 'id', select: { note: sql`upper(note)` }," },
-      "column 'note' is computed or checked differently",
+      "column 'note' is computed differently",
+    ],
+    [
+      'what a column is computed from, and its check',
+      {
+        columns: base.columns.replace('z.string()', 'z.string().max(9)'),
+        options: "key: 'id', select: { note: sql`upper(note)` },",
+      },
+      "column 'note' is computed and checked differently",
     ],
     [
       'a rule',
