@@ -1,6 +1,6 @@
 import { secondsOf } from '../interval.js'
 import type { Source } from '../source.js'
-import { oneOf } from './expected.js'
+import { interval, object, oneOf, text } from './expected.js'
 import type { Expected, OptionList } from './options.js'
 
 /** Where commands work with `--env NAME`. */
@@ -43,23 +43,26 @@ export interface ReviewPolicy {
   breaking?: 'approve' | 'allow'
 }
 
-const isObject = (value: unknown): value is Record<string, unknown> =>
-  typeof value === 'object' && value !== null && !Array.isArray(value)
+const environmentOptions: OptionList<Environment> = {
+  root: text,
+  branch: {
+    is: 'a text or a function',
+    fits: (value) => ['string', 'function'].includes(typeof value),
+  },
+  ttl: {
+    ...interval,
+    fits: (value) => typeof value === 'string' && secondsOf(value) !== undefined,
+  },
+  sources: object,
+}
 
 export const environments: Expected = {
   is: 'an object of environments, each with a root, a branch, or both',
-  fits: (value) => isObject(value) && Object.entries(value).every(isEnvironment),
+  fits: (value) =>
+    object.fits(value) &&
+    Object.keys(value as object).every((name) => /^[a-z][a-z0-9_-]*$/.test(name)),
   advise: () => "Write { dev: { branch: (user) => 'dev-' + user }, prod: { root: 's3://…' } }",
-}
-
-function isEnvironment([name, value]: [string, unknown]): boolean {
-  if (!/^[a-z][a-z0-9_-]*$/.test(name) || !isObject(value)) return false
-  const { root, branch, ttl, sources, ...others } = value
-  const isTtl = ttl === undefined || (typeof ttl === 'string' && secondsOf(ttl) !== undefined)
-  const isRoot = root === undefined || typeof root === 'string'
-  const isBranch = branch === undefined || ['string', 'function'].includes(typeof branch)
-  const isSources = sources === undefined || isObject(sources)
-  return isTtl && isRoot && isBranch && isSources && Object.keys(others).length === 0
+  each: environmentOptions,
 }
 
 const share: Expected = {

@@ -206,6 +206,48 @@ describe('an option', () => {
   })
 })
 
+describe('an option of what is within options', () => {
+  const environments = (of: object) => () =>
+    defineLake({ name: 'x', datasets: [raw], environments: of as never })
+
+  it('is told with the name that was meant, of each environment', () => {
+    const found = mistakesOf(environments({ dev: { brnach: 'x' }, prod: { root: 'a', ttl: 3 } }))
+    expect(found.map(({ message, hint }) => [message, hint])).toEqual([
+      ["defineLake: environments: dev has no option 'brnach'", "Did you mean 'branch'?"],
+      [
+        "defineLake: environments: prod: ttl must be a duration such as '30s', '15m', '2h' or '1d', not 3",
+        'Include the unit, in quotes.',
+      ],
+    ])
+    expect(found[0]?.place?.near).toBe('brnach:')
+    const sampled = { branch: 'x', sources: { 'bronze.raw': { sample: 3, seed: 1 } } }
+    expect(mistakesOf(environments({ dev: sampled }))[0]?.message).toBe(
+      "Environment 'dev': bronze.raw must be a source, or { sample: 10_000 }",
+    )
+    expect(mistakesOf(environments({ dev: 'x' }))[0]?.message).toBe(
+      "defineLake: environments: dev must be an object, not the string 'x'",
+    )
+    expect(mistakesOf(environments({ Dev: {} }))[0]?.message).toMatch(
+      /environments must be an object of environments/,
+    )
+  })
+
+  it("that other tools call schema is 'columns' here", () => {
+    const shape = { id: t.int() }
+    for (const call of [
+      () => gold('g', { query: one, schema: shape } as never),
+      () => http('https://a.example', { schema: shape } as never),
+    ])
+      expect(mistakesOf(call)[0]?.hint).toBe("Did you mean 'columns'?")
+    expect(
+      mistakesOf(() => bronze('b', { from: files('a'), schema: shape } as never))[0],
+    ).toMatchObject({
+      message: "bronze.b has no option 'schema'",
+      hint: expect.stringContaining('Its options are'),
+    })
+  })
+})
+
 describe('mistakes', () => {
   it('are all told by the lake, whatever builder found them', () => {
     const problems = mistakesOf(() => {

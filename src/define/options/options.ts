@@ -12,6 +12,8 @@ export interface Expected {
   readonly advise?: (value: unknown) => string | undefined
   /** The options of the value itself, where it is an object. */
   readonly inside?: OptionList<any>
+  /** The options of each of its entries, where it is an object of such, by their names. */
+  readonly each?: OptionList<any>
   /** Whether it is a password, a token, or what has one in it: no error shows what was given. */
   readonly secret?: boolean
 }
@@ -127,6 +129,7 @@ const elsewhere: Readonly<Record<string, string>> = {
   validations: 'rules',
   cron: 'schedule',
   sql: 'query',
+  schema: 'columns',
   select: 'query',
   tables: 'datasets',
   models: 'datasets',
@@ -170,9 +173,12 @@ export function checked<T extends object>(
     if (!expected) meant.add(unknownOption(call, name, Object.keys(known)))
     else if (value === undefined) continue
     else if (expected.fits(value)) {
-      const { inside } = expected
-      good[name] = inside && isPlain(value) ? checked(`${call}: ${name}`, value, inside) : value
-      if (inside && isPlain(value) && isBroken(good[name] as object)) sound = false
+      const { inside, each } = expected
+      const own =
+        each && Object.fromEntries(Object.keys(value as object).map((key) => [key, having(each)]))
+      const list = isPlain(value) ? (inside ?? own) : undefined
+      good[name] = list ? checked(`${call}: ${name}`, value, list) : value
+      if (list && isBroken(good[name] as object)) sound = false
     } else {
       const said =
         expected.secret && typeof value === 'number' ? 'a number' : tell.unfit(expected, value)

@@ -65,7 +65,8 @@ function sourceProblem(name: string, said: unknown, datasets: readonly AnyDatase
     ]
   if (typeof said !== 'object' || said === null)
     return [[`${name} must be a source, or { sample: 10_000 }`]]
-  if (isSample(said)) return sampleProblem(name, said.sample, dataset)
+  if (isSample(said) && Object.keys(said).length === 1)
+    return sampleProblem(name, said.sample, dataset)
   const { kind } = said as { kind?: string }
   if (kind === 'server')
     return [[`${name} is a database`, "Name its table: .table('public.orders')"]]
