@@ -74,6 +74,11 @@ export default defineLake({ name: 'drop', datasets: [bronze('rows', { from: file
     expect(await found('around/**')).toEqual(['around/in/1.parquet'])
     expect(await found('around')).toEqual(['around/in/1.parquet'])
     expect(await found('around/silver/**')).toEqual(['around/silver/a/data/1.parquet'])
+    // Its mark is not among what a pattern lists that spells part of a name.
+    await put('around/sales/1.parquet', 'x')
+    expect(await found('around/s*/**')).toEqual(['around/sales/1.parquet'])
+    expect(await found('around/{sales,silver}/**')).toEqual(['around/sales/1.parquet'])
+    expect(await found('arou*/s*/**')).toEqual(['around/sales/1.parquet'])
   })
 
   it.each([

@@ -3,7 +3,7 @@ import { shownUrl } from '../../secrets.js'
 import { PATIENT, patiently } from '../../storage/retry.js'
 import { S3Storage } from '../../storage/s3/s3.js'
 import { isInNoData, isNoData, skippedName } from './folders.js'
-import { writtenByLakes } from './lakes.js'
+import { markOf, mayBeOfLake, writtenByLakes } from './lakes.js'
 import type { SourceFile } from './source-file.js'
 
 const patience = { total: PATIENT }
@@ -15,6 +15,8 @@ interface Objects {
   /** What all of their keys begin with. */
   prefix: string
   matches: (key: string) => boolean
+  /** The folder whose names a pattern begins to spell: not all that is in it is listed. */
+  within?: string
   /** What of a key that does not match is skipped for its name. */
   skips: (key: string) => string | undefined
 }
@@ -52,7 +54,20 @@ function objectsAt(path: string): Objects {
   const root = prefix.slice(0, prefix.lastIndexOf('/') + 1)
   const skips = (other: string) =>
     pattern.test(other) && isInNoData(other, key) ? skippedBelow(root, other) : undefined
-  return { storage, bucket, prefix, matches, skips }
+  return { storage, bucket, prefix, matches, skips, ...(root === prefix ? {} : { within: root }) }
+}
+
+/** What begins with a prefix, without what lakes have written. */
+async function listed({ storage, prefix, within }: Objects) {
+  const all = await patiently(storage.url, patience, () => storage.list(prefix))
+  const keys = all.map(({ path: key }) => key)
+  // The mark of a lake is not among them that lies beside what the pattern spells.
+  const isLake =
+    within !== undefined &&
+    mayBeOfLake(keys, within) &&
+    (await patiently(storage.url, patience, () => storage.folders(markOf(within)))).length > 0
+  const isOfLake = writtenByLakes(keys, isLake ? [within] : [])
+  return all.filter(({ path: key }) => !isOfLake(key))
 }
 
 function skippedBelow(folder: string, key: string): string | undefined {
@@ -101,10 +116,9 @@ function patternOf(glob: string): RegExp {
  * @param skipped what is skipped for its name; folders end with a `/`.
  */
 export async function objectsOf(path: string, skipped: string[] = []): Promise<SourceFile[]> {
-  const { storage, bucket, prefix, matches, skips } = objectsAt(path)
-  const all = await patiently(storage.url, patience, () => storage.list(prefix))
-  const isOfLake = writtenByLakes(all.map(({ path: key }) => key))
-  const found = all.filter(({ path: key }) => !isOfLake(key))
+  const objects = objectsAt(path)
+  const { storage, bucket, matches, skips } = objects
+  const found = await listed(objects)
   for (const { path: key } of found) {
     const name = matches(key) ? undefined : skips(key)
     if (name !== undefined) skipped.push(`s3://${bucket}/${name}`)
@@ -154,8 +168,9 @@ export async function rangedObjects(path: string): Promise<{
   settings: string
   objects: { key: string; size: number; range(from: number, length: number): Promise<Buffer> }[]
 }> {
-  const { storage, bucket, prefix, matches } = objectsAt(path)
-  const found = (await storage.list(prefix)).filter(({ path: key }) => matches(key))
+  const at = objectsAt(path)
+  const { storage, bucket, prefix, matches } = at
+  const found = (await listed(at)).filter(({ path: key }) => matches(key))
   return {
     bucket,
     prefix,

@@ -1,5 +1,5 @@
 import { expect, it } from 'vitest'
-import { foldersOfLake, writtenByLakes } from './lakes.js'
+import { foldersOfLake, markOf, mayBeOfLake, writtenByLakes } from './lakes.js'
 
 it('what a lake has written is told from what lies beside it, in folders and buckets', () => {
   expect(foldersOfLake(['_moraine', 'silver', 'in', 'gold'])).toEqual(['silver', 'gold'])
@@ -17,4 +17,14 @@ it('what a lake has written is told from what lies beside it, in folders and buc
   expect(odd.filter(writtenByLakes(odd))).toEqual(['old_moraine/archive/a/files/1.csv'])
   const bare = ['_moraine/log/main/1.json', 'silver/a.parquet', 'in/silver/a.parquet']
   expect(bare.filter(writtenByLakes(bare))).toEqual(['silver/a.parquet'])
+})
+
+it('a lake whose mark is not among the keys is asked for where they may be its own', () => {
+  const keys = ['lake/silver/orders/data/1.parquet', 'lake/sales/1.csv', 'lake/sil']
+  expect(mayBeOfLake(keys, 'lake/')).toBe(true)
+  expect(mayBeOfLake(keys.slice(1), 'lake/')).toBe(false)
+  expect(mayBeOfLake(['silver'], '')).toBe(true)
+  expect(markOf('lake/')).toBe('lake/_moraine/')
+  expect(keys.filter(writtenByLakes(keys))).toEqual([])
+  expect(keys.filter(writtenByLakes(keys, ['lake/']))).toEqual([keys[0]])
 })

@@ -17,14 +17,31 @@ export function foldersOfLake(names: readonly string[]): readonly string[] {
   return names.includes(MARK) ? names.filter((name) => FOLDERS.has(name)) : []
 }
 
-/** The same of keys in a bucket: whether one was written by a lake that is among them. */
-export function writtenByLakes(keys: readonly string[]): (key: string) => boolean {
-  const roots = new Set(
-    keys.flatMap((key) => {
+/** What the objects of a lake in a bucket begin with that say it is one. */
+export const markOf = (root: string): string => `${root}${MARK}/`
+
+/** Whether keys that lie directly below a place would be a lake's own, if one is there. */
+export const mayBeOfLake = (keys: readonly string[], root: string): boolean =>
+  keys.some(
+    (key) => key.startsWith(root) && FOLDERS.has(key.slice(root.length).split('/')[0] ?? ''),
+  )
+
+/**
+ * The same of keys in a bucket: whether one was written by a lake that is among them.
+ *
+ * @param others where other lakes are.
+ */
+export function writtenByLakes(
+  keys: readonly string[],
+  others: readonly string[] = [],
+): (key: string) => boolean {
+  const roots = new Set([
+    ...others,
+    ...keys.flatMap((key) => {
       const found = /^(|.*?\/)_moraine\//.exec(key)
       return found ? [found[1] as string] : []
     }),
-  )
+  ])
   const written = [...roots].flatMap((root) => [...FOLDERS].map((folder) => `${root}${folder}/`))
   return (key) => written.some((folder) => key.startsWith(folder))
 }
