@@ -45,15 +45,18 @@ export async function bisect(
     throw new MoraineError('usage', `There is no commit between ${low} and ${high}`, {
       hint: 'Give an earlier --from, or a later --to. moraine history lists the commits.',
     })
-  const [before, after] = [await at(low), await at(high)]
-  if (before === after)
+  const [first, after] = [await at(low), await at(high)]
+  if (first === after)
     throw new MoraineError('usage', `It is ${after} at commit ${low} and at commit ${high}`, {
       hint: 'Choose two commits at which it differs, with --from and --to.',
     })
+  // Between two answers there may be commits at which it can't be asked.
+  let before = first
   while (high - low > 1) {
     const middle = Math.floor((low + high) / 2)
-    if ((await at(middle)) === after) high = middle
-    else low = middle
+    const answer = await at(middle)
+    if (answer === after) high = middle
+    else [low, before] = [middle, answer]
   }
   const entry = await log.entry(high)
   if (!entry) throw new MoraineError('corrupt', `Commit ${high} of the log is missing`)

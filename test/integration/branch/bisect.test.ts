@@ -33,6 +33,15 @@ describe('bisect', () => {
       return false
     })
     expect(unknown).toMatchObject({ before: 'unknown', after: 'false', commit: { number: 9 } })
+    // The answer before is that of the commit before, also where the first one had another.
+    const gone = await bisect(log, {}, async ({ number }) => {
+      if (number > 9 && number < 30) throw new MoraineError('query', 'it was dropped')
+      return number >= 30
+    })
+    expect(gone).toMatchObject({ before: 'unknown', after: 'true', commit: { number: 30 } })
+    const often = await bisect(log, {}, async ({ number }) => Math.floor(number / 7) % 2 === 1)
+    expect(often).toMatchObject({ before: 'false', after: 'true' })
+    expect(often.commit.number % 14).toBe(7)
     const damaged = bisect(log, {}, async () => {
       throw new MoraineError('corrupt', 'it is damaged')
     })
