@@ -5,11 +5,12 @@ import { MoraineError } from '../../errors.js'
 import { unfinished } from '../../log/forgotten.js'
 import { refuseWriting } from '../../log/format/features.js'
 import { whileWriting } from '../../log/live.js'
+import { refuseUnbuildable } from './build.js'
 import { type Elsewhere, elsewhere } from './elsewhere.js'
-import { refuseFinalParts } from './final-parts.js'
 import { type Finished, finish } from './finish.js'
 import type { Asked, ForgetOptions, SearchContext } from './options.js'
 import { refuseWhatStays, refuseWriters } from './refused.js'
+import { refuseFinalParts, refuseOthersParts } from './refused-parts.js'
 import { type Removal, removalOf } from './removal.js'
 import { remove } from './remove.js'
 import { Search } from './search.js'
@@ -99,6 +100,8 @@ async function look(options: ForgetOptions, session: Session, asked: Asked) {
   if (removal.batches.length + removal.tables.length > 0) {
     await refuseWhatStays(context, removal)
     await refuseFinalParts(context, removal)
+    await refuseOthersParts(context, removal)
+    await refuseUnbuildable(context, removal)
   }
   return { context, removal }
 }

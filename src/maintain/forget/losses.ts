@@ -1,21 +1,29 @@
 import { fullName } from '../../define/dataset.js'
 import type { Lake } from '../../define/lake.js'
-import type { LakeState, TableState } from '../../log/commit.js'
+import type { Gold, Silver } from '../../define/model.js'
+import type { TableState } from '../../log/commit.js'
 import { decide } from '../../plan/decide.js'
+import type { BuildDecision, View } from '../../plan/decision.js'
 import { lossOf } from '../../plan/refused/loss.js'
 import { hash } from '../../step/context.js'
 import { refusal } from './refusal.js'
 import { madeOf, type Removal } from './removal.js'
 
+/** A dataset that is made of what changes, and what a run would do for it. */
+interface Consequence {
+  dataset: Silver | Gold
+  decision: BuildDecision
+}
+
 /**
- * Whether what has to be built anew still has all of its rows: what is rebuilt, and what is made of
- * tables that change, or looks something up in them.
+ * What the run would build that follows on a removal: what is rebuilt, and what is made of tables
+ * that change, or looks something up in them.
  *
- * @throws MoraineError of kind `usage` for the first dataset that would lose some.
+ * @param view with tables of other engines that datasets read.
  */
-export function refuseLoss(lake: Lake, state: LakeState, removal: Removal): void {
+export function* consequencesOf(lake: Lake, view: View, removal: Removal): Generator<Consequence> {
   const { rebuilt, tables: touched } = removal
-  const tables = { ...state.tables }
+  const tables = { ...view.tables }
   const change = (name: string) => {
     const { sameRowsAs: _, ...table } = tables[name] as TableState
     tables[name] = { ...table, metadata: `${table.metadata} without rows` }
@@ -27,16 +35,28 @@ export function refuseLoss(lake: Lake, state: LakeState, removal: Removal): void
     const name = fullName(dataset)
     if (dataset.tier === 'bronze' || !tables[name]) continue
     const options = { full: false, hash, now: new Date() }
-    const decision = decide(dataset, { ...state, tables }, options)
+    const decision = decide(dataset, { ...view, tables }, options)
     if (decision.action !== 'build') continue
-    const loss = lossOf(dataset, decision)
-    if (loss)
-      throw refusal(
-        `To forget these rows, ${loss.message}`,
-        rebuilt.has(name)
-          ? 'Declare which of its columns identify the rows (identifies), or restore what has expired.'
-          : `Restore what has expired, or build it from what is left: moraine run ${name} --full --allow-loss.`,
-      )
+    yield { dataset, decision }
     change(name)
+  }
+}
+
+/**
+ * Whether what has to be built anew still has all of its rows.
+ *
+ * @throws MoraineError of kind `usage` for the first dataset that would lose some.
+ */
+export function refuseLoss(lake: Lake, view: View, removal: Removal): void {
+  for (const { dataset, decision } of consequencesOf(lake, view, removal)) {
+    const loss = lossOf(dataset, decision)
+    if (!loss) continue
+    const name = fullName(dataset)
+    throw refusal(
+      `To forget these rows, ${loss.message}`,
+      removal.rebuilt.has(name)
+        ? 'Declare which of its columns identify the rows (identifies), or restore what has expired.'
+        : `Restore what has expired, or build it from what is left: moraine run ${name} --full --allow-loss.`,
+    )
   }
 }

@@ -26,7 +26,7 @@ const BESIDE = ['history', 'discarded', 'deleted', 'tombstones']
  * @throws MoraineError of kind `usage` that says what is in the way, and what to do about it.
  */
 export async function refuseWhatStays(context: SearchContext, removal: Removal): Promise<void> {
-  const { lake, storage, log, state } = context
+  const { lake, storage, log, state, relations } = context
   await refuseBranches(storage, log, state)
   refuseUnknownTables(lake, state)
   await refuseLinks(storage, state, removal)
@@ -36,7 +36,7 @@ export async function refuseWhatStays(context: SearchContext, removal: Removal):
   refuseExpiredArchives(context, datasets)
   await refuseUnknownArchives(context, datasets)
   await refuseLocked(storage, removal)
-  refuseLoss(lake, state, removal)
+  refuseLoss(lake, relations.view, removal)
 }
 
 /**

@@ -1,5 +1,6 @@
 import { join } from 'node:path'
 import { expect, it } from 'vitest'
+import { OtherEngine } from '../../support/other-engine.js'
 import { Project } from '../../support/project.js'
 import { tracesOf } from '../../support/traces.js'
 
@@ -91,4 +92,51 @@ export default defineLake({ name: 'shop', datasets: [silver('people', { from: br
   const done = await project.cli('forget', 'people', '--key', 'bob-1', '--yes')
   expect([done.stderr, done.code]).toEqual(['', 0])
   expect(await tracesOf(join(project.folder, 'lake'), ['ada-4711', 'bob-1'])).toEqual([])
+})
+
+it('does not begin where it is known that what is made of the rows could not be built', async () => {
+  const lake = (least: number) => `
+import { bronze, defineLake, external, gold, silver, sql, t, z } from 'moraine'
+import { files } from 'moraine/sources'
+const scores = external('ml.scores', { columns: { id: z.string(), score: t.double() } })
+const people = silver('people', { from: bronze('people', { from: files('people.csv') }), key: 'id', schema: z.object({ id: z.string() }) })
+const best = gold('best', { query: sql\`select p.id from \${people} as p join \${scores} as s on s.id = p.id where score > ${least}\` })
+export default defineLake({ name: 'shop', datasets: [people, best] })
+`
+  const project = await Project.create({
+    'lake.ts': lake(0),
+    'people.csv': 'id\nada-4711\nbob-1\n',
+  })
+  const engine = new OtherEngine(project.storage)
+  await engine.shape([
+    { name: 'id', type: { kind: 'string' } },
+    { name: 'score', type: { kind: 'double' } },
+  ])
+  await engine.append("SELECT 'ada-4711' AS id, 1::DOUBLE AS score")
+  expect((await project.run()).outcome).toBe('done')
+  await project.write({ 'lake.ts': lake(0.5) })
+  expect((await project.run()).outcome).toBe('done')
+  const refusedAs = async (why: RegExp) => {
+    const { number } = await project.state()
+    for (const more of [[], ['--yes']]) {
+      const refused = await project.cli('forget', 'people', '--key', 'ada-4711', ...more)
+      expect([refused.code, refused.stderr]).toEqual([2, expect.stringMatching(why)])
+    }
+    expect((await project.state()).number).toBe(number)
+  }
+  await project.write({ 'lake.ts': lake(0) })
+  await refusedAs(
+    /gold\.best could not be built without the rows: lake\.ts defines gold\.best as of/,
+  )
+  await project.write({ 'lake.ts': lake(0.5) })
+  const { external } = await project.state()
+  const key = 'ml\u001fscores'
+  const scores = external?.relations[key] as never
+  await project.commit({ external: { namespaces: {}, relations: { [key]: null } } })
+  await refusedAs(/gold\.best could not be built without the rows: ml\.scores cannot be read/)
+  await project.commit({ external: { namespaces: {}, relations: { [key]: scores } } })
+  const done = await project.cli('forget', 'people', '--key', 'ada-4711', '--yes')
+  expect([done.stderr, done.code]).toEqual(['', 0])
+  expect(done.stdout).toContain('ml.scores')
+  expect(await project.query('select * from gold.best')).toEqual([])
 })
