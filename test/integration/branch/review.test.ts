@@ -2,6 +2,7 @@ import { readFileSync } from 'node:fs'
 import { readFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { describe, expect, it } from 'vitest'
+import { Heartbeat } from '../../../src/log/live.js'
 import { type Outcome, Project, repository } from '../../support/project.js'
 import { csv, lakeFile, onBranch, shop } from './shop.js'
 
@@ -83,6 +84,29 @@ describe('review', () => {
     const { diff } = JSON.parse(stdout)
     expect(diff.datasets.map(({ dataset }: any) => dataset)).toEqual(['gold.by_status'])
     expect((await project.cli('promote', 'pr-1')).code).toBe(0)
+  })
+
+  it('builds on the workers of lake.ts, or on those that are asked for, while a server is there', async () => {
+    const project = await shop()
+    await project.write(withOptions('engine: workers(2)', { minimum: 20 }))
+    const imports = await readFile(join(project.folder, 'lake.ts'), 'utf8')
+    await project.write({
+      'lake.ts': imports.replace('import { bronze,', 'import { workers, bronze,'),
+    })
+    const here = await project.cli('review', 'pr-1', '--engine', 'duckdb')
+    expect([here.code, here.stderr]).toEqual([0, ''])
+    expect(await project.storage.list('_moraine/definitions/')).toEqual([])
+    const by = { id: 'serve-1', author: 'ada', started: new Date().toISOString(), commit: 1 }
+    const main = Heartbeat.ofRun(project.storage, { ...by, command: 'serve' })
+    await main.seen
+    const there = await project.cli('review', 'pr-2')
+    await main.stop()
+    expect([there.code, there.stderr]).toEqual([0, ''])
+    expect(await project.storage.list('_moraine/definitions/')).toHaveLength(1)
+    const compared = (text: string) =>
+      text.slice(text.indexOf('| dataset |'), text.indexOf('<sub>'))
+    expect(compared(there.stdout)).toBe(compared(here.stdout))
+    expect((await project.cli('promote', 'pr-2', '--refresh')).code).toBe(0)
   })
 
   it('refuses a policy that is none', async () => {

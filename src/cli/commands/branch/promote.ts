@@ -7,15 +7,17 @@ import { refreshBranch } from '../../../log/branch/refresh.js'
 import { currentUser } from '../../../step/context.js'
 import { PATIENT } from '../../../storage/retry.js'
 import { again } from '../../branch/again.js'
+import { runOnBranch } from '../../branch/run-on-branch.js'
 import { withMemory } from '../../engine.js'
 import { examples } from '../../examples.js'
 import colors from '../../output/colors.js'
 import { plural } from '../../output/format.js'
 import { PlainView } from '../../output/plain.js'
 import { openLog, openProject, type Project } from '../../project.js'
+import { withEngine } from '../build/step-engines.js'
 
 export function define(command: Command): Command {
-  return withMemory(command)
+  return withEngine(withMemory(command))
     .argument('<branch>', 'the branch whose tables are published')
     .option('--commit <commit>', 'the commit of the branch that was reviewed: any other is refused')
     .option('--keep', 'keep the branch; without it, the branch ends with the same commit')
@@ -51,7 +53,7 @@ export async function run(command: Command): Promise<number> {
     ? await openProject(command, { patience: { total: PATIENT } })
     : await openLog(command)
   const author = { author: currentUser(), run: null }
-  if (refresh && !(await upToDate(project, branch))) return 1
+  if (refresh && !(await upToDate(command, project, branch))) return 1
   const { log, storage } = project
   const promoted = await promote({ log, storage }, branch, author, { keep, reviewed })
   project.show(promoted, () => lines(promoted, keep))
@@ -59,16 +61,11 @@ export async function run(command: Command): Promise<number> {
 }
 
 /** Builds on the branch what main has changed since; whether all of it succeeded. */
-async function upToDate(project: Project, branch: string): Promise<boolean> {
+async function upToDate(command: Command, project: Project, branch: string): Promise<boolean> {
   refuseOwnSources(branch, await (await openNamed(project.log, branch)).head())
   await refreshBranch(project.log, branch, { author: currentUser(), run: null })
-  const house = await project.house.onBranch(branch)
   const view = project.json ? undefined : new PlainView()
-  const record = await house.run(project.lake, {
-    engine: await project.engine(),
-    ownEngine: true,
-    javascript: await project.javascript(),
-    signal: project.stopped(),
+  const record = await runOnBranch(command, project, branch, {
     onEvent: (event) => view?.event(event),
   })
   if (record.outcome === 'done') return true

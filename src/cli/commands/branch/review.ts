@@ -3,23 +3,22 @@ import { forkRange } from '../../../branch/diff/sides.js'
 import { holdNewChecks } from '../../../branch/new-checks.js'
 import { objections } from '../../../branch/policy.js'
 import { refuseNothing } from '../../../branch/promote.js'
-import { createBranch, openNamed } from '../../../log/branch/named.js'
-import { refreshBranch } from '../../../log/branch/refresh.js'
-import { ownValue } from '../../../own-value.js'
-import { currentUser } from '../../../step/context.js'
 import type { RunRecord } from '../../../step/events.js'
 import { replaceFile } from '../../../storage/replace-file.js'
 import { PATIENT } from '../../../storage/retry.js'
 import { isBroken, type Review, reviewMarkdown } from '../../branch/review-markdown.js'
+import { runOnBranch } from '../../branch/run-on-branch.js'
+import { upToDate } from '../../branch/up-to-date.js'
 import { secondsFor } from '../../duration.js'
 import { withMemory } from '../../engine.js'
 import { examples } from '../../examples.js'
 import { toJson } from '../../output/format.js'
 import { openProject, type Project, print } from '../../project.js'
+import { withEngine } from '../build/step-engines.js'
 import { compare } from './diff.js'
 
 export function define(command: Command): Command {
-  return withMemory(command)
+  return withEngine(withMemory(command))
     .argument('<branch>', 'the branch of the change, such as pr-12; it is made if it is not there')
     .option('--ttl <duration>', 'how long after its last commit vacuum deletes a new branch', '14d')
     .option('--approved', 'what the policy of lake.ts objects to is approved')
@@ -54,7 +53,8 @@ export async function run(command: Command): Promise<number> {
   // Runs make it, and it stays until it is published.
   if (project.lake.publish === 'review') await refuseNothing(project.log, branch)
   await upToDate(project, branch, secondsFor('--ttl', ttl) * 1000)
-  const record = await build(project, branch)
+  // Whether columns may go is decided by people, once they see it.
+  const record = await runOnBranch(command, project, branch, { allowBreaking: true })
   const range = await forkRange(project.log, branch)
   const diff = await compare(project, range, [], { examples })
   const { review: policy } = project.lake
@@ -69,18 +69,6 @@ export async function run(command: Command): Promise<number> {
   return review.objections.length > 0 && !approved ? NEEDS_APPROVAL : 0
 }
 
-/** The branch at main's newest state; it keeps what it has built. */
-async function upToDate({ log }: Project, branch: string, ttl: number): Promise<void> {
-  const author = { author: currentUser(), run: null }
-  const head = await log.head()
-  if (ownValue(head.branches, branch) !== undefined) await refreshBranch(log, branch, author)
-  else {
-    const life = { created: new Date().toISOString(), ttl }
-    await createBranch(log, branch, head, { ...author, life })
-  }
-  await openNamed(log, branch)
-}
-
 /** Checks that are new, of tables that are as they were: no run has held these. */
 async function holdNew(project: Project, branch: string, { steps }: RunRecord) {
   const { lake, storage, house } = project
@@ -93,17 +81,5 @@ async function holdNew(project: Project, branch: string, { steps }: RunRecord) {
     const engine = await project.engine()
     await engine.confine([storage.url])
     return engine.open()
-  })
-}
-
-/** Whether columns may go is decided by people, once they see it. */
-async function build(project: Project, branch: string) {
-  const house = await project.house.onBranch(branch)
-  return house.run(project.lake, {
-    engine: await project.engine(),
-    ownEngine: true,
-    javascript: await project.javascript(),
-    allowBreaking: true,
-    signal: project.stopped(),
   })
 }

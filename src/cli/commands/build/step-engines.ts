@@ -77,6 +77,21 @@ export async function openStepEngines(
   })
 }
 
+/**
+ * The same of what is built on a branch. Trino builds nothing there: where datasets name it, all
+ * steps are those of this process.
+ */
+export async function openBranchEngines(
+  command: Command,
+  project: Pick<Project, 'lake' | 'storage' | 'folder'>,
+): Promise<StepEngines | undefined> {
+  const { lake } = project
+  const isByTrino = (dataset: AnyDataset) =>
+    dataset.tier !== 'bronze' && engineOf(dataset, lake).engine === 'trino'
+  if (!askedEngine(command, lake) && lake.datasets.some(isByTrino)) return undefined
+  return openStepEngines(command, project, [])
+}
+
 /** What a plan says of where steps run. */
 export function placing(command: Command, lake: Lake) {
   const instead = askedEngine(command, lake)
