@@ -21,7 +21,8 @@ async function otherRows(storage: Storage, state: Reading): Promise<Moved[]> {
       const table = state.tables[dataset]
       if (!table || typeof version !== 'string' || !version.startsWith(FOREIGN)) continue
       const now = namedIn(state, input)
-      const declared = `external ${input}` in table.definition
+      // Lakes of version 0.1 held one hash of all of a definition, as a text.
+      const declared = Object.hasOwn(Object(table.definition), `external ${input}`)
       if (now?.kind === 'table' && (await isSame(storage, now, version, declared))) continue
       const why = {
         table: 'has other rows or columns by now',

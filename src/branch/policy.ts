@@ -23,13 +23,17 @@ export function objections(
   const found = datasets.flatMap((diff) =>
     [
       ...breaks(diff, policy),
-      ...tooMany(diff, 'removed', diff.rows?.removed ?? 0, policy.maxRemoved),
+      ...tooMany(diff, 'removed', removedRows(diff), policy.maxRemoved),
       ...tooMany(diff, 'changed', diff.rows?.changed ?? 0, policy.maxChanged),
       ...tooMany(diff, NEWLY, diff.discardedRows.gained, policy.maxDiscarded),
     ].map((why) => ({ dataset: diff.dataset, why })),
   )
   return [...own, ...found]
 }
+
+/** Of a dataset that is no more, all of its rows. */
+const removedRows = ({ change, rows, rowsBefore }: DatasetDiff) =>
+  rows?.removed ?? (change === 'removed' ? (rowsBefore ?? 0) : 0)
 
 function breaks({ change, columns }: DatasetDiff, { breaking = 'approve' }: ReviewPolicy) {
   if (breaking === 'allow') return []

@@ -1,6 +1,7 @@
 import type { DatasetDiff, LakeDiff } from '../../branch/diff/diff.js'
 import type { ColumnDiff, ExampleRow, RowsDiff } from '../../branch/diff/rows.js'
 import { sayChange } from '../../plan/schema-diff.js'
+import { redact } from '../../secrets.js'
 import { count, size } from '../output/format.js'
 import { printable } from '../output/terminal.js'
 import { beside, changesText, checkText, downstreamText, rowsText, sideText } from './diff-lines.js'
@@ -133,12 +134,13 @@ const rowText = (row: ExampleRow) =>
 const value = (one: string | number | null) => (one === null ? '<i>NULL</i>' : code(String(one)))
 
 function code(text: string): string {
-  return `<code>${html(text.length > VALUE ? `${text.slice(0, VALUE - 1)}…` : text)}</code>`
+  const told = redact(text)
+  return `<code>${html(told.length > VALUE ? `${told.slice(0, VALUE - 1)}…` : told)}</code>`
 }
 
-/** A text in which nothing is markup. */
+/** A text without secrets, in which nothing is markup. */
 function html(text: string): string {
-  return printable(text)
+  return printable(redact(text))
     .replaceAll('&', '&amp;')
     .replaceAll('<', '&lt;')
     .replaceAll('>', '&gt;')

@@ -1,6 +1,7 @@
 import type { DatasetDiff, LakeDiff } from '../../branch/diff/diff.js'
 import type { ColumnDiff, ExampleRow, RowsDiff } from '../../branch/diff/rows.js'
 import { sayChange } from '../../plan/schema-diff.js'
+import { redact } from '../../secrets.js'
 import { count, size } from '../output/format.js'
 import { printable } from '../output/terminal.js'
 import { beside, changesText, checkText, downstreamText, rowsText, sideText } from './diff-lines.js'
@@ -114,19 +115,22 @@ const value = (one: string | number | null) => (one === null ? '*NULL*' : code(S
 
 /** A text as code of one line, in a cell of a table: nothing in it ends the code or the cell. */
 function code(text: string): string {
-  const line = printable(text).replace(/\s+/g, ' ')
+  const line = printable(redact(text)).replace(/\s+/g, ' ')
   const short = line.length > VALUE ? `${line.slice(0, VALUE - 1)}…` : line
   const fence = '`'.repeat(Math.max(0, ...(short.match(/`+/g) ?? []).map((run) => run.length)) + 1)
   const space = fence.length > 1 || short.startsWith('`') || short === '' ? ' ' : ''
   return `${fence}${space}${short.replaceAll('|', '\\|')}${space}${fence}`
 }
 
-/** A text in which nothing is markup, a link, or somebody's name. */
+/** Breaks a word, and is not seen: escapes alone are gone where links to people are looked for. */
+const BREAK = '&#8203;'
+
+/** A text without secrets, in which nothing is markup, a link, or somebody's name or issue. */
 export function plain(text: string): string {
-  const line = printable(text).replace(/\s+/g, ' ')
+  const line = printable(redact(text)).replace(/\s+/g, ' ')
   return html(line)
     .replace(/[\\`*_{}[\]()#+!|~]/g, '\\$&')
-    .replaceAll('@', '&#64;')
+    .replace(/([@#!~])(?=\w)|(\bwww)(?=\.)|(:)(?=\/\/)/gi, `$&${BREAK}`)
 }
 
 const html = (text: string) =>
