@@ -7,10 +7,12 @@ import {
   ListStackResourcesCommand,
 } from '@aws-sdk/client-cloudformation'
 import {
+  CreateBucketCommand,
   DeleteObjectCommand,
   GetObjectCommand,
   ListBucketsCommand,
   ListObjectsV2Command,
+  PutBucketNotificationConfigurationCommand,
   PutObjectCommand,
   S3Client,
 } from '@aws-sdk/client-s3'
@@ -327,6 +329,26 @@ withService('MiniStack', [ministackProgram], () => {
     const refused = await deploy(project, cloud, ['--yes'], none)
     expect(refused.code).toBe(2)
     expect(refused.stderr).toContain('no credentials of AWS were found')
+  })
+
+  it('says of an inbox elsewhere that no file will start anything there, until its bucket tells', async () => {
+    const Bucket = 'drop-of-others'
+    await s3.send(new CreateBucketCommand({ Bucket }))
+    const project = await lakeProject('hearing')
+    const source = smallLake('hearing').replace(
+      'inbox({ format',
+      `inbox({ path: 's3://${Bucket}/in', format`,
+    )
+    await project.write({ 'lake.ts': source })
+    const told =
+      'bronze.orders: the bucket drop-of-others does not send its events to EventBridge, so files in s3://drop-of-others/in start nothing'
+    const diff = async () => flat((await deploy(project, cloud, ['--diff', '--no-drift'])).stdout)
+    expect(await diff()).toContain(told)
+    const NotificationConfiguration = { EventBridgeConfiguration: {} }
+    await s3.send(
+      new PutBucketNotificationConfigurationCommand({ Bucket, NotificationConfiguration }),
+    )
+    expect(await diff()).not.toContain('To do')
   })
 
   it('is refused in another region or account than the definition says', async () => {

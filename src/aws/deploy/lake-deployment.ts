@@ -6,6 +6,7 @@ import { type Cloud, connect } from './cloud/cloud.js'
 import type { Drift } from './cloud/drift.js'
 import { isMade } from './cloud/settle.js'
 import { lookAt, templateOf } from './cloud/status.js'
+import { deafInboxes } from './deaf-inboxes.js'
 import { knownOfBucket } from './known-of-lake.js'
 import { ownersIn } from './plan/owners.js'
 import type { OwnerOf } from './plan/stack.js'
@@ -33,6 +34,8 @@ export interface LakeDeployment {
   account: string | undefined
   /** What its runs took. */
   known: KnownOfLake
+  /** What somebody has to do elsewhere. */
+  notes: readonly string[]
 }
 
 export type Opening = Pick<LakeDeployment, 'lake' | 'deploy' | 'folder'>
@@ -47,7 +50,10 @@ export async function openDeployment(
   const ownerOf = ownersIn(lake)
   const cloud = await connect(deploy)
   const { names, taken } = await namesOf(cloud, prefix)
-  const { before, drift } = await survey(cloud, names, { ...surveying, ownerOf })
+  const [{ before, drift }, notes] = await Promise.all([
+    survey(cloud, names, { ...surveying, ownerOf }),
+    deafInboxes(cloud, lake, deploy),
+  ])
   const isThere = before.some(({ template: found }) => found !== undefined)
   const comparedWith = isThere
     ? `what account ${cloud.account} has in ${cloud.region}`
@@ -57,7 +63,8 @@ export async function openDeployment(
     .lake.replace('{account}', account)
     .replace('{region}', deploy.region)
   const known = isThere ? await knownOfBucket(bucket) : {}
-  return { ...opening, known, cloud, account, prefix, ownerOf, before, taken, drift, comparedWith }
+  const about = { known, account, prefix, ownerOf, taken, comparedWith }
+  return { ...opening, ...about, cloud, before, drift, notes }
 }
 
 /** What was deployed last from the project's folder; nobody is asked. */
@@ -80,6 +87,7 @@ export async function openRemembered(opening: Opening): Promise<LakeDeployment> 
     })),
     taken: [],
     drift: [],
+    notes: [],
     comparedWith: last
       ? `what was deployed from this folder to account ${last.account} on ${last.at.slice(0, 16).replace('T', ' ')} UTC, as there are no credentials: changes by others are not seen`
       : 'nothing: there are no credentials, and the lake was not deployed from this folder',

@@ -64,6 +64,7 @@ export function planFor(
       comparedWith: of.comparedWith,
       before: of.before,
       drift: of.drift,
+      notes: of.notes,
     },
   )
 }

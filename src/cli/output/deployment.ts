@@ -25,6 +25,7 @@ export function deploymentLines(plan: DeployPlan): string[] {
       ...wrapped(`${head} ${comparedWith}: no changes`),
       ...section('Paused', plan.paused),
       ...section('Cost', costOf(plan)),
+      ...section('To do', notesOf(plan)),
     ]
   return [
     ...wrapped(`${head} ${comparedWith}`),
@@ -36,12 +37,16 @@ export function deploymentLines(plan: DeployPlan): string[] {
     ...section('Resources', resourceLines(plan)),
     ...section('Drift', plan.drift.flatMap(driftLines)),
     ...section('Cost', costOf(plan)),
+    ...section('To do', notesOf(plan)),
     ...section(
       'Refused',
       plan.dangers.map(({ message, hint }) => `${colors.red('✖')} ${message}. ${hint}`),
     ),
   ]
 }
+
+const notesOf = ({ notes }: DeployPlan) =>
+  notes.map((one) => `${colors.yellow('!')} ${printable(one)}`)
 
 function section(name: string, lines: readonly string[]): string[] {
   if (lines.length === 0) return []

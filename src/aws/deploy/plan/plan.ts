@@ -25,6 +25,8 @@ export interface DeployPlan {
   resources: ResourceChange[]
   drift: Drift[]
   dangers: Danger[]
+  /** What somebody has to do elsewhere. */
+  notes: string[]
   /**
    * Dollars a month by definition, as if no run had been measured: when it was deployed, and now;
    * and what it costs by what was measured.
@@ -59,6 +61,7 @@ export interface Found {
   comparedWith: string
   before: readonly Before[]
   drift: readonly Drift[]
+  notes: readonly string[]
 }
 
 /** Compares what is deployed with what is to be. */
@@ -91,6 +94,7 @@ export function planDeployment(target: Target, found: Found): DeployPlan {
     resources,
     drift: [...found.drift],
     dangers: dangersOf(resources),
+    notes: [...found.notes],
     cost: { before: old?.month, defined: target.definition.month, after: target.cost },
   }
 }

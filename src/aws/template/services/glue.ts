@@ -1,42 +1,24 @@
 import type { Gold, Silver } from '../../../define/model.js'
 import { ruleset } from '../../glue/dqdl.js'
 import { layers } from '../../glue/names.js'
-import { account, arn, type Json, join, type Resource, type Resources } from '../cfn.js'
-import { type Context, databasesOf, root } from '../context.js'
+import { account, arn, type Json, type Resource, type Resources } from '../cfn.js'
+import { type Context, databasesOf } from '../context.js'
 import { idFor, nameFor } from '../names.js'
 import { crawlers } from './crawlers.js'
 
 /**
- * Glue's catalog: a database a layer, which `moraine project` fills; and, where they are asked for,
- * crawlers, rules of Data Quality, and connections whose passwords stay in Secrets Manager.
+ * What is beside Glue's databases, where it is asked for: crawlers, rules of Data Quality, and
+ * connections whose passwords stay in Secrets Manager. The databases are made by whoever shows the
+ * lake there first: a stack could not take over those that are there already.
  */
 export function glue(context: Context): Resources {
-  const { lake, deploy } = context
-  const names = databasesOf(context)
-  const databases = layers.map((layer): [string, Resource] => [
-    databaseId(layer),
-    {
-      Type: 'AWS::Glue::Database',
-      Properties: {
-        CatalogId: account,
-        DatabaseInput: {
-          Name: names[layer],
-          Description: `The ${layer} tables of the lake ${lake.name}`,
-          LocationUri: join(root(), `/${layer}/`),
-        },
-      },
-    },
-  ])
+  const { deploy } = context
   return {
-    // Without readers, `moraine project` makes those that it needs.
-    ...(deploy.teams || deploy.quality ? Object.fromEntries(databases) : {}),
     ...(deploy.crawlers ? crawlers(context) : {}),
     ...(deploy.quality ? rulesets(context) : {}),
     ...connections(context),
   }
 }
-
-const databaseId = (layer: string) => `${idFor(layer)}Database`
 
 /** ARNs of the catalog, the databases of layers, and all that is in them. */
 export function catalogArns(context: Context, of: readonly string[] = layers): Json[] {

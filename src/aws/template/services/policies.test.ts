@@ -164,9 +164,14 @@ it('gives two deployments of one definition no name in common', () => {
     namesIn(shop({ ...most, name: 'shop-test', databases: 'shop_test' })),
   ]
   expect(real.length).toBe(test.length)
-  expect(real).toContain('Glue::Database shop_silver')
-  expect(test).toContain('Glue::Database shop_test_silver')
+  expect(real).toContain('Glue::Database shop_bronze_crawled')
+  expect(test).toContain('Glue::Database shop_test_bronze_crawled')
   expect(real.filter((name) => test.includes(name) || name.endsWith(' undefined'))).toEqual([])
+})
+
+it('leaves databases of Glue to who shows the lake there, so that teams can come later', () => {
+  const teams = { analysts: { read: ['gold'] } }
+  expect(shop({ teams, quality: true }).of('AWS::Glue::Database')).toEqual([])
 })
 
 it('has alarms reach their topic: by a key that lets CloudWatch use it, or by none', () => {
