@@ -165,6 +165,7 @@ const hints: Readonly<Record<number, string>> = {
   262: 'The user needs CREATE TABLE in the database, and ALTER on the schema.',
   1105: 'The database is full: the table is as it was. Export again once there is room.',
   1205: 'The server ended this export to let another transaction go on; the table is as it was. Export again: moraine export',
+  1222: 'Another transaction holds what is asked for, such as an export. Ask again once it is done.',
   2760: 'The schema does not exist, or the user may not use it.',
   3726: 'A foreign key refers to the table, so it cannot be replaced. Drop that key.',
   4060: 'Check the name of the database, at the end of its URL.',

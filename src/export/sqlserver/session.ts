@@ -22,7 +22,10 @@ const LOT = 4 * 2 ** 20
 export async function connectSqlServer(connection: OpenConnection): Promise<TargetSession> {
   const pooled = await poolOf(connection, { appName: 'moraine export', secure: true })
   await pooled.pool.connect()
-  return new SqlServerTarget(pooled)
+  const target = new SqlServerTarget(pooled)
+  // Who only looks does not wait for a long load of others.
+  await target.ask('SET LOCK_TIMEOUT 15000')
+  return target
 }
 
 class SqlServerTarget implements TargetSession {
