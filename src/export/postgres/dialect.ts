@@ -76,6 +76,9 @@ async function find(
   return row && { comment: row[0] ?? null, isReadByViews: row[1] === 't' }
 }
 
+/** Asked once for a query; elsewhere a text may have fewer bytes than in the lake. */
+const IS_UTF8 = "(SELECT getdatabaseencoding()) = 'UTF8'"
+
 function figureOf({ name, type }: Field): string[] {
   const weight = weightOf(quote(name), type)
   return [`count(${quote(name)})`, weight ? `sum(${weight})::text` : 'NULL::text']
@@ -96,6 +99,7 @@ function weightOf(column: string, type: ColumnType): string | undefined {
     case 'timestamptz':
       return microseconds(`(${column} AT TIME ZONE 'UTC')`)
     case 'string':
+      return `CASE WHEN ${IS_UTF8} THEN octet_length(${column}) ELSE octet_length(convert_to(${column}, 'UTF8')) END`
     case 'binary':
       return `octet_length(${column})`
     default:

@@ -7,8 +7,11 @@ import type { TargetSession } from '../dialect.js'
 import { type Connected, openClient, PostgresSession } from './client.js'
 import { quote } from './types.js'
 
-/** Texts are read the same whatever the server, the database or the role has set. */
-const SETTINGS = `SET TimeZone = 'UTC'; SET DateStyle = 'ISO, YMD'; SET statement_timeout = 0;
+/**
+ * Texts are read the same whatever the server, the database or the role has set, and who waited for
+ * another export sees what that has done.
+ */
+const SETTINGS = `SET SESSION CHARACTERISTICS AS TRANSACTION ISOLATION LEVEL READ COMMITTED, READ WRITE; SET TimeZone = 'UTC'; SET DateStyle = 'ISO, YMD'; SET statement_timeout = 0;
   SET idle_in_transaction_session_timeout = 0; SET lock_timeout = 0; SET client_min_messages = warning; SET extra_float_digits = 1`
 
 export async function connectPostgres(connection: OpenConnection): Promise<TargetSession> {
