@@ -25,7 +25,7 @@ interface AskedOf {
 
 /** The part of the client that is used, with what it says of progress and of addresses. */
 interface Requests {
-  request<T>(config: AskedOf & { maxRedirects: 0 }): Promise<T>
+  request<T>(config: AskedOf & typeof DIRECT): Promise<T>
 }
 
 /** What Trino says of a statement: https://trino.io/docs/current/develop/client-protocol.html */
@@ -49,6 +49,12 @@ export interface StatementOptions {
   /** Is told how far a statement is, in percent. */
   progress?: (percent: number) => void
 }
+
+/**
+ * A redirect would take the token along, to whomever it leads; and to a proxy of the environment
+ * the client sends what is meant to be encrypted as it is.
+ */
+const DIRECT = { maxRedirects: 0, proxy: false } as const
 
 /** Answers of servers that are busy, or stand before one that is. */
 const BUSY = [429, 502, 503, 504]
@@ -134,7 +140,7 @@ export class TrinoSession {
 
   private async cancel(url: string): Promise<void> {
     if (this.leaks(url)) return
-    await this.client.request({ method: 'DELETE', url, maxRedirects: 0 }).catch(() => {})
+    await this.client.request({ method: 'DELETE', url, ...DIRECT }).catch(() => {})
   }
 
   /** Whether an address that Trino gives would have others read what each request has with it. */
@@ -154,8 +160,7 @@ export class TrinoSession {
       )
     for (let tried = 1; ; tried++) {
       try {
-        // A redirect would take the token along, to whomever it leads.
-        return await this.client.request<Page>({ ...config, maxRedirects: 0 })
+        return await this.client.request<Page>({ ...config, ...DIRECT })
       } catch (error) {
         const { response } = error as { response?: { status: number } }
         if (response && BUSY.includes(response.status) && tried < TRIES) {

@@ -1,6 +1,6 @@
 import { createServer, type RequestListener } from 'node:http'
 import type { AddressInfo } from 'node:net'
-import { expect, it, onTestFinished } from 'vitest'
+import { expect, it, onTestFinished, vi } from 'vitest'
 import type { TrinoEngine } from '../../../src/define/engines/trino.js'
 import { TrinoSession } from '../../../src/engine/trino/client.js'
 import { type Room, TrinoSteps } from '../../../src/load/trino/trino-steps.js'
@@ -116,6 +116,13 @@ it('takes its token nowhere that others could read it, whatever Trino says', asy
   await expect((await session(redirecting)).run('SELECT 1', { signal })).rejects.toThrow(
     'answered 307',
   )
+  expect(given).toEqual([])
+
+  // The client sends proxies of the environment all as it is, also what is to be encrypted.
+  for (const name of ['http_proxy', 'https_proxy']) vi.stubEnv(name, other)
+  onTestFinished(() => void vi.unstubAllEnvs())
+  for (const url of [redirecting, redirecting.replace('http:', 'https:')])
+    await expect((await session(url)).run('SELECT 1', { signal })).rejects.toThrow('Trino at')
   expect(given).toEqual([])
 
   // As one does behind a proxy that encrypts, and that it knows nothing of.
