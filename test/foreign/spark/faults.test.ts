@@ -13,7 +13,7 @@ import { childrenOf, ended, isRunning } from '../../support/processes.js'
 import { Project, repository, temporaryFolder } from '../../support/project.js'
 import { withService } from '../../support/services.js'
 import { python } from '../readers.js'
-import { pythonOfSail, startSail } from './sparks.js'
+import { drawnOf, pythonOfSail, sparkOfConnect, startConnect, startSail } from './sparks.js'
 
 /*
  * What ends in the middle of a run: the lake is as before, nothing goes on, and the next run does
@@ -42,12 +42,23 @@ export default defineLake({
 })
 `
 
-withService('Sail', [pythonOfSail], () => {
-  let sail: Awaited<ReturnType<typeof startSail>>
+/** Servers of Spark Connect, for clients that have neither Java nor the rest of Spark. */
+const servers = {
+  Sail: { needs: [pythonOfSail], start: startSail },
+  'Spark Connect': { needs: [pythonOfSail, sparkOfConnect], start: startConnect },
+}
+
+for (const name of drawnOf('Sail', 'Spark Connect')) {
+  const { needs, start } = servers[name as keyof typeof servers]
+  withService(name, needs, () => faultsOn(start))
+}
+
+function faultsOn(start: typeof startSail): void {
+  let server: Awaited<ReturnType<typeof startSail>>
   beforeAll(async () => {
-    sail = await startSail()
+    server = await start()
   })
-  afterAll(() => sail?.stop())
+  afterAll(() => server?.stop())
 
   const atWork = async (note: string) => {
     for (;;) {
@@ -61,7 +72,7 @@ withService('Sail', [pythonOfSail], () => {
     it(`leaves nothing of a run that is ended by ${signal}, and the next one builds all`, async () => {
       const note = join(await temporaryFolder(), 'note')
       const project = await Project.create({
-        'lake.ts': lake(pythonOfSail as string, sail.url, note),
+        'lake.ts': lake(pythonOfSail as string, server.url, note),
         'in/1.csv': 'id,name\n1,slow\n2,b\n',
       })
       const script = join(repository, 'bin/moraine.js')
@@ -122,13 +133,13 @@ withService('Sail', [pythonOfSail], () => {
       hint: expect.stringContaining('correct the address'),
     })
     const archive = '/nowhere/moraine.tar.gz'
-    const opening = Spark.open({ ...session, connect: sail.url, archive })
+    const opening = Spark.open({ ...session, connect: server.url, archive })
     const error = await opening.catch((said) => said)
     expect(error).toMatchObject({ kind: 'engine' })
     expect(error.message).toMatch(/^Spark does not start: .*\w/)
     expect(`${error.message} ${error.hint}`).not.toMatch(/exit code|Traceback|File "/)
   })
-})
+}
 
 withService('Spark 4.1', [python], () => {
   const session: SparkSession = { python: python as string, master: 'local[2]', conf: {} }
