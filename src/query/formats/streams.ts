@@ -33,30 +33,57 @@ export async function streamOf(
 ): Promise<ReadableStream<Uint8Array>> {
   const parts = format(answer, signal)
   const first = await parts.next()
-  let begun: typeof first | undefined = first
+  const all = (async function* () {
+    if (first.done) return
+    yield first.value
+    yield* parts
+  })()
+  return patientStream(
+    all,
+    async () => {
+      await parts.return(undefined)
+      await answer.close()
+    },
+    patience,
+  )
+}
+
+/**
+ * Parts as a stream, each once the one before was taken. Whoever takes nothing for too long loses
+ * it.
+ *
+ * @param end is called once, when all parts were taken or nobody wants more of them.
+ * @param patience milliseconds.
+ */
+export function patientStream(
+  parts: AsyncGenerator<string | Uint8Array>,
+  end: () => Promise<void>,
+  patience = SLOW,
+): ReadableStream<Uint8Array> {
   let late: NodeJS.Timeout | undefined
-  const end = async () => {
+  const over = async () => {
     clearTimeout(late)
-    await parts.return(undefined)
-    await answer.close()
+    await end()
   }
   return new ReadableStream({
     async pull(controller) {
       clearTimeout(late)
-      const { done, value } = begun ?? (await parts.next())
-      begun = undefined
+      const { done, value } = await parts.next().catch(async (error) => {
+        await over()
+        throw error
+      })
       if (done) {
-        await answer.close()
+        await over()
         controller.close()
         return
       }
       controller.enqueue(typeof value === 'string' ? Buffer.from(value) : value)
       late = setTimeout(() => {
         controller.error(new MoraineError('query', 'The client does not read the answer'))
-        end().catch(() => {})
+        over().catch(() => {})
       }, patience).unref()
     },
-    cancel: end,
+    cancel: over,
   })
 }
 

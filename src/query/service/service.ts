@@ -1,5 +1,5 @@
 import { randomUUID } from 'node:crypto'
-import type { RowValue } from '../../engine/engine.js'
+import type { ResultColumn, RowValue } from '../../engine/engine.js'
 import { withAnyNamed } from '../parameters/named.js'
 import { describeQuery } from '../query.js'
 import { keepWarm } from '../spawn.js'
@@ -11,6 +11,7 @@ import { lastForgotten } from './kept/forgotten.js'
 import { recordsOf } from './kept/server-state.js'
 import { NamedQueries } from './named-queries.js'
 import type {
+  AnswerColumn,
   Caller,
   Description,
   Execution,
@@ -20,6 +21,7 @@ import type {
   VisibleTable,
 } from './request.js'
 import { checkLength, Runner, type ServiceOptions } from './runner.js'
+import { ShownTypes } from './shown-types.js'
 import { visibleTables } from './visible.js'
 import { Workgroups } from './workgroups.js'
 
@@ -28,6 +30,8 @@ const WARM = 8
 /** Queries that are described at the same time, each by a process, and that may wait for that. */
 const DESCRIBED = 8
 const WAITING = 200
+/** Pages of results that are made at the same time. */
+const PAGES = 4
 
 /**
  * Answers SQL of those who have proved who they are, within their rights and limits. All protocols
@@ -41,6 +45,10 @@ export class QueryService {
   private readonly runner: Runner
   private readonly past: QueryHistory
   private readonly describing = new FairQueue(DESCRIBED, WAITING)
+  private readonly paging = new FairQueue(PAGES, WAITING)
+  private readonly types = new ShownTypes((sql, principal) =>
+    this.described({ sql, principal }).then(({ columns }) => columns.map(plainColumn)),
+  )
   private readonly now: () => Date
   private readonly newId: () => string
 
@@ -83,10 +91,29 @@ export class QueryService {
    * @throws MoraineError of kind `query` when it is refused, of kind `limit` when too many wait.
    */
   async describe(request: QueryRequest): Promise<Description> {
+    const { sql } = request
+    const { columns, parameters } = await this.runner.refusing(request, async () => {
+      checkLength(request)
+      try {
+        return await this.described(request)
+      } catch (error) {
+        // `:name` is no SQL of the engine's, and there are no values that tell it from other texts.
+        const named = withAnyNamed(sql)
+        if (named === sql) throw error
+        return await this.described({ ...request, sql: named }).catch(() => {
+          throw error
+        })
+      }
+    })
+    return { columns: columns.map(plainColumn), parameters }
+  }
+
+  private async described(request: QueryRequest) {
     const { storage, log } = this.options
     const { principal, sql, signal, schema } = request
-    const described = (text: string) =>
-      describeQuery(storage, log.head(), text, {
+    const leave = await this.describing.enter(principal.name, signal)
+    try {
+      return await describeQuery(storage, log.head(), sql, {
         limits: this.limitsFor(request),
         rights: principal.rights,
         owner: principal.name,
@@ -94,23 +121,9 @@ export class QueryService {
         ...(schema ? { schema } : {}),
         ...(signal ? { signal } : {}),
       })
-    const { columns, parameters } = await this.runner.refusing(request, async () => {
-      checkLength(request)
-      const leave = await this.describing.enter(principal.name, signal)
-      try {
-        return await described(sql)
-      } catch (error) {
-        // `:name` is no SQL of the engine's, and there are no values that tell it from other texts.
-        const named = withAnyNamed(sql)
-        if (named === sql) throw error
-        return await described(named).catch(() => {
-          throw error
-        })
-      } finally {
-        leave()
-      }
-    })
-    return { columns: columns.map(({ name, sqlType: type }) => ({ name, type })), parameters }
+    } finally {
+      leave()
+    }
   }
 
   /**
@@ -173,6 +186,26 @@ export class QueryService {
     return this.executions.results(id, principal, from, most)
   }
 
+  /**
+   * The same for one who makes a text of them: some pages are in memory at the same time, and
+   * whoever wants another waits.
+   *
+   * @throws MoraineError of kind `limit` where too many wait.
+   */
+  async withResults<T>(
+    id: string,
+    principal: Caller,
+    page: { from: number; most: number },
+    use: (page: ResultPage) => Promise<T>,
+  ): Promise<T> {
+    const leave = await this.paging.enter(principal.name)
+    try {
+      return await use(await this.results(id, principal, page))
+    } finally {
+      leave()
+    }
+  }
+
   /** All rows of a result, in batches. */
   resultRows(id: string, principal: Caller): AsyncIterable<RowValue[][]> {
     return this.executions.rows(id, principal)
@@ -186,7 +219,8 @@ export class QueryService {
   /** Tables and views that this principal may query, with their columns. */
   async tables(principal: Caller): Promise<VisibleTable[]> {
     const { storage, log, lake } = this.options
-    return visibleTables(storage, await log.head(), lake, principal)
+    const { types } = this
+    return visibleTables({ storage, state: await log.head(), lake, types }, principal)
   }
 
   async close(): Promise<void> {
@@ -199,3 +233,5 @@ export class QueryService {
     return this.workgroups.limits(this.workgroups.find(request.principal, request.workgroup))
   }
 }
+
+const plainColumn = ({ name, sqlType: type }: ResultColumn): AnswerColumn => ({ name, type })

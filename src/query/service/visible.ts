@@ -10,34 +10,43 @@ import type { Storage } from '../../storage/storage.js'
 import { systemTables } from '../system/tables.js'
 import { externalTable, ownTable } from '../tables.js'
 import type { Caller, VisibleColumn, VisibleTable } from './request.js'
+import type { Shown, ShownTypes } from './shown-types.js'
+
+interface Looked {
+  storage: Storage
+  state: LakeState
+  lake: Pick<Lake, 'datasets'> | undefined
+  types: ShownTypes
+}
 
 /** The tables and views that somebody may query, in the order of their names. */
 export async function visibleTables(
-  storage: Storage,
-  state: LakeState,
-  lake: Pick<Lake, 'datasets'> | undefined,
-  { rights }: Caller,
+  { storage, state, lake, types }: Looked,
+  caller: Caller,
 ): Promise<VisibleTable[]> {
+  const { rights } = caller
   const about = new Map(
     (lake?.datasets ?? []).map((one) => [fullName(one), one.about.description ?? undefined]),
   )
   const own = Object.keys({ ...state.batches, ...state.tables, ...state.views })
     .map((name) => [name.slice(0, name.indexOf('.')), name.slice(name.indexOf('.') + 1)] as const)
     .filter((levels) => rights.mayQuery(levels))
-  const described = own.map(async ([schema, name]): Promise<VisibleTable> => {
+  const described = own.map(async (levels): Promise<Shown> => {
+    const [schema, name] = levels
     const view = state.views?.[`${schema}.${name}`]
-    return {
+    const table: VisibleTable = {
       ...{ schema, name, comment: about.get(`${schema}.${name}`) },
       kind: view ? 'view' : 'table',
       columns: view
         ? view.columns.map((column) => plainColumn(column.name, column.type))
         : await ownColumns(storage, state, { tier: schema, name }),
     }
+    return { table, levels }
   })
   const external = externalRelations(state)
     .filter(({ kind }) => kind !== 'view')
     .filter(({ namespace, name }) => rights.mayQuery([...namespace, name]))
-    .map(async ({ namespace, name }): Promise<VisibleTable> => {
+    .map(async ({ namespace, name }): Promise<Shown> => {
       const schema = namespace.join('.')
       const asked = { tier: schema.toLowerCase(), name }
       // One whose files are gone is shown without its columns.
@@ -45,17 +54,20 @@ export async function visibleTables(
         (table) => table.schema.fields.map(columnOf),
         () => [],
       )
-      return { schema, name, kind: 'table', comment: undefined, columns }
+      const table: VisibleTable = { schema, name, kind: 'table', comment: undefined, columns }
+      return { table, levels: [...namespace, name] }
     })
   const system = systemNames
     .filter((name) => rights.mayQuery([SYSTEM, name]))
-    .map(async (name): Promise<VisibleTable> => {
+    .map((name): Shown => {
       const columns = systemTables[name].columns.map((one) =>
         plainColumn(one.name, sqlType(one.type)),
       )
-      return { schema: SYSTEM, name, kind: 'table', comment: undefined, columns }
+      const table = { schema: SYSTEM, name, comment: undefined, columns }
+      return { table: { ...table, kind: 'table' }, levels: [SYSTEM, name] }
     })
-  const all = await Promise.all([...described, ...external, ...system])
+  const found = await Promise.all([...described, ...external, ...system])
+  const all = await types.of(found, caller, state)
   return all.sort((a, b) => (`${a.schema}.${a.name}` < `${b.schema}.${b.name}` ? -1 : 1))
 }
 

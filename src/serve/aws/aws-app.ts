@@ -2,17 +2,17 @@ import { randomUUID } from 'node:crypto'
 import type { IncomingMessage } from 'node:http'
 import { Readable } from 'node:stream'
 import type { Context } from 'hono'
+import { HeldText } from '../../query/formats/held-text.js'
 import type { Caller } from '../../query/service/request.js'
 import { readBody } from '../body.js'
 import { HeldBytes } from '../held-bytes.js'
-import { isDeeper } from '../json-depth.js'
 import type { Principals } from '../principals.js'
 import { athena } from './athena/operations.js'
 import { glue } from './glue/glue.js'
 import { keysOf } from './keys.js'
 import { type PartOptions, partsOf as servicesOf } from './parts.js'
 import { AwsError } from './protocol/failure.js'
-import { Fields } from './protocol/fields.js'
+import { fieldsIn } from './protocol/fields.js'
 import { errorBody, isOurs, type Service, toldOf } from './protocol/told.js'
 import { s3 } from './s3/s3.js'
 import { provedBody } from './signature/body.js'
@@ -23,13 +23,14 @@ import { sts } from './sts/sts.js'
 
 export interface AwsOptions extends PartOptions {
   principals: Principals
+  /** Milliseconds in which a client takes something of an answer: a minute when not given. */
+  patience?: number
   now?: () => number
 }
 
 /** Bytes of a request to Athena, Glue or STS, and of all that are being read. */
 const LARGEST = 2 ** 20
 const HELD = 64 * LARGEST
-const DEEPEST = 20
 /** Bytes of an object that is put at once. */
 const LARGEST_OBJECT = 5 * 2 ** 30
 
@@ -113,9 +114,8 @@ export class AwsProtocols {
         service === 'athena'
           ? await athena(operation, sent, who, this.parts.athena)
           : await glue(operation, sent, who, this.parts.glue)
-      return new Response(JSON.stringify(answer), {
-        headers: { 'content-type': 'application/x-amz-json-1.1' },
-      })
+      const text = answer instanceof HeldText ? answer : await HeldText.of(JSON.stringify(answer))
+      return text.response('application/x-amz-json-1.1', this.options.patience)
     } finally {
       this.held.give(counted.bytes)
     }
@@ -180,19 +180,4 @@ function askingOf(c: Context, bodySha256: string): Asking {
     present: [...c.req.raw.headers.keys()],
     bodySha256,
   }
-}
-
-/** @throws AwsError for a body that is no object of JSON. */
-function fieldsIn(body: Buffer): Fields {
-  if (isDeeper(body, DEEPEST))
-    throw new AwsError('SerializationException', `The body has more than ${DEEPEST} levels`)
-  let value: unknown
-  try {
-    value = body.length === 0 ? {} : JSON.parse(body.toString())
-  } catch {
-    throw new AwsError('SerializationException', 'The body is not JSON')
-  }
-  if (typeof value !== 'object' || value === null || Array.isArray(value))
-    throw new AwsError('SerializationException', 'The body is not an object of JSON')
-  return new Fields(value as Record<string, unknown>)
 }

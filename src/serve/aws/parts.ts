@@ -1,6 +1,7 @@
 import type { CommitLog } from '../../log/log.js'
 import { recordsOf, type ServerState } from '../../query/service/kept/server-state.js'
 import type { QueryService } from '../../query/service/service.js'
+import type { diskOf } from '../../storage/disk.js'
 import type { Storage } from '../../storage/storage.js'
 import { AthenaExecutions } from './athena/executions.js'
 import { LakeAccess } from './athena/lake-access.js'
@@ -21,12 +22,14 @@ export interface PartOptions {
   folder: string
   /** What outlives the server; without it, executions and what has a name end with it. */
   state?: ServerState | undefined
+  /** What is known of the disk with that folder. */
+  disk?: typeof diskOf
   /** Hears of what failed inside; whoever asked is told only that something did. */
   onError?: (error: unknown) => void
 }
 
 /** What the services are made of: they share results, objects and the lake's tables. */
-export function partsOf({ service, storage, log, folder, state, onError }: PartOptions) {
+export function partsOf({ service, storage, log, folder, state, disk, onError }: PartOptions) {
   const access = new LakeAccess(storage, log)
   const lake = new LakeTables(access)
   const lakeWrites = {
@@ -34,7 +37,7 @@ export function partsOf({ service, storage, log, folder, state, onError }: PartO
     changes: new TableChanges(access),
     definitions: new TableDefinitions(access),
   }
-  const stores = new ObjectStores(folder)
+  const stores = new ObjectStores(folder, disk)
   const prepared = new Prepared(recordsOf<KeptStatement>(state, 'athena-prepared'))
   const named = new NamedQueries(recordsOf<NamedQuery>(state, 'athena-named'))
   const writes = new Writes(service, lakeWrites, stores)

@@ -1,9 +1,10 @@
 import { type Context, Hono } from 'hono'
 import { streamSSE } from 'hono/streaming'
 import { MoraineError, messageOf } from '../../errors.js'
+import { HeldText } from '../../query/formats/held-text.js'
 import { plainRows } from '../../query/formats/json-values.js'
 import { streamed, streamOf } from '../../query/formats/streams.js'
-import type { Caller, Execution } from '../../query/service/request.js'
+import type { Caller, Execution, QueryAnswer } from '../../query/service/request.js'
 import type { QueryService } from '../../query/service/service.js'
 import { redact } from '../../secrets.js'
 import type { Principals } from '../principals.js'
@@ -56,20 +57,22 @@ export function queryApp(
   })
   app.notFound((c) => c.json({ error: { kind: 'usage', message: 'There is no such route' } }, 404))
   routeQueries(app, service, patience)
-  routeExecutions(app, service)
+  routeExecutions(app, service, patience)
   routeNamed(app, service)
   return app as unknown as Hono
 }
 
 function routeQueries(app: App, service: QueryService, patience: number | undefined): void {
-  app.get('/tables', async (c) => c.json({ tables: await service.tables(c.get('caller')) }))
+  app.get('/tables', async (c) =>
+    answered({ tables: await service.tables(c.get('caller')) }, patience),
+  )
   app.post('/describe', async (c) => {
     const request = await requestIn(c, c.get('caller'), service)
     return c.json(await service.describe({ ...request, signal: c.req.raw.signal }))
   })
   app.get('/history', (c) => {
     const most = Math.min(numbersIn(c, newest).most ?? 100, 10_000)
-    return c.json({ queries: service.history(c.get('caller')).slice(0, most) })
+    return answered({ queries: service.history(c.get('caller')).slice(0, most) }, patience)
   })
   app.post('/query', async (c) => {
     const request = await requestIn(c, c.get('caller'), service)
@@ -85,21 +88,42 @@ function routeQueries(app: App, service: QueryService, patience: number | undefi
       return c.body(stream, 200, { 'content-type': accepted })
     }
     await using answer = await service.query({ ...request, signal })
-    const rows: string[] = []
+    return (await wholeOf(answer)).response(JSON_TYPE, patience)
+  })
+}
+
+const JSON_TYPE = 'application/json'
+
+/** Answers with what may be long, which those who read slowly do not hold in memory. */
+async function answered(value: unknown, patience: number | undefined): Promise<Response> {
+  return (await HeldText.of(JSON.stringify(value))).response(JSON_TYPE, patience)
+}
+
+/**
+ * An answer as one object of JSON.
+ *
+ * @throws MoraineError of kind `limit` for one that is too large for that.
+ */
+async function wholeOf({ id, columns, statistics, rows }: QueryAnswer): Promise<HeldText> {
+  const text = new HeldText()
+  try {
+    await text.add(`${JSON.stringify({ id, columns }).slice(0, -1)},"rows":[`)
     let [values, characters] = [0, 0]
-    for await (const batch of answer.rows) {
-      const text = JSON.stringify(plainRows(batch)).slice(1, -1)
-      values += batch.length * answer.columns.length
-      characters += text.length
+    for await (const batch of rows) {
+      if (batch.length === 0) continue
+      const part = JSON.stringify(plainRows(batch)).slice(1, -1)
+      values += batch.length * columns.length
+      characters += part.length
       if (values > MOST_VALUES) throw tooLarge(`${MOST_VALUES} values`)
       if (characters > MOST_CHARACTERS) throw tooLarge(`${MOST_CHARACTERS / 2 ** 20} MiB`)
-      rows.push(text)
+      await text.add(characters > part.length ? `,${part}` : part)
     }
-    const { id, columns, statistics } = answer
-    const [head, tail] = [JSON.stringify({ id, columns }), JSON.stringify({ statistics })]
-    const text = `${head.slice(0, -1)},"rows":[${rows.join(',')}],${tail.slice(1)}`
-    return c.body(text, 200, { 'content-type': 'application/json' })
-  })
+    await text.add(`],${JSON.stringify({ statistics }).slice(1)}`)
+    return text
+  } catch (error) {
+    await text.close()
+    throw error
+  }
 }
 
 /** Values of a result that is answered as one object, and characters of its rows. */
@@ -112,7 +136,7 @@ function tooLarge(than: string): MoraineError {
   })
 }
 
-function routeExecutions(app: App, service: QueryService): void {
+function routeExecutions(app: App, service: QueryService, patience: number | undefined): void {
   app.post('/queries', async (c) => {
     const token = clientTokenIn(c)
     const request = await requestIn(c, c.get('caller'), service)
@@ -123,18 +147,24 @@ function routeExecutions(app: App, service: QueryService): void {
     const all = service.allExecutions(c.get('caller'))
     const asked = numbersIn(c, page)
     const [from, most] = [asked.from ?? 0, Math.min(asked.most ?? 50, 1000)]
-    const next = from + most
-    return c.json({
-      queries: all.slice(from, next).map(shown),
-      next: next < all.length ? next : null,
+    // Statements may be long: the page ends before they are too many characters together.
+    let left = MOST_CHARACTERS / 4
+    const queries = all.slice(from, from + most).filter(({ sql }, i) => {
+      left -= sql.length
+      return i === 0 || left > 0
     })
+    const next = from + queries.length
+    const shownNext = next < all.length ? next : null
+    return answered({ queries: queries.map(shown), next: shownNext }, patience)
   })
   app.get('/queries/:id', (c) => c.json(shown(service.execution(idOf(c), c.get('caller')))))
   app.get('/queries/:id/results', async (c) => {
     const asked = numbersIn(c, page)
     const [from, most] = [asked.from ?? 0, Math.min(asked.most ?? 1000, 10_000)]
-    const { columns, rows, next } = await service.results(idOf(c), c.get('caller'), { from, most })
-    return c.json({ columns, rows: plainRows(rows), next: next ?? null })
+    const id = idOf(c)
+    return service.withResults(id, c.get('caller'), { from, most }, ({ columns, rows, next }) =>
+      answered({ columns, rows: plainRows(rows), next: next ?? null }, patience),
+    )
   })
   app.get('/queries/:id/events', (c) => {
     const [id, caller] = [idOf(c), c.get('caller')]

@@ -137,12 +137,20 @@ describe('tables that statements of Athena make and change', () => {
       })()
       const readAs = { tables: [], commit: at ?? (await commits()), rules: '' }
       const answer = { columns, rows: found, readAs } as unknown as QueryAnswer
-      return changes.change(
+      let changed = 0
+      await changes.change(
         { name: 'boss', rights: allRights },
         { schema: 'scratch', name: 'large' },
         { sql: '', actions: [{ does, sets: does === 'update' ? ['qty'] : [] }], columns: ['qty'] },
-        { answer, signal: abortController().signal },
+        {
+          ...{ answer, signal: abortController().signal },
+          commit: async ({ rows }, make) => {
+            changed = rows
+            await make()
+          },
+        },
       )
+      return changed
     }
     const before = new Map((await rows('SELECT id, qty FROM large')).map(([id, qty]) => [id, qty]))
     const all = [...before.keys()]

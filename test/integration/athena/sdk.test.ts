@@ -134,6 +134,29 @@ describe('the SDK of JavaScript', () => {
     ).rejects.toMatchObject({ name: 'NoSuchKey' })
   })
 
+  it('is told of masked columns with the type that their rows have', async () => {
+    const analyst = new AthenaClient(options('analyst'))
+    expect(await rows(analyst, 'SELECT DISTINCT length(starts) FROM silver.events')).toEqual([
+      ['_col0'],
+      ['4'],
+    ])
+    const { id } = await ask(analyst, 'SELECT starts FROM silver.events')
+    const { ResultSet } = await analyst.send(new GetQueryResultsCommand({ QueryExecutionId: id }))
+    expect(ResultSet?.ResultSetMetadata?.ColumnInfo?.map(({ Type }) => Type)).toEqual(['varchar'])
+    const described = await rows(analyst, 'DESCRIBE silver.events')
+    expect(described.find((row) => row?.[0]?.trim() === 'starts')?.[1]?.trim()).toBe('string')
+    expect(
+      await rows(
+        analyst,
+        "SELECT data_type FROM information_schema.columns WHERE table_name = 'events' AND column_name = 'starts'",
+      ),
+    ).toEqual([['data_type'], ['varchar']])
+    const table = { DatabaseName: 'silver', Name: 'events' }
+    const { Table } = await new GlueClient(options('analyst')).send(new GetTableCommand(table))
+    const columns = Table?.StorageDescriptor?.Columns ?? []
+    expect(columns.find(({ Name }) => Name === 'starts')?.Type).toBe('string')
+  })
+
   it('is held to the limits of a workgroup, and writes where it says', async () => {
     const client = new AthenaClient(options('boss'))
     const cut = await ask(client, 'SELECT sum(price) FROM sales', { WorkGroup: 'tiny' })

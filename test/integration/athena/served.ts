@@ -46,7 +46,7 @@ export default defineLake({
       accessKeyId: 'AKIAANALYST',
       secretAccessKey: 'analyst-secret-01',
       read: ['silver.*', 'gold.*'],
-      masks: { 'silver.sales': { buyer: sql\`'hidden'\` } },
+      masks: { 'silver.sales': { buyer: sql\`'hidden'\` }, 'silver.events': { starts: sql\`strftime(starts, '%Y')\` } },
       rows: { 'silver.sales': sql\`eventid < 5\` },
     }),
     principal('auditor', { accessKeyId: 'AKIAAUDITOR', secretAccessKey: 'auditor-secret-01', read: ['system.*'] }),

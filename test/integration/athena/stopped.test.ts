@@ -2,8 +2,10 @@ import { writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { afterAll, beforeAll, expect, it } from 'vitest'
 import { allRights } from '../../../src/define/access/rights.js'
+import { MoraineError } from '../../../src/errors.js'
 import { QueryService } from '../../../src/query/service/service.js'
 import { partsOf } from '../../../src/serve/aws/parts.js'
+import type { diskOf } from '../../../src/storage/disk.js'
 import { LocalStorage } from '../../../src/storage/local.js'
 import { type ServiceLake, serviceLake } from '../query/service/lake.js'
 
@@ -19,6 +21,13 @@ const boss = { name: 'boss', rights: allRights }
 class Watched extends LocalStorage {
   onSealed = () => {}
   onCommitted = () => {}
+  /** Whether nothing of the log can be read now. */
+  isAway = false
+
+  override async readIfPresent(path: string) {
+    if (this.isAway && path.startsWith('_moraine/log/')) throw new MoraineError('storage', 'away')
+    return super.readIfPresent(path)
+  }
 
   override async seal(paths: readonly string[]) {
     const sums = await super.seal(paths)
@@ -67,30 +76,132 @@ it('what is stopped before its commit writes nothing, and what is stopped after 
   await service.close()
 })
 
-it('what is committed has succeeded, also where there is no room for its empty result', async () => {
-  const { storage, log } = made
+/** Statements of `boss` whose results go to a folder of this machine. */
+function statements({ storage, log }: ServiceLake, more: { folder: string; disk?: typeof diskOf }) {
   const service = new QueryService(made)
-  // A file stands where results of this machine go.
-  const folder = join(made.folder, 'no-folder')
-  await writeFile(folder, '')
   const errors: unknown[] = []
   const onError = (error: unknown) => errors.push(error)
-  const { executions } = partsOf({ service, storage, log, folder, onError }).athena
+  const { athena, s3 } = partsOf({ service, storage, log, ...more, onError })
   const run = async (query: string) => {
     const asked = { query, parameters: [], catalog: 'AwsDataCatalog', database: 'kept' }
-    const more = { workgroup: 'usual', group: 'bi', reuse: undefined, reuseMinutes: 0 }
+    const group = { workgroup: 'usual', group: 'bi', reuse: undefined, reuseMinutes: 0 }
     const output = { folder: 's3://results/', token: undefined }
-    const one = executions.start(boss, { ...asked, ...more, ...output })
+    const one = athena.executions.start(boss, { ...asked, ...group, ...output })
     await one.done
     return one
   }
-  expect((await run('CREATE SCHEMA kept')).state).toBe('SUCCEEDED')
-  expect((await run('CREATE TABLE rows_of (id int)')).state).toBe('SUCCEEDED')
-  const one = await run('INSERT INTO rows_of VALUES (1), (2)')
-  expect([one.state, one.reason, one.result?.updateCount]).toEqual(['SUCCEEDED', undefined, 2])
-  expect((await run('DELETE FROM rows_of WHERE id = 1')).state).toBe('SUCCEEDED')
-  expect((await run('SELECT id FROM rows_of')).state).toBe('FAILED')
-  expect(errors.length).toBe(5)
+  const keys = async () => (await s3.stores.of(boss).list('results', '')).map(({ key }) => key)
+  const tables = async () =>
+    (await service.tables(boss)).filter(({ schema }) => schema === 'kept').map(({ name }) => name)
+  const close = async () => {
+    await athena.executions.close()
+    await service.close()
+  }
+  return { run, keys, tables, errors, close }
+}
+
+it('a principal that runs very many statements has its own forgotten, and no others', async () => {
+  const service = new QueryService(made)
+  const { storage, log } = made
+  const { executions } = partsOf({
+    service,
+    storage,
+    log,
+    folder: join(made.folder, 'many'),
+  }).athena
+  const asked = { query: 'NONSENSE', parameters: [], catalog: 'AwsDataCatalog', group: 'bi' }
+  const more = { database: undefined, workgroup: 'usual', reuse: undefined, reuseMinutes: 0 }
+  const start = (caller: typeof boss) =>
+    executions.start(caller, { ...asked, ...more, folder: undefined, token: undefined })
+  const ada = { name: 'ada', rights: allRights }
+  const first = start(ada)
+  await first.done
+  for (let i = 0; i < 1010; i++) await start(boss).done
+  expect(executions.get(ada, first.id).state).toBe('FAILED')
+  expect(executions.list(boss, 'usual')).toHaveLength(999)
   await executions.close()
   await service.close()
+})
+
+it('what cannot store its result changes nothing, and says so', async () => {
+  // A file stands where results of this machine go.
+  const folder = join(made.folder, 'no-folder')
+  await writeFile(folder, '')
+  const { run, tables, errors, close } = statements(made, { folder })
+  for (const sql of [
+    'CREATE SCHEMA kept',
+    'CREATE TABLE kept.a (id int)',
+    'SELECT 1',
+    'SHOW DATABASES',
+  ])
+    expect([sql, (await run(sql)).state]).toEqual([sql, 'FAILED'])
+  const { reason, result } = await run('CREATE TABLE kept.ids AS SELECT id FROM silver.orders')
+  expect([reason, result]).toEqual([
+    expect.stringMatching(
+      /^INTERNAL_ERROR: The result could not be stored as s3:\/\/results\/.*: the server cannot write there now\nNothing was changed/,
+    ),
+    undefined,
+  ])
+  expect(await tables()).toEqual([])
+  expect(errors).toHaveLength(5)
+  await close()
+})
+
+it('a statement whose files find no room on the disk has changed nothing and left none, and is done once there is some', async () => {
+  // So often there is room.
+  let left = Number.POSITIVE_INFINITY
+  const disk = () => ({ free: left-- > 0 ? 2 ** 40 : 0, size: 2 ** 40 })
+  const folder = join(made.folder, 'small-disk')
+  const { run, keys, tables, errors, close } = statements(made, { folder, disk })
+  expect((await run('CREATE SCHEMA kept')).state).toBe('SUCCEEDED')
+  const before = await keys()
+  const full = [
+    // The manifest of the table's files.
+    ['CREATE TABLE ids AS SELECT id FROM silver.orders', 0],
+    // The manifest comes after the files.
+    [
+      "UNLOAD (SELECT id FROM silver.orders) TO 's3://results/unloaded/' WITH (format = 'PARQUET')",
+      1,
+    ],
+    // What describes the columns comes after the rows.
+    ['SELECT id FROM silver.orders', 1],
+  ] as const
+  for (const [sql, room] of full) {
+    left = room
+    const { state, reason, statistics } = await run(sql)
+    expect([sql, state, reason]).toEqual([
+      sql,
+      'FAILED',
+      expect.stringMatching(/^EXCEEDED_LIMIT: .* could not be stored .*nearly full.*\nNothing was/),
+    ])
+    expect(statistics.manifest).toBeUndefined()
+    expect([sql, await keys(), await tables()]).toEqual([sql, before, []])
+  }
+  left = Number.POSITIVE_INFINITY
+  for (const [sql] of full) expect([sql, (await run(sql)).state]).toEqual([sql, 'SUCCEEDED'])
+  expect(await tables()).toEqual(['ids'])
+  const written = (await keys()).filter((key) => !before.includes(key))
+  expect(written.filter((key) => key.endsWith('-manifest.csv'))).toHaveLength(2)
+  expect(written.filter((key) => key.endsWith('.parquet'))).toHaveLength(2)
+  expect(errors).toEqual([])
+  await close()
+})
+
+it('of a statement whose commit the storage did not confirm nobody is told that it failed or was cancelled', async () => {
+  const storage = new Watched(join(made.folder, 'lake'))
+  const { run, tables, close } = statements(
+    { ...made, storage },
+    { folder: join(made.folder, 'unsure') },
+  )
+  await run('CREATE SCHEMA IF NOT EXISTS kept')
+  storage.onCommitted = () => {
+    storage.isAway = true
+  }
+  const { state, reason } = await run('CREATE TABLE unsure AS SELECT id FROM silver.orders')
+  expect([state, reason]).toEqual([
+    'FAILED',
+    expect.stringMatching(/^INTERNAL_ERROR: The storage did not say whether the commit was made/),
+  ])
+  expect(await tables()).toContain('unsure')
+  await close()
 })

@@ -206,6 +206,12 @@ it('MERGE knows its own columns from those of the source, whatever these are cal
   expect(await rows('SELECT qty FROM counted WHERE id = 1')).toEqual([['141']])
 })
 
+it('a statement is as long as it was written, whatever it is translated to', async () => {
+  const many = Array.from({ length: 2500 }, (_, i) => `7/(1+${i})`).join(', ')
+  expect(await rows(`SELECT 3 IN (${many})`)).toEqual([['true']])
+  await expect(rows(`SELECT 3 IN (1${' '.repeat(262_144)})`)).rejects.toThrow(/262144/)
+})
+
 it('VACUUM forgets nothing that becomes current, or gets a name, while it looks', async () => {
   await done('CREATE TABLE kept (id int)')
   for (const id of [1, 2, 3]) await done(`INSERT INTO kept VALUES (${id})`)
@@ -339,7 +345,12 @@ it('a column that is gone before its rows are read is not passed over', async ()
     boss,
     { schema: 'scratch', name: 'shrunk' },
     { sql: '', actions: [{ does: 'update', sets: ['price'] }], columns: ['price'] },
-    { answer, signal: abortController().signal },
+    {
+      ...{ answer, signal: abortController().signal },
+      commit: async (_, make) => {
+        await make()
+      },
+    },
   )
   const error = await changing.catch((one) => one)
   expect(failureOf(error)).toMatchObject({ type: 233 })

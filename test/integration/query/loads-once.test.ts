@@ -7,10 +7,14 @@ import { createdMetadata } from '../../../src/iceberg/spec/updates/create.js'
 import type { ExternalState } from '../../../src/log/commit.js'
 import { LEVEL } from '../../../src/log/external.js'
 import { CommitLog } from '../../../src/log/log.js'
+import { ShownTypes } from '../../../src/query/service/shown-types.js'
 import { visibleTables } from '../../../src/query/service/visible.js'
 import { externalTable, ownTable } from '../../../src/query/tables.js'
 import { LocalStorage } from '../../../src/storage/local.js'
 import { Project } from '../../support/project.js'
+
+/** Nobody here has masks. */
+const unmasked = new ShownTypes(() => Promise.reject(new Error('nothing is masked')))
 
 /** A folder that counts how often each file of metadata is read. */
 class Counting extends LocalStorage {
@@ -69,10 +73,8 @@ describe('tables that many queries ask for', () => {
       return log.commit(await log.head(), { external: { namespaces, relations } }, info)
     }
     const seen = async () => {
-      const tables = await visibleTables(storage, await log.head(), undefined, {
-        name: 'ada',
-        rights: allRights,
-      })
+      const looked = { storage, state: await log.head(), lake: undefined, types: unmasked }
+      const tables = await visibleTables(looked, { name: 'ada', rights: allRights })
       const columns = tables.map(({ name, columns }) => [name, columns.map((one) => one.name)])
       const reads = storage.reads.splice(0)
       return { columns: new Map(columns as [string, string[]][]), reads }
@@ -127,7 +129,7 @@ describe('tables that many queries ask for', () => {
     const storage = new Flaky(join(project.folder, 'lake'))
     const state = await new CommitLog(storage).head()
     const caller = { name: 'ada', rights: allRights }
-    const tables = () => visibleTables(storage, state, undefined, caller)
+    const tables = () => visibleTables({ storage, state, lake: undefined, types: unmasked }, caller)
     await expect(tables()).rejects.toThrow('the disk')
     storage.failing = []
     expect((await tables()).map(({ name }) => name)).toContain('a')

@@ -62,18 +62,26 @@ export interface Result {
   rows: (string | null)[][] | { execution: string }
 }
 
-/** Rows of a result, from one number on. */
-export async function pageOf(
+/** Rows of a result, as texts. */
+interface TextPage {
+  rows: (string | null)[][]
+  hasMore: boolean
+}
+
+/** Gives whoever makes an answer of them rows of a result, from one number on. */
+export async function withPage<T>(
   { rows }: Result,
   { service, caller }: { service: QueryService; caller: Caller },
   { from, most }: { from: number; most: number },
-): Promise<{ rows: (string | null)[][]; hasMore: boolean }> {
+  use: (page: TextPage) => Promise<T>,
+): Promise<T> {
   if (Array.isArray(rows))
-    return { rows: rows.slice(from, from + most), hasMore: from + most < rows.length }
-  const page = await service.results(rows.execution, caller, { from, most })
-  const writers = page.columns.map(({ type }) => writerOf(type))
-  const texts = page.rows.map((row) => writers.map((write, i) => write(row[i] as RowValue)))
-  return { rows: texts, hasMore: page.next !== undefined }
+    return use({ rows: rows.slice(from, from + most), hasMore: from + most < rows.length })
+  return service.withResults(rows.execution, caller, { from, most }, (page) => {
+    const writers = page.columns.map(({ type }) => writerOf(type))
+    const texts = page.rows.map((row) => writers.map((write, i) => write(row[i] as RowValue)))
+    return use({ rows: texts, hasMore: page.next !== undefined })
+  })
 }
 
 /** An execution as it outlives the server. */

@@ -3,11 +3,12 @@ import { rightsOf } from '../../../define/access/rights.js'
 import { MoraineError } from '../../../errors.js'
 import { recordsOf, type ServerState } from '../../../query/service/kept/server-state.js'
 import type { Caller } from '../../../query/service/request.js'
+import { surplusOf } from '../../../query/service/surplus.js'
 import { abortController } from '../../../signals.js'
 import { sha256 } from '../../../storage/checksum.js'
 import { invalidRequest } from '../protocol/failure.js'
 import type { AthenaExecution, KeptExecution } from './execution.js'
-import { failureOf } from './failures.js'
+import { failureOf, isUnknown } from './failures.js'
 import { kindOf, type RunParts, run } from './run.js'
 
 /** Executions that are remembered, of all callers. */
@@ -96,14 +97,14 @@ export class AthenaExecutions {
       // Also where it was stopped meanwhile: what it was to do is done.
       one.state = 'SUCCEEDED'
     } catch (error) {
-      if (one.stop.signal.aborted && this.isClosing) return failBecauseStopped(one)
+      const isStopped = one.stop.signal.aborted && !isUnknown(error)
+      if (isStopped && this.isClosing) return failBecauseStopped(one)
       const { reason, category, type } = failureOf(error)
       const { caller, query: sql, group: workgroup } = one
       const told = category === 1 ? error : new MoraineError('query', reason)
-      if (!one.stop.signal.aborted)
-        this.parts.service.refused({ principal: caller, sql, workgroup }, error, told)
-      one.state = one.stop.signal.aborted ? 'CANCELLED' : 'FAILED'
-      one.reason = one.stop.signal.aborted ? 'Query cancelled by user' : reason
+      if (!isStopped) this.parts.service.refused({ principal: caller, sql, workgroup }, error, told)
+      one.state = isStopped ? 'CANCELLED' : 'FAILED'
+      one.reason = isStopped ? 'Query cancelled by user' : reason
       one.error = { category, type, message: one.reason }
       if (category === 1) this.parts.onError?.(error)
     } finally {
@@ -151,12 +152,20 @@ export class AthenaExecutions {
     }
   }
 
+  /** Forgets the oldest that have ended, of whoever has the most. */
   private async trim(): Promise<void> {
-    for (const [id, { completed }] of this.all) {
-      if (this.all.size <= MOST) break
-      if (completed === undefined) continue
-      this.all.delete(id)
-      await this.records.delete(id).catch((error) => this.parts.onError?.(error))
+    while (this.all.size > MOST) {
+      const remembered = [...this.all.values()].map(({ id, caller: { name }, completed }) => ({
+        ...{ id, spool: { bytes: 0 } },
+        execution: {
+          principal: name,
+          ended: completed === undefined ? undefined : new Date(completed),
+        },
+      }))
+      const one = surplusOf(remembered, { most: MOST, mostBytes: 0 })
+      if (!one) break
+      this.all.delete(one.id)
+      await this.records.delete(one.id).catch((error) => this.parts.onError?.(error))
     }
     for (const [key, { id }] of this.tokens) if (!this.all.has(id)) this.tokens.delete(key)
   }

@@ -5,11 +5,18 @@ import { failureIn } from '../../../sql/trino/write/written.js'
 import { asRestError, RestError } from '../../rest/errors.js'
 import { AwsError } from '../protocol/failure.js'
 import { COMMIT_LOST_TYPE } from './execution.js'
+import { NotStored } from './results/stored-files.js'
 
 /** Why a statement failed, in words that clients know, and whose fault it was. */
 export function failureOf(error: unknown): { reason: string; category: number; type: number } {
   const lost = commitLost(error)
   if (lost) return lost
+  if (isUnknown(error))
+    return { reason: `INTERNAL_ERROR: ${(error as Error).message}`, category: 1, type: 0 }
+  if (error instanceof NotStored)
+    return error.isFull
+      ? { reason: `EXCEEDED_LIMIT: ${error.message}`, category: 2, type: 1 }
+      : { reason: `INTERNAL_ERROR: ${error.message}`, category: 1, type: 0 }
   if (error instanceof RestError && error.status < 500)
     return { reason: `NOT_SUPPORTED: ${redact(error.message)}`, category: 2, type: 1 }
   if (error instanceof AwsError) return { reason: error.message, category: 2, type: 1 }
@@ -27,6 +34,10 @@ export function failureOf(error: unknown): { reason: string; category: number; t
   const code = codeOf(message, kind)
   return { reason: `${code}: ${whole}`, category: 2, type: code === 'SYNTAX_ERROR' ? 1006 : 1 }
 }
+
+/** Whether nobody knows if the commit of a statement is there. */
+export const isUnknown = (error: unknown): boolean =>
+  error instanceof RestError && error.type === 'CommitStateUnknownException'
 
 /** That another writer was faster: clients know the code, and try again. */
 function commitLost(error: unknown): ReturnType<typeof failureOf> | undefined {

@@ -23,6 +23,15 @@ export interface ToWrite {
   answer: QueryAnswer
   /** Is listened to until the commit, and not after. */
   signal: AbortSignal
+  /** Makes the commit, once what belongs to it is stored: nothing stops it any more. */
+  commit: (written: WrittenRows, make: () => Promise<unknown>) => Promise<void>
+}
+
+/** What was written, and is seen once it is committed. */
+export interface WrittenRows {
+  rows: number
+  /** New data files of a table. */
+  files: readonly { path: string; bytes: number }[]
 }
 
 /** A table by the names that a statement gives it. */

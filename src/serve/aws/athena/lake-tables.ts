@@ -13,13 +13,6 @@ import type { LakeAccess, TableName, ToWrite } from './lake-access.js'
 import { refuseNulls } from './row-changes.js'
 import { type RowsFile, withRowsFile } from './rows-file.js'
 
-/** A table that was written. */
-export interface WrittenTable {
-  rows: number
-  /** Its new data files. */
-  files: { path: string; bytes: number }[]
-}
-
 /**
  * Tables of callers of AWS's protocols, in namespaces that `lake.ts` does not define: they are
  * written as Iceberg tables, and come into the lake by the journal of the REST catalog, with its
@@ -48,7 +41,7 @@ export class LakeTables {
     caller: Caller,
     { schema, name, partitions, compression, noData }: NewTable,
     from: ToWrite,
-  ): Promise<WrittenTable> {
+  ): Promise<void> {
     const { lake } = this
     const { namespaces, tables } = lake.main
     const identifier = await lake.identifier({ schema, name })
@@ -72,12 +65,10 @@ export class LakeTables {
       const added = file.rows === 0 ? [] : await lake.dataFiles(session, table, file.sql)
       const written = await table.write({ removed: new Set(), added })
       const at = { 'metadata-location': this.storage.locate(written.file as string) }
-      from.signal.throwIfAborted()
-      await tables.register({ principal: caller }, identifier, at)
-      return {
-        rows: file.rows,
-        files: added.map(({ path, bytes }) => ({ path: written.pathOf(path), bytes })),
-      }
+      const files = added.map(({ path, bytes }) => ({ path: written.pathOf(path), bytes }))
+      await from.commit({ rows: file.rows, files }, () =>
+        tables.register({ principal: caller }, identifier, at),
+      )
     })
   }
 
@@ -86,12 +77,12 @@ export class LakeTables {
     caller: Caller,
     { schema, name, columns: given }: TableName & { columns: readonly string[] },
     from: ToWrite,
-  ): Promise<WrittenTable> {
+  ): Promise<void> {
     const { lake } = this
     const identifier = await lake.identifier({ schema, name })
     const table = await lake.table(await lake.head(), identifier)
     return this.withRows(from, false, async (session, file) => {
-      if (file.rows === 0) return { rows: 0, files: [] }
+      if (file.rows === 0) return
       const names = table.schema.fields.map((field) => field.name)
       const count = from.answer.columns.length
       if (given.length !== count || given.some((one) => !names.includes(one)))
@@ -103,17 +94,17 @@ export class LakeTables {
       await refuseNulls(session, table, [sql])
       const added = await lake.dataFiles(session, table, sql)
       const written = await table.write({ removed: new Set(), added })
-      from.signal.throwIfAborted()
-      await lake.publish(caller, identifier, table, written)
-      return {
-        rows: file.rows,
-        files: added.map(({ path, bytes }) => ({ path: written.pathOf(path), bytes })),
-      }
+      await from.commit({ rows: file.rows, files: [] }, () =>
+        lake.publish(caller, identifier, table, written),
+      )
     })
   }
 
   /** The rows of an answer as one Parquet file of this machine. */
-  async parquet<T>(from: ToWrite, use: (paths: string[], rows: number) => Promise<T>): Promise<T> {
+  async parquet<T>(
+    from: Unwritten,
+    use: (paths: string[], rows: number) => Promise<T>,
+  ): Promise<T> {
     return this.withRows(from, false, async (session, file, folder) => {
       const columns = await session.describe(file.sql)
       const table = Table.create(this.storage, 'external/unload').reshape({
@@ -155,7 +146,7 @@ export class LakeTables {
   }
 
   private async withRows<T>(
-    { answer, signal }: ToWrite,
+    { answer, signal }: Unwritten,
     noData: boolean,
     use: (session: Session, file: RowsFile, folder: string) => Promise<T>,
   ): Promise<T> {
@@ -166,6 +157,9 @@ export class LakeTables {
     })
   }
 }
+
+/** Rows that are written, and not committed. */
+type Unwritten = Omit<ToWrite, 'commit'>
 
 export interface NewTable {
   schema: string

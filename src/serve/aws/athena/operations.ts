@@ -1,4 +1,5 @@
 import { MoraineError } from '../../../errors.js'
+import { HeldText } from '../../../query/formats/held-text.js'
 import type { Caller, VisibleTable } from '../../../query/service/request.js'
 import type { QueryService } from '../../../query/service/service.js'
 import { LONGEST_STATEMENT } from '../../../sql/trino/parse/tokens.js'
@@ -6,7 +7,7 @@ import { AwsError, invalidRequest } from '../protocol/failure.js'
 import { type Fields, pageOf, startOf } from '../protocol/fields.js'
 import { LAKE_BUCKET } from '../s3/lake-files.js'
 import { addressIn } from '../s3/store.js'
-import { type AthenaExecution, pageOf as rowsOf, told } from './execution.js'
+import { type AthenaExecution, told, withPage } from './execution.js'
 import type { AthenaExecutions } from './executions.js'
 import { type NamedQueries, type Prepared, shownPrepared } from './named.js'
 import { CATALOG, Tables } from './tables.js'
@@ -179,7 +180,7 @@ const operations: Readonly<Record<string, Operation>> = {
   },
 }
 
-/** Answers an operation of Athena. */
+/** Answers an operation of Athena: an object of JSON, or the text of one. */
 export async function athena(
   name: string,
   sent: Fields,
@@ -268,20 +269,22 @@ async function results(sent: Fields, caller: Caller, { executions, service }: At
   const isHeader = result.hasHeader && from === 0
   const skipped = result.hasHeader && from > 0 ? from - 1 : from
   const wanted = { from: skipped, most: isHeader ? most - 1 : most }
-  const { rows, hasMore } = await rowsOf(result, { service, caller }, wanted)
-  const row = (values: readonly (string | null)[]) => ({
-    Data: values.map((value) => (value === null ? {} : { VarCharValue: value })),
+  return withPage(result, { service, caller }, wanted, ({ rows, hasMore }) => {
+    const row = (values: readonly (string | null)[]) => ({
+      Data: values.map((value) => (value === null ? {} : { VarCharValue: value })),
+    })
+    const header = isHeader ? [row(result.columns.map(({ Name }) => Name))] : []
+    const next = from + header.length + rows.length
+    const answer = {
+      UpdateCount: result.updateCount ?? 0,
+      ResultSet: {
+        Rows: [...header, ...rows.map(row)],
+        ResultSetMetadata: { ColumnInfo: result.columns },
+      },
+      ...(hasMore ? { NextToken: `from-${next}` } : {}),
+    }
+    return HeldText.of(JSON.stringify(answer))
   })
-  const header = isHeader ? [row(result.columns.map(({ Name }) => Name))] : []
-  const next = from + header.length + rows.length
-  return {
-    UpdateCount: result.updateCount ?? 0,
-    ResultSet: {
-      Rows: [...header, ...rows.map(row)],
-      ResultSetMetadata: { ColumnInfo: result.columns },
-    },
-    ...(hasMore ? { NextToken: `from-${next}` } : {}),
-  }
 }
 
 const notDone = ({ state }: AthenaExecution) =>

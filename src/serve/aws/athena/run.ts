@@ -9,16 +9,16 @@ import {
 } from '../../../sql/trino/statement.js'
 import { translateChange, translateInsert, translateQuery } from '../../../sql/trino/translate.js'
 import type { Context } from '../../../sql/trino/write/scope.js'
-import { invalidRequest } from '../protocol/failure.js'
-import { addressIn, type ObjectStores } from '../s3/store.js'
-import type { AthenaExecution, Result } from './execution.js'
+import type { ObjectStores } from '../s3/store.js'
+import type { AthenaExecution } from './execution.js'
 import type { Prepared } from './named.js'
-import { csvLine, metadataFile, textLine } from './result-files.js'
+import { csvLine, textLine } from './results/result-files.js'
+import { StoredFiles } from './results/stored-files.js'
 import { type Shown, showOf } from './show.js'
 import { Tables } from './tables.js'
 import { columnInfo } from './types.js'
 import { writerOf } from './values.js'
-import type { Site, Writes } from './writes.js'
+import type { Done, Site, Writes } from './writes.js'
 
 /** What executions are run with. */
 export interface RunParts {
@@ -63,6 +63,9 @@ export function kindOf(text: string): Pick<AthenaExecution, 'type' | 'subtype'> 
   return { type: 'DDL', subtype: text.trim().split(/\s+/).slice(0, 2).join('_').toUpperCase() }
 }
 
+/** The result of what gives no rows. */
+const NOTHING: Shown = { columns: [], rows: [] }
+
 /** Runs a statement to its end; what it throws is why it failed. */
 export async function run(one: AthenaExecution, parts: RunParts): Promise<void> {
   const { service } = parts
@@ -70,7 +73,12 @@ export async function run(one: AthenaExecution, parts: RunParts): Promise<void> 
   const { statement, text } = parsed(one, parts)
   const tables = new Tables(await service.tables(one.caller), one.caller, one.database)
   const shown = showOf(statement, tables)
-  if (shown) return keepShown(one, shown, parts)
+  const show = (rows: Shown, change: () => Promise<unknown> = async () => {}) =>
+    storing(one, parts, async (stored) => {
+      await keepShown(one, rows, stored)
+      await change()
+    })
+  if (shown) return show(shown)
   const context: Context = { statement: text, table: (p, at) => tables.table(text, p, at) }
   const asking = (sql: string): QueryRequest => ({
     principal: one.caller,
@@ -99,22 +107,19 @@ export async function run(one: AthenaExecution, parts: RunParts): Promise<void> 
         `Output: ${columns.map(({ name, type }) => `${name} ${type}`).join(', ')}`,
         ...request.sql.split('\n'),
       ]
-      return keepShown(
-        one,
-        { columns: [columnInfo('Query Plan', 'VARCHAR')], rows: lines.map((line) => [line]) },
-        parts,
+      return show({
+        columns: [columnInfo('Query Plan', 'VARCHAR')],
+        rows: lines.map((line) => [line]),
+      })
+    }
+    case 'prepare': {
+      const { name, text: prepared } = statement
+      return show(NOTHING, () =>
+        parts.prepared.put(one.caller, { name, workgroup: one.workgroup, text: prepared }),
       )
     }
-    case 'prepare':
-      await parts.prepared.put(one.caller, {
-        name: statement.name,
-        workgroup: one.workgroup,
-        text: statement.text,
-      })
-      return keepShown(one, { columns: [], rows: [] }, parts)
     case 'deallocate':
-      await parts.prepared.delete(one.caller, one.workgroup, statement.name)
-      return keepShown(one, { columns: [], rows: [] }, parts)
+      return show(NOTHING, () => parts.prepared.delete(one.caller, one.workgroup, statement.name))
     case 'execute':
       throw new MoraineError('query', 'A prepared statement cannot execute another')
     default:
@@ -122,18 +127,48 @@ export async function run(one: AthenaExecution, parts: RunParts): Promise<void> 
   }
 }
 
-/** Runs a statement that writes. */
+/**
+ * Runs a statement that writes. Its result, which is empty, is stored before anything is changed:
+ * a statement that has failed has changed nothing, and one that has succeeded has its result.
+ */
 async function write(
   statement: Statement,
   one: AthenaExecution,
-  site: Site,
+  site: Omit<Site, 'stored' | 'done'>,
   parts: RunParts,
 ): Promise<void> {
-  const done = await parts.writes.run(statement, one, site)
-  // It is done, whether its empty result can be kept or not: who is told that it failed does it
-  // again.
-  await keepShown(one, { columns: [], rows: [] }, parts).catch((error) => parts.onError?.(error))
+  const done: Done = { rows: undefined, isCommitted: false }
+  try {
+    await storing(one, parts, async (stored) => {
+      await keepShown(one, NOTHING, stored)
+      await parts.writes.run(statement, one, { ...site, stored, done }).catch((error) => {
+        if (!done.isCommitted) throw error
+        // What was left to be done after the commit is nothing that its client sees.
+        parts.onError?.(error)
+      })
+    })
+  } catch (error) {
+    one.result = undefined
+    one.statistics = { ...one.statistics, bytesOut: 0 }
+    delete one.statistics.manifest
+    throw error
+  }
   if (one.result && done.rows !== undefined) one.result.updateCount = done.rows
+}
+
+/** Stores files of a statement, which are removed again where it fails. */
+async function storing(
+  one: AthenaExecution,
+  { stores, onError }: RunParts,
+  store: (stored: StoredFiles) => Promise<void>,
+): Promise<void> {
+  const stored = new StoredFiles(stores.of(one.caller))
+  try {
+    await store(stored)
+  } catch (error) {
+    await stored.remove().catch((problem) => onError?.(problem))
+    throw error
+  }
 }
 
 /** The statement, with the one that it names in its place where it is EXECUTE. */
@@ -181,39 +216,19 @@ async function keepRows(
     for await (const batch of service.resultRows(id, one.caller))
       yield Buffer.from(batch.map((row) => csvLine(texts(row))).join(''))
   }
-  await keepFiles(one, parts, lines(), infos)
+  await storing(one, parts, (stored) => stored.putResult(one, lines(), infos))
 }
 
 /** Keeps rows of texts, which are few. */
 async function keepShown(
   one: AthenaExecution,
   { columns, rows }: Shown,
-  parts: RunParts,
+  stored: StoredFiles,
 ): Promise<void> {
   one.result = { columns, hasHeader: false, rows }
   one.statistics.rows = rows.length
-  if (one.output === undefined) return
   const lines = (async function* () {
     yield Buffer.from(rows.map(textLine).join(''))
   })()
-  await keepFiles(one, parts, lines, columns)
-}
-
-async function keepFiles(
-  one: AthenaExecution,
-  { stores }: RunParts,
-  lines: AsyncIterable<Buffer>,
-  columns: Result['columns'],
-): Promise<void> {
-  const at = addressIn(one.output ?? '')
-  if (!at) throw invalidRequest('The output location is not an address of S3')
-  const store = stores.of(one.caller)
-  const { size } = await store.put(at.bucket, at.key, lines, {
-    contentType: 'application/octet-stream',
-  })
-  one.statistics.bytesOut = size
-  const metadata = (async function* () {
-    yield metadataFile(columns)
-  })()
-  await store.put(at.bucket, `${at.key}.metadata`, metadata, {})
+  await stored.putResult(one, lines, columns)
 }

@@ -49,13 +49,13 @@ export class TableChanges {
     named: TableName,
     change: WrittenChange,
     from: ToWrite,
-  ): Promise<number> {
+  ): Promise<void> {
     const { lake, rewriteUpTo } = this
     const { storage } = lake
     const identifier = await lake.identifier(named)
     const { staging } = storage
     return withRowsFile(from.answer, { staging, signal: from.signal }, async (session, file) => {
-      if (file.rows === 0) return 0
+      if (file.rows === 0) return
       const table = await lake.table(await lake.stateOf(from.answer), identifier)
       refuseGone(table, change)
       const own = { storage, rewriteUpTo, session, table, change, file }
@@ -64,23 +64,26 @@ export class TableChanges {
       const sums = await storage.seal(lists.map((one) => table.pathOf(one.file.path)))
       const deletes = lists.map((one) => ({ ...one, file: table.withChecksum(one.file, sums) }))
       const written = await table.write({ removed, added, deletes })
-      from.signal.throwIfAborted()
-      await lake.publish(caller, identifier, table, written)
-      return file.rows
+      await from.commit({ rows: file.rows, files: [] }, () =>
+        lake.publish(caller, identifier, table, written),
+      )
     })
   }
 
-  /** Deletes all rows of a table; returns how many it had. */
-  async deleteAll(caller: Caller, named: TableName): Promise<number> {
+  /** Deletes all rows of a table. */
+  async deleteAll(
+    caller: Caller,
+    named: TableName,
+    { commit }: Pick<ToWrite, 'commit'>,
+  ): Promise<void> {
     const { lake } = this
     const identifier = await lake.identifier(named)
     const table = await lake.table(await lake.head(), identifier)
     const { rows, files } = table.totals
     // Not all engines write totals into their snapshots.
-    if (files === 0 && (await table.plan()).length === 0) return 0
+    if (files === 0 && (await table.plan()).length === 0) return
     const written = await table.write({ removed: 'all', added: [] })
-    await lake.publish(caller, identifier, table, written)
-    return rows
+    await commit({ rows, files: [] }, () => lake.publish(caller, identifier, table, written))
   }
 
   /** @throws RestError for a table that this caller may not put together, or that a run does. */

@@ -1,6 +1,6 @@
 import { createReadStream } from 'node:fs'
 import { MoraineError } from '../../../errors.js'
-import type { QueryRequest } from '../../../query/service/request.js'
+import type { QueryAnswer, QueryRequest } from '../../../query/service/request.js'
 import type { QueryService } from '../../../query/service/service.js'
 import { abortController } from '../../../signals.js'
 import type { TableRef } from '../../../sql/guard.js'
@@ -11,8 +11,9 @@ import type { WrittenChange } from '../../../sql/trino/write/change.js'
 import { LAKE_BUCKET } from '../s3/lake-files.js'
 import { addressIn, type ObjectStores } from '../s3/store.js'
 import type { AthenaExecution } from './execution.js'
-import type { TableName } from './lake-access.js'
+import type { TableName, ToWrite, WrittenRows } from './lake-access.js'
 import type { LakeTables } from './lake-tables.js'
+import type { StoredFiles } from './results/stored-files.js'
 import type { TableChanges } from './table-changes.js'
 import type { TableDefinitions } from './table-definitions.js'
 import type { Tables } from './tables.js'
@@ -29,6 +30,9 @@ export interface Site {
     places: TableRef,
   ) => { request: QueryRequest; change: WrittenChange }
   text: string
+  /** What the statement stores for its client. */
+  stored: StoredFiles
+  done: Done
 }
 
 /** What writes to the lake. */
@@ -38,9 +42,12 @@ interface LakeWrites {
   definitions: TableDefinitions
 }
 
-/** What became of a statement that writes. */
-interface Done {
-  rows?: number
+/** What becomes of a statement that writes. */
+export interface Done {
+  /** How many rows it has changed. */
+  rows: number | undefined
+  /** Whether the lake has what it wrote: it has succeeded then, whatever happens. */
+  isCommitted: boolean
 }
 
 /** Statements that write: into namespaces that `lake.ts` does not define, or beside results. */
@@ -51,7 +58,7 @@ export class Writes {
     private readonly stores: ObjectStores,
   ) {}
 
-  async run(statement: Statement, one: AthenaExecution, site: Site): Promise<Done> {
+  async run(statement: Statement, one: AthenaExecution, site: Site): Promise<void> {
     const named = (parts: readonly string[]) =>
       site.tables.split(
         parts,
@@ -65,15 +72,12 @@ export class Writes {
         const table = named(statement.table)
         await this.lake.changes.refuseChanging(one.caller, 'insert rows', table)
         const { request, columns } = site.askInsert(statement)
+        site.done.rows = 0
         await using answer = await this.service.query(request)
-        const done = await this.lake.tables.insert(
-          one.caller,
-          { ...table, columns },
-          { answer, signal: one.stop.signal },
-        )
-        committed(one)
+        const from = toWrite(one, site, answer)
+        await this.lake.tables.insert(one.caller, { ...table, columns }, from)
         one.statistics.scanned = answer.statistics.bytesRead
-        return { rows: done.rows }
+        return
       }
       case 'unload':
         return this.unload(statement, one, site)
@@ -81,20 +85,20 @@ export class Writes {
         const { schema, name } = named(statement.name)
         const isGone = statement.ifExists && !site.tables.find(schema, name)
         if (!isGone) await this.lake.tables.drop(one.caller, schema, name)
-        return {}
+        return
       }
       case 'create schema': {
         const name = schemaOf(statement.name)
         const isThere = (await this.lake.tables.schemas(one.caller)).includes(name)
         if (!(isThere && statement.ifNotExists))
           await this.lake.tables.createSchema(one.caller, name)
-        return {}
+        return
       }
       case 'drop schema': {
         const name = schemaOf(statement.name)
         const isThere = (await this.lake.tables.schemas(one.caller)).includes(name)
         if (isThere || !statement.ifExists) await this.lake.tables.dropSchema(one.caller, name)
-        return {}
+        return
       }
       default:
         return this.alter(statement, one, site, named)
@@ -107,7 +111,7 @@ export class Writes {
     one: AthenaExecution,
     site: Site,
     named: (parts: readonly string[]) => TableName,
-  ): Promise<Done> {
+  ): Promise<void> {
     const { changes, definitions } = this.lake
     switch (statement.kind) {
       case 'delete':
@@ -115,14 +119,11 @@ export class Writes {
       case 'merge':
         return this.change(statement, one, site, named(statement.target.parts))
       case 'optimize':
-        await this.optimize(statement, one, site, named(statement.target.parts))
-        return {}
+        return this.optimize(statement, one, site, named(statement.target.parts))
       case 'vacuum':
-        await changes.vacuum(one.caller, named(statement.table))
-        return {}
+        return changes.vacuum(one.caller, named(statement.table))
       case 'create table':
-        await definitions.create(one.caller, named(statement.table), statement)
-        return {}
+        return definitions.create(one.caller, named(statement.table), statement)
       case 'alter table': {
         const { table, alteration } = statement
         const from = named(table)
@@ -132,7 +133,7 @@ export class Writes {
           const to = above.length > 0 ? alteration.to : [from.schema, name]
           await definitions.rename(one.caller, from, named(to))
         }
-        return {}
+        return
       }
       default:
         throw new MoraineError('query', `${statement.kind.toUpperCase()} is not served`, {
@@ -145,23 +146,19 @@ export class Writes {
   private async change(
     statement: ChangeStatement,
     one: AthenaExecution,
-    { askChange }: Site,
+    site: Site,
     named: TableName,
-  ): Promise<Done> {
+  ): Promise<void> {
     const { changes } = this.lake
     await changes.refuseChanging(one.caller, statement.kind, named)
-    if (statement.kind === 'delete' && !statement.where) {
-      const rows = await changes.deleteAll(one.caller, named)
-      committed(one)
-      return { rows }
-    }
-    const { request, change } = askChange(statement, { tier: named.schema, name: named.name })
+    site.done.rows = 0
+    if (statement.kind === 'delete' && !statement.where)
+      return changes.deleteAll(one.caller, named, { commit: committing(one, site) })
+    const places = { tier: named.schema, name: named.name }
+    const { request, change } = site.askChange(statement, places)
     await using answer = await this.service.query(request)
-    const { signal } = one.stop
-    const rows = await changes.change(one.caller, named, change, { answer, signal })
-    committed(one)
+    await changes.change(one.caller, named, change, toWrite(one, site, answer))
     one.statistics.scanned = answer.statistics.bytesRead
-    return { rows }
   }
 
   private async optimize(
@@ -187,67 +184,31 @@ export class Writes {
   private async createAs(
     { ifNotExists, properties, query, noData }: Of<'create table as'>,
     one: AthenaExecution,
-    { ask }: Site,
+    site: Site,
     { schema, name }: { schema: string; name: string },
-  ): Promise<Done> {
+  ): Promise<void> {
     const { partitions, compression } = storageOf(properties)
     const place = placeOf(properties)
-    if (ifNotExists && (await this.lake.tables.exists(one.caller, schema, name))) return { rows: 0 }
+    site.done.rows = 0
+    if (ifNotExists && (await this.lake.tables.exists(one.caller, schema, name))) return
     await this.lake.tables.refuseCreating(one.caller, schema, name)
-    await using answer = await this.service.query(ask(query))
-    const done = await this.lake.tables.create(
+    await using answer = await this.service.query(site.ask(query))
+    await this.lake.tables.create(
       one.caller,
       { schema, name, partitions, compression, noData },
-      { answer, signal: one.stop.signal },
+      toWrite(one, site, answer, async ({ files }) => {
+        const urls = await links(one, site.stored, files, { schema, name, place })
+        await manifest(one, site.stored, urls, 'tables/')
+      }),
     )
-    committed(one)
     one.statistics.scanned = answer.statistics.bytesRead
-    await this.manifest(one, await this.links(one, done.files, { schema, name, place }), 'tables/')
-    return { rows: done.rows }
-  }
-
-  /** Shows the files of a new table beside the statement's result, as clients expect them there. */
-  private async links(
-    one: AthenaExecution,
-    files: readonly { path: string; bytes: number }[],
-    table: { schema: string; name: string; place: ReturnType<typeof placeOf> },
-  ): Promise<string[]> {
-    const output = addressIn(one.output ?? '')
-    const { place, schema, name } = table
-    const shown = place ?? output
-    if (!shown) return []
-    const folder = place?.folder ?? `${shown.key.replace(/[^/]*$/, '')}tables/${one.id}/`
-    const store = this.stores.of(one.caller)
-    const urls: string[] = []
-    for (const { path, bytes } of files) {
-      const at = { bucket: shown.bucket, key: `${folder}${path.slice(path.lastIndexOf('/') + 1)}` }
-      await store.link(at, { path, levels: [...schema.split('.'), name.toLowerCase()] }, bytes)
-      urls.push(`s3://${at.bucket}/${at.key}`)
-    }
-    return urls
-  }
-
-  /** Lists the files that a statement wrote, as clients look for them. */
-  private async manifest(
-    one: AthenaExecution,
-    urls: readonly string[],
-    folder: string,
-  ): Promise<void> {
-    const at = addressIn(one.output ?? '')
-    if (!at) return
-    const key = `${at.key.replace(/[^/]*$/, '')}${folder}${one.id}-manifest.csv`
-    const bytes = (async function* () {
-      yield Buffer.from(urls.map((url) => `${url}\n`).join(''))
-    })()
-    await this.stores.of(one.caller).put(at.bucket, key, bytes, { contentType: 'text/csv' })
-    one.statistics.manifest = `s3://${at.bucket}/${key}`
   }
 
   private async unload(
     { query, to, properties }: Of<'unload'>,
     one: AthenaExecution,
-    { ask }: Site,
-  ): Promise<Done> {
+    { ask, stored, done }: Site,
+  ): Promise<void> {
     const format = String(properties.get('format') ?? '').toUpperCase()
     if (format !== 'PARQUET')
       throw new MoraineError(
@@ -274,27 +235,79 @@ export class Writes {
       )
     await using answer = await this.service.query(ask(query))
     const { signal } = one.stop
-    const done = await this.lake.tables.parquet({ answer, signal }, async (paths, rows) => {
-      const urls: string[] = []
+    await this.lake.tables.parquet({ answer, signal }, async (paths, rows) => {
+      const urls = paths.map((_, i) => `s3://${at.bucket}/${folder}${one.id}_${i}.parquet`)
+      const contentType = 'application/octet-stream'
       for (const [i, path] of paths.entries()) {
         signal.throwIfAborted()
-        const key = `${folder}${one.id}_${i}.parquet`
-        await store.put(at.bucket, key, createReadStream(path), {
-          contentType: 'application/octet-stream',
-        })
-        urls.push(`s3://${at.bucket}/${key}`)
+        await stored.put(urls[i] as string, createReadStream(path), { contentType })
       }
-      return { rows, urls }
+      await manifest(one, stored, urls, '')
+      done.rows = rows
     })
     one.statistics.scanned = answer.statistics.bytesRead
-    await this.manifest(one, done.urls, '')
-    return { rows: done.rows }
   }
 }
 
+/** Rows for a table; what is to be stored with them is, before they are committed. */
+function toWrite(
+  one: AthenaExecution,
+  site: Site,
+  answer: QueryAnswer,
+  store?: (written: WrittenRows) => Promise<void>,
+): ToWrite {
+  return { answer, signal: one.stop.signal, commit: committing(one, site, store) }
+}
+
 /** What is in the lake can't be stopped any more, and nobody is told that it was. */
-function committed(one: AthenaExecution): void {
-  one.stop = abortController()
+function committing(
+  one: AthenaExecution,
+  { done }: Site,
+  store: (written: WrittenRows) => Promise<void> = async () => {},
+): ToWrite['commit'] {
+  return async (written, make) => {
+    await store(written)
+    one.stop.signal.throwIfAborted()
+    one.stop = abortController()
+    await make()
+    Object.assign(done, { rows: written.rows, isCommitted: true })
+  }
+}
+
+/** Shows the files of a new table beside the statement's result, as clients expect them there. */
+async function links(
+  one: AthenaExecution,
+  stored: StoredFiles,
+  files: WrittenRows['files'],
+  { place, schema, name }: { schema: string; name: string; place: ReturnType<typeof placeOf> },
+): Promise<string[]> {
+  const shown = place ?? addressIn(one.output ?? '')
+  if (!shown) return []
+  const folder = place?.folder ?? `${shown.key.replace(/[^/]*$/, '')}tables/${one.id}/`
+  const levels = [...schema.split('.'), name.toLowerCase()]
+  const urls: string[] = []
+  for (const { path, bytes } of files) {
+    const url = `s3://${shown.bucket}/${folder}${path.slice(path.lastIndexOf('/') + 1)}`
+    await stored.link(url, { path, levels }, bytes)
+    urls.push(url)
+  }
+  return urls
+}
+
+/** Lists the files that a statement wrote, as clients look for them. */
+async function manifest(
+  one: AthenaExecution,
+  stored: StoredFiles,
+  urls: readonly string[],
+  folder: string,
+): Promise<void> {
+  if (one.output === undefined) return
+  const url = `${one.output.replace(/[^/]*$/, '')}${folder}${one.id}-manifest.csv`
+  const bytes = (async function* () {
+    yield Buffer.from(urls.map((one) => `${one}\n`).join(''))
+  })()
+  await stored.put(url, bytes, { contentType: 'text/csv' })
+  one.statistics.manifest = url
 }
 
 function schemaOf(parts: readonly string[]): string {

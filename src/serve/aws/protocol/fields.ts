@@ -1,4 +1,5 @@
-import { invalidRequest } from './failure.js'
+import { isDeeper } from '../../json-depth.js'
+import { AwsError, invalidRequest } from './failure.js'
 
 /** What a client sends as JSON, with each field checked where it is read. */
 export class Fields {
@@ -87,4 +88,21 @@ export function startOf(token: string | undefined, most: number): number {
   if (!found || Number(found[1]) > most)
     throw invalidRequest('NextToken is not one that was given here', 'INVALID_TOKEN')
   return Number(found[1])
+}
+
+const DEEPEST = 20
+
+/** @throws AwsError for a body that is no object of JSON. */
+export function fieldsIn(body: Buffer): Fields {
+  if (isDeeper(body, DEEPEST))
+    throw new AwsError('SerializationException', `The body has more than ${DEEPEST} levels`)
+  let value: unknown
+  try {
+    value = body.length === 0 ? {} : JSON.parse(body.toString())
+  } catch {
+    throw new AwsError('SerializationException', 'The body is not JSON')
+  }
+  if (typeof value !== 'object' || value === null || Array.isArray(value))
+    throw new AwsError('SerializationException', 'The body is not an object of JSON')
+  return new Fields(value as Record<string, unknown>)
 }

@@ -237,12 +237,15 @@ const hashOf = (name: string) => createHash('sha256').update(name).digest('hex')
 export class ObjectStores {
   private readonly known = new Map<string, ObjectStore>()
 
-  constructor(private readonly folder: string) {}
+  constructor(
+    private readonly folder: string,
+    private readonly disk?: typeof diskOf,
+  ) {}
 
   of({ name }: { name: string }): ObjectStore {
     const known = this.known.get(name)
     if (known) return known
-    const store = new ObjectStore(join(this.folder, hashOf(name).slice(0, 32)))
+    const store = new ObjectStore(join(this.folder, hashOf(name).slice(0, 32)), this.disk)
     this.known.set(name, store)
     return store
   }

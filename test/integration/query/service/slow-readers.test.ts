@@ -1,10 +1,15 @@
 import { once } from 'node:events'
+import { readdirSync } from 'node:fs'
 import { connect } from 'node:net'
-import { afterAll, beforeAll, expect, it } from 'vitest'
+import { tmpdir } from 'node:os'
+import { setFlagsFromString } from 'node:v8'
+import { runInNewContext } from 'node:vm'
+import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { QueryService } from '../../../../src/query/service/service.js'
 import { Principals } from '../../../../src/serve/principals.js'
 import { queryApp } from '../../../../src/serve/query/query-app.js'
 import { listen, type RunningServer } from '../../../../src/serve/server.js'
+import { until } from '../../../support/until.js'
 import { type ServiceLake, serviceLake } from './lake.js'
 
 let made: ServiceLake
@@ -63,3 +68,63 @@ it('whoever reads slowly, but does, has all rows', async () => {
   }
   expect(bytes).toBe(20_000 * 1009)
 })
+
+describe('an answer as one object', () => {
+  const ask = (app: ReturnType<typeof queryApp>, path: string, body?: object) =>
+    app.request(path, {
+      headers: { authorization },
+      ...(body ? { method: 'POST', body: JSON.stringify(body) } : {}),
+    })
+  const sql = "select range as n, repeat('x', 1000000) as x from range(30)"
+
+  it('is in a file while nobody reads it, and comes as a whole', async () => {
+    const principals = new Principals(undefined, made.lake.access)
+    const app = queryApp(service, { principals, patience: 3_600_000 })
+    const { id } = (await (await ask(app, '/queries', { sql })).json()) as { id: string }
+    await service.finished(id, await made.as('boss-token-0001'))
+    const before = bytesHeld()
+    const answers: Response[] = []
+    for (let i = 0; i < 4; i++) {
+      answers.push(await ask(app, '/query', { sql }))
+      answers.push(await ask(app, `/queries/${id}/results?from=${i}&most=10000`))
+    }
+    // They are 180 MB.
+    expect(bytesHeld() - before).toBeLessThan(40 * 2 ** 20)
+    for (const answer of answers) {
+      const length = Number(answer.headers.get('content-length'))
+      const { columns, rows } = JSON.parse(await answer.text()) as {
+        columns: unknown[]
+        rows: [number, string][]
+      }
+      expect(length).toBeGreaterThan(rows.length * 1_000_000)
+      expect([columns.length, rows.every(([, x]) => x.length === 1_000_000)]).toEqual([2, true])
+    }
+    expect(answersOnDisk()).toEqual([])
+  }, 120_000)
+
+  it('is let go of once its client has not read for a while', async () => {
+    const body = JSON.stringify({ sql })
+    const head = ['host: localhost', `authorization: ${authorization}`]
+    const slow = connect(server.port, '127.0.0.1')
+    slow.on('error', () => {})
+    slow.write(
+      `POST /v1/query HTTP/1.1\r\n${head.join('\r\n')}\r\ncontent-length: ${body.length}\r\n\r\n${body}`,
+    )
+    await once(slow, 'readable')
+    await until('its file is gone', () => answersOnDisk().length === 0)
+    slow.destroy()
+  })
+})
+
+/** Bytes that this process holds, and would hold if it cleaned up now. */
+function bytesHeld(): number {
+  setFlagsFromString('--expose-gc')
+  runInNewContext('gc')()
+  const { heapUsed, external } = process.memoryUsage()
+  return heapUsed + external
+}
+
+const answersOnDisk = () =>
+  readdirSync(tmpdir()).filter(
+    (name) => name.startsWith('moraine-answer-') && name.includes(`-${process.pid}-`),
+  )

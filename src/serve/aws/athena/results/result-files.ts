@@ -1,4 +1,4 @@
-import type { ColumnInfo } from './types.js'
+import type { ColumnInfo } from '../types.js'
 
 /** A line of a result's file: all values in quotes, NULL as nothing. */
 export function csvLine(values: readonly (string | null)[]): string {
