@@ -126,11 +126,7 @@ function make(
   const found = constants.map(constantOf)
   if (found.some((one) => one === undefined)) return []
   const values = found as Constant[]
-  const kind = kindOf(values)
-  // A time at midnight is after its day where the day is a text that was bound.
-  const isBound = constants.some((one) => (one as AstNode).isBound)
-  const isLoose = op === '>' && kind === 'text' && isBound
-  return [{ column, op: isLoose ? '>=' : op, values: values.map(({ text }) => text), kind }]
+  return [{ column, op, values: values.map(({ text }) => text), kind: kindOf(values) }]
 }
 
 /** How values are compared together. */

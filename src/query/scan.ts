@@ -159,6 +159,8 @@ function isCertain(predicate: Pushed, table: TableVersion): boolean {
   const type = typeof found?.type === 'string' ? found.type : ''
   // A text that is compared with a number is compared as a number.
   if (type === 'string') return kind === 'text'
+  // The engine passes over the zone of a text that is compared with times without one.
+  if (type === 'timestamp' && values.some((text) => ZONE.test(text))) return false
   const digits = values.reduce((most, text) => Math.max(most, text.replace(/\D/g, '').length), 0)
   const alone = kind === 'double' && values.length === 1
   // Of more digits, the engine may make another number than the nearest one.
@@ -169,6 +171,9 @@ function isCertain(predicate: Pushed, table: TableVersion): boolean {
   const areKept = precision === undefined || (digits <= DOUBLE && precision <= DOUBLE)
   return kind !== 'double' || areKept
 }
+
+/** An offset from UTC behind a day, or a time of one. */
+const ZONE = /^\d{4,6}-\d\d-\d\d.*[+-]\d/
 
 /** Digits of a number that a `FLOAT` and a `DOUBLE` always keep. */
 const [SINGLE, DOUBLE] = [6, 15]

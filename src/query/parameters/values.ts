@@ -97,20 +97,22 @@ export function bindValues(
   const cast = new Set(nodes.flatMap((node) => (node.class === 'CAST' ? [node.child] : [])))
   for (const node of taken) {
     const value = found.get(nameOf(node).toLowerCase())
-    // The engine compares texts as texts, but with numbers: of days that is the same order.
-    if (typeof value === 'string' && !cast.has(node) && !DAY.test(value)) continue
+    // The engine makes of a text what it is compared with. Nothing is chosen by one that may be
+    // a text itself, or is read somehow.
+    if (typeof value === 'string' && !cast.has(node) && !MOMENT.test(value)) continue
     const constant = constantOf(value)
     if (constant)
       Object.assign(node, {
         class: 'CONSTANT',
         type: 'VALUE_CONSTANT',
         value: constant,
-        isBound: true,
       })
   }
 }
 
-const DAY = /^\d{4}-\d{2}-\d{2}$/
+/** A day, or a time of one, as ISO 8601 has it. */
+const MOMENT =
+  /^\d{4}-\d\d-\d\d(?:[ T]\d\d:\d\d(?::\d\d(?:\.\d{1,6})?)?(?:Z|[+-]\d\d(?::\d\d)?)?)?$/
 
 const nameOf = ({ identifier }: AstNode): string => String(identifier)
 

@@ -1,4 +1,8 @@
 import { expect, it } from 'vitest'
+import type { ParameterValues } from '../../../src/engine/engine.js'
+import { limitsOf } from '../../../src/query/limits.js'
+import { openLake } from '../../../src/query/open.js'
+import { describeQuery } from '../../../src/query/query.js'
 import { Project, step } from '../../support/project.js'
 
 /**
@@ -66,6 +70,10 @@ const conditions: [table: 'silver.x' | 'gold.y', condition: string, rows: number
   ['silver.x', "ts >= cast('2024-01-06 23:00' as date)", 1],
   ['silver.x', "ts < timestamp '2024-01-05 05:30:01'", 1],
   ['silver.x', "ts > date '2024-01-05'", 2],
+  ['silver.x', "ts < '2024-01-05 06:00:00+05:00'", 1],
+  ['silver.x', "ts > '2024-01-06 11:00:00-05:00'", 1],
+  ['silver.x', "ts >= '2024-01-06T12:00:00Z'", 1],
+  ['silver.x', "ts > '2024-01-05'", 2],
   ['silver.x', "day >= timestamp '2024-01-05 23:00'", 1],
   ['silver.x', "day = cast('2024-01-05 23:00' as date)", 1],
   ['silver.x', "day = cast(cast('2024-01-05 23:00' as timestamp) as date)", 1],
@@ -90,6 +98,43 @@ it('files are passed over only where the engine finds nothing in them', async ()
     expect(all, condition).toHaveLength(count)
     expect(await found(condition), condition).toEqual(all)
   }
+})
+
+it('a text that is given as a parameter is what a text in the query is', async () => {
+  const project = await twoFiles()
+  const lake = openLake(await project.load())
+  const texts = [
+    ...['2024-01-05', '2024-01-06', '2024-1-6', '2024-01-05T05:30:00', '2024-01-05 05:30'],
+    ...['2024-01-06T12:00:00.000Z', '2024-01-05T06:00:00+05:00', '2024-01-06 12:00:00-05:00', 'a'],
+  ]
+  for (const column of ['ts', 'day', 's'])
+    for (const operator of ['=', '<', '>'])
+      for (const text of texts) {
+        const where = `${column} ${operator}`
+        const ids = async (sql: string, parameters?: readonly string[]) => {
+          const asked = lake.query(
+            `select list(id order by id) as ids from silver.x where ${sql}`,
+            {
+              ...(parameters ? { parameters: [...parameters] } : {}),
+            },
+          )
+          return asked.then(
+            ([row]) => row?.ids,
+            ({ kind }) => kind,
+          )
+        }
+        const written = await ids(`(${where} '${text}') is true`)
+        expect([where, text, await ids(`${where} ?`, [text])]).toEqual([where, text, written])
+      }
+  const files = async (parameters: ParameterValues) => {
+    const asked = { limits: limitsOf(), parameters }
+    const sql = 'select id from silver.x where ts >= ?'
+    const found = await describeQuery(project.storage, await project.state(), sql, asked)
+    return found.estimate.tables[0]?.files
+  }
+  expect(await files(['2024-01-06T08:00:00'])).toBe(1)
+  expect(await files(['2024-01-06T08:00:00Z'])).toBe(1)
+  expect(await files(['2024-01-06T08:00:00+01:00'])).toBe(2)
 })
 
 it('nor where others depend on their rows, or columns have other names', async () => {
