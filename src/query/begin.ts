@@ -120,7 +120,7 @@ async function look(
   const { worker } = asked
   for (const { table } of parsed.tables) levelsOf(read, table, asked.rights)
   const proved = await throughViews(worker, read, parsed)
-  const { tables, named } = await ruled(worker, read, proved, asked.rights)
+  const { tables, named, isRepeatable } = await ruled(worker, read, proved, asked.rights)
   const names = tables.map(({ table: { tier, name } }) => `${tier}.${name}`)
   told(names)
   for (const { table } of tables)
@@ -130,7 +130,7 @@ async function look(
   const estimate = {
     ...estimateOf(scans, tables, named),
     state: read,
-    isRepeatable: proved.isRepeatable,
+    isRepeatable,
     // Of a view, what it reads as well.
     refs: [...parsed.tables, ...tables].map(({ table }) => table),
   }

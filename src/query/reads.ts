@@ -2,6 +2,7 @@ import { badRules, type Levels, type Rights, type TableRules } from '../define/a
 import { quoteName } from '../define/sql/sql.js'
 import { MoraineError } from '../errors.js'
 import type { LakeState } from '../log/commit.js'
+import type { TableRef } from '../sql/guard.js'
 import type { Reads, RelationFiles, Reply } from './protocol.js'
 import type { Pushed } from './pushdown.js'
 import type { Worker } from './query-process.js'
@@ -91,11 +92,16 @@ export async function throughViews(
 export async function ruled(
   worker: Worker,
   state: LakeState,
-  { tables, functions, named, direct }: Proved,
+  { tables, views, functions, named, direct, ...proved }: Proved,
   rights: Rights | undefined,
-): Promise<{ tables: Found[]; named: string[] | undefined }> {
+): Promise<{ tables: Found[]; named: string[] | undefined; isRepeatable: boolean }> {
   const found: Found[] = []
   let columns = named
+  let { isRepeatable } = proved
+  for (const view of views) {
+    const rules = rights?.rules(levelsOf(state, view))
+    if (rules) isRepeatable &&= (await provedRules(worker, view, rules)).isRepeatable
+  }
   for (const read of tables) {
     const levels = levelsOf(state, read.table)
     const rules = rights?.rules(levels)
@@ -105,13 +111,8 @@ export async function ruled(
       continue
     }
     if (functions.includes('stats')) throw noStatistics()
-    // What is wrong with a rule is nothing that whoever asks may read.
-    const inside = await worker
-      .ask({ type: 'tables', ...rulesSql(read, rules) }, 'tables')
-      .catch((error) => {
-        throw error instanceof MoraineError && error.kind === 'query' ? badRules(read.table) : error
-      })
-    if (inside.tables.length !== 1) throw badRules(read.table)
+    const inside = await provedRules(worker, read.table, rules)
+    isRepeatable &&= inside.isRepeatable
     if (columns && inside.named) columns = [...new Set([...columns, ...inside.named])]
     else columns = undefined
     const own = unmasked(read.predicates, rules)
@@ -122,7 +123,19 @@ export async function ruled(
         : { predicates: kept, ofPartitions: own }
     found.push({ ...read, ...chosen, levels, isNamed, rules })
   }
-  return { tables: found, named: columns }
+  return { tables: found, named: columns, isRepeatable }
+}
+
+/** What rules read and call: they are proved as any SQL is. */
+async function provedRules(worker: Worker, table: TableRef, rules: TableRules) {
+  // What is wrong with a rule is nothing that whoever asks may read.
+  const inside = await worker
+    .ask({ type: 'tables', ...rulesSql(table, rules) }, 'tables')
+    .catch((error) => {
+      throw error instanceof MoraineError && error.kind === 'query' ? badRules(table) : error
+    })
+  if (inside.tables.length !== 1) throw badRules(table)
+  return inside
 }
 
 /** Conditions of a query on columns that are shown as they are. */
@@ -131,8 +144,8 @@ function unmasked(predicates: readonly Pushed[], { masks }: TableRules): Pushed[
   return predicates.filter(({ column }) => !hidden.includes(column.toLowerCase()))
 }
 
-/** A query with nothing but rules, so that they are proved as any SQL is. */
-function rulesSql({ table: { tier, name } }: Reads, { masks, rows }: TableRules) {
+/** A query with nothing but rules. */
+function rulesSql({ tier, name }: TableRef, { masks, rows }: TableRules) {
   const shown = Object.values(masks).map((mask) => `(${mask}\n)`)
   const where = rows === undefined ? '' : ` WHERE (${rows}\n)`
   return {

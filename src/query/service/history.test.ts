@@ -10,7 +10,7 @@ import { noStatistics } from './statistics.js'
 const caller = { name: 'ada', rights: allRights }
 const record = (more: Partial<QueryRecord>): QueryRecord => ({
   ...{ id: 'x', time: new Date(), principal: 'ada', workgroup: 'bi', sql: 'select 1' },
-  ...{ error: undefined, statistics: noStatistics() },
+  ...{ error: undefined, statistics: noStatistics(), counted: 0 },
   ...more,
 })
 const refusal = (message: string) => new MoraineError('query', message)

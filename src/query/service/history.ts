@@ -50,13 +50,13 @@ export class QueryHistory {
     return found
   }
 
-  add({ id, time, principal, workgroup, sql, error, statistics }: QueryRecord): void {
+  add({ id, time, principal, workgroup, sql, error, statistics, counted }: QueryRecord): void {
     const kind = error instanceof MoraineError ? error.kind : 'internal'
     const one: PastQuery = {
       ...{ id, time: time.toISOString(), principal },
       workgroup: shown(workgroup, LONGEST_NAME),
       sql: shown(sql, LONGEST, error !== undefined),
-      ...statistics,
+      ...{ ...statistics, counted },
       ...(error === undefined
         ? {}
         : { error: { kind, message: shown(messageOf(error), LONGEST, true) } }),

@@ -115,4 +115,6 @@ export interface QueryRecord {
   sql: string
   error: unknown
   statistics: QueryStatistics
+  /** Bytes that it has used of what its workgroup may read in a day. */
+  counted: number
 }

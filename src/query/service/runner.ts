@@ -59,6 +59,7 @@ export class Runner {
   ): Promise<QueryAnswer> {
     const { workgroups, reuse } = this
     const statistics = noStatistics()
+    const cost: Cost = { counted: 0 }
     const began = performance.now()
     const { group, request, leave } = await this.refusing(asked, async () => {
       const found = workgroups.find(asked.principal, asked.workgroup)
@@ -71,12 +72,12 @@ export class Runner {
     const ended = (error?: unknown) => {
       leave()
       statistics.runMs = Math.round(performance.now() - began) - statistics.queuedMs
-      this.note({ id, request, statistics, error })
+      this.note({ id, request, statistics, error, ...cost })
     }
     try {
       const state = await this.options.log.head()
       const kept = isFresh(request) ? undefined : reuse.find(request, state)
-      if (!kept) return await this.run({ id, request, group, statistics, state, ended })
+      if (!kept) return await this.run({ id, request, group, statistics, state, cost, ended })
       Object.assign(statistics, { reused: true, rows: kept.spool.rows })
       statistics.bytesEstimated = kept.bytesEstimated
       const { columns, tables } = kept
@@ -108,7 +109,7 @@ export class Runner {
     this.note({
       id: (this.options.newId ?? randomUUID)(),
       request: { ...request, workgroup: workgroup ?? usual?.name ?? '' },
-      ...{ statistics: noStatistics(), error: told },
+      ...{ statistics: noStatistics(), error: told, counted: 0 },
     })
   }
 
@@ -136,7 +137,7 @@ export class Runner {
 
   /** Runs what no kept result answers. */
   private async run(one: Run): Promise<QueryAnswer> {
-    const { id, request, group, statistics, state } = one
+    const { id, request, group, statistics, state, cost } = one
     const { principal, sql, signal, schema, parameters, places } = request
     const { storage, log } = this.options
     let estimate: Estimate | undefined
@@ -159,6 +160,7 @@ export class Runner {
           estimate = found
           statistics.bytesEstimated = found.bytes
           takeBack = this.workgroups.admit(group, found)
+          cost.counted = found.bytes
           watch = watchReading(process, this.workgroups.most(group, found), (bytes) =>
             tooMuch(group.name, bytes, group.maxScan ?? 0, true),
           )
@@ -173,8 +175,12 @@ export class Runner {
         one.ended(error)
       })
     } catch (error) {
-      takeBack()
       statistics.bytesRead = watch?.end() ?? 0
+      // An error may tell of what was read as a row does.
+      if (watch === undefined || isBeforeReading(error)) {
+        takeBack()
+        cost.counted = 0
+      }
       throw error
     }
   }
@@ -230,10 +236,10 @@ export class Runner {
     }
   }
 
-  private note({ id, request, statistics, error }: Ended): void {
+  private note({ id, request, statistics, error, counted }: Ended): void {
     this.known(error)
     this.past.add({
-      id,
+      ...{ id, counted },
       time: this.options.now?.() ?? new Date(),
       principal: request.principal.name,
       workgroup: request.workgroup ?? '',
@@ -246,6 +252,18 @@ export class Runner {
 
 const isFresh = ({ fresh = false, places }: QueryRequest) => fresh || places !== undefined
 
+/** Whether a query has failed as it was bound to its tables, or its files were fetched. */
+const isBeforeReading = (error: unknown): boolean =>
+  error instanceof MoraineError &&
+  (error.kind === 'query' ? /^(Binder|Catalog|Parser) Error/.test(error.message) : isAway(error))
+
+const isAway = ({ kind }: MoraineError) => kind === 'storage' || kind === 'corrupt'
+
+/** Bytes of the day that a query has used of its workgroup. */
+interface Cost {
+  counted: number
+}
+
 /** A query that runs. */
 interface Run {
   id: string
@@ -253,6 +271,7 @@ interface Run {
   group: Workgroup
   statistics: QueryStatistics
   state: LakeState
+  cost: Cost
   /** Is told once that it is over. */
   ended: (error?: unknown) => void
 }
@@ -263,7 +282,7 @@ interface Reading extends Run, Pick<Kept, 'columns'> {
   watch: ReturnType<typeof watchReading> | undefined
 }
 
-interface Ended {
+interface Ended extends Cost {
   id: string
   request: QueryRequest
   statistics: QueryStatistics
@@ -299,9 +318,13 @@ function answerOf(
 const valuesOf = (row: ResultRow, names: readonly string[]) =>
   names.map((name) => row[name] as RowValue)
 
-/** @throws MoraineError of kind `usage` for what is no question. */
-export function checkLength({ sql }: QueryRequest): void {
-  if (Buffer.byteLength(sql) <= LONGEST) return
+/**
+ * A statement is judged as it was sent: another dialect may take more words for it.
+ *
+ * @throws MoraineError of kind `usage` for what is no question.
+ */
+export function checkLength({ sql, written = sql }: QueryRequest): void {
+  if (Buffer.byteLength(written) <= LONGEST) return
   throw new MoraineError('usage', `The statement is longer than ${LONGEST} bytes`, {
     hint: 'Pass values as parameters, or put them into a table.',
   })

@@ -76,8 +76,8 @@ export class QueryService {
     await this.executions.load()
     await this.named.load()
     const day = this.now().toISOString().slice(0, 10)
-    for (const { workgroup, bytesEstimated, reused, error } of await this.past.load(day))
-      if (!reused && !error) this.workgroups.count(workgroup, day, bytesEstimated)
+    for (const { workgroup, bytesEstimated, reused, error, counted } of await this.past.load(day))
+      this.workgroups.count(workgroup, day, counted ?? (reused || error ? 0 : bytesEstimated))
   }
 
   /** The last queries that this principal has asked, or that all have if it may see everything. */

@@ -26,6 +26,10 @@ export interface PastQuery extends QueryStatistics {
   principal: string
   workgroup: string
   sql: string
+  /**
+   * Bytes that it has used of what its workgroup may read in a day; earlier servers did not say.
+   */
+  counted?: number
   /** Why it failed. */
   error?: { kind: string; message: string }
 }

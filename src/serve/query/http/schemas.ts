@@ -103,6 +103,7 @@ export const history = z.object({
       principal: z.string(),
       workgroup: z.string(),
       sql: z.string(),
+      counted: z.number().optional().describe("Bytes of the workgroup's day that it used"),
       error: z.object({ kind: z.string(), message: z.string() }).optional(),
     }),
   ),

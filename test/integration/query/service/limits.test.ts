@@ -85,6 +85,26 @@ describe('a workgroup', () => {
     await limited.close()
   })
 
+  it('counts what a query has read that fails with its rows, also for the next server', async () => {
+    const [bi] = made.lake.workgroups
+    const { bytesEstimated } = await ask({ sql: 'select note from silver.orders', fresh: true })
+    const day = { ...bi, name: 'day', maxScanPerDay: bytesEstimated * 2 + 1 }
+    const lake = { ...made.lake, workgroups: [day] as typeof made.lake.workgroups }
+    const now = () => new Date('2031-05-01T10:00:00Z')
+    const limited = new QueryService({ ...made, lake, now })
+    // What it read is told by its error; nothing is by one that names no column.
+    const tells = (i: number) => `select error(max(note)), ${i} from silver.orders`
+    for (let i = 0; i < 5; i++)
+      await expect(ask({ sql: 'select nte from silver.orders' }, limited)).rejects.toThrow('nte')
+    for (const i of [1, 2]) await expect(ask({ sql: tells(i) }, limited)).rejects.toThrow('note 99')
+    await expect(ask({ sql: tells(3) }, limited)).rejects.toThrow('are allowed in a day')
+    await limited.close()
+    const next = new QueryService({ ...made, lake, now })
+    await next.resume()
+    await expect(ask({ sql: tells(4) }, next)).rejects.toThrow('are allowed in a day')
+    await next.close()
+  })
+
   it('lets so many queries run, has others wait in turn, and refuses more politely', async () => {
     const workgroup = 'one'
     const slow = () =>
@@ -201,6 +221,21 @@ describe('a result that is used again', () => {
     const sampled = { sql: 'select id from silver.orders using sample 5' }
     await ask(sampled)
     expect((await ask(sampled)).reused).toBe(false)
+  })
+
+  it('is none where a mask or a row filter reads the clock, of a table or of a view', async () => {
+    const email = 'email || now()::varchar'
+    const rules = [{ masks: {}, rows: 'now() is not null' }, { masks: { email } }]
+    for (const table of ['silver.customers', 'gold.contacts'])
+      for (const rule of rules) {
+        const { rights } = boss
+        const own = (levels: readonly string[]) =>
+          levels.join('.') === table ? rule : rights.rules(levels)
+        const principal = { ...boss, rights: { ...rights, rules: own } }
+        const asked = { principal, sql: `select count(email) from ${table}` }
+        expect([table, rule, (await ask(asked)).rows]).toEqual([table, rule, [[60n]]])
+        expect([table, rule, (await ask(asked)).reused]).toEqual([table, rule, false])
+      }
   })
 
   it('is never one that a fresh run would not give, whatever happens to the lake', async () => {
