@@ -188,8 +188,14 @@ function exportsOf({ exports }: Lake, job: Job) {
 }
 
 /** The folder of a bucket that a location is; what only begins like it is none of it. */
-export const bucketFolder = (path: string) =>
+const bucketFolder = (path: string) =>
   bucketPrefix(path).map((location) => `${location.replace(/\/+$/, '')}/`)
+
+/** Places of buckets in which rows lie for as long as a warehouse copies them. */
+export const placesOfCopies = ({ exports }: Lake): string[] =>
+  exports.flatMap(({ target }) =>
+    target.kind === 'redshift' && target.via !== undefined ? bucketFolder(target.via) : [],
+  )
 
 /** Inboxes of other buckets, which are emptied. */
 function inboxesOf(bronze: readonly AnyDataset[]): string[] {

@@ -14,7 +14,7 @@ export interface FunctionOf {
   readonly handler: string
   /** What its role is called in the template. */
   readonly role: string
-  /** The job for which it runs. */
+  /** The job for which it runs; it asks its own queue for what is left when time is up. */
   readonly job?: string
   readonly memory: number
   readonly disk: number
@@ -58,6 +58,8 @@ export function lambdaFunction(context: Context, of: FunctionOf): Resource {
         Timeout: of.timeout,
         LoggingConfig: { LogGroup: ref(IDS.logGroup), LogFormat: 'JSON' },
         TracingConfig: { Mode: 'Active' },
+        // Lambda ends what invokes itself some 16 times, as a long job does; `lambda/work` bounds it.
+        ...(of.job === undefined ? {} : { RecursiveLoop: 'Allow' }),
         ...(key === undefined ? {} : { KmsKeyArn: key }),
         ...(deploy.vpc
           ? {

@@ -1,9 +1,10 @@
 import { secondsOf } from '../../../define/interval.js'
+import type { Lake } from '../../../define/lake.js'
 import type { AnyDataset } from '../../../define/model.js'
 import { VACUUMED } from '../../../log/format/folders.js'
 import type { Json } from '../cfn.js'
 import type { Context } from '../context.js'
-import { foldersOf } from '../jobs/rights.js'
+import { foldersOf, placesOfCopies } from '../jobs/rights.js'
 
 const DAY = 86_400
 
@@ -32,7 +33,16 @@ export function lifecycle({ lake, deploy }: Context): Json[] {
       .filter((folder) => !folder.startsWith('archive/'))
       .map((folder) => expire(folder, kept))
   })
-  return [...VACUUMED.map((folder) => expire(folder, days)), ...shorter]
+  return [...[...VACUUMED, ...copied(lake)].map((folder) => expire(folder, days)), ...shorter]
+}
+
+/**
+ * Folders in which rows lie for as long as a warehouse copies them; where that is another bucket, the
+ * lake has nothing of the name.
+ */
+function copied(lake: Lake): string[] {
+  const folders = placesOfCopies(lake).map((place) => place.replace(/^s3:\/\/[^/]+\//, ''))
+  return [...new Set(folders)].filter((folder) => !/^($|_|archive\/)/.test(folder))
 }
 
 /** Seconds; infinite where rows stay. */

@@ -26,7 +26,7 @@ const bucket = 'arn:aws:s3:::shop-lake-123456789012-eu-central-1'
 const results = 'arn:aws:s3:::shop-results-123456789012-eu-central-1'
 
 /** A lake of an inbox, files of another bucket, and gold that goes to a warehouse. */
-function shop(options: Options = {}) {
+function shop(options: Options = {}, via = 's3://exchange/shop') {
   const deploy = aws({ region: 'eu-central-1', secrets: { URL: 'reports/url' }, ...options })
   const orders = bronze('Orders', { from: inbox({ format: 'jsonl', path: 's3://drop/orders' }) })
   const prices = bronze('prices', {
@@ -36,7 +36,7 @@ function shop(options: Options = {}) {
   const schema = z.object({ id: t.bigint() })
   const valid = silver('orders', { from: orders, schema, key: 'id' })
   const n: Gold = gold('n', { query: sql`select count(*) as n from ${valid}, ${prices}` })
-  const to = redshift({ url: secret('env:URL'), via: 's3://exchange/shop' })
+  const to = redshift({ url: secret('env:URL'), via })
   const exports = [warehouse(to, { tables: [n] })]
   const lake = defineLake({ name: 'shop', deploy, datasets: [n], exports })
   return new Resolved(template(lake, deploy), place)
@@ -172,6 +172,24 @@ it('gives two deployments of one definition no name in common', () => {
 it('leaves databases of Glue to who shows the lake there, so that teams can come later', () => {
   const teams = { analysts: { read: ['gold'] } }
   expect(shop({ teams, quality: true }).of('AWS::Glue::Database')).toEqual([])
+})
+
+it('lets what is left of copies for a warehouse go with time, and never what the log has', () => {
+  const prefixes = (via: string) => {
+    const { LifecycleConfiguration } = shop({}, via).properties('LakeBucket')
+    return LifecycleConfiguration.Rules.map(({ Prefix }: { Prefix: string }) => Prefix)
+  }
+  expect(prefixes('s3://shop-lake-123456789012-eu-central-1/exports')).toContain('exports/')
+  for (const via of ['s3://exchange', 's3://exchange/_moraine/log', 's3://exchange/archive'])
+    expect(prefixes(via).filter((one: string) => /^(_|archive)/.test(one))).toEqual([])
+})
+
+it('lets a job go on in as many functions as it takes, which Lambda would end as a loop', () => {
+  const all = shop({ catalog: true, secrets: { URL: 'a/b', MORAINE_TOKEN: 'lake/token' } })
+  const { RecursiveLoop } = all.properties('BronzePricesFunction')
+  expect(RecursiveLoop).toBe('Allow')
+  for (const id of ['ProjectionFunction', 'CatalogFunction'])
+    expect(all.properties(id)).not.toHaveProperty('RecursiveLoop')
 })
 
 it('has alarms reach their topic: by a key that lets CloudWatch use it, or by none', () => {

@@ -1,6 +1,6 @@
 import { att, type Json, type Resources, ref, retained, type Statement } from '../cfn.js'
 import { type Context, databasesOf, IDS, keyArn, objects, tagsOf } from '../context.js'
-import { bucketFolder } from '../jobs/rights.js'
+import { placesOfCopies } from '../jobs/rights.js'
 import { LIMITS, nameFor } from '../names.js'
 import { catalogArns } from './glue.js'
 import { keyStatements, listSources, listStatement, role, s3Arn } from './iam.js'
@@ -46,14 +46,9 @@ export function redshift(context: Context): Resources {
   }
 }
 
-/** Folders of the lake that it reads. */
-const READ = ['gold/', 'exports/']
-
-/** Buckets by way of which exports hand rows to it. */
+/** Places by way of which exports hand rows to it. */
 function copied({ lake }: Context): Statement[] {
-  const places = lake.exports.flatMap(({ target }) =>
-    target.kind === 'redshift' && target.via !== undefined ? bucketFolder(target.via) : [],
-  )
+  const places = placesOfCopies(lake)
   if (places.length === 0) return []
   return [
     ...listSources(places),
@@ -77,12 +72,8 @@ function warehouseRole(context: Context): Resources {
       principal: 'redshift.amazonaws.com',
       statements: [
         allow('Place', ['s3:GetBucketLocation'], att(IDS.bucket)),
-        listStatement(READ),
-        allow(
-          'Read',
-          ['s3:GetObject'],
-          READ.map((folder) => objects(`${folder}*`)),
-        ),
+        listStatement(['gold/']),
+        allow('Read', ['s3:GetObject'], objects('gold/*')),
         ...copied(context),
         allow(
           'Tables',
