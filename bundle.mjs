@@ -1,11 +1,22 @@
 // The last step of `npm run build`, which TypeScript gives the types: code is put into few files,
-// as to load many takes longer than to run them, and types that nobody can import go.
-import { copyFileSync, mkdirSync, readdirSync, readFileSync, rmSync } from 'node:fs'
+// as to load many takes longer than to run them, and types that nobody can import go. What was built
+// before stays until all of it is there: lakes that are linked to this folder go on working.
+import {
+  copyFileSync,
+  existsSync,
+  mkdirSync,
+  readdirSync,
+  readFileSync,
+  renameSync,
+  rmSync,
+} from 'node:fs'
 import { createRequire } from 'node:module'
 import { dirname, join, relative } from 'node:path'
 import { build, buildSync } from 'esbuild'
 
 const require = createRequire(import.meta.url)
+/** As `tsconfig.build.json` has it. */
+const out = 'dist.new'
 
 /** Puts a file and what it loads into one. */
 function bundle(from, to, options) {
@@ -35,7 +46,7 @@ const wholeTexts = {
 
 const driver = require.resolve('@duckdb/node-api')
 const licence = readFileSync(join(dirname(driver), '../LICENSE'), 'utf8')
-await bundle(driver, 'dist/duckdb.cjs', {
+await bundle(driver, `${out}/duckdb.cjs`, {
   format: 'cjs',
   minify: true,
   external: ['@duckdb/node-bindings'],
@@ -50,7 +61,7 @@ for (const [from, to = from] of [
   ['storage/hash-thread'],
   ['source/decoder/process', 'source/decoder'],
 ])
-  await bundle(`src/${from}.ts`, `dist/${to}.cjs`, {
+  await bundle(`src/${from}.ts`, `${out}/${to}.cjs`, {
     format: 'cjs',
     packages: 'external',
     minify: true,
@@ -70,7 +81,7 @@ const started = [
 // One copy of each file for all of them: what users import and what commands load is the same.
 const shared = {
   entryPoints: [...own, ...started].map((name) => `src/${name}.ts`),
-  outdir: 'dist',
+  outdir: out,
   outbase: 'src',
   chunkNames: 'chunks/[name]-[hash]',
   bundle: true,
@@ -146,8 +157,8 @@ function together(groupOf) {
 }
 
 // What Spark runs is Python.
-mkdirSync('dist/engine/spark', { recursive: true })
-copyFileSync('src/engine/spark/runner.py', 'dist/engine/spark/runner.py')
+mkdirSync(`${out}/engine/spark`, { recursive: true })
+copyFileSync('src/engine/spark/runner.py', `${out}/engine/spark/runner.py`)
 
 /** Types that what users import leads to. */
 const reached = new Set()
@@ -159,8 +170,14 @@ function reach(file) {
   ))
     reach(join(dirname(file), `${from}.d.ts`))
 }
-for (const types of entrances) reach(join(types))
-for (const name of readdirSync('dist', { recursive: true })) {
-  const file = join('dist', name)
+for (const types of entrances) reach(join(out, relative('dist', types)))
+for (const name of readdirSync(out, { recursive: true })) {
+  const file = join(out, name)
   if (file.endsWith('.d.ts') && !reached.has(file)) rmSync(file)
 }
+
+const old = 'dist.old'
+rmSync(old, { recursive: true, force: true })
+if (existsSync('dist')) renameSync('dist', old)
+renameSync(out, 'dist')
+rmSync(old, { recursive: true, force: true })
