@@ -16,6 +16,7 @@ import type { AnswerColumn, QueryAnswer, QueryRequest, QueryStatistics } from '.
 import { type Kept, Reuse } from './reuse.js'
 import { Spool } from './spool.js'
 import { noStatistics, watchReading } from './statistics.js'
+import { unheld } from './unheld.js'
 import { tooMuch, type Workgroups } from './workgroups.js'
 
 /** Bytes of the longest statement, as Athena has it. */
@@ -32,6 +33,8 @@ export interface ServiceOptions {
   state?: ServerState | undefined
   /** Hears of what could not be kept. */
   onError?: (error: unknown) => void
+  /** Milliseconds for which a query waits for whoever reads its rows. */
+  slowAfter?: number
   now?: () => Date
   newId?: () => string
 }
@@ -77,7 +80,12 @@ export class Runner {
     try {
       const state = await this.options.log.head()
       const kept = isFresh(request) ? undefined : reuse.find(request, state)
-      if (!kept) return await this.run({ id, request, group, statistics, state, cost, ended })
+      if (!kept) {
+        const answer = await this.run({ id, request, group, statistics, state, cost, ended })
+        return unheld(answer, this.options.slowAfter)
+      }
+      // Nothing runs for it.
+      leave()
       Object.assign(statistics, { reused: true, rows: kept.spool.rows })
       statistics.bytesEstimated = kept.bytesEstimated
       const { columns, tables } = kept
@@ -171,6 +179,8 @@ export class Runner {
       const rows = this.rowsOf(result, { ...one, columns, watch, estimate: judged })
       const read = readAs(judged.refs, principal, judged.state)
       return answerOf({ id, statistics, columns, readAs: read, rows }, async (error) => {
+        // Of rows that nobody has read to their end.
+        statistics.bytesRead ||= watch?.end() ?? 0
         await result.close()
         one.ended(error)
       })
@@ -301,10 +311,15 @@ function answerOf(
     })()
     return end
   }
-  const close = () => over()
+  const found = answer.rows[Symbol.asyncIterator]()
+  const close = async () => {
+    await over()
+    // What its rows hold is let go of where nobody reads them to their end.
+    await found.return?.()
+  }
   async function* rows() {
     try {
-      yield* answer.rows
+      yield* { [Symbol.asyncIterator]: () => found }
     } catch (error) {
       await over(error)
       throw error

@@ -87,6 +87,11 @@ export class Spool {
     return found
   }
 
+  /** Rows that were added at once, by the number of their batch. */
+  batch(number: number): Promise<RowValue[][]> {
+    return this.rowsOf(this.pieces[number] as Piece)
+  }
+
   async *batches(): AsyncGenerator<RowValue[][]> {
     for (const piece of this.pieces) yield this.rowsOf(piece)
   }

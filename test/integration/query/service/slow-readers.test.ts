@@ -5,6 +5,7 @@ import { tmpdir } from 'node:os'
 import { setFlagsFromString } from 'node:v8'
 import { runInNewContext } from 'node:vm'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
+import type { RowValue } from '../../../../src/engine/engine.js'
 import { QueryService } from '../../../../src/query/service/service.js'
 import { Principals } from '../../../../src/serve/principals.js'
 import { queryApp } from '../../../../src/serve/query/query-app.js'
@@ -69,6 +70,57 @@ it('whoever reads slowly, but does, has all rows', async () => {
   expect(bytes).toBe(20_000 * 1009)
 })
 
+describe('a query whose rows are read slowly', () => {
+  const sql = "select range as n, repeat('x', 100) as x from range(200000)"
+  const begin = async (of: QueryService, text = sql) => {
+    const principal = await made.as('boss-token-0001')
+    const answer = await of.query({ principal, sql: text, workgroup: 'one', fresh: true })
+    return { answer, rows: answer.rows[Symbol.asyncIterator]() }
+  }
+
+  it('holds no place once it is done, and gives all of its rows in their order', async () => {
+    const own = new QueryService({ ...made, slowAfter: 1 })
+    const { rows } = await begin(own)
+    const found = [...((await rows.next()).value as RowValue[][])]
+    // There is room for one at a time in this workgroup.
+    const other = await begin(own, 'select 1 as n')
+    expect((await other.rows.next()).value).toEqual([[1]])
+    await other.answer.close()
+    for (let one = await rows.next(); !one.done; one = await rows.next()) found.push(...one.value)
+    expect(found.map(([n]) => Number(n))).toEqual(Array.from({ length: 200_000 }, (_, n) => n))
+    await own.close()
+  })
+
+  it('fails with the rows that it failed with, behind those that were there', async () => {
+    const own = new QueryService({ ...made, slowAfter: 1 })
+    const failing = `select id, text from (select range as id, cast(case when range = 190000 then 'at its end' else range::varchar end as int) as n,
+      repeat('y', 50) || range as text from range(200000)) where n >= 0`
+    const { rows } = await begin(own, failing)
+    let count = ((await rows.next()).value as RowValue[][]).length
+    await (await begin(own, 'select 1 as n')).answer.close()
+    const rest = async () => {
+      for (let one = await rows.next(); !one.done; one = await rows.next())
+        count += one.value.length
+    }
+    await expect(rest()).rejects.toThrow('at its end')
+    expect(count).toBeGreaterThan(0)
+    await own.close()
+  })
+
+  it('ends when it is closed while its rows are put aside', async () => {
+    const own = new QueryService({ ...made, slowAfter: 1 })
+    const endless = "select repeat('x', 1000) as x from range(100000000)"
+    const before = foldersOf('result')
+    const { answer, rows } = await begin(own, endless)
+    await rows.next()
+    await until('rows are put aside', () => foldersOf('result').length > before.length)
+    await answer.close()
+    expect((await (await begin(own, 'select 2 as n')).rows.next()).value).toEqual([[2]])
+    expect(foldersOf('result')).toEqual(before)
+    await own.close()
+  })
+})
+
 describe('an answer as one object', () => {
   const ask = (app: ReturnType<typeof queryApp>, path: string, body?: object) =>
     app.request(path, {
@@ -124,7 +176,10 @@ function bytesHeld(): number {
   return heapUsed + external
 }
 
-const answersOnDisk = () =>
+const answersOnDisk = () => foldersOf('answer')
+
+/** Folders that this process has on the disk now. */
+const foldersOf = (what: string) =>
   readdirSync(tmpdir()).filter(
-    (name) => name.startsWith('moraine-answer-') && name.includes(`-${process.pid}-`),
+    (name) => name.startsWith(`moraine-${what}-`) && name.includes(`-${process.pid}-`),
   )
