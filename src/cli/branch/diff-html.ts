@@ -4,7 +4,16 @@ import { sayChange } from '../../plan/schema-diff.js'
 import { redact } from '../../secrets.js'
 import { count, size } from '../output/format.js'
 import { printable } from '../output/terminal.js'
-import { beside, changesText, checkText, downstreamText, rowsText, sideText } from './diff-lines.js'
+import {
+  beside,
+  changesText,
+  checkText,
+  downstreamText,
+  movedValues,
+  rowsText,
+  sideText,
+  whereApart,
+} from './diff-lines.js'
 
 /** Characters of a value. */
 const VALUE = 200
@@ -90,9 +99,7 @@ function details(diff: DatasetDiff): string {
 function rowParts({ columns, examples, key }: RowsDiff): string {
   const { added, removed, changed } = examples
   const moved = changed.map(({ key: of, columns: values }) => {
-    const parts = Object.entries(values).map(
-      ([name, [a, b]]) => `${html(name)} ${value(a)} → ${value(b)}`,
-    )
+    const parts = Object.entries(values).map(([name, [a, b]]) => `${html(name)} ${movedTo(a, b)}`)
     return [mark('changed', '~'), rowText(of), parts.join(', ')]
   })
   const whole = (kind: string, sign: string, rows: readonly ExampleRow[]) =>
@@ -103,19 +110,32 @@ function rowParts({ columns, examples, key }: RowsDiff): string {
       return [mark(kind, sign), rowText(of), rowText(others)]
     })
   const rows = [...moved, ...whole('added', '+', added), ...whole('removed', '−', removed)]
+  const values = columns
+    .flatMap(movedValues)
+    .map((one) => `<li>${code(one.column)} = ${value(one.value)}: ${one.rows}</li>`)
   return [
     columns.length > 0
       ? table(['column', 'changed', 'nulls', 'sum', 'min', 'max'], columns.map(columnRow))
       : '',
+    values.length > 0 ? `<ul>${values.join('')}</ul>` : '',
     rows.length > 0 ? table(['', 'key', 'values'], rows) : '',
   ].join('')
 }
 
 function columnRow({ column, changed, nulls, sum, min, max }: ColumnDiff): string[] {
   const moved = (of: { before: string | number | null; after: string | number | null }) =>
-    of.before === of.after ? '' : `${value(of.before)} → ${value(of.after)}`
+    of.before === of.after ? '' : movedTo(of.before, of.after)
   const cells = [moved(nulls), sum ? moved(sum) : '', moved(min), moved(max)]
   return [code(column), changed > 0 ? count(changed) : '', ...cells]
+}
+
+/** A value and what it is now: long ones from where they differ. */
+function movedTo(before: string | number | null, after: string | number | null): string {
+  if (before === null || after === null) return `${value(before)} → ${value(after)}`
+  const texts = [before, after].map((one) => redact(String(one))) as [string, string]
+  return whereApart(...texts, VALUE)
+    .map(code)
+    .join(' → ')
 }
 
 function table(heads: readonly string[], rows: readonly (readonly string[])[]): string {

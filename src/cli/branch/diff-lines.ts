@@ -182,13 +182,10 @@ function columnTable(columns: readonly ColumnDiff[]): string {
   )
 }
 
-function valueLines({ column, values = [] }: ColumnDiff): string[] {
-  return values
-    .slice(0, 3)
-    .map(({ value, before, after }) =>
-      cut(`  ${printable(column)} = ${shown(value)}: ${count(before)} → ${count(after)} rows`),
-    )
-}
+const valueLines = (diff: ColumnDiff): string[] =>
+  movedValues(diff).map(({ column, value, rows }) =>
+    cut(`  ${printable(column)} = ${shown(value)}: ${rows}`),
+  )
 
 function shown(value: string | null): string {
   if (value === null) return 'NULL'
@@ -196,12 +193,16 @@ function shown(value: string | null): string {
   return text.length > LONG_VALUE ? `${text.slice(0, LONG_VALUE - 1)}…` : text
 }
 
-/** Long values that begin alike are shown from where they differ. */
 function movedText(a: string | null, b: string | null, most: number, none = 'NULL'): string {
-  const [before, after] = [a, b].map((value) => (value === null ? none : printable(value)))
-  const both = [before ?? none, after ?? none]
-  if (both.every(({ length }) => length <= most)) return both.join(' → ')
-  const [one = '', other = ''] = both
+  const [before = none, after = none] = [a, b].map((value) =>
+    value === null ? none : printable(value),
+  )
+  return whereApart(before, after, most).join(' → ')
+}
+
+/** Two values in so many characters: long ones that begin alike from where they differ. */
+export function whereApart(one: string, other: string, most: number): [string, string] {
+  if ([one, other].every(({ length }) => length <= most)) return [one, other]
   let same = 0
   while (same < one.length && one[same] === other[same]) same++
   // A few characters before show where it is.
@@ -210,7 +211,14 @@ function movedText(a: string | null, b: string | null, most: number, none = 'NUL
     const rest = from === 0 ? text : `…${text.slice(from)}`
     return rest.length > most ? `${rest.slice(0, most - 1)}…` : rest
   }
-  return both.map(part).join(' → ')
+  return [part(one), part(other)]
+}
+
+/** Values of a column that are there more or less often, of which some are shown. */
+export function movedValues({ column, values = [] }: ColumnDiff) {
+  return values.slice(0, 3).map(({ value, before, after }) => {
+    return { column, value, rows: `${count(before)} → ${count(after)} rows` }
+  })
 }
 
 const rowText = (row: ExampleRow) =>

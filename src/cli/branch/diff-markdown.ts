@@ -2,28 +2,82 @@ import type { DatasetDiff, LakeDiff } from '../../branch/diff/diff.js'
 import type { ColumnDiff, ExampleRow, RowsDiff } from '../../branch/diff/rows.js'
 import { sayChange } from '../../plan/schema-diff.js'
 import { redact } from '../../secrets.js'
-import { count, size } from '../output/format.js'
+import { count, plural, size } from '../output/format.js'
 import { printable } from '../output/terminal.js'
-import { beside, changesText, checkText, downstreamText, rowsText, sideText } from './diff-lines.js'
+import {
+  beside,
+  changesText,
+  checkText,
+  downstreamText,
+  movedValues,
+  rowsText,
+  sideText,
+  whereApart,
+} from './diff-lines.js'
 
 /** Characters of a value. */
 const VALUE = 60
+/** Columns of a row, and of a table of columns, that are shown. */
+const COLUMNS = 30
 
-/** A comparison as Markdown: one line a dataset, its details folded. Nothing in it is markup. */
-export function diffMarkdown(diff: LakeDiff): string {
+/**
+ * A comparison as Markdown: one line a dataset, its details folded. Nothing in it is markup.
+ *
+ * @param room characters that there is room for: what is left out is named.
+ */
+export function diffMarkdown(diff: LakeDiff, room = Number.POSITIVE_INFINITY): string {
   const { before, after, datasets, same, notes = [] } = diff
   const own = beside(diff)
   const title = `### ${plain(sideText(before))} → ${plain(sideText(after))}`
   const heading = [title, ...[...own, ...notes].map((note) => `⚠ ${plain(note)}`)].join('\n\n')
   if (datasets.length === 0) return `${heading}\n\nNo dataset differs (${same} compared).`
+  const rows = within(datasets.map(summaryRow), room / 3)
   const table = [
     '| dataset | rows | columns | discarded | downstream |',
     '| --- | --- | --- | --- | --- |',
-    ...datasets.map(summaryRow),
+    ...rows.shown,
+    ...(rows.left > 0 ? [`| and ${count(rows.left)} more | | | | |`] : []),
   ]
-  const details = datasets.flatMap(detailsOf)
   const end = `${same} ${same === 1 ? 'dataset is' : 'datasets are'} the same.`
+  const others = [heading, '', ...table, '', end, '', pins(diff)].join('\n')
+  const details = detailsWithin(diff, room - others.length)
   return [heading, '', ...table, '', ...details, end, '', pins(diff)].join('\n')
+}
+
+/** As many lines as there is room for, and how many are left. */
+export function within(lines: readonly string[], room: number): { shown: string[]; left: number } {
+  let used = 0
+  const end = lines.findIndex((line) => {
+    used += line.length + 1
+    return used > room
+  })
+  const shown = end < 0 ? [...lines] : lines.slice(0, end)
+  return { shown, left: lines.length - shown.length }
+}
+
+/** Characters for saying what is left out. */
+const LEAST = 200
+
+/** The details of datasets, as far as there is room: without rows where these are too many. */
+function detailsWithin({ datasets, after }: LakeDiff, room: number): string[] {
+  const shown: string[] = []
+  let [left, rows, all] = [room - LEAST, 0, 0]
+  for (const diff of datasets) {
+    const { rows: _, ...brief } = diff
+    const forms = left > LEAST ? [diff, brief].map((one) => detailsOf(one).join('\n')) : []
+    const text = forms.find(({ length }) => length < left)
+    if (text === undefined) all++
+    else if (text !== forms[0]) rows++
+    if (text) shown.push(text)
+    left -= (text?.length ?? 0) + 1
+  }
+  if (rows + all === 0) return shown
+  const said = [
+    ...(rows > 0 ? [`rows of ${plural(rows, 'dataset')}`] : []),
+    ...(all > 0 ? [`all details of ${plural(all, 'dataset')}`] : []),
+  ]
+  const command = code(`moraine diff ${after.name}`)
+  return [...shown, `There is no room here for ${said.join(' and ')}: ${command} shows them.`, '']
 }
 
 /** What exactly was compared: commits, with the hashes that the log has of them. */
@@ -75,10 +129,8 @@ function detailsOf(diff: DatasetDiff): string[] {
 function rowParts({ columns, examples, key }: RowsDiff): string[] {
   const { added, removed, changed } = examples
   const moved = changed.map(({ key: of, columns: values }) => {
-    const parts = Object.entries(values).map(
-      ([name, [a, b]]) => `${code(name)} ${value(a)} → ${value(b)}`,
-    )
-    return `| ~ | ${rowText(of)} | ${parts.join(', ')} |`
+    const parts = Object.entries(values).map(([name, [a, b]]) => `${code(name)} ${movedTo(a, b)}`)
+    return `| ~ | ${rowText(of)} | ${fewOf(parts)} |`
   })
   const whole = (mark: string, rows: readonly ExampleRow[]) =>
     rows.map((row) => {
@@ -87,29 +139,48 @@ function rowParts({ columns, examples, key }: RowsDiff): string[] {
       return `| ${mark} | ${rowText(of)} | ${rowText(others)} |`
     })
   const rows = [...moved, ...whole('+', added), ...whole('-', removed)]
+  const values = columns
+    .slice(0, COLUMNS)
+    .flatMap(movedValues)
+    .map((one) => `- ${code(one.column)} = ${value(one.value)}: ${one.rows}`)
   return [
     ...(columns.length > 0 ? [...columnTable(columns), ''] : []),
+    ...(values.length > 0 ? [...values, ''] : []),
     ...(rows.length > 0 ? ['| | key | values |', '| --- | --- | --- |', ...rows, ''] : []),
   ]
 }
 
 function columnTable(columns: readonly ColumnDiff[]): string[] {
   const moved = (of: { before: string | number | null; after: string | number | null }) =>
-    of.before === of.after ? '' : `${value(of.before)} → ${value(of.after)}`
+    of.before === of.after ? '' : movedTo(of.before, of.after)
   return [
     '| column | changed | nulls | sum | min | max |',
     '| --- | ---: | --- | --- | --- | --- |',
-    ...columns.map(({ column, changed, nulls, sum, min, max }) => {
+    ...columns.slice(0, COLUMNS).map(({ column, changed, nulls, sum, min, max }) => {
       const cells = [moved(nulls), sum ? moved(sum) : '', moved(min), moved(max)]
       return `| ${code(column)} | ${changed > 0 ? count(changed) : ''} | ${cells.join(' | ')} |`
     }),
+    ...(columns.length > COLUMNS ? [`| and ${columns.length - COLUMNS} more | | | | | |`] : []),
   ]
 }
 
 const rowText = (row: ExampleRow) =>
-  Object.entries(row)
-    .map(([name, one]) => `${code(name)} ${value(one)}`)
-    .join(', ')
+  fewOf(Object.entries(row).map(([name, one]) => `${code(name)} ${value(one)}`))
+
+/** What is said of columns of a row: of wide ones the first. */
+const fewOf = (parts: readonly string[]) =>
+  parts.length > COLUMNS
+    ? `${parts.slice(0, COLUMNS).join(', ')} and ${parts.length - COLUMNS} more`
+    : parts.join(', ')
+
+/** A value and what it is now: long ones from where they differ. */
+function movedTo(before: string | number | null, after: string | number | null): string {
+  if (before === null || after === null) return `${value(before)} → ${value(after)}`
+  const texts = [before, after].map((one) => redact(String(one))) as [string, string]
+  return whereApart(...texts, VALUE)
+    .map(code)
+    .join(' → ')
+}
 
 const value = (one: string | number | null) => (one === null ? '*NULL*' : code(String(one)))
 

@@ -3,7 +3,7 @@ import type { HeldOn } from '../../branch/new-checks.js'
 import type { Objection } from '../../branch/policy.js'
 import { commitText } from '../../branch/reviewed.js'
 import type { CheckResult, RunRecord } from '../../step/events.js'
-import { diffMarkdown, plain } from './diff-markdown.js'
+import { diffMarkdown, plain, within } from './diff-markdown.js'
 
 /** What a review has found. */
 export interface Review {
@@ -17,6 +17,11 @@ export interface Review {
   approved: boolean
 }
 
+/** Characters of a comment: GitHub takes 65,536. */
+const COMMENT = 60_000
+/** Characters of a message of an error. */
+const MESSAGE = 2000
+
 /**
  * A review as one comment. Its first line says which branch it is of, so that the next one takes
  * its place.
@@ -24,20 +29,21 @@ export interface Review {
 export function reviewMarkdown(review: Review): string {
   const { branch, record, diff, objections, held } = review
   const failed = record.steps.filter(({ outcome }) => outcome === 'failed')
-  const lines = [
-    `<!-- moraine review ${plain(branch)} -->`,
-    `## ${headline(review)}`,
-    '',
-    ...failed.map(
-      ({ dataset, error }) => `- ✖ **${plain(dataset)}**: ${plain(error?.message ?? '')}`,
-    ),
-    ...(record.error ? [`- ✖ ${plain(record.error.message)}`] : []),
+  const heads = [`<!-- moraine review ${plain(branch)} -->`, `## ${headline(review)}`, '']
+  const found = [
+    ...failed.map(({ dataset, error }) => `- ✖ **${plain(dataset)}**: ${cut(error?.message)}`),
+    ...(record.error ? [`- ✖ ${cut(record.error.message)}`] : []),
     ...objections.map(({ dataset, why }) => `- ⚠ **${plain(dataset)}**: ${plain(why)}`),
     ...checksOf([...record.steps, ...held]),
   ]
   const end = isBroken(review) ? [] : publishing(branch, diff)
-  return [...lines, '', diffMarkdown(diff), ...end].join('\n')
+  const { shown, left } = within(found, COMMENT / 4)
+  const lines = [...heads, ...shown, ...(left > 0 ? [`- and ${left} more`] : [])]
+  const room = COMMENT - [...lines, ...end].join('\n').length
+  return [...lines, '', diffMarkdown(diff, room), ...end].join('\n')
 }
+
+const cut = (text = '') => plain(text.length > MESSAGE ? `${text.slice(0, MESSAGE - 1)}…` : text)
 
 /** Whether the change does not build, or a check of severity `fail` does not hold. */
 export const isBroken = ({ record, held }: Pick<Review, 'record' | 'held'>): boolean =>
@@ -58,9 +64,9 @@ const checksOf = (held: readonly { dataset: string; checks?: readonly CheckResul
   held.flatMap(({ dataset, checks = [] }) =>
     checks
       .filter(({ passed }) => !passed)
-      .map(({ check, severity, message }) => {
+      .map(({ check, severity, message: said }) => {
         const mark = severity === 'fail' ? '✖' : '⚠'
-        return `- ${mark} **${plain(dataset)}**, check ${plain(check)}: ${plain(message ?? 'it does not hold')}`
+        return `- ${mark} **${plain(dataset)}**, check ${plain(check)}: ${cut(said ?? 'it does not hold')}`
       }),
   )
 
