@@ -52,7 +52,7 @@ const storms = [
 ]
 const services = [
   'test/{aws,databases,foreign,s3}/**/*.test.ts',
-  'test/export/{warehouse,tickit,sqlserver,postgres}.test.ts',
+  'test/export/{warehouse,tickit,sqlserver,postgres,mariadb}.test.ts',
   'test/faults/outage.test.ts',
   'examples/tickit/test/sources.test.ts',
 ]

@@ -13,6 +13,6 @@ it('does not go on where it could not have the lock of another export', async ()
     }
     await expect(
       mysql.lock(session, { schema: undefined, name: 'daily' }, () => {}),
-    ).rejects.toThrow('Another export of this database has worked for a day')
+    ).rejects.toThrow('Another export works on this database, and could not be waited for')
   }
 })

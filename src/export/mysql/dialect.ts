@@ -32,10 +32,14 @@ export const mysql: TargetDialect = {
     waits()
     const [[late] = []] = await session.ask(`SELECT GET_LOCK(${LOCK}, ${PATIENCE})`)
     if (late === '1') return
-    throw new MoraineError('export', 'Another export of this database has worked for a day', {
-      hint: 'Nothing was changed. Look which connections it has, and export again once it is done: moraine export',
-      retryable: true,
-    })
+    throw new MoraineError(
+      'export',
+      'Another export works on this database, and could not be waited for',
+      {
+        hint: 'Nothing was changed. Look which connections it has, and export again once it is done: moraine export',
+        retryable: true,
+      },
+    )
   },
   async unlock(session) {
     await session.ask(`SELECT RELEASE_LOCK(${LOCK})`)

@@ -9,9 +9,14 @@ import { clientOptions } from '../../source/database/mysql/session.js'
 import type { Rows, TargetSession } from '../dialect.js'
 import { quote } from './types.js'
 
-/** What a value out of range or a text that is cut would be: an error, never another value. */
+/**
+ * What a value out of range or a text that is cut would be: an error, never another value. While
+ * the lake is read, the server waits for rows, or for the next statement; comments are for MariaDB
+ * and for MySQL alone.
+ */
 const SETTINGS = `SET SESSION sql_mode = 'STRICT_ALL_TABLES,NO_ENGINE_SUBSTITUTION,ERROR_FOR_DIVISION_BY_ZERO',
-  time_zone = '+00:00', group_concat_max_len = 1048576`
+  time_zone = '+00:00', wait_timeout = 86400, net_read_timeout = 86400, net_write_timeout = 86400
+  /*M!, max_statement_time = 0 */ /*!50708 , max_execution_time = 0 */`
 
 /**
  * The server takes no rows from clients (ER_NOT_ALLOWED_COMMAND, ER_CLIENT_LOCAL_FILES_DISABLED).

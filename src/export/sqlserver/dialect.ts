@@ -41,10 +41,14 @@ export const sqlserver: TargetDialect = {
     if (await lockOf(session, resource, 0)) return
     waits()
     if (!(await lockOf(session, resource, FOREVER)))
-      throw new MoraineError('export', 'The lock of another export could not be waited for', {
-        hint: 'Nothing was changed. Export again: moraine export',
-        retryable: true,
-      })
+      throw new MoraineError(
+        'export',
+        'Another export works on this table, and could not be waited for',
+        {
+          hint: 'Nothing was changed. Export again: moraine export',
+          retryable: true,
+        },
+      )
   },
   // The lock ends with the transaction.
   unlock: async () => {},
