@@ -196,7 +196,7 @@ describe('Values in SQL Server, played by a double', () => {
   })
 })
 
-const orders = (target: string) => `
+const orders = (target: string, schema = ", schema: 'reports'") => `
 import { bronze, defineLake, gold, silver, sql, t, warehouse, z } from 'moraine'
 import { files, sqlserver } from 'moraine/sources'
 const orders = silver('orders', {
@@ -211,7 +211,7 @@ const daily = gold('daily', {
 export default defineLake({
   name: 'shop',
   datasets: [orders, daily],
-  exports: [warehouse(sqlserver('${target}'), { tables: [orders, daily], schema: 'reports', afterRuns: false })],
+  exports: [warehouse(sqlserver('${target}'), { tables: [orders, daily]${schema}, afterRuns: false })],
 })`
 
 const rows = (from: number, to: number) =>
@@ -246,6 +246,23 @@ async function exporting(server: SqlServerTarget) {
       Number((await client.query('select count(*) as n from reports._moraine_exports'))[0]?.n),
   }
 }
+
+it('takes many rows in lots, into the schema of the connection where lake.ts names none', async () => {
+  const server = await start()
+  const ids = Array.from({ length: 70_000 }, (_, i) => `${i},2026-01-01,${i}.25\n`).join('')
+  const project = await Project.create({
+    'lake.ts': orders(server.url, ''),
+    'in/1.csv': `id,day,amount\n${ids}`,
+  })
+  await project.run()
+  const said = await project.cli('export')
+  expect(said.stdout).toContain('sqlserver: orders  70,000 rows (first export)')
+  expect(server.said.filter((sql) => sql === 'BULK').length).toBeGreaterThan(2)
+  const client = await server.connect()
+  const [row] = await client.query('select cast(sum(amount) as varchar) as sum from dbo.orders')
+  expect(row?.sum).toBe(String((70_000 * 69_999) / 2 + 70_000 / 4).concat('.00'))
+  await client.end()
+})
 
 describe('A connection that is lost', () => {
   it('leaves the table as before or as after, and the next export loads nothing twice', async () => {

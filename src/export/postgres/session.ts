@@ -12,7 +12,8 @@ import { quote } from './types.js'
  * another export sees what that has done.
  */
 const SETTINGS = `SET SESSION CHARACTERISTICS AS TRANSACTION ISOLATION LEVEL READ COMMITTED, READ WRITE; SET TimeZone = 'UTC'; SET DateStyle = 'ISO, YMD'; SET statement_timeout = 0;
-  SET idle_in_transaction_session_timeout = 0; SET lock_timeout = 0; SET client_min_messages = warning; SET extra_float_digits = 1`
+  SET idle_in_transaction_session_timeout = 0; SET lock_timeout = 0; SET client_min_messages = warning; SET extra_float_digits = 1;
+  SELECT set_config(name, '0', false) FROM pg_settings WHERE name = 'transaction_timeout'`
 
 export async function connectPostgres(connection: OpenConnection): Promise<TargetSession> {
   const { from } = await importPeer('pg-copy-streams')
