@@ -16,10 +16,11 @@ const ALWAYS: readonly PeerName[] = [
 const PROJECTION = '@aws-sdk/client-glue'
 
 /** Clients of databases. */
-const OF_DATABASE: Readonly<Record<DatabaseKind, readonly PeerName[]>> = {
+const OF_DATABASE: Readonly<Record<DatabaseKind | 'redshift', readonly PeerName[]>> = {
   postgres: ['pg', 'pg-copy-streams'],
   mysql: ['mysql2'],
   sqlserver: ['mssql'],
+  redshift: ['pg'],
 }
 
 export interface NeededPeers {
@@ -39,7 +40,10 @@ export interface NeededPeers {
  */
 export async function neededPeers(lake: Lake): Promise<NeededPeers> {
   for (const name of ALWAYS) await importPeer(name)
-  const used = new Set([...lake.datasets.flatMap(databaseOf), ...lake.exports.flatMap(targetOf)])
+  const used = new Set<string>([
+    ...lake.datasets.flatMap(databaseOf),
+    ...lake.exports.flatMap(targetOf),
+  ])
   const beside = new Map<PeerName, readonly string[]>()
   if (isProjected(lake.deploy) || handsOver(lake.deploy))
     beside.set(PROJECTION, Object.keys(await importPeer(PROJECTION)))
@@ -47,17 +51,16 @@ export async function neededPeers(lake: Lake): Promise<NeededPeers> {
   for (const [kind, names] of Object.entries(OF_DATABASE))
     for (const name of names) {
       const found = importPeer(name)
-      const exported = used.has(kind as DatabaseKind) ? await found : await found.catch(() => {})
+      const exported = used.has(kind) ? await found : await found.catch(() => {})
       if (exported) beside.set(name, Object.keys(exported))
     }
   const without = peerNames.filter((name) => !ALWAYS.includes(name) && !beside.has(name))
   return { inside: ALWAYS, beside, without }
 }
 
-/** The kind of database that runs export to, by its client: Redshift has that of PostgreSQL. */
-function targetOf({ afterRuns, target: { kind } }: Warehouse): DatabaseKind[] {
-  if (!afterRuns || kind === 'folder' || kind === 'duckdb') return []
-  return [kind === 'redshift' ? 'postgres' : kind]
+/** The kind of database that runs export to. */
+function targetOf({ afterRuns, target: { kind } }: Warehouse) {
+  return !afterRuns || kind === 'folder' || kind === 'duckdb' ? [] : [kind]
 }
 
 /** The kind of database that a dataset reads, or that feeds it. */
