@@ -51,9 +51,12 @@ def program_of(command):
 class Worker:
     """A process of Node, which ends with this Python and with the driver."""
 
-    def __init__(self, command, channel, variables):
+    def __init__(self, hello, command, channel, variables):
         pipe = subprocess.PIPE
-        env = {**os.environ, **variables}
+        # JavaScript has the language that its process begins with.
+        language = json.loads(hello)["hello"].get("locale")
+        ours = {"LC_ALL": language.replace("-", "_") + ".UTF-8"} if language else {}
+        env = {**os.environ, **ours, **variables}
         self.process = subprocess.Popen(program_of(command), stdin=pipe, stdout=pipe, stderr=pipe, env=env)
         self.place = f"pid {self.process.pid} on {socket.gethostname()}"
         self.said, self.last, self.driver = queue.Queue(), [], None
@@ -160,7 +163,7 @@ def carry_out(job, task, line, start):
                 worker.end()
                 worker = None
         if worker is None:
-            worker = Worker(start["command"], start["channel"], start["variables"])
+            worker = Worker(hello, start["command"], start["channel"], start["variables"])
             for heard in worker.ask(hello, lambda heard: heard.startswith('{"ready":')):
                 yield worker.place, heard
             if not heard.startswith('{"ready":') or not agree(hello, heard):

@@ -45,6 +45,8 @@ const hello = z.object({
   environment: z.array(z.string()),
   /** The time zone in which a schema's JavaScript has dates: `Europe/Berlin`. */
   zone: z.string().optional(),
+  /** The language in which it orders texts, which a process has from its beginning: `sv-SE`. */
+  locale: z.string().optional(),
   /** Bytes that the worker's engine may use, and its threads. */
   memory: z.number().optional(),
   threads: z.number().optional(),

@@ -141,12 +141,14 @@ export class StepEngines implements AsyncDisposable {
   /** What is said to each worker. */
   private async hello({ path, sha256, environment }: LaidDefinition): Promise<Hello> {
     const { storage, memory, watched, lake, instead } = this.options
+    const { timeZone, locale } = Intl.DateTimeFormat().resolvedOptions()
     return {
       protocol: 1,
       moraine: program,
       duckdb: await engineVersion(),
       unicode: process.versions.unicode,
-      zone: Intl.DateTimeFormat().resolvedOptions().timeZone,
+      zone: timeZone,
+      locale,
       definition: { path, sha256 },
       root: storage.address ?? storage.url,
       environment: environment.filter((name) => userVariable(name)),
