@@ -24,7 +24,7 @@ import { program } from './program.js'
 import { behind, LogReader, type Parent } from './reader.js'
 import { takenBack } from './reading/requests.js'
 import { mendedSince } from './repaired.js'
-import { StaleWriter } from './stale-writer.js'
+import { builtUpon, StaleWriter } from './stale-writer.js'
 
 /** What the log takes from the world; tests give their own. */
 export interface LogEffects {
@@ -205,7 +205,9 @@ export class CommitLog extends LogReader {
     try {
       await writer.refuse(await this.vacuums(state), this.effects.now().getTime())
     } catch (error) {
-      await this.takeBack(state, info)
+      await this.takeBack(state, info).catch((other: unknown) => {
+        throw isConflict(other) ? builtUpon(error, state.number) : other
+      })
       throw error
     }
   }
@@ -327,8 +329,7 @@ export class CommitLog extends LogReader {
         if (this.parent) await this.takeBackExpired(state, target.number, info)
         return state
       } catch (error) {
-        if (!(error instanceof MoraineError && error.kind === 'conflict') || attempt >= LOST)
-          throw error
+        if (!isConflict(error) || attempt >= LOST) throw error
         await this.effects.pause(attempt)
       }
     }
@@ -432,6 +433,8 @@ export class CommitLog extends LogReader {
 function isFinal(failure: unknown): boolean {
   return failure instanceof MoraineError && !failure.retryable
 }
+
+const isConflict = (error: unknown) => error instanceof MoraineError && error.kind === 'conflict'
 
 function lost(path: string): MoraineError {
   return new MoraineError('storage', `${path} was refused, but no such object exists`, {

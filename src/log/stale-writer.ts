@@ -1,4 +1,4 @@
-import { MoraineError } from '../errors.js'
+import { MoraineError, messageOf } from '../errors.js'
 import type { Storage } from '../storage/storage.js'
 import type { LakeState } from './commit.js'
 import type { Writing } from './gone.js'
@@ -44,6 +44,21 @@ export class StaleWriter {
     const gone = await goneFiles(this.storage, this.writing, cutoff, visible)
     if (gone.length > 0) throw stale(gone, vacuumed)
   }
+}
+
+/**
+ * A commit that files are missing of can't be undone any more: whoever asked for it must not hear
+ * that it was made.
+ */
+export function builtUpon(error: unknown, number: number): MoraineError {
+  return new MoraineError(
+    'conflict',
+    `${messageOf(error)}. Commit ${number} of the branch refers to them nevertheless, as others have changed the same since`,
+    {
+      cause: error,
+      hint: `Bring the branch back to the state before: moraine rollback --branch NAME --to ${number - 1}`,
+    },
+  )
 }
 
 function stale(gone: readonly string[], vacuumed: string | undefined): MoraineError {

@@ -7,7 +7,7 @@ import { parseJson, toJsonText } from '../../iceberg/json.js'
 import type { DataFile } from '../../iceberg/spec/manifest.js'
 import type { Snapshot } from '../../iceberg/spec/metadata.js'
 import { Table } from '../../iceberg/table.js'
-import { createBranch, deleteBranch } from '../../log/branch/named.js'
+import { createBranch, deleteBranch, openNamed } from '../../log/branch/named.js'
 import { CommitLog } from '../../log/log.js'
 import { verifyLake } from '../../log/verify/verify.js'
 import { vacuum } from '../../maintain/vacuum.js'
@@ -100,6 +100,20 @@ class Lake {
 
   data(): string[] {
     return [...this.storage.objects.keys()].filter((path) => path.endsWith('.parquet')).sort()
+  }
+}
+
+/** Does one thing after the other, each just before a commit to branch `dev` is made. */
+function actBefore({ storage }: Lake, acts: (() => Promise<void>)[]): void {
+  const create = storage.createIfAbsent.bind(storage)
+  let isActing = false
+  storage.createIfAbsent = async (path, bytes) => {
+    if (!isActing && path.startsWith('_moraine/log/dev.')) {
+      isActing = true
+      await acts.shift()?.()
+      isActing = false
+    }
+    return create(path, bytes)
   }
 }
 
@@ -297,6 +311,37 @@ describe('vacuum', () => {
     expect(lake.data()).toEqual(['a', 'fresh'].map((name) => `external/ml/t/data/${name}.parquet`))
   })
 
+  it('says of such a commit that it is not done, also where another one was built on it', async () => {
+    const lake = new Lake()
+    const main = new CommitLog(lake.storage)
+    const table = await lake.written('external/ml/t', ['a'])
+    await lake.register('t', table)
+    await createBranch(main, 'dev', await main.head(), info)
+    const commit = await lake.commitOf(table, 'late')
+    const address = 'dev/namespaces/ml/tables/t'
+    const seen = { updates: [{ action: 'set-properties', updates: { seen: 'yes' } }] }
+    const acts = [
+      async () => {
+        const vacuumed = new Date(Date.now() + 86_400_000).toISOString()
+        await main.commit(await main.head(), { vacuumed }, { ...info, message: 'vacuum' })
+      },
+      async () => {
+        // What is written from now on is younger than what the vacuum removes.
+        vi.useFakeTimers({ toFake: ['Date'], now: Date.now() + 20 * 86_400_000 })
+        expect((await new Lake(lake.storage).ask('POST', address, seen)).status).toBe(200)
+      },
+    ]
+    onTestFinished(() => void vi.useRealTimers())
+    actBefore(lake, acts)
+    const { number } = await (await openNamed(main, 'dev')).head()
+    const refused = await lake.ask('POST', address, commit, 'a-key')
+    expect(acts).toEqual([])
+    expect(refused.json.error).toMatchObject({
+      code: 409,
+      message: expect.stringContaining(`Commit ${number + 1} of the branch refers to them`),
+    })
+  })
+
   it('takes back the commit to a branch that it overtakes, and no other', async () => {
     const lake = new Lake()
     const main = new CommitLog(lake.storage)
@@ -307,7 +352,6 @@ describe('vacuum', () => {
     const commit = await lake.commitOf(table, 'late')
     // Another engine changes another table first; then a vacuum says what it may remove, just
     // before the commit is made.
-    const create = lake.storage.createIfAbsent.bind(lake.storage)
     const acts = [
       async () => {
         const seen = { updates: [{ action: 'set-properties', updates: { seen: 'yes' } }] }
@@ -320,15 +364,7 @@ describe('vacuum', () => {
         await main.commit(await main.head(), { vacuumed }, { ...info, message: 'vacuum' })
       },
     ]
-    let isActing = false
-    lake.storage.createIfAbsent = async (path, bytes) => {
-      if (!isActing && path.startsWith('_moraine/log/dev.')) {
-        isActing = true
-        await acts.shift()?.()
-        isActing = false
-      }
-      return create(path, bytes)
-    }
+    actBefore(lake, acts)
     const address = 'dev/namespaces/ml/tables/t'
     // The same request may come again: it was not carried out.
     for (const _ of [1, 2]) {
