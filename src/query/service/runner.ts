@@ -16,7 +16,6 @@ import type { AnswerColumn, QueryAnswer, QueryRequest, QueryStatistics } from '.
 import { type Kept, Reuse } from './reuse.js'
 import { Spool } from './spool.js'
 import { noStatistics, watchReading } from './statistics.js'
-import { unheld } from './unheld.js'
 import { tooMuch, type Workgroups } from './workgroups.js'
 
 /** Bytes of the longest statement, as Athena has it. */
@@ -80,10 +79,7 @@ export class Runner {
     try {
       const state = await this.options.log.head()
       const kept = isFresh(request) ? undefined : reuse.find(request, state)
-      if (!kept) {
-        const answer = await this.run({ id, request, group, statistics, state, cost, ended })
-        return unheld(answer, this.options.slowAfter)
-      }
+      if (!kept) return await this.run({ id, request, group, statistics, state, cost, ended })
       // Nothing runs for it.
       leave()
       Object.assign(statistics, { reused: true, rows: kept.spool.rows })

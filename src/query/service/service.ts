@@ -22,6 +22,7 @@ import type {
 } from './request.js'
 import { checkLength, Runner, type ServiceOptions } from './runner.js'
 import { ShownTypes } from './shown-types.js'
+import { unheld } from './unheld.js'
 import { visibleTables } from './visible.js'
 import { Workgroups } from './workgroups.js'
 
@@ -133,7 +134,8 @@ export class QueryService {
    *   more than it may use; the reason of the signal when that has stopped it.
    */
   async query(request: QueryRequest): Promise<QueryAnswer> {
-    return this.runner.ask(this.newId(), request)
+    const answer = await this.runner.ask(this.newId(), request)
+    return unheld(answer, this.options.slowAfter)
   }
 
   /**
