@@ -82,7 +82,8 @@ async function ownColumns(
   return [...bronzeLineage, ...columnsOf(manifests)].map((column) => plainColumn(column, 'VARCHAR'))
 }
 
-function columnOf({ name, type, required, doc }: IcebergField): VisibleColumn {
+/** A column as who may query its table sees it. */
+export function columnOf({ name, type, required, doc }: IcebergField): VisibleColumn {
   return { name, type: sqlType(toColumnType(type)), nullable: !required, comment: doc }
 }
 

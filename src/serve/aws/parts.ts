@@ -7,6 +7,8 @@ import { AthenaExecutions } from './athena/executions.js'
 import { LakeAccess } from './athena/lake-access.js'
 import { LakeTables } from './athena/lake-tables.js'
 import { type KeptStatement, NamedQueries, type NamedQuery, Prepared } from './athena/named.js'
+import { DefinitionStatements } from './athena/relations/definition-statements.js'
+import { LakeViews } from './athena/relations/lake-views.js'
 import { TableChanges } from './athena/table-changes.js'
 import { TableDefinitions } from './athena/table-definitions.js'
 import { Writes } from './athena/writes.js'
@@ -32,6 +34,7 @@ export interface PartOptions {
 export function partsOf({ service, storage, log, folder, state, disk, onError }: PartOptions) {
   const access = new LakeAccess(storage, log)
   const lake = new LakeTables(access)
+  const views = new LakeViews(service, access)
   const lakeWrites = {
     tables: lake,
     changes: new TableChanges(access),
@@ -40,14 +43,15 @@ export function partsOf({ service, storage, log, folder, state, disk, onError }:
   const stores = new ObjectStores(folder, disk)
   const prepared = new Prepared(recordsOf<KeptStatement>(state, 'athena-prepared'))
   const named = new NamedQueries(recordsOf<NamedQuery>(state, 'athena-named'))
-  const writes = new Writes(service, lakeWrites, stores)
+  const definitions = new DefinitionStatements(service, lake, views, stores)
+  const writes = new Writes(service, lakeWrites, stores, definitions)
   const executions = new AthenaExecutions(
-    { service, stores, writes, prepared, ...(onError ? { onError } : {}) },
+    { service, stores, writes, views, prepared, ...(onError ? { onError } : {}) },
     state,
   )
   return {
-    athena: { service, executions, named, prepared },
-    glue: { service, lake },
+    athena: { service, executions, views, named, prepared },
+    glue: { views, lake, definitions: lakeWrites.definitions, access, executions, service },
     s3: { stores, lake: new LakeFiles(storage, log), uploads: new Uploads() },
   }
 }

@@ -13,6 +13,7 @@ import {
   parseColumnsOfTable,
   parseRepair,
 } from './parse/define.js'
+import { type ExternalTable, parseExternal } from './parse/external.js'
 import { cursorOver } from './parse/parse.js'
 import type { Expression, Query } from './parse/tree.js'
 
@@ -44,9 +45,19 @@ export type Statement =
       query: Query
       noData: boolean
     }
+  | {
+      kind: 'create view'
+      name: string[]
+      replace: boolean
+      query: Query
+      /** The query, as it was written. */
+      text: string
+    }
+  | ExternalTable
   | { kind: 'insert'; table: string[]; at: number; columns?: string[]; query: Query }
   | { kind: 'unload'; query: Query; to: string; properties: Map<string, Property> }
-  | { kind: 'drop table' | 'drop view' | 'drop schema'; name: string[]; ifExists: boolean }
+  | { kind: 'drop table' | 'drop view'; name: string[]; ifExists: boolean }
+  | { kind: 'drop schema'; name: string[]; ifExists: boolean; cascade: boolean }
   | { kind: 'create schema'; name: string[]; ifNotExists: boolean }
   | { kind: 'prepare'; name: string; text: string }
   | { kind: 'execute'; name: string; values: string[] }
@@ -82,7 +93,7 @@ function statementOf(cursor: Cursor): Statement {
   if (cursor.token.kind !== 'word' || !found)
     throw cursor.refuse(
       `${raw.slice(0, 40)} is not served`,
-      'Served are SELECT, SHOW, DESCRIBE, EXPLAIN, CREATE TABLE, ALTER TABLE, INSERT INTO, UPDATE, DELETE, MERGE, OPTIMIZE, VACUUM, UNLOAD, DROP, PREPARE and EXECUTE.',
+      'Served are SELECT, SHOW, DESCRIBE, EXPLAIN, CREATE TABLE, CREATE VIEW, ALTER TABLE, INSERT INTO, UPDATE, DELETE, MERGE, OPTIMIZE, VACUUM, UNLOAD, DROP, PREPARE and EXECUTE.',
       at,
     )
   cursor.next()
@@ -100,7 +111,7 @@ const words: Readonly<Record<string, (cursor: Cursor) => Statement>> = {
   DELETE: parseDelete,
   MERGE: parseMerge,
   OPTIMIZE: optimize,
-  VACUUM: (cursor) => ({ kind: 'vacuum', table: nameOf(cursor) }),
+  VACUUM: (cursor) => ({ kind: 'vacuum', table: cursor.path() }),
   ALTER: parseAlter,
   MSCK: parseRepair,
   UNLOAD: unload,
@@ -126,12 +137,6 @@ const words: Readonly<Record<string, (cursor: Cursor) => Statement>> = {
   },
 }
 
-function nameOf(cursor: Cursor): string[] {
-  const parts = [cursor.name()]
-  while (cursor.takeSymbol('.')) parts.push(cursor.name())
-  return parts
-}
-
 function explain(cursor: Cursor): Statement {
   const analyze = cursor.take('ANALYZE')
   if (cursor.isSymbol('(') && !QUERIES.includes(cursor.ahead().text))
@@ -145,11 +150,10 @@ function likeOf(cursor: Cursor): { like?: string } {
 }
 
 function show(cursor: Cursor): Statement {
-  const inSchema = () =>
-    cursor.take('IN') || cursor.take('FROM') ? { schema: nameOf(cursor) } : {}
+  const inSchema = () => (cursor.take('IN') || cursor.take('FROM') ? { schema: cursor.path() } : {})
   const table = () => {
     if (!cursor.take('IN')) cursor.take('FROM')
-    return nameOf(cursor)
+    return cursor.path()
   }
   if (cursor.take('DATABASES') || cursor.take('SCHEMAS')) {
     inSchema()
@@ -161,41 +165,39 @@ function show(cursor: Cursor): Statement {
   if (cursor.take('COLUMNS')) {
     const name = table()
     // `SHOW COLUMNS IN table IN database`
-    const database = cursor.take('IN') || cursor.take('FROM') ? nameOf(cursor) : []
+    const database = cursor.take('IN') || cursor.take('FROM') ? cursor.path() : []
     return { kind: 'show columns', table: [...database, ...name] }
   }
-  if (cursor.take('PARTITIONS')) return { kind: 'show partitions', table: nameOf(cursor) }
-  if (cursor.take('TBLPROPERTIES')) return { kind: 'show tblproperties', table: nameOf(cursor) }
-  if (cursor.take('CREATE', 'TABLE')) return { kind: 'show create table', table: nameOf(cursor) }
-  if (cursor.take('CREATE', 'VIEW')) return { kind: 'show create view', table: nameOf(cursor) }
+  if (cursor.take('PARTITIONS')) return { kind: 'show partitions', table: cursor.path() }
+  if (cursor.take('TBLPROPERTIES')) return { kind: 'show tblproperties', table: cursor.path() }
+  if (cursor.take('CREATE', 'TABLE')) return { kind: 'show create table', table: cursor.path() }
+  if (cursor.take('CREATE', 'VIEW')) return { kind: 'show create view', table: cursor.path() }
   throw cursor.refuse(`SHOW ${cursor.token.raw} is not served`)
 }
 
 function describe(cursor: Cursor): Statement {
   if (!cursor.take('EXTENDED')) cursor.take('FORMATTED')
-  return { kind: 'describe', table: nameOf(cursor) }
+  return { kind: 'describe', table: cursor.path() }
 }
 
 function create(cursor: Cursor): Statement {
   if (cursor.take('SCHEMA') || cursor.take('DATABASE')) {
     const ifNotExists = cursor.take('IF', 'NOT', 'EXISTS')
-    const name = nameOf(cursor)
+    const name = cursor.path()
     if (cursor.at('LOCATION') || cursor.at('COMMENT') || cursor.at('WITH'))
       throw cursor.refuse('A database has no location and no properties of its own here')
     return { kind: 'create schema', name, ifNotExists }
   }
-  if (cursor.at('EXTERNAL'))
-    throw cursor.refuse(
-      'CREATE EXTERNAL TABLE is not served: no statement reads files that lie elsewhere',
-      "Read the files by a source in lake.ts, bronze('name', { from: files('…') }), or make a table and INSERT INTO it: CREATE TABLE … (…) TBLPROPERTIES ('table_type' = 'ICEBERG')",
-    )
-  if (!cursor.take('TABLE'))
+  if (cursor.take('EXTERNAL')) return parseExternal(cursor)
+  const replace = cursor.take('OR', 'REPLACE')
+  if (cursor.take('VIEW')) return createView(cursor, replace)
+  if (replace || !cursor.take('TABLE'))
     throw cursor.refuse(
       `CREATE ${cursor.token.raw.slice(0, 40)} is not served`,
-      'Create tables by CREATE TABLE … AS SELECT …; files of others are read by a source in lake.ts.',
+      'Create tables by CREATE TABLE … AS SELECT …, and views by CREATE VIEW … AS SELECT …; files of others are read by a source in lake.ts.',
     )
   const ifNotExists = cursor.take('IF', 'NOT', 'EXISTS')
-  const table = nameOf(cursor)
+  const table = cursor.path()
   if (cursor.isSymbol('(')) return parseColumnsOfTable(cursor, table, ifNotExists)
   const properties = cursor.take('WITH') ? propertiesOf(cursor) : new Map<string, Property>()
   cursor.expect('AS')
@@ -203,6 +205,14 @@ function create(cursor: Cursor): Statement {
   const noData = cursor.take('WITH', 'NO', 'DATA')
   if (!noData) cursor.take('WITH', 'DATA')
   return { kind: 'create table as', table, ifNotExists, properties, query, noData }
+}
+
+function createView(cursor: Cursor, replace: boolean): Statement {
+  const name = cursor.path()
+  cursor.expect('AS')
+  const { at } = cursor.token
+  const query = cursor.query()
+  return { kind: 'create view', name, replace, query, text: cursor.sql.slice(at, cursor.token.at) }
 }
 
 function propertiesOf(cursor: Cursor): Map<string, Property> {
@@ -233,7 +243,7 @@ function propertyValue(cursor: Cursor): Property {
 function insert(cursor: Cursor): Statement {
   cursor.expect('INTO')
   const { at } = cursor.token
-  const table = nameOf(cursor)
+  const table = cursor.path()
   const isList =
     cursor.isSymbol('(') && !QUERIES.includes(cursor.ahead().text) && !cursor.isSymbol('(', 1)
   const columns = isList ? cursor.inBrackets(() => cursor.list(() => cursor.name())) : undefined
@@ -265,11 +275,11 @@ function drop(cursor: Cursor): Statement {
   for (const [word, kind] of Object.entries(kinds))
     if (cursor.take(word)) {
       const ifExists = cursor.take('IF', 'EXISTS')
-      const name = nameOf(cursor)
-      if (cursor.at('CASCADE'))
-        throw cursor.refuse('DROP … CASCADE is not served', 'Drop its tables first.')
-      cursor.take('RESTRICT')
-      return { kind, name, ifExists }
+      const name = cursor.path()
+      if (kind !== 'drop schema') return { kind, name, ifExists }
+      const cascade = cursor.take('CASCADE')
+      if (!cascade) cursor.take('RESTRICT')
+      return { kind, name, ifExists, cascade }
     }
   throw cursor.refuse(`DROP ${cursor.token.raw} is not served`)
 }

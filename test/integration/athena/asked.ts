@@ -15,14 +15,19 @@ type Who = Parameters<ServedLake['env']>[0]
 export class Asked {
   constructor(private readonly lake: ServedLake) {}
 
-  private client(who: Who): AthenaClient {
+  /** What clients of AWS are made with. */
+  options(who: Who = 'boss') {
     const { AWS_ACCESS_KEY_ID = '', AWS_SECRET_ACCESS_KEY = '' } = this.lake.env(who)
-    return new AthenaClient({
+    return {
       endpoint: this.lake.url,
       region: 'us-east-1',
       maxAttempts: 1,
       credentials: { accessKeyId: AWS_ACCESS_KEY_ID, secretAccessKey: AWS_SECRET_ACCESS_KEY },
-    })
+    }
+  }
+
+  private client(who: Who): AthenaClient {
+    return new AthenaClient(this.options(who))
   }
 
   /** Runs a statement to its end; throws why it failed. */
@@ -58,8 +63,8 @@ export class Asked {
   }
 
   /** Rows without their header. */
-  async rows(sql: string): Promise<(string | null)[][]> {
-    return (await this.ask(sql)).rows.slice(1)
+  async rows(sql: string, who: Who = 'boss'): Promise<(string | null)[][]> {
+    return (await this.ask(sql, who)).rows.slice(1)
   }
 
   /** Commits that the lake has: each statement that changes something is one. */

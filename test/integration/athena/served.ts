@@ -50,6 +50,12 @@ export default defineLake({
       rows: { 'silver.sales': sql\`eventid < 5\` },
     }),
     principal('auditor', { accessKeyId: 'AKIAAUDITOR', secretAccessKey: 'auditor-secret-01', read: ['system.*'] }),
+    principal('partner', {
+      accessKeyId: 'AKIAPARTNER',
+      secretAccessKey: 'partner-secret-01',
+      read: ['scratch.*', 'silver.sales'],
+      rows: { 'silver.sales': sql\`eventid < 5\` },
+    }),
     principal('clerk', { accessKeyId: 'AKIACLERK', secretAccessKey: 'clerk-secret-0001', read: ['gold.daily'] }),
   ],
 })
@@ -61,7 +67,7 @@ export interface ServedLake {
   storage: LocalStorage
   log: CommitLog
   /** What a client's environment is to be, for a principal. */
-  env: (name: 'boss' | 'analyst' | 'auditor' | 'clerk') => Record<string, string>
+  env: (name: 'boss' | 'analyst' | 'auditor' | 'partner' | 'clerk') => Record<string, string>
   errors: unknown[]
   /** Stops the server, and starts another in its place. */
   restart: () => Promise<void>
@@ -92,6 +98,7 @@ export async function servedLake(): Promise<ServedLake> {
     boss: 'boss-secret-0001',
     analyst: 'analyst-secret-01',
     auditor: 'auditor-secret-01',
+    partner: 'partner-secret-01',
     clerk: 'clerk-secret-0001',
   }
   return {

@@ -1,6 +1,7 @@
 import type { VisibleTable } from '../../../query/service/request.js'
 import { BIGINT, VARCHAR } from '../../../sql/trino/types.js'
 import { quote, type TableFields, text } from '../../../sql/trino/write/scope.js'
+import type { Relation } from './relations/relation.js'
 import { hiveType } from './types.js'
 
 type Cell = string | number | null
@@ -8,7 +9,7 @@ type Cell = string | number | null
 /** A table of information_schema: its columns, and what it says of the lake. */
 interface Information {
   names: readonly string[]
-  rows: (catalog: string, tables: readonly VisibleTable[], schemas: readonly string[]) => Cell[][]
+  rows: (catalog: string, tables: readonly Relation[], schemas: readonly string[]) => Cell[][]
 }
 
 const CATALOG = 'awsdatacatalog'
@@ -29,7 +30,9 @@ const information: Readonly<Record<string, Information>> = {
   views: {
     names: [...NAMES, 'view_definition'],
     rows: (catalog, tables) =>
-      tables.filter(({ kind }) => kind === 'view').map((one) => [catalog, ...lower(one), '']),
+      tables
+        .filter(({ kind }) => kind === 'view')
+        .map((one) => [catalog, ...lower(one), one.view?.sql ?? '']),
   },
   columns: {
     names: [
@@ -55,7 +58,7 @@ const sqlType = (type: string) =>
 /** What a table of information_schema tells, as rows of the statement itself. */
 export function informationSchema(
   name: string,
-  lake: { all: readonly VisibleTable[]; schemas: () => readonly string[] },
+  lake: { all: readonly Relation[]; schemas: () => readonly string[] },
   fail: (why: string, hint?: string) => Error,
 ): TableFields {
   const key = name.toLowerCase()

@@ -19,8 +19,8 @@ import { type Identifier, identifierIn, shownName } from '../../rest/names.js'
 import { existing } from '../../rest/relations.js'
 
 /** Rows that are to be written, and what stops that. */
-export interface ToWrite {
-  answer: QueryAnswer
+export interface RowsToWrite {
+  answer: Pick<QueryAnswer, 'columns' | 'rows'>
   /** Is listened to until the commit, and not after. */
   signal: AbortSignal
   /** Makes the commit, once what belongs to it is stored: nothing stops it any more. */
@@ -32,6 +32,11 @@ export interface WrittenRows {
   rows: number
   /** New data files of a table. */
   files: readonly { path: string; bytes: number }[]
+}
+
+/** Rows that a query has read from the lake, of which the state is known that it saw. */
+export interface ToWrite extends RowsToWrite {
+  answer: QueryAnswer
 }
 
 /** A table by the names that a statement gives it. */
@@ -105,6 +110,11 @@ export class LakeAccess {
 
   private async metadataAt(at: ExternalState): Promise<AnyMetadata> {
     return completed(await this.files.json(at))
+  }
+
+  /** The metadata of a view, as they lie there. */
+  viewAt(at: ExternalState): Promise<Json> {
+    return this.files.json(at)
   }
 
   /** Writes rows as data files of a table, which nobody sees yet. */

@@ -9,7 +9,7 @@ import type { Storage } from '../../../storage/storage.js'
 import { namespaceOf } from '../../rest/names.js'
 import { isShown, refuseTaken } from '../../rest/relations.js'
 import { drop } from '../../rest/rename.js'
-import type { LakeAccess, TableName, ToWrite } from './lake-access.js'
+import type { LakeAccess, RowsToWrite, TableName } from './lake-access.js'
 import { refuseNulls } from './row-changes.js'
 import { type RowsFile, withRowsFile } from './rows-file.js'
 
@@ -40,7 +40,7 @@ export class LakeTables {
   async create(
     caller: Caller,
     { schema, name, partitions, compression, noData }: NewTable,
-    from: ToWrite,
+    from: RowsToWrite,
   ): Promise<void> {
     const { lake } = this
     const { namespaces, tables } = lake.main
@@ -76,7 +76,7 @@ export class LakeTables {
   async insert(
     caller: Caller,
     { schema, name, columns: given }: TableName & { columns: readonly string[] },
-    from: ToWrite,
+    from: RowsToWrite,
   ): Promise<void> {
     const { lake } = this
     const identifier = await lake.identifier({ schema, name })
@@ -139,6 +139,16 @@ export class LakeTables {
     await this.lake.main.namespaces.drop({ principal: caller }, name)
   }
 
+  /** Drops all tables and views of a namespace, each by a commit. */
+  async emptySchema(caller: Caller, name: string): Promise<void> {
+    const { lake } = this
+    const state = await lake.head()
+    const namespace = namespaceOf(name, state)
+    for (const kind of ['view', 'table'] as const)
+      for (const one of lake.main.names.of(state, namespace, kind))
+        await drop(lake.main, { principal: caller }, kind, { namespace, name: one })
+  }
+
   /** Namespaces that other engines or callers made, beside those of tables. */
   async schemas(caller: Caller): Promise<string[]> {
     const found = await this.lake.main.namespaces.list({ principal: caller }, undefined)
@@ -159,7 +169,7 @@ export class LakeTables {
 }
 
 /** Rows that are written, and not committed. */
-type Unwritten = Omit<ToWrite, 'commit'>
+type Unwritten = Omit<RowsToWrite, 'commit'>
 
 export interface NewTable {
   schema: string

@@ -10,13 +10,15 @@ import { addressIn } from '../s3/store.js'
 import { type AthenaExecution, told, withPage } from './execution.js'
 import type { AthenaExecutions } from './executions.js'
 import { type NamedQueries, type Prepared, shownPrepared } from './named.js'
-import { CATALOG, Tables } from './tables.js'
+import type { LakeViews } from './relations/lake-views.js'
+import { CATALOG, type Tables } from './tables.js'
 import { hiveType } from './types.js'
 import { described, ENGINE, summary, workgroupOf, workgroupsOf } from './workgroups.js'
 
 export interface AthenaParts {
   service: QueryService
   executions: AthenaExecutions
+  views: LakeViews
   named: NamedQueries
   prepared: Prepared
 }
@@ -301,9 +303,9 @@ function checkCatalog(sent: Fields, field: string): void {
     throw invalidRequest(`Data catalog ${name} was not found: there is ${CATALOG}`)
 }
 
-async function tablesFor(sent: Fields, caller: Caller, { service }: AthenaParts): Promise<Tables> {
+async function tablesFor(sent: Fields, caller: Caller, { views }: AthenaParts): Promise<Tables> {
   checkCatalog(sent, 'CatalogName')
-  return new Tables(await service.tables(caller), caller, undefined)
+  return views.tables(caller)
 }
 
 function schemaIn(tables: Tables, name: string): string {
@@ -338,8 +340,7 @@ function metadata({ name, kind, columns, comment }: VisibleTable) {
     })),
     PartitionKeys: [],
     Parameters: {
-      EXTERNAL: 'TRUE',
-      table_type: 'ICEBERG',
+      ...(kind === 'view' ? { presto_view: 'true' } : { EXTERNAL: 'TRUE', table_type: 'ICEBERG' }),
       ...(comment === undefined ? {} : { comment }),
     },
   }

@@ -5,10 +5,10 @@ import type { RowValue, Session } from '../../../engine/engine.js'
 import { openEngine } from '../../../engine/open.js'
 import { MoraineError } from '../../../errors.js'
 import { withQueryMemory } from '../../../query/budget.js'
-import type { QueryAnswer } from '../../../query/service/request.js'
 import { engineType, typeOfEngine } from '../../../sql/trino/types.js'
 import { scratchFolder } from '../../../storage/scratch.js'
 import type { Storage } from '../../../storage/storage.js'
+import type { RowsToWrite } from './lake-access.js'
 
 /** Rows of an answer in a file of JSON lines, and the SQL that reads them with their types. */
 export interface RowsFile {
@@ -27,7 +27,7 @@ const MEMORY = 2 ** 29
  * it has its part of the memory of queries.
  */
 export async function withRowsFile<T>(
-  answer: QueryAnswer,
+  answer: RowsToWrite['answer'],
   { staging, signal }: { staging: Storage['staging']; signal: AbortSignal | undefined },
   use: (session: Session, file: RowsFile, folder: string) => Promise<T>,
 ): Promise<T> {
@@ -93,7 +93,7 @@ async function interruptible<T>(
 const AGAIN = 200
 
 /** @throws MoraineError of kind `query` for columns that a table can't have. */
-async function rowsToFile(answer: QueryAnswer, folder: string): Promise<RowsFile> {
+async function rowsToFile(answer: RowsToWrite['answer'], folder: string): Promise<RowsFile> {
   const names = answer.columns.map(({ name }) => name.toLowerCase())
   const twice = names.find((name, i) => names.indexOf(name) !== i)
   if (twice !== undefined)
@@ -136,7 +136,7 @@ async function rowsToFile(answer: QueryAnswer, folder: string): Promise<RowsFile
 }
 
 /** @throws MoraineError of kind `query` for a map: programs see it as one text. */
-function refuseMaps({ columns }: QueryAnswer, rows: readonly RowValue[][]): void {
+function refuseMaps({ columns }: RowsToWrite['answer'], rows: readonly RowValue[][]): void {
   for (const [i, { name, type }] of columns.entries())
     if (/\bMAP\(/.test(type) && rows.some((row) => row[i] !== null))
       throw new MoraineError(

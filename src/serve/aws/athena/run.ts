@@ -12,10 +12,10 @@ import type { Context } from '../../../sql/trino/write/scope.js'
 import type { ObjectStores } from '../s3/store.js'
 import type { AthenaExecution } from './execution.js'
 import type { Prepared } from './named.js'
+import type { LakeViews } from './relations/lake-views.js'
 import { csvLine, textLine } from './results/result-files.js'
 import { StoredFiles } from './results/stored-files.js'
 import { type Shown, showOf } from './show.js'
-import { Tables } from './tables.js'
 import { columnInfo } from './types.js'
 import { writerOf } from './values.js'
 import type { Done, Site, Writes } from './writes.js'
@@ -25,6 +25,7 @@ export interface RunParts {
   service: QueryService
   stores: ObjectStores
   writes: Writes
+  views: LakeViews
   prepared: Prepared
   /** Hears of what failed inside, of which clients are told nothing more. */
   onError?: (error: unknown) => void
@@ -49,11 +50,19 @@ const isCreateAs = (text: string) =>
   /^\s*CREATE\s+TABLE\b.*\bAS\b/is.test(text) &&
   !/^\s*CREATE\s+TABLE\s+(IF\s+NOT\s+EXISTS\s+)?[\w."`]+\s*\(/i.test(text)
 
+/** Clients tell who they are in comments before their statements. */
+const withoutComments = (text: string) =>
+  text.replace(/^(?:\s+|--[^\n]*(?:\n|$)|\/\*(?:[^*]|\*(?!\/))*\*\/)+/, '')
+
 /** What is known of a statement before it is run. */
-export function kindOf(text: string): Pick<AthenaExecution, 'type' | 'subtype'> {
+export function kindOf(sent: string): Pick<AthenaExecution, 'type' | 'subtype'> {
+  const text = withoutComments(sent)
   const word = /^[\s(]*(\w+)/.exec(text)?.[1]?.toUpperCase() ?? ''
   if (['SELECT', 'WITH', 'VALUES', 'TABLE', 'EXECUTE'].includes(word)) return kinds.query as never
   if (Object.hasOwn(kinds, word.toLowerCase())) return kinds[word.toLowerCase()] as never
+  if (/^CREATE\s+(OR\s+REPLACE\s+)?VIEW\b/i.test(text))
+    return { type: 'DDL', subtype: 'CREATE_VIEW' }
+  if (/^CREATE\s+EXTERNAL\b/i.test(text)) return { type: 'DDL', subtype: 'CREATE_TABLE' }
   if (isCreateAs(text)) return kinds['create table as'] as never
   if (word === 'SHOW' || word === 'DESCRIBE' || word === 'DESC')
     return {
@@ -71,7 +80,7 @@ export async function run(one: AthenaExecution, parts: RunParts): Promise<void> 
   const { service } = parts
   one.state = 'RUNNING'
   const { statement, text } = parsed(one, parts)
-  const tables = new Tables(await service.tables(one.caller), one.caller, one.database)
+  const tables = await parts.views.tables(one.caller, one.database)
   const shown = showOf(statement, tables)
   const show = (rows: Shown, change: () => Promise<unknown> = async () => {}) =>
     storing(one, parts, async (stored) => {
@@ -173,7 +182,7 @@ async function storing(
 
 /** The statement, with the one that it names in its place where it is EXECUTE. */
 function parsed(one: AthenaExecution, { prepared }: RunParts): ParsedStatement {
-  const isExecute = /^\s*EXECUTE\b/i.test(one.query)
+  const isExecute = /^EXECUTE\b/i.test(withoutComments(one.query))
   const first = parseStatement(one.query, isExecute ? [] : one.parameters)
   if (first.statement.kind !== 'execute') return first
   const { name, values } = first.statement

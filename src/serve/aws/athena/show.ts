@@ -2,6 +2,7 @@ import { MoraineError } from '../../../errors.js'
 import type { VisibleTable } from '../../../query/service/request.js'
 import type { Statement } from '../../../sql/trino/statement.js'
 import { hasInOrder } from '../protocol/wildcards.js'
+import type { Relation } from './relations/relation.js'
 import { missing, type Tables } from './tables.js'
 import { type ColumnInfo, columnInfo, hiveType } from './types.js'
 
@@ -45,8 +46,13 @@ export function showOf(statement: Statement, tables: Tables): Shown | undefined 
       return shown('prpt_name', ['table_type\tICEBERG', 'format\tparquet'])
     case 'show create table':
       return shown('createtab_stmt', createTable(tableOf(statement.table, tables)))
-    case 'show create view':
-      tableOf(statement.table, tables)
+    case 'show create view': {
+      const { schema, name, view } = tableOf(statement.table, tables)
+      if (view?.sql !== undefined)
+        return shown('create_view', [
+          `CREATE OR REPLACE VIEW "${schema}"."${name}" AS`,
+          ...view.sql.split('\n'),
+        ])
       throw new MoraineError(
         'query',
         'Views of the lake are defined in lake.ts, in DuckDB’s dialect',
@@ -54,6 +60,7 @@ export function showOf(statement: Statement, tables: Tables): Shown | undefined 
           hint: 'Look there.',
         },
       )
+    }
     default:
       return undefined
   }
@@ -68,7 +75,7 @@ function schemaOf(parts: readonly string[] | undefined, tables: Tables): string 
   return schema
 }
 
-function tableOf(parts: readonly string[], tables: Tables): VisibleTable {
+function tableOf(parts: readonly string[], tables: Tables): Relation {
   const { schema, name } = tables.split(
     parts,
     (why, hint) => new MoraineError('query', why, hint === undefined ? {} : { hint }),

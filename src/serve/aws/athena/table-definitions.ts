@@ -41,9 +41,7 @@ export class TableDefinitions {
     const state = await lake.head()
     if (ifNotExists && isShown({ principal: caller }, state, identifier)) return
     refuseTaken({ principal: caller }, state, identifier, 'table')
-    const ids = counter(0)
-    const fields = columns.map((one) => fieldOf(one, ids))
-    refuseTwice(fields)
+    const fields = fieldsOf(columns)
     const names = fields.map(({ name }) => name)
     const spec = partitions.map((text) => {
       const partition = partitionIn(text, names)
@@ -91,6 +89,42 @@ export class TableDefinitions {
     await lake.commit(caller, identifier, requirements, updates)
   }
 
+  /** Says something else of a table and of its columns. */
+  async describe(
+    caller: Caller,
+    named: TableName,
+    about: { properties: Readonly<Record<string, string>>; docs: ReadonlyMap<string, string> },
+  ): Promise<void> {
+    const { lake } = this
+    const identifier = await this.changeable(caller, named)
+    const metadata = await lake.metadata(identifier)
+    const schema = currentSchema(metadata as never)
+    const fields = schema.fields.map((one) => {
+      const doc = about.docs.get(one.name.toLowerCase())
+      return doc === undefined ? one : { ...one, doc }
+    })
+    const properties = Object.entries(about.properties).map(([name, value]) => [
+      name,
+      KEPT.includes(name) ? checkedNumber(name, value) : value,
+    ])
+    const requirements = [
+      { type: 'assert-table-uuid', uuid: metadata['table-uuid'] },
+      { type: 'assert-current-schema-id', 'current-schema-id': metadata['current-schema-id'] },
+    ]
+    const updates = [
+      ...(properties.length > 0
+        ? [{ action: 'set-properties', updates: Object.fromEntries(properties) }]
+        : []),
+      ...(about.docs.size > 0
+        ? [
+            { action: 'add-schema', schema: { ...schema, fields } },
+            { action: 'set-current-schema', 'schema-id': -1 },
+          ]
+        : []),
+    ]
+    await lake.commit(caller, identifier, requirements, updates)
+  }
+
   async rename(caller: Caller, named: TableName, to: TableName): Promise<void> {
     const { lake } = this
     const from = await this.changeable(caller, named)
@@ -131,7 +165,10 @@ function updatesOf(
   ]
 }
 
-type OfColumns = Extract<Alteration, { does: 'add columns' | 'drop column' | 'change column' }>
+type OfColumns = Extract<
+  Alteration,
+  { does: 'add columns' | 'replace columns' | 'drop column' | 'change column' }
+>
 
 function fieldsAfter(
   alteration: OfColumns,
@@ -141,6 +178,7 @@ function fieldsAfter(
   const ids = counter(metadata['last-column-id'])
   if (alteration.does === 'add columns')
     return [...fields, ...alteration.columns.map((one) => fieldOf(one, ids))]
+  if ('columns' in alteration) return replaced(alteration.columns, fields, metadata)
   const wanted = alteration.column.toLowerCase()
   const old = fields.find(({ name }) => name.toLowerCase() === wanted)
   if (!old)
@@ -151,21 +189,50 @@ function fieldsAfter(
     refuseNeeded(old, fields, metadata)
     return fields.filter((one) => one !== old)
   }
-  const { name, type, comment } = alteration.to
-  const to = icebergType(alteration.to, type, ids)
+  const changed = changedField(old, alteration.to, ids)
+  return fields.map((one) => (one === old ? changed : one))
+}
+
+/** A column with another name, comment or wider type. */
+function changedField(
+  old: IcebergField,
+  column: ColumnDefinition,
+  nextId: () => number,
+): IcebergField {
+  const { name, type, comment } = column
+  const to = icebergType(column, type, nextId)
   if (!isWider(old.type, to))
     throw new MoraineError(
       'query',
       `The column ${old.name} is ${typeText(old.type)}, which does not become ${shown(type)}`,
       { hint: 'int becomes bigint, float double, and a decimal one of more digits.' },
     )
-  const changed = {
+  return {
     ...old,
     name,
     type: typeof old.type === 'string' ? to : old.type,
     ...(comment === undefined ? {} : { doc: comment }),
   }
-  return fields.map((one) => (one === old ? changed : one))
+}
+
+/** The columns that a list names: those of the same names are kept, and what partitions are of. */
+function replaced(
+  columns: readonly ColumnDefinition[],
+  fields: readonly IcebergField[],
+  metadata: AnyMetadata,
+): IcebergField[] {
+  const ids = counter(metadata['last-column-id'])
+  const named = (name: string) => fields.find((one) => one.name.toLowerCase() === name)
+  const listed = columns.map((one) => {
+    const old = named(one.name)
+    return old ? changedField(old, { ...one, name: old.name }, ids) : fieldOf(one, ids)
+  })
+  const others = fields.filter((one) => !listed.some(({ id }) => id === one.id))
+  // As in Hive, where columns of partitions are not in the list.
+  const specs = metadata['partition-specs'].flatMap((spec) => spec.fields)
+  const isPart = (one: IcebergField) => specs.some((field) => field['source-id'] === one.id)
+  for (const one of others) if (!isPart(one)) refuseNeeded(one, fields, metadata)
+  return [...listed, ...others.filter(isPart)]
 }
 
 /** @throws MoraineError of kind `query` for a column that the table can't be without. */
@@ -215,6 +282,14 @@ function refuseTwice(fields: readonly IcebergField[]): void {
 const counter = (last: number) => {
   let id = last
   return () => ++id
+}
+
+/** Columns of a new table or view. */
+export function fieldsOf(columns: readonly ColumnDefinition[]): IcebergField[] {
+  const ids = counter(0)
+  const fields = columns.map((one) => fieldOf(one, ids))
+  refuseTwice(fields)
+  return fields
 }
 
 function fieldOf(column: ColumnDefinition, nextId: () => number): IcebergField {
@@ -297,7 +372,7 @@ function propertiesOf(given: ReadonlyMap<string, string>): Record<string, string
   for (const [name, value] of given) {
     const text = value.toLowerCase()
     if (name === 'table_type' && text === 'iceberg') continue
-    if (name === 'format' && text === 'parquet') continue
+    if ((name === 'format' || name === 'classification') && text === 'parquet') continue
     if (name === 'write_compression' || name === 'parquet_compression') found[CODEC] = codecOf(text)
     else if (KEPT.includes(name)) found[name] = checkedNumber(name, value)
     else throw refusedProperty(name, value)
@@ -328,7 +403,7 @@ function checkedNumber(name: string, value: string): string {
 }
 
 function refusedProperty(name: string, value: string): MoraineError {
-  if (name === 'table_type' || name === 'format')
+  if (name === 'table_type' || name === 'format' || name === 'classification')
     return new MoraineError('query', `Tables here are Iceberg's of Parquet, and not ${value}`, {
       hint: "Write TBLPROPERTIES ('table_type' = 'ICEBERG', 'format' = 'parquet').",
     })

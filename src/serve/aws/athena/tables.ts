@@ -1,32 +1,40 @@
 import { MoraineError } from '../../../errors.js'
-import type { Caller, VisibleTable } from '../../../query/service/request.js'
+import type { Caller } from '../../../query/service/request.js'
 import { refuse } from '../../../sql/trino/refusal.js'
+import { translateTrino } from '../../../sql/trino/translate.js'
 import { typeOfEngine } from '../../../sql/trino/types.js'
 import { quote, type TableFields } from '../../../sql/trino/write/scope.js'
+import type { WrittenQuery } from '../../../sql/trino/write/writer.js'
 import { informationSchema } from './information-schema.js'
+import type { Relation } from './relations/relation.js'
 
 /** The one catalog, whatever the case of its letters. */
 export const CATALOG = 'AwsDataCatalog'
 
+/** Views within views of one statement: how deep, and how many. */
+const DEEPEST = 16
+const MOST = 1000
+
 /** The tables of the lake as one caller sees them, while one statement is looked at. */
 export class Tables {
   constructor(
-    readonly all: readonly VisibleTable[],
+    readonly all: readonly Relation[],
     readonly caller: Caller,
     /** Where tables are looked for that are named without a schema. */
     readonly database: string | undefined,
+    private readonly within = { depth: 0, views: { left: MOST } },
   ) {}
 
   schemas(): string[] {
     return [...new Set(this.all.map(({ schema }) => schema))].sort()
   }
 
-  in(schema: string): VisibleTable[] {
+  in(schema: string): Relation[] {
     const tables = this.all.filter((one) => one.schema.toLowerCase() === schema.toLowerCase())
     return tables.sort((a, b) => (a.name < b.name ? -1 : 1))
   }
 
-  find(schema: string, name: string): VisibleTable | undefined {
+  find(schema: string, name: string): Relation | undefined {
     return this.in(schema).find((one) => one.name.toLowerCase() === name.toLowerCase())
   }
 
@@ -67,8 +75,54 @@ export class Tables {
           : `There are: ${this.schemas().join(', ')}`,
       )
     }
+    if (found.view) return this.expanded(found, found.view, fail)
     const columns = found.columns.map((one) => ({ name: one.name, type: typeOfEngine(one.type) }))
     return { sql: `${quote(found.schema)}.${quote(found.name)}`, columns }
+  }
+
+  /** The query of a view, in place of it. */
+  private expanded(
+    { schema, name, columns }: Relation,
+    { sql: text, database }: { sql?: string; database?: string },
+    fail: (why: string, hint?: string) => Error,
+  ): TableFields {
+    if (text === undefined)
+      throw fail(
+        `The view ${schema}.${name} has no query in Trino's dialect`,
+        'Query it by the engine that made it, or make it again: CREATE OR REPLACE VIEW',
+      )
+    const { depth, views } = this.within
+    if (depth >= DEEPEST || --views.left < 0)
+      throw fail(
+        `The view ${schema}.${name} has too many views within views`,
+        'Make a table of one of them: CREATE TABLE … AS SELECT …',
+      )
+    const inner = new Tables(this.all, this.caller, database, { depth: depth + 1, views })
+    const { sql, fields } = queryOf(`${schema}.${name}`, text, inner)
+    // Columns that tables have got since are none of the view's.
+    const found = columns.map((one) => {
+      const field = fields.find((other) => other.name.toLowerCase() === one.name)
+      if (field)
+        return { name: one.name, type: field.type ?? typeOfEngine(one.type), is: field.name }
+      throw fail(
+        `The view ${schema}.${name} is stale: its query has no column ${one.name} any more`,
+        'Make it again: CREATE OR REPLACE VIEW',
+      )
+    })
+    const picked = found.map((one) => `${quote(one.is)} AS ${quote(one.name)}`)
+    return { sql: `(SELECT ${picked.join(', ')} FROM (${sql}))`, columns: found }
+  }
+}
+
+/** @throws MoraineError of kind `query` for what is wrong in the view's query. */
+function queryOf(view: string, text: string, tables: Tables): WrittenQuery {
+  try {
+    return translateTrino(text, { table: (parts, at) => tables.table(text, parts, at) })
+  } catch (error) {
+    if (!(error instanceof MoraineError) || error.message.startsWith('In the view')) throw error
+    const { hint } = error
+    const why = `In the view ${view}: ${error.message}`
+    throw new MoraineError('query', why, hint === undefined ? {} : { hint })
   }
 }
 

@@ -13,6 +13,7 @@ import { addressIn, type ObjectStores } from '../s3/store.js'
 import type { AthenaExecution } from './execution.js'
 import type { TableName, ToWrite, WrittenRows } from './lake-access.js'
 import type { LakeTables } from './lake-tables.js'
+import type { DefinitionStatements } from './relations/definition-statements.js'
 import type { StoredFiles } from './results/stored-files.js'
 import type { TableChanges } from './table-changes.js'
 import type { TableDefinitions } from './table-definitions.js'
@@ -56,6 +57,7 @@ export class Writes {
     private readonly service: QueryService,
     private readonly lake: LakeWrites,
     private readonly stores: ObjectStores,
+    private readonly definitions: Pick<DefinitionStatements, 'run'>,
   ) {}
 
   async run(statement: Statement, one: AthenaExecution, site: Site): Promise<void> {
@@ -81,27 +83,11 @@ export class Writes {
       }
       case 'unload':
         return this.unload(statement, one, site)
-      case 'drop table': {
-        const { schema, name } = named(statement.name)
-        const isGone = statement.ifExists && !site.tables.find(schema, name)
-        if (!isGone) await this.lake.tables.drop(one.caller, schema, name)
-        return
+      default: {
+        const making = { ...site, commit: committing(one, site) }
+        const isDone = await this.definitions.run(statement, one, making, named)
+        if (!isDone) await this.alter(statement, one, site, named)
       }
-      case 'create schema': {
-        const name = schemaOf(statement.name)
-        const isThere = (await this.lake.tables.schemas(one.caller)).includes(name)
-        if (!(isThere && statement.ifNotExists))
-          await this.lake.tables.createSchema(one.caller, name)
-        return
-      }
-      case 'drop schema': {
-        const name = schemaOf(statement.name)
-        const isThere = (await this.lake.tables.schemas(one.caller)).includes(name)
-        if (isThere || !statement.ifExists) await this.lake.tables.dropSchema(one.caller, name)
-        return
-      }
-      default:
-        return this.alter(statement, one, site, named)
     }
   }
 
@@ -308,11 +294,6 @@ async function manifest(
   })()
   await stored.put(url, bytes, { contentType: 'text/csv' })
   one.statistics.manifest = url
-}
-
-function schemaOf(parts: readonly string[]): string {
-  if (parts.length > 2) throw new MoraineError('query', `'${parts.join('.')}' has too many parts`)
-  return (parts.at(-1) as string).toLowerCase()
 }
 
 /**

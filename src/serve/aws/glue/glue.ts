@@ -1,16 +1,23 @@
-import type { Caller, VisibleTable } from '../../../query/service/request.js'
-import type { QueryService } from '../../../query/service/service.js'
+import type { Caller } from '../../../query/service/request.js'
 import type { LakeTables } from '../athena/lake-tables.js'
-import { CATALOG, Tables } from '../athena/tables.js'
+import type { Relation } from '../athena/relations/relation.js'
+import { CATALOG } from '../athena/tables.js'
 import { hiveType } from '../athena/types.js'
 import { AwsError } from '../protocol/failure.js'
-import { type Fields, pageOf } from '../protocol/fields.js'
+import { Fields, pageOf } from '../protocol/fields.js'
 import { hasInOrder } from '../protocol/wildcards.js'
 import { LAKE_BUCKET } from '../s3/lake-files.js'
 import { ACCOUNT } from '../sts/sts.js'
+import { type DescriptionParts, describeTable, parametersOf } from './descriptions.js'
+import {
+  deletePartitions,
+  type PartitionParts,
+  partitionPage,
+  partitionsIn,
+  partitionValues,
+} from './partitions.js'
 
-export interface GlueParts {
-  service: QueryService
+export interface GlueParts extends PartitionParts, DescriptionParts {
   lake: LakeTables
 }
 
@@ -39,17 +46,40 @@ const operations: Readonly<Record<string, Operation>> = {
       .in(schema)
       .filter(({ name }) => matches(pattern, name))
     const { items, next } = pageOf(all, sent, { most: 100 })
-    return { TableList: items.map(table), ...next }
+    return { TableList: await Promise.all(items.map((one) => table(one, parts))), ...next }
   },
-  GetTable: async (sent, caller, parts) => ({ Table: table(await tableIn(sent, caller, parts)) }),
+  GetTable: async (sent, caller, parts) => ({
+    Table: await table(await tableIn(sent, caller, parts), parts),
+  }),
   GetTableVersions: async (sent, caller, parts) => {
     const found = await tableIn(sent, caller, parts, 'TableName')
-    return { TableVersions: [{ Table: table(found), VersionId: '1' }] }
+    return { TableVersions: [{ Table: await table(found, parts), VersionId: '1' }] }
   },
   GetPartitions: async (sent, caller, parts) => {
-    await tableIn(sent, caller, parts, 'TableName')
-    // Iceberg's partitions are hidden: none is an entity of the catalog.
-    return { Partitions: [] }
+    const found = await tableIn(sent, caller, parts, 'TableName')
+    const expression = sent.optional('Expression', { most: 2048 })
+    const all = await partitionValues(parts, caller, found, expression)
+    const { items, next } = partitionPage(all, sent)
+    const { StorageDescriptor } = await table(found, parts)
+    return {
+      Partitions: items.map((Values) => partition(found, Values, StorageDescriptor)),
+      ...next,
+    }
+  },
+  BatchDeletePartition: async (sent, caller, parts) => {
+    const found = await tableIn(sent, caller, parts, 'TableName')
+    await deletePartitions(parts, caller, found, partitionsIn(sent))
+    return { Errors: [] }
+  },
+  UpdateTable: async (sent, caller, parts) => {
+    const input = sent.part('TableInput')
+    const named = new Fields({ DatabaseName: sent.text('DatabaseName'), Name: input.text('Name') })
+    const found = await tableIn(named, caller, parts)
+    await describeTable(parts, caller, found, {
+      sent: input,
+      is: await table(found, parts),
+    })
+    return {}
   },
   GetPartitionIndexes: async (sent, caller, parts) => {
     await tableIn(sent, caller, parts, 'TableName')
@@ -63,7 +93,7 @@ const operations: Readonly<Record<string, Operation>> = {
         .includes(text),
     )
     const { items, next } = pageOf(all, sent, { most: 100 })
-    return { TableList: items.map(table), ...next }
+    return { TableList: await Promise.all(items.map((one) => table(one, parts))), ...next }
   },
   CreateDatabase: async (sent, caller, { lake }) => {
     const name = sent.part('DatabaseInput').text('Name', { most: 255 })
@@ -80,8 +110,9 @@ const operations: Readonly<Record<string, Operation>> = {
     return {}
   },
   DeleteTable: async (sent, caller, parts) => {
-    const { schema, name } = await tableIn(sent, caller, parts)
-    await parts.lake.drop(caller, schema, name)
+    const { schema, name, view } = await tableIn(sent, caller, parts)
+    if (view) await parts.views.drop(caller, { schema, name })
+    else await parts.lake.drop(caller, schema, name)
     return {}
   },
   GetTags: () => ({ Tags: {} }),
@@ -91,11 +122,9 @@ const operations: Readonly<Record<string, Operation>> = {
 const refused: Readonly<Record<string, string>> = {
   CreateTable:
     'Tables are created from a query: CREATE TABLE … AS SELECT … through Athena. Files of others are read by a source in lake.ts',
-  UpdateTable: 'A table changes by statements, or by its definition in lake.ts',
   CreatePartition: 'Tables are Iceberg tables, whose partitions are hidden',
   BatchCreatePartition: 'Tables are Iceberg tables, whose partitions are hidden',
   UpdatePartition: 'Tables are Iceberg tables, whose partitions are hidden',
-  BatchDeletePartition: 'Tables are Iceberg tables, whose partitions are hidden',
   DeleteTableVersion: 'Versions of tables are commits of the lake, which expire with its history',
 }
 
@@ -125,8 +154,7 @@ export async function glue(
   return operation(sent, caller, parts)
 }
 
-const tables = async (caller: Caller, { service }: GlueParts) =>
-  new Tables(await service.tables(caller), caller, undefined)
+const tables = (caller: Caller, { views }: GlueParts) => views.tables(caller)
 
 async function databases(caller: Caller, parts: GlueParts): Promise<string[]> {
   const found = new Set([
@@ -150,7 +178,7 @@ async function tableIn(
   caller: Caller,
   parts: GlueParts,
   field = 'Name',
-): Promise<VisibleTable> {
+): Promise<Relation> {
   const schema = await databaseIn(sent, caller, parts)
   const name = sent.text(field, { most: 255 })
   const found = (await tables(caller, parts)).find(schema, name)
@@ -179,25 +207,28 @@ const database = (Name: string) => ({
   LocationUri: `s3://${LAKE_BUCKET}/${Name}`,
 })
 
-function table({ schema, name, kind, columns, comment }: VisibleTable) {
+async function table(one: Relation, { access }: Pick<GlueParts, 'access'>) {
+  const { schema, name, kind, columns, comment, view } = one
+  const parameters = await parametersOf(access, one)
   return {
     ...{
       Name: name,
       DatabaseName: schema,
       CatalogId: ACCOUNT,
-      Description: comment ?? '',
+      Description: parameters.comment ?? comment ?? '',
       CreateTime: 0,
       UpdateTime: 0,
       VersionId: '1',
     },
     TableType: kind === 'view' ? 'VIRTUAL_VIEW' : 'EXTERNAL_TABLE',
+    ...(view?.sql === undefined ? {} : { ViewOriginalText: viewText(one, view.sql) }),
     StorageDescriptor: {
-      Columns: columns.map((one) => ({
-        Name: one.name,
-        Type: hiveType(one.type),
-        Comment: one.comment ?? '',
+      Columns: columns.map((column) => ({
+        Name: column.name,
+        Type: hiveType(column.type),
+        Comment: column.comment ?? '',
       })),
-      Location: `s3://${LAKE_BUCKET}/${schema}/${name}`,
+      Location: kind === 'view' ? '' : `s3://${LAKE_BUCKET}/${schema}/${name}`,
       InputFormat: 'org.apache.hadoop.hive.ql.io.parquet.MapredParquetInputFormat',
       OutputFormat: 'org.apache.hadoop.hive.ql.io.parquet.MapredParquetOutputFormat',
       SerdeInfo: {
@@ -206,6 +237,30 @@ function table({ schema, name, kind, columns, comment }: VisibleTable) {
       },
     },
     PartitionKeys: [],
-    Parameters: { table_type: 'ICEBERG', EXTERNAL: 'TRUE', classification: 'parquet' },
+    Parameters: {
+      ...(kind === 'view'
+        ? { presto_view: 'true' }
+        : { table_type: 'ICEBERG', EXTERNAL: 'TRUE', classification: 'parquet' }),
+      ...parameters,
+    },
   }
 }
+
+/** The query of a view as Athena has it in Glue. */
+function viewText({ schema, columns, view }: Relation, originalSql: string): string {
+  const text = JSON.stringify({
+    ...{ originalSql, catalog: CATALOG.toLowerCase(), schema: view?.database ?? schema },
+    columns: columns.map(({ name, type }) => ({ name, type: hiveType(type) })),
+  })
+  return `/* Presto View: ${Buffer.from(text).toString('base64')} */`
+}
+
+const partition = (
+  { schema, name }: Relation,
+  Values: string[],
+  storage: Awaited<ReturnType<typeof table>>['StorageDescriptor'],
+) => ({
+  ...{ Values, DatabaseName: schema, TableName: name, CatalogId: ACCOUNT, CreationTime: 0 },
+  StorageDescriptor: { ...storage, Location: `${storage.Location}/${Values.join('/')}` },
+  Parameters: {},
+})

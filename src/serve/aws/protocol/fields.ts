@@ -53,6 +53,24 @@ export class Fields {
     return value as string[]
   }
 
+  /** The fields of each part of a list. */
+  parts(name: string, { most = 50 }: { most?: number } = {}): Fields[] {
+    if (!this.has(name)) return []
+    const value = this.sent[name]
+    const isList =
+      Array.isArray(value) &&
+      value.length <= most &&
+      value.every((one) => typeof one === 'object' && one !== null && !Array.isArray(one))
+    if (!isList) throw invalidRequest(`${name} is not a list of at most ${most} objects`)
+    return value.map((one) => new Fields(one as Record<string, unknown>))
+  }
+
+  /** A map of texts. */
+  texts(name: string, { most = 1024 }: { most?: number } = {}): [string, string][] {
+    const map = this.part(name)
+    return Object.keys(map.sent).map((key) => [key, map.text(key, { most, least: 0 })])
+  }
+
   /** The fields of a part; of none where it is missing. */
   part(name: string): Fields {
     if (!this.has(name)) return new Fields({})

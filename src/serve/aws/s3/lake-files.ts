@@ -50,6 +50,12 @@ export class LakeFiles {
     }
   }
 
+  /** Whether files of tables may lie where keys begin so; those of others' tables lie elsewhere. */
+  async hasFilesUnder(prefix: string): Promise<boolean> {
+    const own = foldersIn(await this.log.head()).map(({ folder }) => `${folder}/`)
+    return own.some((folder) => folder.startsWith(prefix) || prefix.startsWith(folder))
+  }
+
   async isShown({ rights }: Caller, path: string): Promise<boolean> {
     if (/(^|\/)\.{0,2}(\/|$)|\\/.test(path)) return false
     const state = await this.log.head()

@@ -108,7 +108,13 @@ async function lakeObject(site: Site): Promise<S3Answer> {
   }
   if (key === '' && method === 'HEAD') return { status: 200 }
   if (method !== 'GET' && method !== 'HEAD') throw denied()
-  if (key === '') throw denied('The files of the lake are not listed: read its tables')
+  if (key === '') {
+    const prefix = site.query.get('prefix') ?? ''
+    if (await parts.lake.hasFilesUnder(prefix))
+      throw denied('The files of the lake are not listed: read its tables')
+    // Clients look there for files of tables that they made, to delete them before the tables.
+    return listing(site, answer)
+  }
   const file = await parts.lake.open(caller, key)
   if (!file) throw noSuchKey()
   const head = {

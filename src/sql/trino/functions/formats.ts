@@ -28,11 +28,26 @@ const MYSQL: Readonly<Record<string, string>> = {
   '%': '%%',
 }
 
-/** A format of `date_format` and `date_parse`. */
-export function fromMysql({ args, refused }: Site, index: number, isRead = false): string {
+/** A format of `date_format`. */
+export const fromMysql = (site: Site, index: number): string => translated(site, index, '')
+
+/**
+ * Formats of `date_parse`, of which the first that fits is meant: Trino takes short and long names
+ * of months, whichever is written. What else is read by a name or without zeros, engines take more
+ * or less of.
+ */
+export function readFromMysql(site: Site, index: number): string[] {
+  const format = translated(site, index, 'acejklWy')
+  // Without one, engines take different ones.
+  if (!/(?<!%)(?:%%)*%Y/.test(format)) throw site.refused('A format without %Y is not translated')
+  const months = /(?<!%)((?:%%)*)%[bB]/g
+  if (!months.test(format)) return [format]
+  return ['%B', '%b'].map((one) => format.replace(months, `$1${one}`))
+}
+
+/** @param strict letters that are not translated. */
+function translated({ args, refused }: Site, index: number, strict: string): string {
   const format = args[index]?.word ?? ''
-  // What is read by a name or without zeros, engines take more or less of.
-  const strict = isRead ? 'abcefjkl%M%Wy'.replaceAll('%', '') : ''
   return format.replace(/%(.?)/gs, (whole, letter: string) => {
     const found =
       Object.hasOwn(MYSQL, letter) && !strict.includes(letter) ? MYSQL[letter] : undefined

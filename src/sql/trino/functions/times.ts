@@ -2,7 +2,8 @@ import { BIGINT, DATE, DOUBLE, type TrinoType, timestamp, VARCHAR } from '../typ
 import { writeCast } from '../write/casts.js'
 import { CALENDAR, PARTS, writeNow } from '../write/moments.js'
 import { text } from '../write/scope.js'
-import { fromJoda, fromMysql } from './formats.js'
+import { once } from '../write/written.js'
+import { fromJoda, fromMysql, readFromMysql } from './formats.js'
 import type { Functions, Signature, Site } from './signature.js'
 
 const CLOCK = ['second', 'minute', 'hour']
@@ -35,6 +36,20 @@ const parts: Functions = Object.fromEntries(
     ),
   ]),
 )
+
+/** A text as a moment, whose fraction of a second may have up to nine digits. */
+function dateParse(value: string, site: Site): string {
+  const formats = readFromMysql(site, 1)
+  const list = (all: readonly string[]) =>
+    all.length === 1 ? text(all[0] as string) : `[${all.map(text).join(', ')}]`
+  const fraction = /(?<!%)((?:%%)*)%f/g
+  if (!formats.some((one) => fraction.test(one))) return `strptime(${value}, ${list(formats)})`
+  const nanos = formats.map((one) => one.replace(fraction, '$1%n'))
+  return once({ a: { sql: value, isPlain: site.args[0]?.isPlain ?? false } }, ({ a }) => {
+    const read = `coalesce(try_strptime(${a}, ${list(formats)}), CAST(strptime(${a}, ${list(nanos)}) AS TIMESTAMP))`
+    return `date_trunc('millisecond', ${read})`
+  })
+}
 
 function truncated([, a = '']: readonly string[], site: Site): string {
   const unit = unitIn(site)
@@ -109,7 +124,7 @@ export const times: Functions = {
     {
       takes: ['text', 'word'],
       returns: timestamp(3),
-      write: ([a], site) => `strptime(${a}, ${text(fromMysql(site, 1, true))})`,
+      write: ([a], site) => dateParse(a as string, site),
     },
   ],
   format_datetime: each(

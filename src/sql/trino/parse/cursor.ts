@@ -122,6 +122,13 @@ export class Cursor {
     return kind === 'word' ? raw : text
   }
 
+  /** The parts of a name: `catalog.schema.table`. */
+  path(): string[] {
+    const parts = [this.name()]
+    while (this.takeSymbol('.')) parts.push(this.name())
+    return parts
+  }
+
   isName(by = 0): boolean {
     const { kind, text } = this.ahead(by)
     return (kind === 'quoted' && text !== '') || (kind === 'word' && !RESERVED.has(text))

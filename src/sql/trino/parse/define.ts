@@ -12,7 +12,7 @@ export interface ColumnDefinition {
 
 /** What ALTER TABLE does. */
 export type Alteration =
-  | { does: 'add columns'; columns: ColumnDefinition[] }
+  | { does: 'add columns' | 'replace columns'; columns: ColumnDefinition[] }
   | { does: 'drop column'; column: string }
   | { does: 'change column'; column: string; to: ColumnDefinition }
   | { does: 'rename'; to: string[] }
@@ -33,12 +33,6 @@ export type DefineStatement =
     }
   | { kind: 'alter table'; table: string[]; alteration: Alteration }
 
-function nameOf(cursor: Cursor): string[] {
-  const parts = [cursor.name()]
-  while (cursor.takeSymbol('.')) parts.push(cursor.name())
-  return parts
-}
-
 function column(cursor: Cursor): ColumnDefinition {
   const { at } = cursor.token
   const name = cursor.name('a column').toLowerCase()
@@ -48,10 +42,11 @@ function column(cursor: Cursor): ColumnDefinition {
   return { name, type, at, ...(cursor.take('COMMENT') ? { comment: cursor.string() } : {}) }
 }
 
-const columns = (cursor: Cursor) => cursor.inBrackets(() => cursor.list(() => column(cursor)))
+export const parseColumns = (cursor: Cursor): ColumnDefinition[] =>
+  cursor.inBrackets(() => cursor.list(() => column(cursor)))
 
 /** `('name' = 'value', …)`, as Hive has it. */
-function textProperties(cursor: Cursor): Map<string, string> {
+export function textProperties(cursor: Cursor): Map<string, string> {
   const found = new Map<string, string>()
   cursor.inBrackets(() =>
     cursor.list(() => {
@@ -71,7 +66,7 @@ export function parseColumnsOfTable(
 ): DefineStatement {
   const made: DefineStatement = {
     ...{ kind: 'create table', table, ifNotExists },
-    ...{ columns: columns(cursor), partitions: [], properties: new Map() },
+    ...{ columns: parseColumns(cursor), partitions: [], properties: new Map() },
   }
   if (cursor.take('COMMENT')) made.comment = cursor.string()
   if (cursor.take('PARTITIONED', 'BY'))
@@ -112,12 +107,14 @@ function partition(cursor: Cursor): string {
 /** What follows ALTER. */
 export function parseAlter(cursor: Cursor): DefineStatement {
   if (!cursor.take('TABLE')) throw cursor.refuse(`ALTER ${cursor.token.raw} is not served`)
-  const table = nameOf(cursor)
+  const table = cursor.path()
   return { kind: 'alter table', table, alteration: alteration(cursor) }
 }
 
 function alteration(cursor: Cursor): Alteration {
-  if (cursor.take('ADD', 'COLUMNS')) return { does: 'add columns', columns: columns(cursor) }
+  if (cursor.take('ADD', 'COLUMNS')) return { does: 'add columns', columns: parseColumns(cursor) }
+  if (cursor.take('REPLACE', 'COLUMNS'))
+    return { does: 'replace columns', columns: parseColumns(cursor) }
   if (cursor.take('ADD', 'COLUMN')) return { does: 'add columns', columns: [column(cursor)] }
   if (cursor.take('DROP', 'COLUMN')) return { does: 'drop column', column: cursor.name() }
   if (cursor.take('CHANGE')) {
@@ -128,7 +125,7 @@ function alteration(cursor: Cursor): Alteration {
       throw cursor.refuse('Columns keep their places', 'Leave FIRST and AFTER out.')
     return { does: 'change column', column: old, to }
   }
-  if (cursor.take('RENAME', 'TO')) return { does: 'rename', to: nameOf(cursor) }
+  if (cursor.take('RENAME', 'TO')) return { does: 'rename', to: cursor.path() }
   if (cursor.take('SET', 'TBLPROPERTIES'))
     return { does: 'set properties', properties: textProperties(cursor) }
   if (cursor.take('UNSET', 'TBLPROPERTIES')) {
