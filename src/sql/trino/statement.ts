@@ -84,6 +84,11 @@ export function parseStatement(text: string, parameters: readonly string[] = [])
   return { statement, text }
 }
 
+/** What begins statements of Athena or Trino that are not served. */
+const NOT_SERVED =
+  `ANALYZE CALL COMMENT COMMIT DENY EXPORT GRANT IMPORT LOAD LOCK REFRESH RESET REVOKE
+  ROLLBACK SET START TRUNCATE USE`.split(/\s+/)
+
 const QUERIES = ['SELECT', 'WITH', 'VALUES', 'TABLE']
 
 function statementOf(cursor: Cursor): Statement {
@@ -92,7 +97,9 @@ function statementOf(cursor: Cursor): Statement {
   const found = Object.hasOwn(words, text) ? words[text] : undefined
   if (cursor.token.kind !== 'word' || !found)
     throw cursor.refuse(
-      `${raw.slice(0, 40)} is not served`,
+      NOT_SERVED.includes(text)
+        ? `${raw.slice(0, 40)} is not served`
+        : `mismatched input '${raw.slice(0, 40)}'. Expecting: a statement`,
       'Served are SELECT, SHOW, DESCRIBE, EXPLAIN, CREATE TABLE, CREATE VIEW, ALTER TABLE, INSERT INTO, UPDATE, DELETE, MERGE, OPTIMIZE, VACUUM, UNLOAD, DROP, PREPARE and EXECUTE.',
       at,
     )

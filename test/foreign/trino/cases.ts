@@ -208,6 +208,11 @@ export const cases: readonly string[] = [
     ...["'3 MARCH 2026', '%d %b %Y'", "'2026-01-02 03:04:05.6789', '%Y-%m-%d %H:%i:%s.%f'"],
     ...["'2026-01-02 03:04:05.678901234', '%Y-%m-%d %H:%i:%s.%f'"],
   ),
+  ...[
+    "CAST(from_iso8601_timestamp('2020-01-01T00:00:00.123456Z') AS timestamp)",
+    "from_iso8601_timestamp('2020-01-01') = TIMESTAMP '2020-01-01 00:00:00'",
+    "to_unixtime(from_iso8601_timestamp('2020-01-01T10:00:00+00:00'))",
+  ],
   ...both('format_datetime', "ts, 'yyyy-MM-dd HH:mm:ss.SSS'", "ts, 'EEE, d MMM yyyy hh:mm a'"),
   ...both('from_unixtime', 'i', 'CAST(i AS double) / 3'),
   ...both('to_unixtime', 'ts', 'tz'),
@@ -218,6 +223,17 @@ export const cases: readonly string[] = [
   // Arrays, maps, JSON.
   ...both('cardinality', 'a', "map(ARRAY['x','y'], ARRAY[i, k])"),
   ...both('element_at', 'a, 1', 'a, -1', 'a, i', "map(ARRAY['x'], ARRAY[i]), t"),
+  ...both(
+    'sequence',
+    ...[
+      "day, date_add('day', 3, day), INTERVAL '1' DAY",
+      "DATE '2026-01-03', DATE '2026-01-01', INTERVAL '-1' DAY",
+    ],
+    ...[
+      "DATE '2026-01-01', DATE '2026-01-04', INTERVAL '2' DAY",
+      "ts, date_add('day', 2, ts), INTERVAL '1' DAY",
+    ],
+  ),
   ...both('contains', 'a, i', 'a, 2'),
   ...both('array_position', 'a, i'),
   ...both('array_join', "a, ','", "split(t, 'b'), '-'"),

@@ -109,18 +109,8 @@ export async function run(one: AthenaExecution, parts: RunParts): Promise<void> 
   switch (statement.kind) {
     case 'query':
       return keepRows(one, ask(statement.query), parts)
-    case 'explain': {
-      const request = ask(statement.query)
-      const { columns } = await service.describe(request)
-      const lines = [
-        `Output: ${columns.map(({ name, type }) => `${name} ${type}`).join(', ')}`,
-        ...request.sql.split('\n'),
-      ]
-      return show({
-        columns: [columnInfo('Query Plan', 'VARCHAR')],
-        rows: lines.map((line) => [line]),
-      })
-    }
+    case 'explain':
+      return show(await explained(ask(statement.query), service))
     case 'prepare': {
       const { name, text: prepared } = statement
       return show(NOTHING, () =>
@@ -134,6 +124,17 @@ export async function run(one: AthenaExecution, parts: RunParts): Promise<void> 
     default:
       return write(statement, one, { tables, ask, askInsert, askChange, text }, parts)
   }
+}
+
+/** What the engine is asked, and what it would give. */
+async function explained(request: QueryRequest, service: QueryService): Promise<Shown> {
+  const { columns } = await service.describe(request)
+  const lines = [
+    `Output: ${columns.map(({ name, type }) => `${name} ${type}`).join(', ')}`,
+    ...request.sql.split('\n'),
+  ]
+  const rows = lines.map((line) => [line])
+  return { columns: [columnInfo('Query Plan', 'VARCHAR')], rows, hasHeader: true }
 }
 
 /**
@@ -231,10 +232,10 @@ async function keepRows(
 /** Keeps rows of texts, which are few. */
 async function keepShown(
   one: AthenaExecution,
-  { columns, rows }: Shown,
+  { columns, rows, hasHeader = false }: Shown,
   stored: StoredFiles,
 ): Promise<void> {
-  one.result = { columns, hasHeader: false, rows }
+  one.result = { columns, hasHeader, rows }
   one.statistics.rows = rows.length
   const lines = (async function* () {
     yield Buffer.from(rows.map(textLine).join(''))

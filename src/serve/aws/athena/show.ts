@@ -9,6 +9,8 @@ import { type ColumnInfo, columnInfo, hiveType } from './types.js'
 /** What SHOW and DESCRIBE give: rows of texts. */
 export interface Shown {
   columns: ColumnInfo[]
+  /** Whether the names of the columns are its first row. */
+  hasHeader?: boolean
   rows: (string | null)[][]
 }
 

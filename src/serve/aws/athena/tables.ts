@@ -15,18 +15,37 @@ export const CATALOG = 'AwsDataCatalog'
 const DEEPEST = 16
 const MOST = 1000
 
+/** What is known of a statement beside tables. */
+interface Within {
+  /** How many views this is within. */
+  depth: number
+  /** How many more views the statement may name. */
+  views: { left: number }
+  /** Databases that may have no tables. */
+  schemas: readonly string[]
+}
+
 /** The tables of the lake as one caller sees them, while one statement is looked at. */
 export class Tables {
-  constructor(
+  private constructor(
     readonly all: readonly Relation[],
     readonly caller: Caller,
     /** Where tables are looked for that are named without a schema. */
     readonly database: string | undefined,
-    private readonly within = { depth: 0, views: { left: MOST } },
+    private readonly within: Within,
   ) {}
 
+  /** @param schemas databases that may have no tables. */
+  static of(
+    all: readonly Relation[],
+    caller: Caller,
+    { database, schemas }: { database: string | undefined; schemas: readonly string[] },
+  ): Tables {
+    return new Tables(all, caller, database, { depth: 0, views: { left: MOST }, schemas })
+  }
+
   schemas(): string[] {
-    return [...new Set(this.all.map(({ schema }) => schema))].sort()
+    return [...new Set([...this.within.schemas, ...this.all.map(({ schema }) => schema)])].sort()
   }
 
   in(schema: string): Relation[] {
@@ -62,16 +81,18 @@ export class Tables {
     if (schema.toLowerCase() === 'information_schema') return informationSchema(name, this, fail)
     const found = this.find(schema, name)
     if (!found) {
-      const isThere = this.in(schema).length > 0
+      const isThere = this.schemas().some((one) => one.toLowerCase() === schema.toLowerCase())
       throw fail(
         isThere
           ? `Table '${CATALOG.toLowerCase()}.${schema}.${name}' does not exist`
           : `Schema '${schema}' does not exist`,
         isThere
-          ? `It has: ${this.in(schema)
-              .map((one) => one.name)
-              .slice(0, 20)
-              .join(', ')}`
+          ? `It has: ${
+              this.in(schema)
+                .map((one) => one.name)
+                .slice(0, 20)
+                .join(', ') || 'no tables'
+            }`
           : `There are: ${this.schemas().join(', ')}`,
       )
     }
@@ -91,13 +112,15 @@ export class Tables {
         `The view ${schema}.${name} has no query in Trino's dialect`,
         'Query it by the engine that made it, or make it again: CREATE OR REPLACE VIEW',
       )
-    const { depth, views } = this.within
+    const { depth, views, schemas } = this.within
     if (depth >= DEEPEST || --views.left < 0)
       throw fail(
         `The view ${schema}.${name} has too many views within views`,
         'Make a table of one of them: CREATE TABLE … AS SELECT …',
       )
-    const inner = new Tables(this.all, this.caller, database, { depth: depth + 1, views })
+    const inner = new Tables(this.all, this.caller, database, {
+      ...{ depth: depth + 1, views, schemas },
+    })
     const { sql, fields } = queryOf(`${schema}.${name}`, text, inner)
     // Columns that tables have got since are none of the view's.
     const found = columns.map((one) => {

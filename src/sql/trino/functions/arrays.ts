@@ -61,6 +61,23 @@ const sequence: Signature = {
     ),
 }
 
+/** Dates or moments that are some whole days apart. */
+const days = (name: 'date' | 'timestamp'): Signature => ({
+  takes: [name, name, 'interval of days'],
+  least: name === 'date' ? 2 : 3,
+  returns: ([a]) => a?.type && arrayOf(a.type),
+  write: ([a = '', b = '', step = "INTERVAL '1' DAY"], { args }) =>
+    once(
+      { a: plainly(args, 0, a), b: plainly(args, 1, b), s: plainly(args, 2, step) },
+      ({ a, b, s }) => {
+        const [seconds, apart] = [`epoch(${s})`, `(epoch(${b}) - epoch(${a}))`]
+        const all = `generate_series(CAST(${a} AS TIMESTAMP), CAST(${b} AS TIMESTAMP), ${s})`
+        const found = name === 'date' ? `CAST(${all} AS DATE[])` : all
+        return `CASE ${failsWhen(`${seconds} = 0`, 'sequence step interval must not be zero')} ${failsWhen(`${apart} * ${seconds} < 0`, 'sequence stop value should be greater than or equal to start value')} ${failsWhen(`abs(${apart}) / abs(${seconds}) >= 10000`, 'result of sequence function must not have more than 10000 entries')} ELSE ${found} END`
+      },
+    ),
+})
+
 export const arrays: Functions = {
   cardinality: [
     { takes: ['array'], returns: BIGINT, write: call('len') },
@@ -140,7 +157,7 @@ export const arrays: Functions = {
       },
     },
   ],
-  sequence: [sequence],
+  sequence: [sequence, days('date'), days('timestamp')],
   filter: [
     {
       takes: ['array', 'lambda'],

@@ -2,7 +2,7 @@ import { BIGINT, DATE, DOUBLE, type TrinoType, timestamp, VARCHAR } from '../typ
 import { writeCast } from '../write/casts.js'
 import { CALENDAR, PARTS, writeNow } from '../write/moments.js'
 import { text } from '../write/scope.js'
-import { once } from '../write/written.js'
+import { failsWhen, once } from '../write/written.js'
 import { fromJoda, fromMysql, readFromMysql } from './formats.js'
 import type { Functions, Signature, Site } from './signature.js'
 
@@ -48,6 +48,17 @@ function dateParse(value: string, site: Site): string {
   return once({ a: { sql: value, isPlain: site.args[0]?.isPlain ?? false } }, ({ a }) => {
     const read = `coalesce(try_strptime(${a}, ${list(formats)}), CAST(strptime(${a}, ${list(nanos)}) AS TIMESTAMP))`
     return `date_trunc('millisecond', ${read})`
+  })
+}
+
+/** A moment as ISO 8601 writes it; results show no other zone than UTC. */
+const ISO = '^\\d{4}-\\d\\d-\\d\\d(T\\d\\d:\\d\\d:\\d\\d([.]\\d{1,6})?(Z|[+-]00:?00)?)?$'
+
+function isoMoment(value: string, site: Site): string {
+  return once({ a: { sql: value, isPlain: site.args[0]?.isPlain ?? false } }, ({ a }) => {
+    const isOther = `NOT regexp_full_match(${a}, ${text(ISO)})`
+    const read = `date_trunc('millisecond', CAST(replace(${a}, 'Z', '+00:00') AS TIMESTAMPTZ))`
+    return `CASE ${failsWhen(isOther, 'from_iso8601_timestamp reads days and seconds of UTC: 2026-01-31T10:00:00Z')} ELSE ${read} END`
   })
 }
 
@@ -147,5 +158,12 @@ export const times: Functions = {
     'timestamp',
     'timestamptz',
   ]),
+  from_iso8601_timestamp: [
+    {
+      takes: ['text'],
+      returns: { name: 'timestamptz', precision: 3 },
+      write: ([a], site) => isoMoment(a as string, site),
+    },
+  ],
   from_iso8601_date: [cast('text', DATE)],
 }

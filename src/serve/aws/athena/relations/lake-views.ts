@@ -6,6 +6,7 @@ import type { AnswerColumn, Caller } from '../../../../query/service/request.js'
 import type { QueryService } from '../../../../query/service/service.js'
 import { columnOf } from '../../../../query/service/visible.js'
 import { INTEGER, typeOfEngine } from '../../../../sql/trino/types.js'
+import { isManaged } from '../../../rest/names.js'
 import { isShown } from '../../../rest/relations.js'
 import { drop } from '../../../rest/rename.js'
 import type { LakeAccess, TableName } from '../lake-access.js'
@@ -45,8 +46,13 @@ export class LakeViews {
 
   /** The tables and views that a caller may query. */
   async tables(caller: Caller, database?: string): Promise<Tables> {
-    const [tables, views] = await Promise.all([this.service.tables(caller), this.visible(caller)])
-    return new Tables([...tables, ...views], caller, database)
+    const [tables, views, namespaces] = await Promise.all([
+      this.service.tables(caller),
+      this.visible(caller),
+      this.lake.main.namespaces.list({ principal: caller }, undefined),
+    ])
+    const schemas = namespaces.filter((one) => !isManaged(one)).map((one) => one.join('.'))
+    return Tables.of([...tables, ...views], caller, { database, schemas })
   }
 
   private async visible({ rights }: Caller): Promise<Relation[]> {
