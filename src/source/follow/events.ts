@@ -6,6 +6,7 @@ import type { SourceFile } from '../files/source-file.js'
 import { type RowText, rowTextOf } from '../formats/document.js'
 import type { JsonRecord } from '../formats/json-records.js'
 import { splitOf } from '../formats/lines.js'
+import { textDecoder } from '../text/decode-text.js'
 
 /** Bytes of one event. */
 const LONGEST = 100 * 2 ** 20
@@ -133,7 +134,7 @@ interface Line {
 
 async function* linesOf({ file, source, offset, end, signal }: Chunk): AsyncGenerator<Line> {
   if (end <= offset) return
-  const decoder = new TextDecoder(source.encoding ?? 'utf-8')
+  const decode = textDecoder(source.encoding ?? 'utf-8')
   const isUnicode = /^utf-?8$/i.test(source.encoding ?? 'utf-8')
   const lineOf = (bytes: Buffer, ends: boolean): Line => {
     let to = bytes.length - (ends ? 1 : 0)
@@ -144,10 +145,7 @@ async function* linesOf({ file, source, offset, end, signal }: Chunk): AsyncGene
       : isUnicode && !isUtf8(content)
         ? 'invalid UTF-8'
         : undefined
-    const text = (fault ? content.toString('latin1') : decoder.decode(content)).replaceAll(
-      '\0',
-      '\\x00',
-    )
+    const text = (fault ? content.toString('latin1') : decode(content)).replaceAll('\0', '\\x00')
     return { text, bytes: bytes.length, ends, ...(fault ? { fault } : {}) }
   }
   let rest: Buffer[] = []

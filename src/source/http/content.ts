@@ -11,6 +11,7 @@ import {
   objectText,
 } from '../formats/json-records.js'
 import { raggedText } from '../text/canonical.js'
+import { textDecoder } from '../text/decode-text.js'
 import { RecordReader } from '../text/records.js'
 import type { Answer } from './client.js'
 import { parseExactly } from './document.js'
@@ -174,7 +175,7 @@ function inUtf8({ type, body }: Answer, format: Format, place: string): Buffer {
     throw notUtf8(place)
   }
   try {
-    return Buffer.from(new TextDecoder(label, { fatal: true }).decode(body))
+    return Buffer.from(textDecoder(label, { fatal: true })(body))
   } catch {
     throw new MoraineError('source', `${place}: it claims to be encoded as ${label}, but is not`, {
       hint: 'Nothing was ingested from it. This must be fixed by the provider of the API.',

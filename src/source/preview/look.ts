@@ -14,6 +14,7 @@ import { type Kind, kindOf, settleKind } from '../files/kind.js'
 import type { SourceFile } from '../files/source-file.js'
 import { JsonSplitter } from '../formats/json-records.js'
 import { XmlReader } from '../formats/xml.js'
+import { textDecoder } from '../text/decode-text.js'
 import { withUnpacked } from '../unpack/unpack.js'
 import { type DelimitedLayout, delimitedLayout } from './layout.js'
 import type { Sample } from './sample.js'
@@ -95,7 +96,7 @@ async function decodedStart(file: SourceFile, start: Buffer, complete: boolean) 
   if (wide?.ending === 'xml') return { text: start }
   const encoding = 'windows-1252'
   return {
-    text: Buffer.from(new TextDecoder(encoding).decode(start)),
+    text: Buffer.from(textDecoder(encoding)(start)),
     encoding,
     note: `${file.name} is not UTF-8; it is read as ${encoding}: check non-English letters`,
   }

@@ -70,6 +70,10 @@ describe('a crawl of files', () => {
       'data/excel.txt': wide,
       'data/bare.csv': Buffer.from('id,name\n1,Ann\n2,Bob\n', 'utf16le'),
       'data/old.csv': Buffer.from('id;name\n1;Zo\xeb\n2;\xdf\n', 'latin1'),
+      'data/prices.csv': Buffer.from(
+        'id;ort;Preis \x80\n1;\x84K\xf6ln\x93;5\n2;A \x96 B;7\n',
+        'latin1',
+      ),
       'data/packed/a.csv.gz': gzipSync('id||note\n1||a|b\n2||c\n'),
       'data/titled.csv': 'Report of 2025\n\nid,amount\n1,"1.234,50"\n2,"7,00"\n',
     })
@@ -83,6 +87,10 @@ describe('a crawl of files', () => {
         { name: 'Zoë' },
         { name: 'ß' },
       ])
+    expect(await project.query('SELECT ort, "Preis €" FROM silver.prices ORDER BY id')).toEqual([
+      { ort: '„Köln“', 'Preis €': 5 },
+      { ort: 'A – B', 'Preis €': 7 },
+    ])
   })
 
   it('makes a text of what a few values do not fit, wherever they are, and says so', async () => {
