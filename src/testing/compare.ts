@@ -29,6 +29,7 @@ import { InThisThread } from '../step/javascript.js'
 import { silverLineage } from '../step/relations.js'
 import type { Example, Given } from './dataset-test.js'
 import { type Difference, rowDiff } from './row-diff.js'
+import { columnsUngiven, goldsUngiven, goldUngiven } from './ungiven.js'
 
 let engine: Promise<Engine> | undefined
 /** Tests share an engine, whose relations have the names of datasets: one runs at a time. */
@@ -60,11 +61,18 @@ async function compareNow(dataset: AnyDataset, example: Example): Promise<Differ
       )
     await proveDefinition(session, dataset)
     for (const { dataset: input, rows } of example.given) refuseUnknown(input, rows)
+    const fieldsOf = new Map<AnyInput, readonly Field[]>()
+    const empty = (input: AnyInput, fields?: readonly Field[]) =>
+      relationOf(input, [], session.dialect, fields)
+    for (const input of goldsUngiven(inputs, example.given)) {
+      const fields = await goldUngiven(session, input, empty)
+      if (fields) fieldsOf.set(input, fields)
+    }
     for (const input of inputs)
       await session.define(
         schemaOf(input),
         input.name,
-        relationOf(input, example.given, session.dialect),
+        relationOf(input, example.given, session.dialect, fieldsOf.get(input)),
       )
     const result =
       dataset.tier === 'silver'
@@ -89,7 +97,8 @@ async function silverResult(
   dataset: Silver,
   example: Example,
 ): Promise<Computed> {
-  const relations = new GivenRelations(example.given, columnsRead(dataset))
+  const ungiven = await columnsUngiven(session, dataset, example.given)
+  const relations = new GivenRelations(example.given, columnsRead(dataset), ungiven)
   const context = {
     relations,
     careful: true,
@@ -238,8 +247,13 @@ function columnsKnown(input: AnyInput): readonly string[] | undefined {
   return isSettled(input) ? [...(input.from.columns ?? []), ...bronzeLineage, CHANGE] : undefined
 }
 
-/** SQL for an input's given rows, with the columns that it has in a lake. */
-function relationOf(input: AnyInput, all: readonly Given[], dialect: Dialect): string {
+/** SQL for an input's given rows, with the columns that it has in a lake, if they are `known`. */
+function relationOf(
+  input: AnyInput,
+  all: readonly Given[],
+  dialect: Dialect,
+  known?: readonly Field[],
+): string {
   const rows = all.filter(({ dataset }) => dataset === input).flatMap((given) => given.rows)
   if (input.tier === 'bronze') return bronzeSql(input.from.columns ?? [], rows, dialect)
   if (input.tier === 'silver')
@@ -253,7 +267,7 @@ function relationOf(input: AnyInput, all: readonly Given[], dialect: Dialect): s
     name,
     type: guess(rows.map((row) => ownValue(row, name))),
   }))
-  return valuesSql(declared ?? guessed, rows, dialect)
+  return valuesSql(declared ?? known ?? guessed, rows, dialect)
 }
 
 /** The type of a column that nobody has declared, by the values given for it. */
@@ -298,6 +312,7 @@ class GivenRelations implements InputRelations {
   constructor(
     private readonly all: readonly Given[],
     private readonly read: readonly string[],
+    private readonly ungiven: ReadonlyMap<string, readonly string[]>,
   ) {}
 
   get view(): View {
@@ -320,7 +335,11 @@ class GivenRelations implements InputRelations {
     const rows = this.all
       .filter(({ dataset }) => fullName(dataset) === pointer?.dataset)
       .flatMap((given) => given.rows)
-    return { sql: bronzeSql([...declared, ...this.read], rows, session.dialect), columns: [] }
+    const known = [...declared, ...this.read]
+    const lower = new Set(known.map((name) => name.toLowerCase()))
+    const ungiven = this.ungiven.get(pointer?.dataset ?? '') ?? []
+    const more = ungiven.filter((name) => !lower.has(name.toLowerCase()))
+    return { sql: bronzeSql([...known, ...more], rows, session.dialect), columns: [] }
   }
 
   async batchColumns(): Promise<string[]> {

@@ -46,6 +46,36 @@ describe('a unit test of a dataset', () => {
     })
   })
 
+  it('takes an input without given rows as empty, whatever columns are read of it', async () => {
+    const old = bronze('old', { from: files('old*.csv', { delimiter: ';' }) })
+    const now = bronze('now', { from: files('now*.csv') })
+    const sales = silver('sales', {
+      from: [old, now],
+      select: {
+        id: sql`coalesce(id, Nr)`,
+        amount: sql`coalesce(amount, replace(Betrag, ',', '.'))`,
+      },
+      schema: z.object({ id: t.int(), amount: t.decimal(9, 2) }),
+      deleteWhen: sql`op = 'D'`,
+      key: 'id',
+    })
+    const some = [{ Nr: '1', Betrag: '1,50', op: 'I' }]
+    for (const others of [[], [given(now, [])]])
+      await expectDataset(sales, {
+        given: [given(old, some), ...others],
+        expect: [{ id: 1, amount: '1.5' }],
+      })
+    await expectDataset(sales, { given: [], expect: [] })
+    const daily = gold('daily', {
+      query: sql`select id, sum(amount) as amount from ${sales} group by id`,
+    })
+    const doubled = gold('doubled', { query: sql`select id, amount * 2 as twice from ${daily}` })
+    const top = gold('top', {
+      query: sql`select sum(twice) as n, count(id) as ids from ${doubled}`,
+    })
+    await expectDataset(top, { given: [], expect: [{ n: null, ids: 0 }] })
+  })
+
   it('shows rows that are missing and rows that are too much', async () => {
     const test = expectDataset(orders, {
       given: [
