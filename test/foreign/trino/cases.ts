@@ -210,6 +210,7 @@ export const cases: readonly string[] = [
   ),
   ...[
     "CAST(from_iso8601_timestamp('2020-01-01T00:00:00.123456Z') AS timestamp)",
+    "CAST(ts AS timestamp) >= TIMESTAMP '2020-01-01 00:00:00+00:00'",
     "from_iso8601_timestamp('2020-01-01') = TIMESTAMP '2020-01-01 00:00:00'",
     "to_unixtime(from_iso8601_timestamp('2020-01-01T10:00:00+00:00'))",
   ],

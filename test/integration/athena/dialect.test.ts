@@ -33,11 +33,20 @@ it('days are counted up, and moments are read as programs write them', async () 
       ...['2026-01-03 10:00:00.000', '2026-01-01 10:00:00.123', null, '2026-01-01 00:00:00.123'],
     ],
   ])
+  // A table may stand in brackets, and a moment in UTC.
+  expect(
+    await client.rows(
+      `SELECT count(*), bool_and(CAST(day AS timestamp) >= TIMESTAMP '2020-01-01 00:00:00+00:00'),
+        min(TIMESTAMP '2020-01-01 00:00:00.5 UTC') = TIMESTAMP '2020-01-01 00:00:00.500'
+      FROM (silver.sales) WHERE eventid = 3`,
+    ),
+  ).toEqual([['125', 'true', 'true']])
   const refused: [string, RegExp][] = [
     [`sequence(DATE '2026-01-03', DATE '2026-01-01', INTERVAL '1' DAY)`, /should be greater than/],
     [`sequence(DATE '1990-01-01', DATE '2026-01-01', INTERVAL '1' DAY)`, /more than 10000 entries/],
     [`sequence(DATE '2026-01-01', DATE '2026-01-02', INTERVAL '0' DAY)`, /must not be zero/],
     ["from_iso8601_timestamp('2026-01-01T10:00:00+02:00')", /seconds of UTC/],
+    ["TIMESTAMP '2020-01-01 00:00:00 Europe/Berlin'", /not a valid timestamp literal/],
     ["date_parse('10:00', '%H:%i')", /without %Y is not translated/],
   ]
   for (const [sql, why] of refused)

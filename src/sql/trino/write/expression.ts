@@ -139,22 +139,29 @@ function writeLiteral(
       if (!/^\s*\d{4}-\d{1,2}-\d{1,2}\s*$/.test(value) || !isDate(value))
         throw refuse(statement, at, `'${value}' is not a valid date literal`)
       return { ...made(`CAST('${value.trim()}' AS DATE)`) }
-    case 'timestamp':
-      if (
-        !/^\d{4}-\d{1,2}-\d{1,2}( \d{1,2}:\d{2}(:\d{2}(\.\d{1,6})?)?)?$/.test(value) ||
-        !isDate(value.split(' ')[0] ?? '')
-      )
+    case 'timestamp': {
+      const [, local = '', day = '', zone] = MOMENT.exec(value) ?? []
+      if (!isDate(day))
         throw refuse(
           statement,
           at,
           `'${value}' is not a valid timestamp literal`,
-          'Write it without a zone, with at most 6 digits of a second.',
+          'Write it without a zone or in UTC, with at most 6 digits of a second.',
         )
-      return { ...made(`CAST('${value}' AS TIMESTAMP)`), type: timestamp(type.precision ?? 0) }
+      const precision = /\.(\d+)$/.exec(local)?.[1]?.length ?? 0
+      if (zone === undefined)
+        return { ...made(`CAST('${local}' AS TIMESTAMP)`), type: timestamp(precision) }
+      const moment = made(`CAST('${local}+00:00' AS TIMESTAMP WITH TIME ZONE)`)
+      return { ...moment, type: { name: 'timestamptz', precision } }
+    }
     default:
       return made(value)
   }
 }
+
+/** A day, with or without its time, and UTC by one of its names. */
+const MOMENT =
+  /^((\d{4}-\d{1,2}-\d{1,2})(?: \d{1,2}:\d{2}(?::\d{2}(?:\.\d{1,6})?)?)?)(?:\s*(UTC|Z|[+-]00:00))?$/
 
 function isDate(value: string): boolean {
   const [y = 0, m = 0, d = 0] = value.trim().split('-').map(Number)

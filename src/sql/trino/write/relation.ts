@@ -34,7 +34,8 @@ export function writeRelation(
       const { sql, fields } = writeRelation(node.of, outer, named, writer)
       if (node.alias)
         throw refuse(writer.statement, node.at, 'Joins in brackets have no alias here')
-      return { sql: `(${sql})`, fields }
+      // The engine takes no brackets around a table alone.
+      return { sql: node.of.kind === 'join' ? `(${sql})` : sql, fields }
     }
   }
 }
