@@ -102,6 +102,17 @@ it('partitions of columns are listed by an expression, and deleted with their ro
   expect(await client.rows('SELECT n FROM parts ORDER BY 1')).toEqual([['2'], ['3']])
   await expect(list({ Expression: "lower(kind) = 'a'" })).rejects.toThrow(/'lower' does not stand/)
   await expect(remove([{ Values: ['2026-01-02'] }])).rejects.toThrow(/has 2 values: day, kind/)
+  await client.done(
+    "CREATE TABLE times WITH (partitioned_by = ARRAY['at']) AS SELECT * FROM (VALUES (1, TIMESTAMP '2026-01-01 00:00:00'), (2, TIMESTAMP '2026-01-01 10:00:00.5')) AS t(n, at)",
+  )
+  const times = { DatabaseName: 'scratch', TableName: 'times' }
+  const { Partitions = [] } = await glue.send(
+    new GetPartitionsCommand({ ...times, Expression: "at='2026-01-01 10:00:00.5'" }),
+  )
+  const found = Partitions.map(({ Values = [] }) => ({ Values }))
+  expect(found).toEqual([{ Values: ['2026-01-01 10:00:00.5'] }])
+  await glue.send(new BatchDeletePartitionCommand({ ...times, PartitionsToDelete: found }))
+  expect(await client.rows('SELECT n FROM times')).toEqual([['1']])
   await client.done("CREATE TABLE whole AS SELECT 1 AS n, DATE '2026-01-01' AS day")
   const whole = { DatabaseName: 'scratch', TableName: 'whole' }
   expect((await glue.send(new GetPartitionsCommand(whole))).Partitions).toEqual([])

@@ -74,8 +74,12 @@ export interface ServedLake {
   close: () => Promise<void>
 }
 
-/** A lake that has run once, behind the protocols of AWS on a port of this machine. */
-export async function servedLake(): Promise<ServedLake> {
+/**
+ * A lake that has run once, behind the protocols of AWS on a port of this machine.
+ *
+ * @param names host names of the server, in addition to this machine's.
+ */
+export async function servedLake(names: readonly string[] = []): Promise<ServedLake> {
   const folder = await mkdtemp(join(tmpdir(), 'moraine-athena-'))
   await mkdir(join(folder, 'lake'), { recursive: true })
   await writeFile(join(folder, 'lake.ts'), definition)
@@ -90,7 +94,7 @@ export async function servedLake(): Promise<ServedLake> {
   if (failed.length > 0) throw failed[0]
   const log = new CommitLog(storage)
   const errors: unknown[] = []
-  const begin = (port: number) => started({ folder, lake, storage, log, errors, port })
+  const begin = (port: number) => started({ folder, lake, storage, log, errors, port, names })
   let running = await begin(0)
   const { port } = running
   const url = `http://127.0.0.1:${port}`
@@ -126,10 +130,11 @@ export async function servedLake(): Promise<ServedLake> {
 interface Starting extends Pick<ServedLake, 'folder' | 'storage' | 'log' | 'errors'> {
   lake: Lake
   port: number
+  names: readonly string[]
 }
 
 /** A server, as `moraine serve --query` starts it. */
-async function started({ folder, lake, storage, log, errors, port }: Starting) {
+async function started({ folder, lake, storage, log, errors, port, names }: Starting) {
   const principals = new Principals(undefined, lake.access)
   const state = await ServerState.open(join(folder, 'state'))
   const service = new QueryService({ storage, log, lake, state })
@@ -143,7 +148,7 @@ async function started({ folder, lake, storage, log, errors, port }: Starting) {
   const server = await listen({
     port,
     host: '127.0.0.1',
-    names: [],
+    names,
     receivers: [],
     queries: queryApp(service, { principals, onError }),
     aws,

@@ -27,6 +27,7 @@ const MOST = 100_000
 /** Types whose values have one text alone. */
 const TYPES: Readonly<Record<string, string>> = {
   ...{ INTEGER: 'int', BIGINT: 'bigint', VARCHAR: 'string', DATE: 'date', BOOLEAN: 'boolean' },
+  TIMESTAMP: 'timestamp',
 }
 
 /**
@@ -121,7 +122,10 @@ export async function deletePartitions(
         `A partition of ${table.schema}.${table.name} has ${columns.length} values: ${columns.join(', ')}`,
       )
     const each = values.map((value, i) => {
-      const column = quote(columns[i] as string)
+      const name = columns[i] as string
+      const column = quote(name)
+      if (value !== NONE && typeIn(table, name) === 'timestamp')
+        return `${column} = TIMESTAMP ${text(value)}`
       return value === NONE ? `${column} IS NULL` : `CAST(${column} AS varchar) = ${text(value)}`
     })
     return `(${each.join(' AND ')})`
