@@ -71,3 +71,25 @@ it("texts that users read use the field's words", () => {
     all.flatMap(({ path, text }) => wordsIn(text).map((found) => `${path}: ${found}`)),
   ).toEqual([])
 })
+
+/** Prose of a page: what stands in fences is code, and what programs print. */
+const prose = (page: string) => page.replace(/^```.*?^```/gms, '')
+
+it('nor does the guide leave open who is meant', () => {
+  const guide = join(repository, 'docs/guide')
+  const pages = readdirSync(guide).map((name) => ({
+    name,
+    text: readFileSync(join(guide, name), 'utf8'),
+  }))
+  expect(pages.length).toBeGreaterThan(20)
+  const found = pages.flatMap(({ name, text }) =>
+    prose(text)
+      .split('\n')
+      .flatMap((line) =>
+        /\b([Nn]obody|[Ww]hoever|[Ss]omebody)\b/.test(line)
+          ? [`${name}: ${line.slice(0, 120)}`]
+          : [],
+      ),
+  )
+  expect(found).toEqual([])
+})

@@ -60,7 +60,7 @@ export async function goldUngiven(
 }
 
 /** Whether only its query tells the columns of a dataset. */
-export const isUndeclared = (input: AnyInput): input is Gold =>
+const isUndeclared = (input: AnyInput): input is Gold =>
   input.tier === 'gold' && !input.declared
 
 /** Gold datasets without given rows, whose columns only their queries tell. */

@@ -58,7 +58,8 @@ export function lambdaFunction(context: Context, of: FunctionOf): Resource {
         Timeout: of.timeout,
         LoggingConfig: { LogGroup: ref(IDS.logGroup), LogFormat: 'JSON' },
         TracingConfig: { Mode: 'Active' },
-        // Lambda ends what invokes itself some 16 times, as a long job does; `lambda/work` bounds it.
+        // Lambda ends what invokes itself some 16 times, as a long job does; `lambda/work` bounds
+        // it.
         ...(of.job === undefined ? {} : { RecursiveLoop: 'Allow' }),
         ...(key === undefined ? {} : { KmsKeyArn: key }),
         ...(deploy.vpc

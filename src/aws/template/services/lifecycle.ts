@@ -37,8 +37,8 @@ export function lifecycle({ lake, deploy }: Context): Json[] {
 }
 
 /**
- * Folders in which rows lie for as long as a warehouse copies them; where that is another bucket, the
- * lake has nothing of the name.
+ * Folders in which rows lie for as long as a warehouse copies them; where that is another bucket,
+ * the lake has nothing of the name.
  */
 function copied(lake: Lake): string[] {
   const folders = placesOfCopies(lake).map((place) => place.replace(/^s3:\/\/[^/]+\//, ''))
