@@ -13,12 +13,13 @@ import type { ObjectStores } from '../s3/store.js'
 import type { AthenaExecution } from './execution.js'
 import type { Prepared } from './named.js'
 import type { LakeViews } from './relations/lake-views.js'
+import type { Done, Site } from './relations/site.js'
 import { csvLine, textLine } from './results/result-files.js'
 import { StoredFiles } from './results/stored-files.js'
 import { type Shown, showOf } from './show.js'
 import { columnInfo } from './types.js'
 import { writerOf } from './values.js'
-import type { Done, Site, Writes } from './writes.js'
+import type { Writes } from './writes.js'
 
 /** What executions are run with. */
 export interface RunParts {

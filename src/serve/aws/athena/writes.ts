@@ -1,54 +1,28 @@
 import { createReadStream } from 'node:fs'
 import { MoraineError } from '../../../errors.js'
-import type { QueryAnswer, QueryRequest } from '../../../query/service/request.js'
+import type { QueryAnswer } from '../../../query/service/request.js'
 import type { QueryService } from '../../../query/service/service.js'
 import { abortController } from '../../../signals.js'
-import type { TableRef } from '../../../sql/guard.js'
 import type { ChangeStatement } from '../../../sql/trino/parse/change.js'
-import type { Query } from '../../../sql/trino/parse/tree.js'
 import type { Property, Statement } from '../../../sql/trino/statement.js'
-import type { WrittenChange } from '../../../sql/trino/write/change.js'
 import { LAKE_BUCKET } from '../s3/lake-files.js'
 import { addressIn, type ObjectStores } from '../s3/store.js'
 import type { AthenaExecution } from './execution.js'
 import type { TableName, ToWrite, WrittenRows } from './lake-access.js'
 import type { LakeTables } from './lake-tables.js'
 import type { DefinitionStatements } from './relations/definition-statements.js'
+import type { Site } from './relations/site.js'
 import type { StoredFiles } from './results/stored-files.js'
 import type { TableChanges } from './table-changes.js'
 import type { TableDefinitions } from './table-definitions.js'
-import type { Tables } from './tables.js'
 
 type Of<K extends Statement['kind']> = Extract<Statement, { kind: K }>
-
-export interface Site {
-  tables: Tables
-  ask: (query: Query) => QueryRequest
-  /** Rows for a table, and which of its columns they are for. */
-  askInsert: (insert: Of<'insert'>) => { request: QueryRequest; columns: readonly string[] }
-  askChange: (
-    change: ChangeStatement,
-    places: TableRef,
-  ) => { request: QueryRequest; change: WrittenChange }
-  text: string
-  /** What the statement stores for its client. */
-  stored: StoredFiles
-  done: Done
-}
 
 /** What writes to the lake. */
 interface LakeWrites {
   tables: LakeTables
   changes: TableChanges
   definitions: TableDefinitions
-}
-
-/** What becomes of a statement that writes. */
-export interface Done {
-  /** How many rows it has changed. */
-  rows: number | undefined
-  /** Whether the lake has what it wrote: it has succeeded then, whatever happens. */
-  isCommitted: boolean
 }
 
 /** Statements that write: into namespaces that `lake.ts` does not define, or beside results. */
