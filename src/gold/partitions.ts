@@ -3,7 +3,7 @@ import { inputsOf } from '../define/inputs.js'
 import type { AnyInput, Gold, Silver, Sql } from '../define/model.js'
 import { type Retention, retentionOf } from '../define/retention.js'
 import { quoteName, renderSql } from '../define/sql/sql.js'
-import { normalSql } from '../define/sql/sql-normal.js'
+import { sqlOnOneLine } from '../define/sql/sql-normal.js'
 import type { Field } from '../define/types/column-type.js'
 import type { Session } from '../engine/engine.js'
 import { toColumnType } from '../iceberg/spec/types.js'
@@ -127,7 +127,7 @@ export function queryOfPart(
       const { dataset: input } = part
       // A view stands for its query, in which there may be an input that decides.
       if (input.tier === 'gold' && input.view)
-        return { kind: 'text', text: `(${normalSql(renderSql(ofPart(input.query)))})` }
+        return { kind: 'text', text: `(${sqlOnOneLine(renderSql(ofPart(input.query)))})` }
       if (!driving.includes(input)) return part
       const text = `${quoteName(partSchema(dataset, input, bucket))}.${quoteName(input.name)}`
       return { kind: 'text', text }

@@ -81,4 +81,31 @@ describe('the fingerprint of a definition', () => {
       ]
     `)
   })
+
+  it('tells numbers apart whose columns have one type, and formats that hold fewer of them', async () => {
+    const { bronze, silver, z, files, definitionOf, hash } = await asTheyAre()
+    const from = bronze('all', { from: files('x.csv') })
+    const partOf = (type: object) =>
+      definitionOf(silver('one', { from, schema: z.object({ c: type }) }), hash)['column c']
+    const parts = [z.int(), z.uint32(), z.number(), z.float32(), z.bigint(), z.uint64()].map(partOf)
+    expect(parts.map((part) => part.split(' ')[0])).toEqual([
+      ...['bigint', 'bigint', 'double', 'double', 'bigint', 'bigint'],
+    ])
+    expect(parts[0]).toBe(parts[4])
+    expect(new Set(parts).size).toBe(5)
+  })
+
+  it('tells texts of SQL apart by their spaces, also behind an escaped quote', async () => {
+    const { bronze, silver, sql, z, files, definitionOf, hash } = await asTheyAre()
+    const from = bronze('all', { from: files('x.csv') })
+    const partOf = (text: string) => {
+      const select = { c: { ...sql``, parts: [{ kind: 'text', text }] } }
+      const dataset = silver('one', { from, select, schema: z.object({ c: z.string() }) })
+      return definitionOf(dataset, hash)['column c']
+    }
+    const [one, two, other] = ["E'it\\'s  so'", "E'it\\'s so'", "E'it\\'s so' -- why"].map(partOf)
+    expect(two).not.toBe(one)
+    expect(other).toBe(two)
+    expect(partOf('$a1$x  y$a1$')).not.toBe(partOf('$a1$x y$a1$'))
+  })
 })

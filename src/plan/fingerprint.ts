@@ -189,16 +189,26 @@ function replacer(_: string, value: unknown): unknown {
   return value
 }
 
-function plainDef(value: { _zod: { def: { type?: string; checks?: unknown } } }): object {
+function plainDef(value: {
+  _zod: { def: { type?: string; checks?: unknown; format?: string } }
+}): object {
   const { def } = value._zod
   const hint = columnHints.get(value as never)
   const reading = readingPart(value)
   // A refine() is a check of type `custom`, without a type of its own.
   if (['number', 'bigint'].includes(def.type ?? '') || 'columnType' in value) {
     const { kind } = columnTypeOf(value as never)
-    if (numeric.includes(kind)) return { numeric: true, checks: def.checks ?? null, ...reading }
+    if (numeric.includes(kind))
+      return { numeric: true, checks: def.checks ?? null, ...narrowerPart(def), ...reading }
   }
   return { ...def, ...(hint ? { hint } : {}), ...reading }
+}
+
+/** Formats of numbers that hold fewer values than the type that these are stored in. */
+const narrower = ['uint32', 'float32', 'uint64']
+
+function narrowerPart({ format }: { format?: string }): { format?: string } {
+  return format !== undefined && narrower.includes(format) ? { format } : {}
 }
 
 /** What says how texts are read, beyond what the definition and the hint tell already. */

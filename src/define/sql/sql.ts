@@ -13,7 +13,7 @@ import type {
 import { described } from '../problems/described.js'
 import { mistake } from '../problems/mistakes.js'
 import { schemaOf } from './name.js'
-import { normalSql } from './sql-normal.js'
+import { sqlOnOneLine } from './sql-normal.js'
 
 /** Stands where SQL is missing, once that is said. */
 export const noSql: Sql = { kind: 'sql', parts: [], place: undefined }
@@ -168,7 +168,7 @@ interface Spelling {
 const own: Spelling = {
   value: literal,
   dataset: (dataset) =>
-    isView(dataset) ? `(${normalSql(renderSql(dataset.query))})` : reference(dataset),
+    isView(dataset) ? `(${sqlOnOneLine(renderSql(dataset.query))})` : reference(dataset),
   history: (name) => reference({ tier: 'history', name }),
 }
 

@@ -163,3 +163,28 @@ it('is renamed with what it reads, and dropped', async () => {
   await cli('drop', 'gold.large')
   expect(Object.keys((await project.state()).views ?? {})).not.toContain('gold.large')
 })
+
+it('means in the SQL of others what it means by itself, however its tokens are written', async () => {
+  const query = `select day, id, amount * 1e-1 as tenth, E'it\\\\'s  \\\\n so' as note from (
+      select *-- all of them
+      from \${orders}) /* and not more */`
+  const more = `
+export const odd = gold('odd', { query: sql\`${query}\`, view: true })
+export const notes = gold('notes', {
+  query: sql\`select day, note, sum(tenth) as tenth from \${odd} group by day, note\`,
+  incremental: { by: 'day' },
+})`
+  const shop = lake({ more }).replace('[large,', '[odd, notes, large,')
+  const project = await Project.create({ ...files, 'lake.ts': shop })
+  const first = await project.run()
+  expect(first.steps.map(({ error }) => error?.message)).toEqual(first.steps.map(() => undefined))
+  await project.write({ 'in/2.csv': 'id,day,amount\n4,2026-01-03,30\n' })
+  const second = await project.run()
+  expect(step(second, 'gold.notes').notes).toEqual(["1 of 'day' computed"])
+  const note = "it's  \n so"
+  expect(await project.query('select * from gold.notes order by day')).toEqual([
+    { day: '2026-01-01', note, tenth: 0.5 },
+    { day: '2026-01-02', note, tenth: 2 },
+    { day: '2026-01-03', note, tenth: 3 },
+  ])
+})
