@@ -95,6 +95,8 @@ function compareRange(range: Range, op: Predicate['op'], value: Value): boolean 
 
 const orEqual = (op: Predicate['op']) => (op === '<' ? '<=' : op === '>' ? '>=' : op)
 
+const times = ['date', 'timestamp', 'timestamptz']
+
 const isFloating = (type: string) => type === 'float' || type === 'double'
 
 /** Whether a manifest may list a file with matching rows, by its partition summaries. */
@@ -113,12 +115,13 @@ export function manifestMayMatch(
     // What becomes of values in a transform that is not known, nobody can say.
     if (!isKnownTransform(field.transform)) return true
     const type = resultType(field.transform, source.type)
+    const mayHaveNan = isFloating(type) && summary.contains_nan !== false
     const range: Range = {
       lower: boundOf(summary.lower_bound, type),
       upper: boundOf(summary.upper_bound, type),
       mayHaveNull: summary.contains_null,
-      allNull: !summary.lower_bound && summary.contains_null,
-      mayHaveNan: isFloating(type) && summary.contains_nan !== false,
+      allNull: !summary.lower_bound && summary.contains_null && !mayHaveNan,
+      mayHaveNan,
     }
     return predicates
       .filter((p) => p.column.toLowerCase() === source.name.toLowerCase())
@@ -130,10 +133,14 @@ export function manifestMayMatch(
 function projectedMayMatch(range: Range, predicate: Predicate, transform: string, source: string) {
   const { op, values } = predicate
   if (op === 'is null') return range.mayHaveNull
-  if (range.allNull) return false
+  // Of `infinity` no year or day is known: its partition is that of rows without a time.
+  const mayHaveEndless = range.mayHaveNull && times.includes(source)
+  if (range.allNull && !mayHaveEndless) return false
   const wanted = values.map((text) => parseValue(text, source))
   if (op === 'is not null' || wanted.some((value) => value === undefined)) return true
   const equality = op === '=' || op === 'in'
+  if (mayHaveEndless && !equality) return true
+  if (range.allNull) return false
   if (!equality && !keepsOrder(transform)) return true
   const strict = parseTransform(transform).name === 'identity'
   const projected = strict && source !== 'float' ? op : orEqual(op)

@@ -302,6 +302,45 @@ describe('pruning', () => {
   })
 })
 
+describe('partitions without a value', () => {
+  const may = (
+    [type, transform]: readonly [string, string],
+    [op, ...values]: readonly [Predicate['op'], ...string[]],
+    known: Partial<NonNullable<ManifestFile['partitions']>[number]> = {},
+  ) => {
+    const field = { 'source-id': 1, 'field-id': 1000, name: 'p', transform }
+    const fields = [{ id: 1, name: 'x', required: false, type }]
+    const none = { contains_null: true, contains_nan: null, lower_bound: null, upper_bound: null }
+    const manifest = { partitions: [{ ...none, ...known }] } as unknown as ManifestFile
+    const table = { type: 'struct', 'schema-id': 0, fields } as const
+    return manifestMayMatch(manifest, [{ column: 'x', op, values }], table, {
+      'spec-id': 0,
+      fields: [field],
+    })
+  }
+
+  it('may be those of times without beginning or end, which have no year', () => {
+    const day = Buffer.from(encodeValue(20_000n, 'date'))
+    for (const known of [{}, { lower_bound: day, upper_bound: day }])
+      for (const transform of ['identity', 'day', 'bucket[4]']) {
+        const may1 = (op: Predicate['op'], ...values: string[]) =>
+          may(['date', transform], [op, ...values], known)
+        expect(may1('>', '2030-01-01')).toBe(true)
+        expect(may1('<=', '1900-01-01')).toBe(true)
+        expect(may1('is not null')).toBe(true)
+        expect(may1('=', 'infinity')).toBe(true)
+      }
+    expect(may(['timestamp', 'month'], ['=', '2026-01-01 00:00:00'])).toBe(false)
+    expect(may(['string', 'identity'], ['>', 'a'])).toBe(false)
+  })
+
+  it('may be beside those of NaN, of which bounds tell nothing', () => {
+    expect(may(['double', 'identity'], ['is not null'], { contains_nan: true })).toBe(true)
+    expect(may(['double', 'identity'], ['>', '1'])).toBe(true)
+    expect(may(['double', 'identity'], ['>', '1'], { contains_nan: false })).toBe(false)
+  })
+})
+
 describe('manifests', () => {
   it('come back from Avro as they went in', () => {
     const rows = [{ n: 3n, s: 'x'.repeat(30), at: -day }]

@@ -7,7 +7,7 @@ import { Project, step } from '../../support/project.js'
  */
 
 const lake = (query: string, columns: string, more = '') => `
-import { bronze, defineLake, divide, gold, silver, sql, t, z } from 'moraine'
+import { bronze, day, defineLake, divide, gold, month, silver, sql, t, z } from 'moraine'
 import { files } from 'moraine/sources'
 const sales = silver('sales', {
   from: bronze('sales', { from: files('in/*.csv') }),
@@ -141,3 +141,25 @@ it('what comes later and does not fit fails by parts as it fails in full, and th
     { x: '14.00' },
   ])
 })
+
+it.each([['from'], ["month('until')"], ["day('until')"], ["'until'"]])(
+  'a time without end is found behind all others, by whatever rows are parted (%s)',
+  async (by) => {
+    const { project, gold } = await built(
+      `select id, case id when 1 then date 'infinity' when 2 then date '-infinity'
+        else cast("at" as date) end as until from \${sales}`,
+      'id: t.int(), until: t.date()',
+      by === 'from' ? '' : `partitionBy: [${by}],`,
+    )
+    expect(gold.error).toBeUndefined()
+    const ids = async (where: string) =>
+      (await project.query(`select id from gold.answer where ${where} order by id`)).map(
+        (r) => r.id,
+      )
+    expect(await ids("until > date '2025-01-01'")).toEqual([1])
+    expect(await ids("until < date '2020-01-01'")).toEqual([2])
+    expect(await ids("until = date 'infinity'")).toEqual([1])
+    expect(await ids("until >= date '2024-10-27'")).toEqual([1, 3, 4])
+    expect(await ids('until is null')).toEqual([])
+  },
+)
