@@ -77,9 +77,9 @@ function readingNote({ formats = [], epoch, decimal, group }: Reading): string {
   return marks.length > 0 ? ` with ${marks.join(' and ')}` : ''
 }
 
-/** Whether values have the type already. */
+/** Whether values have the type already: an engine's doubles may be NaN or infinite. */
 export function decodesAsIs(raw: RawColumn, type: ColumnType): boolean {
-  return raw.sqlType === sqlType(type)
+  return raw.sqlType === sqlType(type) && type.kind !== 'double'
 }
 
 /** A raw value as the schema's type: typed inputs pass when nothing can be lost, else as text. */
@@ -92,8 +92,12 @@ export function decodeRaw(
   const { json, values } = on.dialect
   const target = sqlType(type)
   if (isNested(type)) return { value: raw.sqlType === 'VARCHAR' ? raw.sql : json.text(raw.sql) }
-  if (raw.sqlType === target) return { value: raw.sql }
+  if (decodesAsIs(raw, type)) return { value: raw.sql }
   if (raw.sqlType === 'VARCHAR') return decodeText(raw.sql, type, reading, on)
+  if (type.kind === 'double' && ['FLOAT', 'DOUBLE'].includes(raw.sqlType)) {
+    const finite = `CASE WHEN ${values.isFinite(raw.sql)} THEN ${raw.sql} END`
+    return { value: raw.sqlType === target ? finite : `CAST(${finite} AS ${target})` }
+  }
   if (widens(raw.sqlType, target)) return { value: `CAST(${raw.sql} AS ${target})` }
   const words = ofValues(reading, isNumericSql(raw.sqlType))
   if (isExactly(raw.sqlType, type)) return { value: values.tryCast(raw.sql, target) }
@@ -120,6 +124,5 @@ const integers = ['TINYINT', 'SMALLINT', 'INTEGER', 'BIGINT']
 
 function widens(from: string, to: string): boolean {
   if (from === 'DATE') return to === 'TIMESTAMP'
-  if (from === 'FLOAT') return to === 'DOUBLE'
   return integers.includes(from) && integers.indexOf(to) > integers.indexOf(from)
 }

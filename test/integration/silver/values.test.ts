@@ -128,3 +128,40 @@ it('rows of several inputs are told apart, though they stand at the same place o
     discarded: ['n: not an int'],
   })
 })
+
+it('numbers that SQL computes are finite, as those that are read from texts', async () => {
+  const project = await Project.create({
+    'lake.ts': `
+import { bronze, defineLake, gold, silver, sql, t, z } from 'moraine'
+import { files } from 'moraine/sources'
+const shares = silver('shares', {
+  from: bronze('raw', { from: files('in/*.csv') }),
+  select: { share: sql\`cast(part as double) / cast(whole as double)\`, single: sql\`cast(part as float)\` },
+  schema: z.object({ id: t.int(), share: t.double().nullable(), single: z.number() }),
+  key: 'id',
+})
+const roots = gold('roots', { query: sql\`select id, case id when 1 then 'nan'::double else share end as x from \${shares}\` })
+const again = silver('again', { from: roots, schema: z.object({ id: t.int(), x: t.double() }) })
+export default defineLake({ name: 'finite', datasets: [again] })
+`,
+    'in/1.csv': 'id,part,whole\n1,1,2\n2,0,0\n3,1,0\n4,,1\n5,inf,1\n6,3,4\n',
+  })
+  expect((await project.run()).error).toBeUndefined()
+  const rows = (sql: string) => project.query(sql)
+  expect(await rows('select id, share, single from silver.shares order by id')).toEqual([
+    { id: 1, share: 0.5, single: 1 },
+    { id: 6, share: 0.75, single: 3 },
+  ])
+  expect(
+    await rows('select _source_line as line, reasons from discarded.shares order by 1'),
+  ).toEqual([
+    { line: 3n, reasons: ['share: not a double'] },
+    { line: 4n, reasons: ['share: not a double'] },
+    { line: 5n, reasons: ['single: required, but it is missing'] },
+    { line: 6n, reasons: ['share: not a double', 'single: not a double'] },
+  ])
+  expect(await rows('select id, x from silver.again')).toEqual([{ id: 6, x: 0.75 }])
+  expect(await rows('select reasons from discarded.again')).toEqual([
+    { reasons: ['x: not a double'] },
+  ])
+})
