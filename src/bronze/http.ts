@@ -9,32 +9,23 @@ import type { IngestedFile } from '../source/files/ingested.js'
 import { ingestRecords } from '../source/formats/ingest-json.js'
 import { type JsonRecord, MARK } from '../source/formats/json-records.js'
 import { HttpClient } from '../source/http/client.js'
-import { parseExactly, saying } from '../source/http/document.js'
 import { pagesOf } from '../source/http/pages.js'
 import { type BatchFile, sealFiles } from '../step/batches.js'
 import { hash, type RunContext, withSession } from '../step/context.js'
 import { requestedTypes } from '../step/requested-types.js'
 import { commitRows, type NewBatch, newBatch, noteWatermark, nothingYet } from './batch-commit.js'
+import { CursorReach, type ReachedCursor } from './http-cursor.js'
 import type { Ingestion, Lookup } from './ingestion.js'
 import type { Intake, Offer } from './offer.js'
 import { heldOf, heldText, holdBack, rowsOfFull } from './shrink.js'
 
 /** How far an API was read; visible in the same commit as its rows. */
-interface Watermark {
+interface Watermark extends ReachedCursor {
   /** What decides which rows are asked for, as a hash: with another one the reading begins anew. */
   reads: string
-  /** The newest cursor that was seen; rows are asked for from there on. */
-  from?: string
-  /** Whether it is a number in JSON. */
-  number?: true
-  /** Rows that will come again as they have just that cursor, or none. */
-  again?: string[]
   /** All rows, of a source without a cursor. */
   content?: string
 }
-
-/** Rows that are remembered as they may come again. */
-const REMEMBERED = 10_000
 
 /** Looks whether an API may have rows that the lake has not; it is not asked. */
 export async function discoverAnswers({
@@ -91,13 +82,10 @@ function readsOf({ url, params, rows, cursor, body, graphql }: HttpSource): stri
 
 /** The answers of one run, and where they leave off. */
 class Answers {
-  private newest: string | undefined
-  private isNumber = false
+  private readonly reach: CursorReach | undefined
   private readonly warnings: string[] = []
-  private again = new Set<string>()
   private readonly content = createHash('sha256')
   private bytes = 0
-  private readonly seen: ReadonlySet<string>
 
   private readonly context: RunContext
   private readonly dataset: Ingestion['dataset']
@@ -111,10 +99,7 @@ class Answers {
     this.context = context
     this.dataset = dataset
     this.source = source
-    this.newest = before?.from
-    this.isNumber = before?.number ?? false
-    this.seen = new Set(before?.again)
-    for (const row of this.seen) this.again.add(row)
+    this.reach = source.cursor && new CursorReach(source.cursor.column, before)
   }
 
   async ingest(base: LakeState): Promise<Intake> {
@@ -147,8 +132,9 @@ class Answers {
     data: string,
     { columns, ...kept }: IngestedFile,
   ): Promise<Intake> {
-    const { context, dataset, source, warnings } = this
-    const done = { ...before, warnings }
+    const { context, dataset, source, reach } = this
+    const warnings = [...this.warnings, ...(reach?.warnings ?? [])]
+    const done = { ...before, warnings, notes: reach?.notes ?? [] }
     const content = this.content.digest('hex')
     const watermark = this.watermark(content)
     const last = done.state.batches[fullName(dataset)]?.at(-1)
@@ -223,7 +209,7 @@ class Answers {
         const json = row.marked ? text.replaceAll(MARK, '') : text
         this.bytes += json.length
         this.content.update(json).update('\n')
-        if (this.isNew(json)) rows.push({ ...row, line: ++count })
+        if (this.reach?.isNew(json) ?? true) rows.push({ ...row, line: ++count })
         if (count === source.most) break
       }
       yield rows
@@ -232,48 +218,8 @@ class Answers {
     }
   }
 
-  private isNew(json: string): boolean {
-    const { cursor } = this.source
-    if (!cursor) return true
-    const print = hash(json)
-    const value = cursorOf(json, cursor.column)
-    const at = value === undefined ? undefined : String(value)
-    if (at !== undefined && (this.newest === undefined || isLater(at, this.newest))) {
-      this.newest = at
-      this.isNumber = typeof value !== 'string'
-      this.again = new Set()
-    }
-    if ((at === undefined || at === this.newest) && this.again.size < REMEMBERED)
-      this.again.add(print)
-    return !this.seen.has(print)
-  }
-
   private watermark(content: string): Watermark {
     const reads = readsOf(this.source)
-    if (!this.source.cursor) return { reads, content }
-    return {
-      reads,
-      ...(this.newest === undefined ? {} : { from: this.newest }),
-      ...(this.isNumber ? { number: true as const } : {}),
-      again: [...this.again],
-    }
+    return { reads, ...(this.reach?.reached ?? { content }) }
   }
-}
-
-/** The value of a row's cursor, with all of its digits. */
-function cursorOf(json: string, column: string): string | number | object | undefined {
-  try {
-    const row = /\d{16}/.test(json) ? parseExactly(json) : JSON.parse(json)
-    return saying(row && Object.hasOwn(row, column) ? row[column] : undefined)
-  } catch {
-    // What is no JSON is discarded later, with its reason.
-    return undefined
-  }
-}
-
-/** Numbers by their size, moments by when they are, all else as text. */
-function isLater(a: string, b: string): boolean {
-  if (/^-?\d+$/.test(a) && /^-?\d+$/.test(b)) return BigInt(a) > BigInt(b)
-  const [x, y] = [Date.parse(a), Date.parse(b)]
-  return Number.isNaN(x) || Number.isNaN(y) || x === y ? a > b : x > y
 }

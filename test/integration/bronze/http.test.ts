@@ -99,6 +99,62 @@ describe('an API', () => {
     expect(kept.map(({ id }) => id)).toEqual([2, 3, 4, 5, 33])
   })
 
+  it('that returns rows without a cursor in each run has them ingested once', async () => {
+    const open = { id: 9, at: null }
+    let there: { id: number; at: string | null }[] = [open, ...rows.slice(0, 2)]
+    const { url } = await api((_, url) => {
+      const since = url.searchParams.get('since') ?? ''
+      return there.filter(({ at }) => at === null || at >= since)
+    })
+    const project = await lake(url, "{ cursor: { column: 'at', param: 'since' } }")
+    expect(step(await project.run(), 'bronze.rows').rows).toBe(3)
+    expect(step(await project.run(), 'bronze.rows').outcome).toBe('unchanged')
+    there = [open, ...rows.slice(0, 3)]
+    expect(step(await project.run(), 'bronze.rows').rows).toBe(1)
+    expect(step(await project.run(), 'bronze.rows').outcome).toBe('unchanged')
+    expect(await ids(project)).toEqual(['1', '2', '3', '9'])
+  })
+
+  it('one row of which is in the future is still asked for those that come meanwhile', async () => {
+    const booked = { id: 9, at: '9999-12-31T00:00:00Z' }
+    let there = [booked, ...rows.slice(0, 2)]
+    const { url } = await api((_, url) => {
+      const since = url.searchParams.get('since') ?? ''
+      return there.filter(({ at }) => at >= since)
+    })
+    const project = await lake(url, "{ cursor: { column: 'at', param: 'since' } }")
+    const first = step(await project.run(), 'bronze.rows')
+    expect([first.rows, first.notes]).toEqual([
+      3,
+      ['1 row whose at lies in the future: read in each run'],
+    ])
+    there = [booked, ...rows.slice(0, 4)]
+    expect(step(await project.run(), 'bronze.rows').rows).toBe(2)
+    expect(step(await project.run(), 'bronze.rows').outcome).toBe('unchanged')
+    expect(await ids(project)).toEqual(['1', '2', '3', '4', '9'])
+  })
+
+  it('whose cursor has decimals is asked from the greatest number on', async () => {
+    const { url, asked } = await api(() => [
+      { id: 1, at: 9.5 },
+      { id: 2, at: 13.25 },
+    ])
+    const project = await lake(url, "{ cursor: { column: 'at', param: 'since' } }")
+    await project.run()
+    await project.run()
+    expect(new URL(asked[1] ?? '', url).searchParams.get('since')).toBe('13.25')
+  })
+
+  it('that returns more rows of one moment than are remembered is warned of', async () => {
+    const { url } = await api(() =>
+      Array.from({ length: 10_001 }, (_, id) => ({ id, at: '2026-01-01T00:00:00Z' })),
+    )
+    const project = await lake(url, "{ cursor: { column: 'at', param: 'since' } }")
+    expect(step(await project.run(), 'bronze.rows').sourceWarnings?.join()).toMatch(
+      /^10,001 rows have at 2026-01-01T00:00:00Z, and will be returned again: those beyond 10,000/,
+    )
+  })
+
   it.each(['json', 'jsonl'])('keeps the types and digits of nested numbers: %s', async (format) => {
     const lines = [
       '{"id":1,"at":"a","pos":{"lat":32.383276483316240,"n":18446744073709551616}}',
