@@ -40,6 +40,17 @@ async function namedSince(log: CommitLog, since: Date): Promise<ReadonlySet<stri
   return ids
 }
 
+/** How what a commit leads to is looked for. */
+type Look = (look: Promise<void>) => Promise<void>
+
+const needed: Look = (look) => look
+
+/** What is gone can't be kept. */
+const leftOver: Look = (look) =>
+  look.catch((error: unknown) => {
+    if (!(error instanceof MoraineError) || error.retryable) throw error
+  })
+
 /** Files that a watermark names. */
 interface Named {
   /** The list of the files that are known. */
@@ -60,6 +71,8 @@ export class Roots {
   private readonly metadata = new Map<string, boolean>()
   /** What tables of other engines name: apart, as they may name anything. */
   private readonly foreign = new Set<string>()
+  /** What is left of versions of tables of which something is gone. */
+  private readonly rest = new Set<string>()
   /** Lists and manifests of other engines that were read. */
   private readonly read = new Set<string>()
   /**
@@ -83,50 +96,59 @@ export class Roots {
   /** Whether a file is one that commits lead to, or may be. */
   lead(path: string): boolean {
     const isForeign = this.foreign.has(path) || (this.isUntold && path.startsWith(FOREIGN))
-    return this.used.has(path) || this.positions.has(path) || isForeign
+    const isOurs = [this.used, this.positions, this.rest].some((known) => known.has(path))
+    return isOurs || isForeign
   }
 
   /**
    * All that is visible from commit `horizon` of main on, and on other branches from its time on.
-   * Branches that were deleted after `cutoff` may still be read by somebody. What runs did not
-   * publish goes with the state that they began with.
+   * Branches that ended after `cutoff` may still be read by somebody, as far as their files are
+   * there: with the horizon, or without grace, some may have gone. What runs did not publish goes
+   * with the state that they began with.
    */
   async follow(log: CommitLog, horizon: number, cutoff: Date): Promise<void> {
     const time = (await log.stateAt(horizon)).time
     const ids = await this.storage.folders('_moraine/log/')
     const head = await log.head()
     const lately = await namedSince(log, cutoff)
-    const isGone = (id: string) => isDeletedBranch(id, head) && !lately.has(id)
+    const hasEnded = (id: string) => isDeletedBranch(id, head)
+    const isGone = (id: string) => hasEnded(id) && !lately.has(id)
+    const ended: CommitLog[] = []
+    const firstOf = async (branch: CommitLog) =>
+      time ? (await branch.stateAt(new Date(time))).number : 0
     for (const id of ids) {
       // Whoever names a branch meanwhile looks behind that for what this vacuum has announced.
       if (isGone(id)) continue
       if (id === log.branch) await this.commits(log, horizon)
       const branch = id === log.branch ? undefined : await log.openBranch(id)
-      if (branch && !branch.ancestors.some(isGone) && !isExpiredRun(branch, { horizon }))
-        await this.commits(branch, time ? (await branch.stateAt(new Date(time))).number : 0)
+      if (!branch || branch.ancestors.some(isGone) || isExpiredRun(branch, { horizon })) continue
+      if ([id, ...branch.ancestors].some(hasEnded)) ended.push(branch)
+      else await this.commits(branch, await firstOf(branch))
     }
+    for (const branch of ended) await this.commits(branch, await firstOf(branch), leftOver)
   }
 
   /** What a branch's own commits lead to; of those it shares with another, that one knows. */
-  private async commits(log: CommitLog, first: number): Promise<void> {
+  private async commits(log: CommitLog, first: number, look = needed): Promise<void> {
     const head = await log.head()
-    await this.state(head, true)
+    await this.state(head, { isHead: true, look })
     const done = this.followed.get(log.branch)
     this.followed.set(log.branch, head.number)
     if (done === undefined && first > log.forkedAt && first < head.number)
-      await atCommit(first, async () => this.state(await log.stateAt(first)))
-    // Its first commits changed some tables, and left others as they were at its beginning.
+      await atCommit(first, async () => this.state(await log.stateAt(first), { look }))
+    // Its first commits changed some tables, and left others as they were at its beginning. Where
+    // main has gone on, earlier versions of Moraine have removed files of that.
     if (done === undefined && first <= log.forkedAt && log.forkedAt < head.number)
-      await this.beginning(await log.stateAt(log.forkedAt))
+      await this.state(await log.stateAt(log.forkedAt), { look: leftOver })
     const from = Math.max(first, log.forkedAt, done ?? 0)
     for (let number = from + 1; number < head.number; number++) {
       const entry = await log.entry(number)
       if (!entry) throw new MoraineError('corrupt', `commit ${number} of the log is missing`)
       const { tables = {}, batches = [], watermarks = {}, external } = entry.commit.changes
       await atCommit(number, async () => {
-        for (const table of Object.values(tables)) if (table) await this.table(table)
-        await this.external(external)
-        await this.pointers(batches)
+        for (const table of Object.values(tables)) if (table) await look(this.table(table))
+        await look(this.external(external))
+        for (const pointer of batches) await look(this.pointer(pointer))
       })
       this.indexes(watermarks)
     }
@@ -134,38 +156,21 @@ export class Roots {
 
   private async state(
     { tables, batches, watermarks, external }: LakeState,
-    isHead = false,
+    { isHead = false, look = needed },
   ): Promise<void> {
-    for (const table of Object.values(tables)) await this.table(table, isHead)
-    await this.external(external, isHead)
-    await this.pointers(Object.values(batches).flat())
+    for (const table of Object.values(tables)) await look(this.table(table, isHead))
+    await look(this.external(external, isHead))
+    for (const pointer of Object.values(batches).flat()) await look(this.pointer(pointer))
     this.indexes(watermarks)
   }
 
-  /**
-   * What a branch began with. Where main has gone on, earlier versions of Moraine have removed
-   * files of it: what is gone can't be kept.
-   */
-  private async beginning({ batches, ...state }: LakeState): Promise<void> {
-    const left = async (look: Promise<void>) =>
-      look.catch((error: unknown) => {
-        if (!(error instanceof MoraineError) || error.retryable) throw error
-      })
-    for (const table of Object.values(state.tables)) await left(this.table(table))
-    await left(this.external(state.external))
-    for (const pointer of Object.values(batches).flat()) await left(this.pointers([pointer]))
-    this.indexes(state.watermarks)
-  }
-
-  private async pointers(pointers: readonly { manifest: string }[]): Promise<void> {
-    for (const pointer of pointers) {
-      if (this.used.has(pointer.manifest)) continue
-      const { files } = await this.batches.manifest(pointer as never)
-      this.used.add(pointer.manifest)
-      for (const { data, original } of files) {
-        this.used.add(data)
-        if (original) this.used.add(original.path)
-      }
+  private async pointer(pointer: { manifest: string }): Promise<void> {
+    if (this.used.has(pointer.manifest)) return
+    const { files } = await this.batches.manifest(pointer as never)
+    this.used.add(pointer.manifest)
+    for (const { data, original } of files) {
+      this.used.add(data)
+      if (original) this.used.add(original.path)
     }
   }
 
@@ -185,18 +190,19 @@ export class Roots {
    */
   private async external({ relations = {} }: ExternalChanges = {}, isHead = false): Promise<void> {
     const isGone = async (path: string) => !isHead && !(await this.storage.stat(path))
-    const known = { manifest: (path: string) => this.read.has(path), isGone }
     for (const relation of Object.values(relations)) {
       if (!relation || this.read.has(relation.metadata)) continue
       if (await isGone(relation.metadata)) continue
-      this.read.add(relation.metadata)
       this.foreign.add(relation.metadata)
-      if (relation.kind === 'view') continue
-      for await (const { path, leadsOn } of filesOfAllSnapshots(this.storage, relation, known)) {
-        if (path !== undefined) this.foreign.add(path)
-        else if (leadsOn) this.isUntold = true
-        if (path !== undefined && leadsOn) this.read.add(path)
-      }
+      const read = new Set([relation.metadata])
+      const known = { manifest: (path: string) => this.read.has(path) || read.has(path), isGone }
+      if (relation.kind !== 'view')
+        for await (const { path, leadsOn } of filesOfAllSnapshots(this.storage, relation, known)) {
+          if (path !== undefined) this.foreign.add(path)
+          else if (leadsOn) this.isUntold = true
+          if (path !== undefined && leadsOn) read.add(path)
+        }
+      for (const path of read) this.read.add(path)
     }
   }
 
@@ -207,13 +213,20 @@ export class Roots {
   private async table({ metadata, sha256 }: TablePointer, isHead = false): Promise<void> {
     const done = this.metadata.get(metadata)
     if (done !== undefined && (done || !isHead)) return
-    this.metadata.set(metadata, isHead)
-    this.used.add(metadata)
+    // It is known once all that it leads to is: who needs it looks for itself.
+    const found = [metadata]
     const at = { metadata, ...(sha256 ? { sha256 } : {}) }
     const { storage, since, manifests } = this
-    const version = await Table.load(storage, at, realEffects, manifests)
-    const table = since ? version.expired(since) : version
     const isKnown = (path: string) => this.used.has(path)
-    for await (const path of table.paths(isKnown, { others: isHead })) this.used.add(path)
+    try {
+      const version = await Table.load(storage, at, realEffects, manifests)
+      const table = since ? version.expired(since) : version
+      for await (const path of table.paths(isKnown, { others: isHead })) found.push(path)
+    } catch (error) {
+      for (const path of found) this.rest.add(path)
+      throw error
+    }
+    this.metadata.set(metadata, isHead)
+    for (const path of found) this.used.add(path)
   }
 }
