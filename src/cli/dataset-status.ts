@@ -6,7 +6,7 @@ import { acceptCommand, heldOf, heldText } from '../bronze/shrink.js'
 import { fullName } from '../define/dataset.js'
 import type { AnyDataset } from '../define/model.js'
 import { messageOf } from '../errors.js'
-import type { LakeState } from '../log/commit.js'
+import type { LakeState, RowCounts } from '../log/commit.js'
 import { quarantinedOf } from '../log/quarantined.js'
 import { adoptedText } from '../plan/decide.js'
 import { plan, type Stage } from '../plan/plan.js'
@@ -18,14 +18,11 @@ import { count } from './output/format.js'
 import type { Project } from './project.js'
 
 /** What `moraine status` says of a dataset. */
-export interface Status {
+export interface Status extends Partial<RowCounts> {
   dataset: string
   rows: number | null
   bytes: number | null
   files: number | null
-  in?: number
-  discarded?: number
-  superseded?: number
   /** What other engines have changed of its rows. */
   adopted?: { added: number; removed: number }
   state: string
@@ -110,7 +107,6 @@ function statusOf(
   const table = state.tables[name]
   if (!table) return { ...common, rows: null, bytes: null, files: null }
   const { rows, bytes, files, counts, adopted } = table
-  const { in: read, discarded, superseded } = counts ?? {}
   const changed = adopted && { adopted: { added: adopted.added, removed: adopted.removed } }
   return {
     ...common,
@@ -118,9 +114,7 @@ function statusOf(
     rows,
     bytes,
     files,
-    ...(counts
-      ? { in: read as number, discarded: discarded as number, superseded: superseded as number }
-      : {}),
+    ...counts,
   }
 }
 

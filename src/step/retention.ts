@@ -31,6 +31,8 @@ export interface Unexpired {
   changes: readonly FileChange[]
   /** Rows that went. */
   expired: number
+  /** How many of them no earlier step has written, where that is known. */
+  own?: number
   retention: TableState['retention']
 }
 
@@ -74,10 +76,12 @@ export async function withoutExpired(
       rows > 0 && (await remove(context, session, dataset, table, { tasks, leaving, expired }))
     const oldest = await oldestRow(context, session, left ? left.table : table, column)
     const until = rows > 0 ? from.toISOString() : before?.expiredBefore
+    const hadNone = before?.column === retention.by && !(before.oldest && isOlder(before, from))
     return {
       table: left ? left.table : table,
       changes: left ? left.output.changes : [],
       expired: rows,
+      ...(hadNone ? { own: rows } : {}),
       retention: {
         column: retention.by,
         ...(oldest ? { oldest: oldest.toISOString() } : {}),
@@ -86,6 +90,9 @@ export async function withoutExpired(
     }
   })
 }
+
+const isOlder = ({ oldest = '' }: { oldest?: string }, than: Date) =>
+  Date.parse(oldest) < than.getTime()
 
 type Column = TableVersion['schema']['fields'][number]
 

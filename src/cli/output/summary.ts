@@ -52,6 +52,7 @@ function rowsOf({ counts, rows, bytes, dataset }: StepResult): string {
     ...(counts.discarded > 0 ? [`${count(counts.discarded)} discarded`] : []),
     ...(counts.superseded > 0 ? [`${count(counts.superseded)} superseded`] : []),
     ...(counts.deleted ? [`${plural(counts.deleted, 'deletion')}`] : []),
+    ...(counts.expired ? [`${count(counts.expired)} expired`] : []),
     ...(counts.replaced > 0 ? [`${plural(counts.replaced, 'older row')} replaced`] : []),
   ]
   const kept = `${plural(counts.in, 'row')} in = ${count(counts.kept)} kept`

@@ -3,7 +3,7 @@ import type { Gold, Silver } from '../../define/model.js'
 import { ChangedTable, ListedTable, type TableVersion } from '../../iceberg/version.js'
 import { brokenChecks, holdChecks } from '../checks.js'
 import { type StepContext, withSession } from '../context.js'
-import { saidOf, withoutExpired } from '../retention.js'
+import { saidOf, type Unexpired, withoutExpired } from '../retention.js'
 import { checkAdopted } from './adopted.js'
 import { countEver } from './counts.js'
 import type { StepOutput, TableOutput } from './output.js'
@@ -30,7 +30,7 @@ export async function finishStep(
   const kept = !isAnew || decision.lost ? before?.retention : undefined
   // How old rows are that a replay has brought back is seen by the next run.
   const left = replay
-    ? { table: written, changes: [], expired: 0, retention: kept && { ...kept, oldest: LONG_AGO } }
+    ? { ...NONE_EXPIRED, table: written, retention: kept && { ...kept, oldest: LONG_AGO } }
     : await withoutExpired(context, dataset, written, kept)
   const counts = rows.counts && { ...rows.counts, expired: left.expired }
   const checked = counts && (replay ? countEver(before?.counts, counts) : counts.now)
@@ -59,13 +59,26 @@ export async function finishStep(
     },
     ...(counts ? { counts } : {}),
     result: {
-      ...rows.result,
+      ...withoutOwn(rows.result, isAnew ? left.expired : left.own),
       ...(notes.length > 0 ? { notes } : {}),
       ...(checks.length > 0 ? { checks } : {}),
     },
     ...(failure ? { failure } : {}),
   }
 }
+
+/** Rows that have expired with the step that read them are not among those that it kept. */
+function withoutOwn(result: StepOutput['result'], expired = 0): StepOutput['result'] {
+  if (expired === 0) return result
+  const { counts, rows } = result
+  return {
+    ...result,
+    ...(counts ? { counts: { ...counts, kept: counts.kept - expired, expired } } : {}),
+    ...(rows === undefined ? {} : { rows: rows - expired }),
+  }
+}
+
+const NONE_EXPIRED: Omit<Unexpired, 'table' | 'retention'> = { changes: [], expired: 0 }
 
 const LONG_AGO = new Date(0).toISOString()
 

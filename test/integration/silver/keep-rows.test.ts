@@ -41,6 +41,33 @@ const daysOf = async (project: Project, table: string) =>
     ),
   )
 
+it('counts rows that are too old when they come as expired, and not as kept', async () => {
+  const project = await Project.create({ 'lake.ts': lake(), ...names })
+  const now = Date.now()
+  const ages = [300, 200, 3, 2, 1]
+  const rows = ages.map((age, id) => ({ id, at: now - age * DAY, amount: 10 }))
+  await project.write({ 'orders/1.csv': csv([...rows, { id: 4, at: now - 9 * DAY, amount: 1 }]) })
+  const run = await project.cli('run')
+  expect(run.stdout).toMatch(/✔ silver\.orders +6 rows in = 3 kept \+ 1 superseded \+ 2 expired/)
+  const all = { in: 6, kept: 3, discarded: 0, superseded: 1, expired: 2 }
+  const steps =
+    "SELECT rows_in, kept, expired, rows FROM system.steps WHERE dataset = 'silver.orders'"
+  const told = await project.cli('query', steps, '--json')
+  expect(JSON.parse(told.stdout)).toEqual([{ rows_in: '6', kept: '3', expired: '2', rows: '3' }])
+  const { stdout } = await project.cli('status', '--json')
+  const { datasets } = JSON.parse(stdout)
+  const status = datasets.find(({ dataset }: { dataset: string }) => dataset === 'silver.orders')
+  expect(status).toMatchObject({ rows: 3, ...all })
+  // Those that were there before, and expire with a later step, are not of what that has read.
+  await project.write({ 'orders/2.csv': csv([{ id: 7, at: now, amount: 1 }]) })
+  const later = await project.run({ now: () => new Date(now + 98.5 * DAY) })
+  const step7 = step(later, 'silver.orders')
+  expect(step7).toMatchObject({ counts: { in: 1, kept: 1 }, notes: ['1 row expired'], rows: 1 })
+  expect((await project.state()).tables['silver.orders']?.counts).toMatchObject({
+    ...{ in: 7, kept: 3, superseded: 1, expired: 3 },
+  })
+})
+
 it('lets old rows go, counts them, and keeps the sums that were made of them', async () => {
   const project = await Project.create({ 'lake.ts': lake(), ...names })
   const at = (day: string) => Date.parse(`${day}T10:00:00Z`)
@@ -88,7 +115,11 @@ it('lets old rows go, counts them, and keeps the sums that were made of them', a
     { id: 9, at: at('2026-03-01'), amount: 100 },
   ]
   await project.write({ 'orders/2.csv': csv(late) })
-  await project.run({ now: later })
+  const came = await project.run({ now: later })
+  expect(step(came, 'silver.orders')).toMatchObject({
+    counts: { in: 2, kept: 1, discarded: 0, superseded: 0, expired: 1 },
+    rows: 1,
+  })
   expect(await daysOf(project, 'gold.daily')).toEqual({
     '2026-01-01': 10,
     '2026-01-02': 11,
