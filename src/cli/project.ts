@@ -37,6 +37,8 @@ export class Project<L extends Lake | undefined = Lake> implements AsyncDisposab
   readonly log: CommitLog
   readonly folder: string
   readonly json: boolean
+  /** Why none of the lake's exports are done where the command works. */
+  unexported: string | undefined
   private readonly closing: (() => unknown)[] = []
 
   constructor(
@@ -158,8 +160,10 @@ export async function openProject(
   const options = command.optsWithGlobals<GlobalOptions>()
   const folder = resolve(options.directory)
   const lake = await loadLake(findLakeFile(folder))
-  const { root, house } = await placed(command, lake, { folder, patience, staging })
-  return new Project(command, lake, root, house)
+  const { root, house, unexported } = await placed(command, lake, { folder, patience, staging })
+  const project = new Project(command, lake, root, house)
+  project.unexported = unexported
+  return project
 }
 
 /**

@@ -21,12 +21,21 @@ interface PlaceOptions {
   env?: string
 }
 
-/** Where a lake lies, and what works on it there, on the branch that is meant. */
+/** Where a lake lies. */
+interface Place {
+  root: string
+  /** What works on it there, on the branch that is meant. */
+  house: Lakehouse<RetryingStorage>
+  /** Why none of its exports are done there. */
+  unexported: string | undefined
+}
+
+/** Where a command works on a lake. */
 export async function placed(
   command: Command,
   lake: Lake,
   { folder, patience, staging }: Required<Pick<OpenOptions, 'folder'>> & OpenOptions,
-): Promise<{ root: string; house: Lakehouse<RetryingStorage> }> {
+): Promise<Place> {
   const options = command.optsWithGlobals<PlaceOptions>()
   const env = environmentOf(lake, options.env)
   const own = env?.root === undefined ? undefined : resolvedRoot(env.root, folder)
@@ -38,9 +47,25 @@ export async function placed(
     if (command.name() === 'export') throw notExported(options.env)
     replaceSources(lake, sources)
   }
+  const isApart = own !== undefined && !env?.exports && !isSameRoot(root, rootOf(lake, folder))
+  const unexported = isApart ? leaveExports(command, lake, options.env) : undefined
   const house = Lakehouse.at(root, opening)
   // Where another root is said, the environment's branch there is meant all the same.
-  return { root, house: await onBranch(command, house, env, sources) }
+  return { root, house: await onBranch(command, house, env, sources), unexported }
+}
+
+/**
+ * Leaves warehouses to the lake itself: rows of a trial beside it would come among those that
+ * others read. What is deployed exports as lake.ts says.
+ */
+function leaveExports(command: Command, lake: Lake, env: string | undefined): string | undefined {
+  if (lake.exports.length === 0 || command.name() === 'deploy') return undefined
+  const what = `Environment '${env}' has a root of its own, and exports nothing`
+  const hint = `If warehouses should have its tables, add exports: true to it in lake.ts`
+  if (command.name() === 'export') throw new MoraineError('usage', what, { hint })
+  const left: { exports: readonly unknown[] } = lake
+  left.exports = []
+  return `${what}. ${hint}.`
 }
 
 /** Whether an environment works apart from main, on a branch. */

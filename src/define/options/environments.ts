@@ -1,6 +1,6 @@
 import { secondsOf } from '../interval.js'
 import type { Source } from '../source.js'
-import { interval, object, oneOf, text } from './expected.js'
+import { flag, interval, object, oneOf, text } from './expected.js'
 import type { Expected, OptionList } from './options.js'
 
 /** Where commands work with `--env NAME`. */
@@ -20,6 +20,11 @@ export interface Environment {
    * kept apart, and nothing that is built of them can be promoted.
    */
   sources?: Readonly<Record<`bronze.${string}`, Source<any> | Sample>>
+  /**
+   * Whether warehouses have the tables of its lake: one with a root of its own exports nothing
+   * unless it says `true`, and one with a branch or `sources` nothing at all.
+   */
+  exports?: boolean
 }
 
 /** The first rows of a dataset's own source. */
@@ -54,6 +59,7 @@ const environmentOptions: OptionList<Environment> = {
     fits: (value) => typeof value === 'string' && secondsOf(value) !== undefined,
   },
   sources: object,
+  exports: flag,
 }
 
 export const environments: Expected = {

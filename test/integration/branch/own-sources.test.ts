@@ -1,5 +1,5 @@
 import { createHash } from 'node:crypto'
-import { readFile, symlink } from 'node:fs/promises'
+import { readFile, rm, symlink } from 'node:fs/promises'
 import { join } from 'node:path'
 import { describe, expect, it } from 'vitest'
 import { deleteBranch, renameBranch } from '../../../src/log/branch/named.js'
@@ -284,6 +284,38 @@ export default defineLake({
     expect((await exported()).moraine).toMatchObject({ number: 1, rows: 3 })
     const { stderr } = await project.cli('export', '--env', 'dev')
     expect(stderr).toContain("Environment 'dev' has sources of its own, and exports nothing")
+  })
+
+  it('exports what another lake has only where its environment says so', async () => {
+    const definition = (prod = '') => `
+import { bronze, defineLake, folder, gold, sql, warehouse } from 'moraine'
+import { files } from 'moraine/sources'
+const raw = bronze('orders', { from: files('data/*.csv') })
+const all = gold('all_orders', { query: sql\`select id from \${raw}\` })
+export default defineLake({
+  name: 'shop',
+  datasets: [all],
+  environments: { prod: { root: 'prod'${prod} }, here: { root: './lake/' } },
+  exports: [warehouse(folder('out'), { tables: [all] })],
+})`
+    const project = await Project.create({ 'lake.ts': definition(), 'data/1.csv': 'id\n1\n2\n' })
+    const latest = join(project.folder, 'out/all_orders/_latest.json')
+    const left = "Environment 'prod' has a root of its own, and exports nothing"
+    const run = await project.cli('run', '--env', 'prod')
+    expect([run.code, run.stderr]).toEqual([0, ''])
+    expect(run.stdout).toContain(`${left}. If warehouses should have its tables, add exports: true`)
+    expect((await project.cli('plan', '--env', 'prod')).stdout).toContain(left)
+    const refused = await project.cli('export', '--env', 'prod')
+    expect([refused.code, refused.stderr]).toEqual([2, expect.stringContaining(left)])
+    await expect(readFile(latest)).rejects.toThrow('ENOENT')
+    // What a root of the same lake is called changes nothing.
+    const here = await project.cli('run', '--env', 'here')
+    expect(here.stdout).toContain('gold.all_orders → folder: all_orders  2 rows (first export)')
+    await rm(join(project.folder, 'out'), { recursive: true })
+    await project.write({ 'lake.ts': definition(', exports: true'), 'data/2.csv': 'id\n3\n' })
+    const said = await project.cli('run', '--env', 'prod')
+    expect(said.stdout).toContain('3 rows (first export)')
+    expect(said.stdout).not.toContain('exports nothing')
   })
 
   it('comes into no main, however its root is written, nor into that of another environment', async () => {

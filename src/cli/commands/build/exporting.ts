@@ -1,5 +1,6 @@
 import type { ExportResult } from '../../../define/export/exported.js'
 import type { ExportsOf } from '../../../export/export-lake.js'
+import colors from '../../output/colors.js'
 import { behindLines } from '../../output/exports.js'
 import type { Project } from '../../project.js'
 
@@ -18,6 +19,8 @@ export async function exportsBehind(
   project: Project,
   names?: ReadonlySet<string>,
 ): Promise<{ json: { exports?: readonly ExportResult[] }; lines: readonly string[] }> {
+  const { unexported } = project
+  if (unexported) return { json: {}, lines: ['', colors.dim(unexported)] }
   // What lies on a branch is exported by nobody.
   const isOnBranch = project.house.branch !== undefined
   if (isOnBranch || project.lake.exports.length === 0) return { json: {}, lines: [] }

@@ -18,6 +18,7 @@ import { Staging } from '../../../storage/staging.js'
 import { waitingLines } from '../../branch/lines.js'
 import { shareMemory, startEngine, withMemory } from '../../engine.js'
 import { examples } from '../../examples.js'
+import colors from '../../output/colors.js'
 import { confirm } from '../../output/confirm.js'
 import { toJson } from '../../output/format.js'
 import { LiveView } from '../../output/live.js'
@@ -239,6 +240,7 @@ export async function run(command: Command): Promise<number> {
     if (json) print(toJson(machines.length > 0 ? { ...record, workers: machines } : record, 2))
     else for (const one of machines) show(`${machineLine(one)}\n`)
     if (!json) await showWaiting(project)
+    if (!json && project.unexported) print(colors.dim(project.unexported))
     if (record.outcome === 'done') return record.exports?.some(isFailed) ? 1 : 0
     return record.error?.kind === 'definition' ? 2 : 1
   } finally {
