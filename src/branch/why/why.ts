@@ -4,8 +4,11 @@ import { quoteName, quoteText } from '../../define/sql/sql.js'
 import type { Field } from '../../define/types/column-type.js'
 import type { Relation, Session } from '../../engine/engine.js'
 import { MoraineError } from '../../errors.js'
+import { compareDefinitions } from '../../plan/changes.js'
+import { definitionOf } from '../../plan/fingerprint.js'
 import { type Traced, traceQuery } from '../../plan/why/trace.js'
 import { Uninvertible } from '../../plan/why/uninvertible.js'
+import { hash } from '../../step/context.js'
 import { type Line, type LineContext, linesOf, NUMBER, silverOf } from './lines.js'
 import { type GoldQueries, goldQueries } from './queries.js'
 import { differing } from './same-rows.js'
@@ -107,7 +110,7 @@ class Explaining {
         key: silverOf(this.context.lake, table.name)?.key ?? [],
         count: found.count,
         columns,
-        rows: await this.shown(table.name, found.rows, typesOf(table)),
+        rows: await this.shown(table.name, found.rows, typesOf(table), columns),
       })
     }
     await this.prove(queries)
@@ -151,7 +154,7 @@ class Explaining {
     const [row] = await session.rows(`SELECT count(*) AS n FROM ${mine.sql}`)
     const { rows } = this.asked
     if (Number(row?.n) > rows.length) throw notAlone(rows)
-    if (Number(row?.n) < rows.length) throw this.hasMoved(traced)
+    if (Number(row?.n) < rows.length) throw this.hasMoved(queries, traced)
     const partitions: string[] = []
     for (const names of traced.windows) partitions.push(await this.partition(sql, mine, names))
     const all = [`SELECT ${ROW_IDS} FROM ${mine.sql}`, ...partitions].join(' UNION ALL ')
@@ -174,9 +177,15 @@ class Explaining {
     return `SELECT p.${ROW_IDS} FROM ${session.dialect.rows.semiJoin(`(${sql}) AS p`, `${mine.sql} AS m`, on)}`
   }
 
-  private hasMoved({ datasets }: Traced): Uninvertible {
+  private hasMoved(queries: GoldQueries, { datasets }: Traced): Uninvertible {
     const { rows, past } = this.asked
     const { tables } = this.context.relations.view
+    const changed = past ? this.redefined(queries) : undefined
+    if (changed)
+      return new Uninvertible(
+        `the definition of ${changed} has changed since`,
+        'Ask with the lake.ts of that time, or without --at',
+      )
     const expired = datasets.filter((name) => tables[name]?.retention?.expiredBefore !== undefined)
     const other = many(rows, 'that row is another', 'these rows are others')
     if (expired.length > 0)
@@ -187,9 +196,21 @@ class Explaining {
     return new Uninvertible(
       `computed from its inputs as they are ${past ? 'there' : 'now'}, ${other}`,
       past
-        ? 'Its inputs or its query were others when it was built: ask with --at of another commit'
+        ? 'Its inputs were others when it was built: ask with --at of a commit behind its next build'
         : 'Bring it up to date with moraine run, and ask again',
     )
+  }
+
+  /** A gold dataset among those asked about that was built by another definition. */
+  private redefined({ trees }: GoldQueries): string | undefined {
+    const { tables, views } = this.context.relations.view
+    const all = this.context.lake.datasets.filter((one) => trees.has(fullName(one).toLowerCase()))
+    const found = all.find((one) => {
+      const { definition } = tables[fullName(one)] ?? views?.[fullName(one)] ?? {}
+      if (typeof definition !== 'object') return false
+      return compareDefinitions(definition, definitionOf(one, hash), ALL) !== undefined
+    })
+    return found && fullName(found)
   }
 
   /**
@@ -244,10 +265,18 @@ class Explaining {
   }
 
   /** The first rows of those that were found, each with its line in bronze. */
-  private async shown(table: string, found: Relation, types: ReturnType<typeof typesOf>) {
+  private async shown(
+    table: string,
+    found: Relation,
+    types: ReturnType<typeof typesOf>,
+    used: readonly string[],
+  ) {
     const { session, context } = this
     const silver = silverOf(context.lake, table)
-    const own = silver ? Object.keys(silver.schema.shape) : [...types.keys()]
+    const declared = silver ? Object.keys(silver.schema.shape) : [...types.keys()]
+    // Beside what a schema declares, rows of silver have lineage, and versions when they held.
+    const added = table.startsWith('history.') ? [...used, 'valid_from', 'valid_to'] : used
+    const own = [...new Set([...declared, ...added])]
     const order = [
       ...(silver?.key ?? []),
       ...own.filter((name) => isComparable(types.get(name)?.kind)),
@@ -269,6 +298,9 @@ class Explaining {
     }))
   }
 }
+
+/** Nothing is known of what was there: definitions alone are compared. */
+const ALL = { discarded: 0, isNull: () => false }
 
 /** Types whose values are what their texts say. */
 const EXACT =

@@ -74,6 +74,40 @@ Computed from these rows alone, amount is the same.
     expect(other.stderr).toMatch(/that row is another/)
   })
 
+  it('shows when the versions of a history held that a value was made of', async () => {
+    const project = await Project.create({
+      'lake.ts': `
+        import { bronze, defineLake, gold, history, silver, sql, t, z } from 'moraine'
+        import { files } from 'moraine/sources'
+        const orders = silver('orders', {
+          from: bronze('orders', { from: files('data/*.csv') }),
+          schema: z.object({ id: t.int(), day: t.date(), st: z.string() }),
+          key: 'id', cursor: 'day', history: true })
+        const held = gold('held', { query: sql\`select id, st, valid_from, valid_to from \${history(orders)}\` })
+        export default defineLake({ name: 'shop', datasets: [held] })`,
+      'data/1.csv': 'id,day,st\n1,2026-01-01,new\n1,2026-01-05,paid\n',
+    })
+    await project.run()
+    const why = (...more: string[]) => project.cli('why', 'held', '--where', "st = 'new'", ...more)
+    const values = { id: '1', st: 'new', valid_from: '2026-01-01', valid_to: '2026-01-05' }
+    const { origins } = JSON.parse((await why('--json')).stdout)
+    expect(origins).toMatchObject([{ dataset: 'history.orders', rows: [{ values }] }])
+    const { stdout } = await why()
+    expect(stdout).toMatch(/1 +new +2026-01-01 +2026-01-05 +data\/1\.csv:2\n/)
+    expect(stdout).not.toContain('NULL')
+  })
+
+  it('says that a definition has changed since the commit that is asked about', async () => {
+    const project = await shop()
+    await project.write(lakeFile({ minimum: 20 }))
+    await project.run()
+    const args = ['why', 'by_status', '--where', "status = 'paid'", '--at', '2']
+    const { code, stderr } = await project.cli(...args)
+    expect(code).toBe(2)
+    expect(stderr).toContain('the definition of gold.by_status has changed since')
+    expect(stderr).toContain('Ask with the lake.ts of that time, or without --at')
+  })
+
   it('shows a wrong condition as it was written, with a mark at what is wrong', async () => {
     const project = await shop()
     const said = async (where: string) => {
