@@ -150,13 +150,24 @@ function outcome(record: RunRecord): string {
         : 'Nothing was published.'
     return `\n${colors.red('Failed')} after ${duration(seconds)}. ${published}`
   }
-  const unbuilt = record.steps.find((step) => step.reason.endsWith('is not built yet'))
+  const tried = new Set(record.steps.map(({ dataset }) => `${dataset} ${UNBUILT}`))
+  const unbuilt = record.steps.find(({ reason }) => reason.endsWith(UNBUILT) && !tried.has(reason))
   if (done === 0 && unbuilt)
     return `\nNothing was built: ${unbuilt.reason}. Build it and everything upstream: ${again(`moraine run +${unbuilt.dataset}`)}`
   if (done === 0 && record.steps.some(({ quarantine }) => quarantine?.objects.length))
     return `\n${colors.yellow('No new data could be read')}. See: moraine quarantine`
-  if (done === 0) return `\nNothing to do: no source has new data, and no definition has changed.`
+  if (done === 0)
+    return `\nNothing to do: no source has new data, and no definition has changed.${waitingText(record)}`
   return `\n${colors.green('Done')} in ${duration(seconds)}${where}.`
+}
+
+const UNBUILT = 'is not built yet'
+
+/** Sources of which nothing has come so far, so that what reads them can't be built. */
+function waitingText({ steps }: RunRecord): string {
+  const found = steps.flatMap(({ reason }) => /^(\S+) has no data yet$/.exec(reason)?.[1] ?? [])
+  if (found.length === 0) return ''
+  return `\nNothing has arrived yet for ${[...new Set(found)].join(', ')}: what reads it is built once something has.`
 }
 
 /** What the workers of a run ran on. */

@@ -379,6 +379,30 @@ export default defineLake({ name: 'chain', datasets: [big] })
   })
 })
 
+it('says of an inbox that has never had a file that nothing has arrived', async () => {
+  const project = await Project.create({
+    'lake.ts': `
+import { bronze, defineLake, gold, silver, sql, t, z } from 'moraine'
+import { files, inbox } from 'moraine/sources'
+const box = silver('box', { from: bronze('box', { from: inbox() }), schema: z.object({ id: t.int() }), key: 'id' })
+const sums = gold('sums', { query: sql\`select sum(id) as n from \${box}\` })
+const all = bronze('all', { from: files('in/*.csv') })
+export default defineLake({ name: 'boxes', datasets: [sums, all] })
+`,
+    'in/1.csv': 'id\n1\n',
+  })
+  await project.run()
+  for (const args of [[], ['+gold.sums']]) {
+    const { code, stdout } = await project.cli('run', ...args)
+    expect(code).toBe(0)
+    expect(stdout).toContain('Nothing to do: no source has new data')
+    expect(stdout).toContain('Nothing has arrived yet for bronze.box: ')
+    expect(stdout).not.toContain('Nothing was built')
+  }
+  const alone = await project.cli('run', 'gold.sums')
+  expect(alone.stdout).toContain('everything upstream: moraine run +gold.sums')
+})
+
 describe('a gold query', () => {
   it.each([
     ['select 1 as a, 2 as a', "gold.x: two columns are named 'a'"],
