@@ -45,6 +45,27 @@ async function rowsIn(file: string, sql: string): Promise<unknown[][]> {
 }
 
 describe('a warehouse in a file of DuckDB', () => {
+  it('makes its folder, and is told of by a promotion that it does not have', async () => {
+    const definition = lake.replace("'warehouse.duckdb'", "'out/of/it/warehouse.duckdb'")
+    const project = await Project.create({
+      'lake.ts': definition,
+      'in/1.csv': `${header}${many(3)}`,
+    })
+    const ran = await project.cli('run')
+    expect([ran.code, ran.stdout]).toEqual([0, expect.stringContaining('reports.daily  3 rows')])
+    await project.cli('branch', 'create', 'dev')
+    await project.write({ 'lake.ts': definition.replace('count(*)', 'count(*) + 1') })
+    await project.cli('run', '--branch', 'dev')
+    const promoted = await project.cli('promote', 'dev')
+    expect([promoted.stderr, promoted.stdout]).toEqual([
+      '',
+      expect.stringContaining(
+        'Not in warehouses yet (duckdb). To bring them up to date: moraine export',
+      ),
+    ])
+    expect((await project.cli('export')).stdout).toMatch(/✔ gold\.daily → duckdb/)
+  })
+
   it('has the rows of the lake, with lists as lists, and later what changed', async () => {
     const project = await Project.create({ 'lake.ts': lake, 'in/1.csv': `${header}${many(300)}` })
     const file = join(project.folder, 'warehouse.duckdb')

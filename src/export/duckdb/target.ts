@@ -1,3 +1,4 @@
+import { mkdir } from 'node:fs/promises'
 import { dirname, resolve } from 'node:path'
 import { quoteName, quoteText } from '../../define/sql/sql.js'
 import type { Field } from '../../define/types/column-type.js'
@@ -27,6 +28,7 @@ export async function connectDuckDB(
       hint: 'Nothing was written. Choose a file outside of the lake: vacuum removes what is not its own.',
     })
   try {
+    await mkdir(dirname(file), { recursive: true })
     await engine.run(`ATTACH ${quoteText(file)} AS ${FILE}`)
   } catch (cause) {
     const isLocked = /could not set lock|used by another process/i.test(messageOf(cause))

@@ -1,5 +1,8 @@
 import type { Command } from 'commander'
 import { type Promoted, promote } from '../../../branch/promote.js'
+import { fullName } from '../../../define/dataset.js'
+import type { ExportTable } from '../../../define/export/target.js'
+import type { Lake } from '../../../define/lake.js'
 import { MoraineError } from '../../../errors.js'
 import { openNamed } from '../../../log/branch/named.js'
 import { refuseOwnSources } from '../../../log/branch/own-sources.js'
@@ -56,8 +59,16 @@ export async function run(command: Command): Promise<number> {
   if (refresh && !(await upToDate(command, project, branch))) return 1
   const { log, storage } = project
   const promoted = await promote({ log, storage }, branch, author, { keep, reviewed })
-  project.show(promoted, () => lines(promoted, keep))
+  const unexported = warehousesBehind(project.lake, promoted)
+  const told = { ...promoted, ...(unexported.length > 0 ? { unexported } : {}) }
+  project.show(told, () => lines(told, keep))
   return 0
+}
+
+/** Warehouses that have tables which were published: only runs and `moraine export` fill them. */
+function warehousesBehind(lake: Lake | undefined, { published }: Promoted): string[] {
+  const isOther = ({ dataset }: ExportTable) => published.includes(fullName(dataset))
+  return (lake?.exports ?? []).flatMap(({ name, tables }) => (tables.some(isOther) ? [name] : []))
 }
 
 /** Builds on the branch what main has changed since; whether all of it succeeded. */
@@ -76,7 +87,10 @@ async function upToDate(command: Command, project: Project, branch: string): Pro
   return false
 }
 
-function* lines({ branch, commit, published, behind }: Promoted, keep: boolean): Iterable<string> {
+function* lines(
+  { branch, commit, published, behind, unexported = [] }: Promoted & { unexported?: string[] },
+  keep: boolean,
+): Iterable<string> {
   if (published.length === 0) {
     yield `There is nothing to publish: branch ${branch} has nothing that main does not have. The branch was kept.`
     yield again(`Build on it with: moraine run --branch ${branch}`)
@@ -87,4 +101,8 @@ function* lines({ branch, commit, published, behind }: Promoted, keep: boolean):
   yield `${colors.green('✔')} Published ${published.join(', ')} of branch ${branch} in commit ${commit}. ${end}`
   if (behind.length > 0)
     yield `Not built on the branch, and out of date until the next run: ${behind.join(', ')}`
+  if (unexported.length > 0)
+    yield again(
+      `Not in warehouses yet (${unexported.join(', ')}). To bring them up to date: moraine export`,
+    )
 }
