@@ -7,7 +7,7 @@ import { ForeignTable } from '../iceberg/foreign.js'
 import { Table, type TablePointer } from '../iceberg/table.js'
 import type { LakeState } from '../log/commit.js'
 import { type ExternalRelation, externalRelations, keyOfRelation, LEVEL } from '../log/external.js'
-import { type TableRef, tiers } from '../sql/guard.js'
+import { isQueried, type TableRef, tiers } from '../sql/guard.js'
 import { folded } from '../sql/relations.js'
 import type { Storage } from '../storage/storage.js'
 import { LoadedTables } from './loaded-tables.js'
@@ -139,8 +139,9 @@ export function findName(state: LakeState, wanted: string): string {
   throw noTable(state, wanted)
 }
 
-const ownNames = ({ batches, tables, views = {} }: LakeState) =>
-  [batches, tables, views].flatMap((of) => Object.keys(of))
+/** The tables and views of a lake that may be queried: others are for its runs alone. */
+export const ownNames = ({ batches, tables, views = {} }: LakeState): string[] =>
+  Object.keys({ ...batches, ...tables, ...views }).filter(isQueried)
 
 function noTable(
   state: LakeState,

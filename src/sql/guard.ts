@@ -45,6 +45,9 @@ export interface Refusal {
 /** Tiers whose tables can be asked for; other schemas are namespaces that engines made. */
 export const tiers = ['bronze', 'silver', 'gold', 'discarded', 'deleted', 'history']
 
+/** Whether a table of the lake has a schema that queries may name. */
+export const isQueried = (name: string): boolean => tiers.includes(name.slice(0, name.indexOf('.')))
+
 /**
  * All kinds of nodes that DuckDB's parser gives for a SELECT; a new one has to be looked at before
  * it may pass.

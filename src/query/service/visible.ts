@@ -8,7 +8,7 @@ import { externalRelations } from '../../log/external.js'
 import { Batches, bronzeLineage, columnsOf } from '../../step/batches.js'
 import type { Storage } from '../../storage/storage.js'
 import { systemTables } from '../system/tables.js'
-import { externalTable, ownTable } from '../tables.js'
+import { externalTable, ownNames, ownTable } from '../tables.js'
 import type { Caller, VisibleColumn, VisibleTable } from './request.js'
 import type { Shown, ShownTypes } from './shown-types.js'
 
@@ -28,7 +28,7 @@ export async function visibleTables(
   const about = new Map(
     (lake?.datasets ?? []).map((one) => [fullName(one), one.about.description ?? undefined]),
   )
-  const own = Object.keys({ ...state.batches, ...state.tables, ...state.views })
+  const own = ownNames(state)
     .map((name) => [name.slice(0, name.indexOf('.')), name.slice(name.indexOf('.') + 1)] as const)
     .filter((levels) => rights.mayQuery(levels))
   const described = own.map(async (levels): Promise<Shown> => {

@@ -1,4 +1,5 @@
 import type { Commit } from '../../log/commit.js'
+import { isQueried } from '../../sql/guard.js'
 import { numbersOf } from './conditions.js'
 import {
   checkRecords,
@@ -46,7 +47,7 @@ function rowOf({ number, id, time, author, run, message, program, changes }: Com
   const relations = Object.keys(external?.relations ?? {}).map((key) => key.replaceAll('\x1f', '.'))
   return {
     ...{ number, id, time, author, run, message, program, rollback },
-    tables: [...Object.keys(tables), ...Object.keys(views), ...relations],
+    tables: [...[...Object.keys(tables), ...Object.keys(views)].filter(isQueried), ...relations],
     batches: batches.map(({ batch }) => batch),
   }
 }

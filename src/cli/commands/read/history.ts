@@ -1,5 +1,6 @@
 import type { Command } from 'commander'
 import type { Commit } from '../../../log/commit.js'
+import { isQueried } from '../../../sql/guard.js'
 import { again } from '../../branch/again.js'
 import { examples } from '../../examples.js'
 import { readableTime, toJson } from '../../output/format.js'
@@ -51,5 +52,6 @@ export async function run(command: Command): Promise<number> {
 }
 
 function changed({ tables, batches }: Commit['changes']): string[] {
-  return [...new Set([...(batches ?? []).map((b) => b.dataset), ...Object.keys(tables ?? {})])]
+  const names = [...(batches ?? []).map((b) => b.dataset), ...Object.keys(tables ?? {})]
+  return [...new Set(names)].filter(isQueried)
 }
