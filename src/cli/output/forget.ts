@@ -8,8 +8,16 @@ import { printable } from './terminal.js'
 /** What forgetting does, with what is kept on this machine beside the lake. */
 type Told = Forgetting & { elsewhere: { kept: readonly string[] } }
 
-/** What forgetting rows would do, or did. */
-export function forgetLines(dataset: Silver, found: Told & Partial<Done>): string[] {
+/**
+ * What forgetting rows would do, or did.
+ *
+ * @param isRefused something is in its way, which is told apart.
+ */
+export function forgetLines(
+  dataset: Silver,
+  found: Told & Partial<Done>,
+  isRefused = false,
+): string[] {
   const { rows, finished, unfinished, doubtful } = found
   const isNothing = Object.keys(rows).length === 0 && found.files === 0
   const receipts = (finished ?? []).map(
@@ -33,7 +41,15 @@ export function forgetLines(dataset: Silver, found: Told & Partial<Done>): strin
       ...receipts,
       `No row of ${fullName(dataset)}, or that refers to it, was found in the newest state. Not searched: earlier states and records of runs, which moraine vacuum --history expires, and archived files of batches that have expired or were discarded.`,
     ]
-  return [...begun, ...counts(found), ...stay, ...beside(found), '', ...receipts, ...ending(found)]
+  return [
+    ...begun,
+    ...counts(found),
+    ...stay,
+    ...beside(found),
+    '',
+    ...receipts,
+    ...(isRefused ? [] : ending(found)),
+  ]
 }
 
 const discarded = (n: number) => (n === 1 ? '1 discarded batch' : `${n} discarded batches`)

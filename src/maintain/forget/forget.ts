@@ -45,18 +45,30 @@ export interface Done {
   finished: readonly (Finished & { id: string })[]
 }
 
-/**
- * Says what forgetting rows would do; nothing is changed.
- *
- * @throws MoraineError of kind `usage` where they can't be removed from everywhere.
- */
+/** What forgetting rows would do, and what is in its way. */
+export interface Looked extends Forgetting {
+  /** Why they can't be removed from everywhere as long as it is so. */
+  refused?: MoraineError
+}
+
+/** Says what forgetting rows would do, also where something is in its way; nothing is changed. */
 export async function forgettingOf(
   options: ForgetOptions,
   session: Session,
   asked: Asked,
-): Promise<Forgetting> {
+): Promise<Looked> {
   const { context, removal } = await look(options, session, asked)
-  return described(context, removal)
+  const refused = await refuse(context, removal).then(
+    () => undefined,
+    (error: unknown) => {
+      if (error instanceof MoraineError && error.kind === 'usage') return error
+      throw error
+    },
+  )
+  const told = described(context, removal).catch((error) => {
+    throw refused ?? error
+  })
+  return { ...(await told), ...(refused ? { refused } : {}) }
 }
 
 /**
@@ -75,6 +87,7 @@ export async function forget(
   for (const receipt of unfinished(await log.head()))
     finished.push({ id: receipt.id, ...(await finish(options, receipt)) })
   const { context, removal } = await look(options, session, asked)
+  await refuse(context, removal)
   const told = await described(context, removal)
   if (removal.batches.length + removal.tables.length === 0) return { ...told, finished }
   await whileWriting(storage, log, { command: 'forget', author }, () =>
@@ -96,14 +109,16 @@ async function look(options: ForgetOptions, session: Session, asked: Asked) {
     ...{ lake, storage, log, state, relations, session, javascript, signal },
   }
   const found = await new Search(context, asked).find()
-  const removal = await removalOf(context, found)
-  if (removal.batches.length + removal.tables.length > 0) {
-    await refuseWhatStays(context, removal)
-    await refuseFinalParts(context, removal)
-    await refuseOthersParts(context, removal)
-    await refuseUnbuildable(context, removal)
-  }
-  return { context, removal }
+  return { context, removal: await removalOf(context, found) }
+}
+
+/** @throws MoraineError of kind `usage` where rows can't be removed from everywhere. */
+async function refuse(context: SearchContext, removal: Removal): Promise<void> {
+  if (removal.batches.length + removal.tables.length === 0) return
+  await refuseWhatStays(context, removal)
+  await refuseFinalParts(context, removal)
+  await refuseOthersParts(context, removal)
+  await refuseUnbuildable(context, removal)
 }
 
 async function described(context: SearchContext, removal: Removal): Promise<Forgetting> {

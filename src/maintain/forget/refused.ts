@@ -5,6 +5,7 @@ import { countOf } from '../../define/thousands.js'
 import { Table } from '../../iceberg/table.js'
 import { tableFolder } from '../../iceberg/table-folder.js'
 import { isDeletedBranch, isUnpublished } from '../../log/branch/ids.js'
+import { openNamed } from '../../log/branch/named.js'
 import { isRunBranch } from '../../log/branch/run-branch-names.js'
 import type { LakeState } from '../../log/commit.js'
 import { howToEnd, lookForLive, nameOfLive } from '../../log/live.js'
@@ -56,12 +57,18 @@ export async function refuseBranches(
     .map(nameOf)
     .filter((name) => !isRunBranch(name))
   if (names.length === 0) return
+  const [name = ''] = names
+  const branch = state.branches?.[name] === undefined ? undefined : await openNamed(log, name)
+  const isOther = Object.keys((await branch?.head())?.ownSources ?? {}).length > 0
+  const end = `moraine branch delete ${name}`
   const s = names.length === 1 ? `Branch ${names[0]} has` : `Branches ${names.join(', ')} have`
   throw refusal(
     `${s} states of the lake with these rows`,
     names.length === 1
-      ? `Publish or delete it first: moraine promote ${names[0]}, or moraine branch delete ${names[0]}.`
-      : `Publish or delete them first: ${names.map((name) => `moraine branch delete ${name}`).join('; ')}.`,
+      ? isOther
+        ? `Its rows are from other sources than main's. Delete it first: ${end}.`
+        : `Publish or delete it first: moraine promote ${name}, or ${end}.`
+      : `Publish or delete them first: ${names.map((one) => `moraine branch delete ${one}`).join('; ')}.`,
   )
 }
 

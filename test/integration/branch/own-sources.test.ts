@@ -286,6 +286,18 @@ export default defineLake({
     expect(stderr).toContain("Environment 'dev' has sources of its own, and exports nothing")
   })
 
+  it('is to be deleted, and not published, before rows are forgotten', async () => {
+    const project = await shop()
+    await project.write(withSources("{ 'bronze.orders': { sample: 1 } }"))
+    expect((await project.cli('run', '--env', 'dev')).code).toBe(0)
+    const { stdout, stderr } = await project.cli('forget', 'orders', '--key', '1')
+    expect(stdout).toMatch(/silver\.orders +1 row/)
+    expect(stderr).toContain('Branch dev has states of the lake with these rows')
+    expect(stderr).toContain(
+      "from other sources than main's. Delete it first: moraine branch delete dev",
+    )
+  })
+
   it('exports what another lake has only where its environment says so', async () => {
     const definition = (prod = '') => `
 import { bronze, defineLake, folder, gold, sql, warehouse } from 'moraine'

@@ -150,6 +150,14 @@ describe('forget', () => {
     expect(await refused()).toMatch(
       /Branch dev has states of the lake .*[\s\S]*moraine branch delete dev/,
     )
+    // Who only asks is told what would go, and what is in its way.
+    const dry = await project.cli('forget', 'people', '--key', 'ada-4711')
+    expect(dry.stdout).toMatch(/bronze\.people +3 rows/)
+    expect(dry.stdout).not.toContain('--yes')
+    expect([dry.code, dry.stderr]).toEqual([
+      2,
+      expect.stringMatching(/Branch dev has states .*[\s\S]*moraine promote dev, or/),
+    ])
     await project.cli('branch', 'delete', 'dev')
     await project.write({ 'lake.ts': definition.replace('letters, places', 'places') })
     expect(await refused()).toContain('letters is no longer in lake.ts')

@@ -5,6 +5,7 @@ import { fullName } from '../../../define/dataset.js'
 import type { Lake } from '../../../define/lake.js'
 import type { Silver } from '../../../define/model.js'
 import { MoraineError } from '../../../errors.js'
+import type { Looked } from '../../../maintain/forget/forget.js'
 import type { Asked } from '../../../maintain/forget/options.js'
 import { named } from '../../../plan/graph.js'
 import { currentUser } from '../../../step/context.js'
@@ -58,7 +59,7 @@ export async function run(command: Command): Promise<number> {
       ...{ lake, storage, log, engine, javascript, author: currentUser() },
       signal: project.stopped(),
     }
-    const found = yes
+    const { refused, ...found }: Looked = yes
       ? await forget(options, session, asked)
       : await forgettingOf(options, session, asked)
     const kept = await import('../../../query/service/kept/forgotten.js')
@@ -67,7 +68,8 @@ export async function run(command: Command): Promise<number> {
     const beside = [...(await kept.keptBeside(own)), ...(await devLake(storage))]
     const elsewhere = { ...found.elsewhere, kept: beside }
     const told = { ...found, elsewhere }
-    project.show(told, () => forgetLines(asked.dataset, told))
+    project.show(told, () => forgetLines(asked.dataset, told, refused !== undefined))
+    if (refused) throw refused
   } finally {
     session.close()
   }
