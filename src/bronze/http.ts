@@ -5,6 +5,8 @@ import type { HttpSource } from '../define/source.js'
 import { MoraineError } from '../errors.js'
 import type { LakeState } from '../log/commit.js'
 import { shownUrl } from '../secrets.js'
+import { userVariable } from '../settings.js'
+import { variablesIn } from '../source/declare/aws-secrets-in.js'
 import type { IngestedFile } from '../source/files/ingested.js'
 import { ingestRecords } from '../source/formats/ingest-json.js'
 import { type JsonRecord, MARK } from '../source/formats/json-records.js'
@@ -48,7 +50,9 @@ export async function discoverAnswers({
     discovery: {
       news: held ? `${news}; the last were ${heldText(held)}` : news,
       none: '',
-      notes: [],
+      notes: variablesIn(source)
+        .filter((name) => !userVariable(name))
+        .map((name) => `the environment variable ${name} is not set, and its requests need it`),
     },
     ingest: (context, base) => new Answers({ context, dataset, source }, url, before).ingest(base),
   }

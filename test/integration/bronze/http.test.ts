@@ -75,6 +75,17 @@ describe('an API', () => {
     expect(step(await project.run(), 'bronze.rows').outcome).toBe('unchanged')
   })
 
+  it('whose secret is not set is told of by a plan, which asks nothing', async () => {
+    const project = await lake(
+      'http://127.0.0.1:9/rows',
+      "{ auth: { header: 'x-key', value: secret('env:SHOP_OF_NOBODY_KEY') } }",
+    )
+    const { stdout } = await project.cli('plan')
+    expect(stdout).toContain(
+      'the environment variable SHOP_OF_NOBODY_KEY is not set, and its requests need it',
+    )
+  })
+
   it('is asked for what is new; what comes again is taken once, and nothing of one moment is lost', async () => {
     let there = rows.slice(0, 3)
     const { url, asked } = await api((_, url) => {
