@@ -1,5 +1,6 @@
 import { expect, it } from 'vitest'
 import { Project, step } from '../../support/project.js'
+import { lakeFile, shop } from '../branch/shop.js'
 
 const lake = `
 import { bronze, check, defineLake, silver, t, z } from 'moraine'
@@ -65,4 +66,21 @@ it('warns of a run with other numbers of rows than usual, once there are some to
     passed: false,
     message: '300 rows, but the last 6 runs had 101 on average',
   })
+})
+
+it('is told with what has changed a table since, and where no record of its runs is left', async () => {
+  const project = await shop()
+  await project.cli('branch', 'create', 'dev')
+  await project.write(lakeFile({ minimum: 20 }))
+  await project.cli('run', '--branch', 'dev')
+  expect((await project.cli('profile', 'by_status')).stdout).not.toContain('changed it since')
+  await project.cli('promote', 'dev')
+  const { stdout } = await project.cli('profile', 'by_status')
+  expect(stdout).toMatch(/Commit \d+ has changed it since \(promote branch dev at its commit \d+\)/)
+  expect((await project.cli('profile', 'orders')).stdout).not.toContain('changed it since')
+  const forgotten = await project.cli('forget', 'orders', '--key', '1', '--yes')
+  expect(forgotten.stderr).toBe('')
+  const gone = await project.cli('profile', 'orders')
+  expect(gone.stderr).toContain('It is profiled once a run writes rows of it.')
+  expect(gone.stderr).toContain('summarize from silver.orders')
 })

@@ -1,9 +1,12 @@
 import type { Command } from 'commander'
 import { fullName } from '../../../define/dataset.js'
 import { MoraineError } from '../../../errors.js'
+import type { Commit } from '../../../log/commit.js'
+import type { CommitLog } from '../../../log/log.js'
 import { named } from '../../../plan/graph.js'
 import { Journal } from '../../../step/journal.js'
 import { type ColumnProfile, type Profile, profilesOf, TOP } from '../../../step/profile.js'
+import { again } from '../../branch/again.js'
 import { examples } from '../../examples.js'
 import colors from '../../output/colors.js'
 import { count, plural, readableTime, toJson } from '../../output/format.js'
@@ -23,11 +26,12 @@ export function define(command: Command): Command {
     )
 }
 
-/** Runs that are looked through. */
+/** Runs that are looked through, and commits. */
 const RUNS = 60
+const COMMITS = 200
 
 export async function run(command: Command): Promise<number> {
-  const { lake, storage, json, house } = await openProject(command)
+  const { lake, storage, json, house, log } = await openProject(command)
   const found = named(lake, command.args[0] as string).filter(({ tier }) => tier !== 'bronze')
   const name = found[0] && fullName(found[0])
   if (!name)
@@ -39,21 +43,42 @@ export async function run(command: Command): Promise<number> {
       hint: `Profile its inputs, or query it: moraine query "summarize from ${name}"`,
     })
   const { column } = command.opts<{ column?: string }>()
-  const profiles: { started: string; profile: Profile }[] = []
+  const profiles: { run: string; started: string; profile: Profile }[] = []
   for (const { run, started } of await new Journal(storage).latestOn(house.branch, RUNS)) {
     const profile = (await profilesOf(storage, run))[name]
-    if (profile) profiles.push({ started, profile })
+    if (profile) profiles.push({ run, started, profile })
     if (column === undefined && profiles.length === 1) break
   }
   const [newest] = profiles
   if (!newest)
     throw new MoraineError('usage', `None of the last runs wrote rows of ${name}`, {
-      hint: 'Build it with: moraine run',
+      hint: (await log.head()).tables[name]
+        ? `It is profiled once a run writes rows of it. Until then: moraine query "summarize from ${name}"`
+        : 'Build it with: moraine run',
     })
   if (column !== undefined) return showColumn(profiles, column, json)
-  if (json) print(toJson(newest, 2))
+  const { run: made, ...shown } = newest
+  const later = await changedSince(log, name, made)
+  if (json) print(toJson({ ...shown, ...(later ? { changed: later.number } : {}) }, 2))
   else showAll(name, newest.started, newest.profile)
+  if (later && !json)
+    print(
+      again(
+        `\nCommit ${later.number} has changed it since (${later.message}). As it is now: moraine query "summarize from ${name}"`,
+      ),
+    )
   return 0
+}
+
+/** The last commit that changed rows of a table, where that is none of a run's. */
+async function changedSince(
+  log: CommitLog,
+  name: string,
+  run: string,
+): Promise<Commit | undefined> {
+  const commits = await log.latest(COMMITS)
+  const last = commits.find(({ changes: { tables } }) => tables?.[name] && !tables[name].sameRowsAs)
+  return last?.run === run ? undefined : last
 }
 
 const percent = (share: number) => (share * 100).toFixed(share > 0 && share < 0.001 ? 3 : 1)
