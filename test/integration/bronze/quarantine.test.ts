@@ -300,3 +300,21 @@ it('an object that is read in pieces is read on from there, however long nobody 
   expect(found.map(({ id }) => Number(id))).toEqual([1, 2, 3, 4, 6])
   expect(await quarantined(project)).toHaveLength(1)
 })
+
+it('says where it is told what could not be read, when it is empty', async () => {
+  const project = await Project.create({
+    'lake.ts': `
+import { bronze, defineLake, silver, t, z } from 'moraine'
+import { files } from 'moraine/sources'
+const rows = silver('rows', { from: bronze('rows', { from: files('in/*') }), schema: z.object({ id: t.int() }) })
+export default defineLake({ name: 'files', datasets: [rows] })
+`,
+    'in/1.csv': 'id\n1\n',
+    'in/2.csv': new Uint8Array([0x89, 0x50, 0x4e, 0x47, 0x0d, 0x0a, 0x1a, 0x0a, 0, 0, 0, 13]),
+  })
+  await project.run()
+  const { stdout } = await project.cli('quarantine')
+  expect(stdout).toContain('The quarantine is empty.')
+  expect(stdout).toContain('among the discarded rows of a dataset: moraine discarded DATASET')
+  expect((await project.cli('discarded', 'rows')).stdout).toMatch(/2\.csv/)
+})

@@ -81,7 +81,11 @@ function list(found: readonly Found[], json: boolean): number {
     return 0
   }
   if (found.length === 0) {
-    print('The quarantine is empty: everything that arrived could be read.')
+    print(
+      again(
+        'The quarantine is empty. Files and lines that cannot be read are among the discarded rows of a dataset: moraine discarded DATASET',
+      ),
+    )
     return 0
   }
   print(quarantineList(found))
