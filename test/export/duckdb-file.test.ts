@@ -45,7 +45,7 @@ async function rowsIn(file: string, sql: string): Promise<unknown[][]> {
 }
 
 describe('a warehouse in a file of DuckDB', () => {
-  it('makes its folder, and is told of by a promotion that it does not have', async () => {
+  it('makes its folder, and is told of by a promotion or a rollback that it does not have', async () => {
     const definition = lake.replace("'warehouse.duckdb'", "'out/of/it/warehouse.duckdb'")
     const project = await Project.create({
       'lake.ts': definition,
@@ -64,6 +64,8 @@ describe('a warehouse in a file of DuckDB', () => {
       ),
     ])
     expect((await project.cli('export')).stdout).toMatch(/✔ gold\.daily → duckdb/)
+    const rolled = await project.cli('rollback', '--to', '2')
+    expect(rolled.stdout).toContain('Not in warehouses yet (duckdb).')
   })
 
   it('has the rows of the lake, with lists as lists, and later what changed', async () => {

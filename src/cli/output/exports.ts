@@ -1,4 +1,7 @@
+import { fullName } from '../../define/dataset.js'
 import type { ExportResult } from '../../define/export/exported.js'
+import type { ExportTable } from '../../define/export/target.js'
+import type { Lake } from '../../define/lake.js'
 import { again } from '../branch/again.js'
 import colors from './colors.js'
 import { count, duration, plural } from './format.js'
@@ -39,6 +42,25 @@ function plannedText({ mode, rows, reason, behind }: ExportResult): string {
   const far = behind === undefined ? '' : `${plural(behind, 'commit')} behind, `
   return `${far}would write ${what}: ${reason}`
 }
+
+/**
+ * Warehouses that have some datasets. What is changed otherwise than by a run, they have once they
+ * are exported.
+ */
+export function warehousesOf(lake: Lake | undefined, names: readonly string[]): string[] {
+  const isAmong = ({ dataset }: ExportTable) => names.includes(fullName(dataset))
+  return (lake?.exports ?? []).flatMap(({ name, tables }) => (tables.some(isAmong) ? [name] : []))
+}
+
+/** That warehouses do not have yet what has just been changed. */
+export const unexportedLines = (warehouses: readonly string[]): string[] =>
+  warehouses.length === 0
+    ? []
+    : [
+        again(
+          `Not in warehouses yet (${warehouses.join(', ')}). To bring them up to date: moraine export`,
+        ),
+      ]
 
 /** How far warehouses are behind, for people. */
 export function behindLines(results: readonly ExportResult[]): string[] {

@@ -1,8 +1,5 @@
 import type { Command } from 'commander'
 import { type Promoted, promote } from '../../../branch/promote.js'
-import { fullName } from '../../../define/dataset.js'
-import type { ExportTable } from '../../../define/export/target.js'
-import type { Lake } from '../../../define/lake.js'
 import { MoraineError } from '../../../errors.js'
 import { openNamed } from '../../../log/branch/named.js'
 import { refuseOwnSources } from '../../../log/branch/own-sources.js'
@@ -14,6 +11,7 @@ import { runOnBranch } from '../../branch/run-on-branch.js'
 import { withMemory } from '../../engine.js'
 import { examples } from '../../examples.js'
 import colors from '../../output/colors.js'
+import { unexportedLines, warehousesOf } from '../../output/exports.js'
 import { plural } from '../../output/format.js'
 import { PlainView } from '../../output/plain.js'
 import { openLog, openProject, type Project } from '../../project.js'
@@ -59,16 +57,10 @@ export async function run(command: Command): Promise<number> {
   if (refresh && !(await upToDate(command, project, branch))) return 1
   const { log, storage } = project
   const promoted = await promote({ log, storage }, branch, author, { keep, reviewed })
-  const unexported = warehousesBehind(project.lake, promoted)
+  const unexported = warehousesOf(project.lake, promoted.published)
   const told = { ...promoted, ...(unexported.length > 0 ? { unexported } : {}) }
   project.show(told, () => lines(told, keep))
   return 0
-}
-
-/** Warehouses that have tables which were published: only runs and `moraine export` fill them. */
-function warehousesBehind(lake: Lake | undefined, { published }: Promoted): string[] {
-  const isOther = ({ dataset }: ExportTable) => published.includes(fullName(dataset))
-  return (lake?.exports ?? []).flatMap(({ name, tables }) => (tables.some(isOther) ? [name] : []))
 }
 
 /** Builds on the branch what main has changed since; whether all of it succeeded. */
@@ -101,8 +93,5 @@ function* lines(
   yield `${colors.green('✔')} Published ${published.join(', ')} of branch ${branch} in commit ${commit}. ${end}`
   if (behind.length > 0)
     yield `Not built on the branch, and out of date until the next run: ${behind.join(', ')}`
-  if (unexported.length > 0)
-    yield again(
-      `Not in warehouses yet (${unexported.join(', ')}). To bring them up to date: moraine export`,
-    )
+  yield* unexportedLines(unexported)
 }

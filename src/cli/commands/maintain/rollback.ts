@@ -10,6 +10,7 @@ import type { Storage } from '../../../storage/storage.js'
 import { again } from '../../branch/again.js'
 import { examples } from '../../examples.js'
 import colors from '../../output/colors.js'
+import { unexportedLines, warehousesOf } from '../../output/exports.js'
 import { plural, readableTime, toJson } from '../../output/format.js'
 import { openLog, openProject, pointOf, print } from '../../project.js'
 
@@ -37,7 +38,7 @@ export function define(command: Command): Command {
 }
 
 export async function run(command: Command): Promise<number> {
-  const { log, storage, json } = await openLog(command)
+  const { log, storage, json, lake, house } = await openLog(command)
   const { to: point, undoIntake = false, allowLoss = false } = command.opts<Options>()
   const to = pointOf('--to', point)
   const before = await log.head()
@@ -71,12 +72,20 @@ export async function run(command: Command): Promise<number> {
           `${batches} arrived since then stayed in bronze: the next run builds from them again. To remove one: moraine discard-batch`,
         ),
       )
+    const others = house.branch === undefined ? changedTables(before, state) : []
+    for (const line of unexportedLines(warehousesOf(lake, others))) print(line)
     const intake = undoIntake && arrived > 0 ? ' --undo-intake' : ''
     print(
       again(`Nothing was deleted; undo this with: moraine rollback --to ${before.number}${intake}`),
     )
   }
   return 0
+}
+
+/** Tables that are others than before, or gone. */
+function changedTables({ tables: before }: LakeState, { tables: now }: LakeState): string[] {
+  const names = Object.keys({ ...before, ...now })
+  return names.filter((name) => before[name]?.metadata !== now[name]?.metadata)
 }
 
 /** Batches that the lake has and that a target has not, by dataset. */
