@@ -40,14 +40,27 @@ const titles: Readonly<Record<FileFormat, string>> = {
   excel: 'Excel',
 }
 
+/** What an option applies to, in words, if it means nothing in a format. */
+export function appliesElsewhere(option: string, format: FileFormat): string | undefined {
+  const formats = Object.entries(formatsOf).find(([name]) => name === option)?.[1]
+  return !formats || formats.includes(format) ? undefined : listed(formats)
+}
+
+/** What a format is called. */
+export const titleOf = (format: FileFormat): string => titles[format]
+
+function listed(formats: readonly FileFormat[]): string {
+  const list = formats.map((name) => titles[name])
+  const last = list.pop() ?? ''
+  return list.length > 0 ? `${list.join(', ')} and ${last}` : last
+}
+
 /** Tells of options that mean nothing in a format: whoever gives them expects something of them. */
 export function refuseMeaningless(call: string, options: object, format: FileFormat): void {
   for (const [option, formats] of Object.entries(formatsOf)) {
     const given = Object.entries(options).some(([name, v]) => name === option && v !== undefined)
     if (!given || formats.includes(format)) continue
-    const list = formats.map((name) => titles[name])
-    const last = list.pop()
-    const all = list.length > 0 ? `${list.join(', ')} and ${last}` : last
+    const all = listed(formats)
     mistake(
       `${call}: ${option} applies to ${all}; these files are ${titles[format]}`,
       `${option}:`,

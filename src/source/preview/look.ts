@@ -6,7 +6,13 @@ import type { Session } from '../../engine/engine.js'
 import { MoraineError } from '../../errors.js'
 import { abortController } from '../../signals.js'
 import { scratchFolder } from '../../storage/scratch.js'
-import { endingOf, type FilesOptions, filesSource, isKnown } from '../declare/files.js'
+import {
+  endingOf,
+  type FileFormat,
+  type FilesOptions,
+  filesSource,
+  isKnown,
+} from '../declare/files.js'
 import { ingestFile } from '../files/ingest-file.js'
 import type { IngestedFile } from '../files/ingested.js'
 import { inspectFile } from '../files/inspect-file.js'
@@ -40,6 +46,8 @@ export type FileOptions = Pick<
 export interface Look {
   options: FileOptions
   source: FilesSource
+  /** What it is. */
+  format: FileFormat
   /** Of delimited text: how it is laid out. */
   layout?: DelimitedLayout
   /** What a reader should know. */
@@ -49,35 +57,69 @@ export interface Look {
 /**
  * Finds out what a file is and how a run has to read it, by its name and the sample.
  *
+ * @param said options of `files()` that are given: only the others are found out.
  * @throws MoraineError of kind `source` when it is nothing that can be read.
  */
-export async function lookAt({ file, complete, start }: Sample): Promise<Look> {
+export async function lookAt(
+  { file, complete, start }: Sample,
+  said: FilesOptions<string> = {},
+): Promise<Look> {
   if (start.length === 0) throw unreadable(file, 'is empty')
-  const { encoding, text, note } = await decodedStart(file, start, complete)
+  const { encoding, text, note } = await decodedStart(file, start, complete, said.encoding)
   const found = kindOf(text)
   const ending = endingOf(file.name)
-  const format = formatOf(file, found, ending)
+  // One object in one line may also be a document that has the rows.
+  const isDocument = said.rows !== undefined && found?.ending === 'jsonl'
+  const known = said.format ?? (isDocument ? 'json' : undefined)
+  const format = known ? { format: known } : formatOf(file, found, ending)
   const about = { ...(encoding === undefined ? {} : { encoding }), ...format }
   const kind = format.format ?? filesSource([file.name], {}).layout?.kind
-  const isText = found?.ending === undefined && (kind === undefined || kind === 'delimited')
-  const layout = isText
-    ? delimitedLayout(text, complete && text.length === start.length)
-    : undefined
-  if (isText) refuseProse(file, layout, ending)
-  const options = { ...about, ...(layout ? layoutOptions(layout, ending) : {}) }
+  const isText = known
+    ? known === 'delimited'
+    : found?.ending === undefined && (kind === undefined || kind === 'delimited')
+  const isOwn = isText && said.delimiter === undefined
+  const layout = isOwn ? delimitedLayout(text, complete && text.length === start.length) : undefined
+  if (isText && Object.keys(said).length === 0) refuseProse(file, layout, ending)
+  const guessed = layout ? layoutOptions(layout, ending, said) : {}
+  const options = { ...about, ...guessed, ...said }
+  const source = filesSource([file.name], options)
   return {
     options,
-    source: filesSource([file.name], options),
+    source,
+    format: isText ? 'delimited' : (format.format ?? formatName(found, source)),
     ...(layout ? { layout } : {}),
     ...(note === undefined ? {} : { note }),
   }
 }
 
+/** What a file is that is no delimited text: by its first bytes, else as it would be read. */
+function formatName(found: Kind | undefined, { layout }: FilesSource): FileFormat {
+  if (found?.ending === 'xlsx') return 'excel'
+  const lines = layout?.kind === 'json' && layout.lines
+  return (found?.ending ?? (lines ? 'jsonl' : (layout?.kind ?? 'delimited'))) as FileFormat
+}
+
 const unreadable = ({ name }: SourceFile, why: string, hint?: string) =>
   new MoraineError('source', `${name} ${why}`, hint === undefined ? {} : { hint })
 
+const textual = ['json', 'jsonl', 'xml', 'html']
+
+/** A text as UTF-8; as it is where its encoding is none, which is told by who reads it. */
+function decoded(start: Buffer, label: string): Buffer {
+  try {
+    return Buffer.from(textDecoder(label)(start))
+  } catch {
+    return start
+  }
+}
+
 /** The start of a file as UTF-8, and what has to be said of how it is encoded. */
-async function decodedStart(file: SourceFile, start: Buffer, complete: boolean) {
+async function decodedStart(
+  file: SourceFile,
+  start: Buffer,
+  complete: boolean,
+  said: string | undefined,
+) {
   const [a, b] = start
   const marked =
     a === 0xff && b === 0xfe ? 'utf-16le' : a === 0xfe && b === 0xff ? 'utf-16be' : undefined
@@ -86,12 +128,14 @@ async function decodedStart(file: SourceFile, start: Buffer, complete: boolean) 
     wide?.encoding && /^UTF-16[BL]E/.test(wide.name)
       ? wide.name.slice(0, 8).toLowerCase()
       : undefined
+  const isBinary = wide && !wide.encoding && !textual.includes(wide.ending ?? '')
+  if (said !== undefined && !isBinary) return { text: decoded(start, said) }
   if (marked ?? declared)
     return {
       text: Buffer.from(new TextDecoder(marked ?? declared).decode(start)),
       ...(declared && !marked ? { encoding: declared } : {}),
     }
-  if (wide && !['json', 'jsonl', 'xml', 'html'].includes(wide.ending ?? '')) return { text: start }
+  if (wide && !textual.includes(wide.ending ?? '')) return { text: start }
   if (await isAllUtf8(file, complete)) return { text: start }
   if (wide?.ending === 'xml') return { text: start }
   const encoding = 'windows-1252'
@@ -142,17 +186,23 @@ function refuseProse(file: SourceFile, layout: DelimitedLayout | undefined, endi
     throw unreadable(file, 'has no columns that are separated by a delimiter')
 }
 
-function layoutOptions(layout: DelimitedLayout, ending: string): FileOptions {
+/** What is guessed; nothing of where the names are, if something is said of that. */
+function layoutOptions(
+  layout: DelimitedLayout,
+  ending: string,
+  said: FilesOptions<string>,
+): FileOptions {
   const { delimiter, quote, escape: mark, comment, skip, header, columns } = layout
   const usual = filesSource([`x.${ending}`], {}).delimiter
+  const isPlaced = [said.header, said.skip, said.comment].some((value) => value !== undefined)
   return {
     ...(delimiter === usual ? {} : { delimiter }),
     ...(quote === '"' ? {} : { quote }),
     ...(mark === undefined ? {} : { escape: mark }),
     ...(comment === undefined ? {} : { comment }),
-    ...(skip === 0 ? {} : { skip }),
-    ...(header && columns.length > 0 ? { header: true } : {}),
-    ...(columns.length > 0 ? { columns } : {}),
+    ...(isPlaced || skip === 0 ? {} : { skip }),
+    ...(!isPlaced && header && columns.length > 0 ? { header: true } : {}),
+    ...(!isPlaced && columns.length > 0 ? { columns } : {}),
   }
 }
 
@@ -194,14 +244,18 @@ export async function ingestSample(
 async function ingestCompleteRows(
   session: Session,
   file: SourceFile,
-  { layout }: FilesSource,
+  { layout, encoding }: FilesSource,
   location: string,
 ): Promise<IngestedSample> {
-  const bytes = await readFile(file.unpacked ?? file.path)
+  const read = await readFile(file.unpacked ?? file.path)
+  const bytes = encoding === undefined ? read : decoded(read, encoding)
   const rows =
     layout?.kind === 'xml'
       ? new XmlReader(layout.rows, [...layout.lists]).push(bytes.toString('utf8'), false)
-      : new JsonSplitter([]).push(bytes, false)
+      : new JsonSplitter(layout?.kind === 'json' ? (layout.rows?.split('.') ?? []) : []).push(
+          bytes,
+          false,
+        )
   const folder = await scratchFolder('rows')
   try {
     const path = join(folder, 'rows.jsonl')

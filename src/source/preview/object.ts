@@ -3,6 +3,7 @@ import { join } from 'node:path'
 import { openEngine } from '../../engine/open.js'
 import { MoraineError, messageOf } from '../../errors.js'
 import { scratchFolder } from '../../storage/scratch.js'
+import type { FilesOptions } from '../declare/files.js'
 import { objectAt } from '../files/bucket.js'
 import { isWorkbook, type Preview, previewFile } from './preview.js'
 
@@ -21,7 +22,12 @@ type Ranges = (from: number, length: number) => Promise<Buffer>
  *
  * @throws MoraineError of kind `source` when more bytes than `cap` would have to be read.
  */
-export async function previewObject(path: string, limit: number, cap = CAP): Promise<Preview> {
+export async function previewObject(
+  path: string,
+  limit: number,
+  said: FilesOptions<string> = {},
+  cap = CAP,
+): Promise<Preview> {
   const { key, size, range } = await objectAt(path)
   let read = 0
   const counted: Ranges = async (from, length) => {
@@ -46,7 +52,7 @@ export async function previewObject(path: string, limit: number, cap = CAP): Pro
       : isWorkbook(key)
         ? await whole(counted, size, file)
         : await textStart(counted, size, file)
-    const preview = await previewFile(placed, limit).catch((cause) => {
+    const preview = await previewFile(placed, limit, said).catch((cause) => {
       throw new MoraineError(
         'source',
         `The first rows of ${key} can't be read: ${messageOf(cause)}`,

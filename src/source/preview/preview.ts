@@ -1,18 +1,19 @@
 import { rm, stat } from 'node:fs/promises'
 import { basename, join } from 'node:path'
-import type { FilesSource } from '../../define/source.js'
-import { quoteName } from '../../define/sql/sql.js'
+import { quoteName, quoteText } from '../../define/sql/sql.js'
 import type { Field } from '../../define/types/column-type.js'
 import type { ResultRow, Session } from '../../engine/engine.js'
 import { openEngine } from '../../engine/open.js'
 import { MoraineError } from '../../errors.js'
 import { scratchFolder } from '../../storage/scratch.js'
-import { filesSource } from '../declare/files.js'
+import { type FileFormat, type FilesOptions, filesSource } from '../declare/files.js'
+import { appliesElsewhere, titleOf } from '../declare/format-options.js'
 import { kindOf } from '../files/kind.js'
 import type { SourceFile } from '../files/source-file.js'
 import { entriesOf, isZip } from '../unpack/archive.js'
 import { ingestSample, type Look, lookAt } from './look.js'
 import { type Sample, withSample } from './sample.js'
+import { previewDelimited } from './text.js'
 
 /** The first rows of something. */
 export interface Preview {
@@ -32,9 +33,15 @@ const words: Record<string, string> = { ',': 'commas', '\t': 'tabs', ';': 'semic
  * The first rows of a raw file, without reading the whole of it where it is large. It is read as a
  * run reads it, with the layout that a crawl would write.
  *
- * @throws MoraineError of kind `source` when it is nothing that can be read.
+ * @param said options of `files()` that are given: only the others are found out.
+ * @throws MoraineError of kind `source` when it is nothing that can be read, of kind `usage` when
+ *   an option means nothing for what it is.
  */
-export async function previewFile(path: string, limit: number): Promise<Preview> {
+export async function previewFile(
+  path: string,
+  limit: number,
+  said: FilesOptions<string> = {},
+): Promise<Preview> {
   const { size, mtimeMs } = await stat(path)
   if (size === 0) return { columns: [], rows: [], note: 'the file is empty' }
   const file = { path, name: basename(path), size, modified: Math.floor(mtimeMs) }
@@ -48,7 +55,7 @@ export async function previewFile(path: string, limit: number): Promise<Preview>
     // The text of a table has more bytes where more rows are asked for.
     const most = Math.max(ENOUGH, limit * 1024)
     const found = await withSample(first, { most }, (sample) =>
-      previewSample(session, sample, join(folder, 'rows.parquet'), limit),
+      previewSample(session, sample, join(folder, 'rows.parquet'), { limit, said, whole: first }),
     )
     session.close()
     if (others.length === 0) return found
@@ -60,17 +67,33 @@ export async function previewFile(path: string, limit: number): Promise<Preview>
   }
 }
 
+/** What is asked of a file. */
+interface Asked {
+  limit: number
+  said: FilesOptions<string>
+  /** The file that a sample is of. */
+  whole: SourceFile
+}
+
 async function previewSample(
   session: Session,
   sample: Sample,
   location: string,
-  limit: number,
+  { limit, said, whole }: Asked,
 ): Promise<Preview> {
-  if (kindOf(sample.start)?.ending === 'parquet')
+  if (kindOf(sample.start)?.ending === 'parquet') {
+    refuseMeaningless(whole, said, 'parquet')
     return tableRows(session, session.files.parquet(sample.file.path), limit)
-  const look: Look = isWorkbook(sample.file.name)
-    ? { options: {}, source: excel }
-    : await lookAt(sample)
+  }
+  const look: Look =
+    isWorkbook(sample.file.name) && said.format === undefined
+      ? { options: said, format: 'excel', source: filesSource(['x.xlsx'], said) }
+      : await lookAt(sample, said)
+  refuseMeaningless(whole, said, look.format)
+  if (look.format === 'delimited' && Object.keys(said).length > 0) {
+    const { note, ...shown } = await previewDelimited(whole, look.options, limit)
+    return { ...shown, note: [...foundBeside(look, said), note].join('; ') }
+  }
   const notes: string[] = []
   const note = (text: string) => void notes.push(text)
   const ingested = await ingestSample(session, sample, look.source, { location, note })
@@ -108,7 +131,34 @@ function brokenNote(lines: readonly number[], isJson: boolean): string[] {
   return [isJson ? `line ${few} is not a JSON object` : `line ${few} can't be split into columns`]
 }
 
-const excel: FilesSource = filesSource(['x.xlsx'], {})
+/** What was found out, as `files()` is told it. */
+function foundBeside({ options }: Look, said: FilesOptions<string>): string[] {
+  return Object.entries(options)
+    .filter(([name, value]) => !Object.hasOwn(said, name) && !Array.isArray(value))
+    .map(([name, value]) => `${name}: ${typeof value === 'string' ? shownText(value) : value}`)
+}
+
+const shownText = (text: string) => quoteText(text).replaceAll('\t', '\\t')
+
+/** How options of `files()` are called by commands. */
+const optionNames: Readonly<Record<string, string>> = { nulls: 'null' }
+
+function refuseMeaningless(
+  { name }: SourceFile,
+  said: FilesOptions<string>,
+  format: FileFormat,
+): void {
+  for (const option of Object.keys(said)) {
+    const others = appliesElsewhere(option, format)
+    if (others === undefined) continue
+    const given = `--${optionNames[option] ?? option}`
+    throw new MoraineError(
+      'usage',
+      `${given} applies to ${others}, but ${name} is ${titleOf(format)}`,
+      { hint: `Remove ${given}. If the file is something else, add --format.` },
+    )
+  }
+}
 
 async function tableRows(session: Session, relation: string, limit: number): Promise<Preview> {
   const result = await session.stream(`SELECT * FROM ${relation} LIMIT ${limit}`)

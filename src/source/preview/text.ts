@@ -1,6 +1,4 @@
 import { createReadStream } from 'node:fs'
-import { stat } from 'node:fs/promises'
-import { basename } from 'node:path'
 import type { FilesSource } from '../../define/source.js'
 import type { ResultRow } from '../../engine/engine.js'
 import { abortController } from '../../signals.js'
@@ -25,13 +23,11 @@ const START = 1 << 16
  *   else.
  */
 export async function previewDelimited(
-  path: string,
+  file: SourceFile,
   options: FilesOptions<string>,
   limit: number,
 ): Promise<Preview> {
-  const { size, mtimeMs } = await stat(path)
-  const file = { path, name: basename(path), size, modified: Math.floor(mtimeMs) }
-  const source = filesSource([path], { ...options, format: 'delimited' })
+  const source = filesSource([file.name], { ...options, format: 'delimited' })
   const { signal } = abortController()
   return withUnpacked(file, source, signal, async (readable) => {
     settleKind(readable, source)

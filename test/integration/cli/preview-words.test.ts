@@ -1,3 +1,5 @@
+import { cp } from 'node:fs/promises'
+import { join } from 'node:path'
 import { expect, it } from 'vitest'
 import { Project } from '../../support/project.js'
 
@@ -62,4 +64,51 @@ it('a file that is not there is said to be none, not taken for a dataset', async
   expect(await project.cli('preview', 'nix')).toMatchObject({
     stderr: expect.stringContaining("There is no dataset 'nix'"),
   })
+})
+
+it('options say part of how a file is read, and the rest is found out', async () => {
+  const project = await Project.create({
+    'nested.json': '{"data":{"items":[{"x":1},{"x":2}]}}',
+    'work.xml': Buffer.from(
+      '<?xml version="1.0"?>\n<jobs><job id="7"><part>\xd6l \x80</part></job><job id="8"><part>B</part></job></jobs>',
+      'latin1',
+    ),
+    'some.csv': 'a;b\n1;NA\n2;x\n',
+    'titled.txt': 'Sales\n\nid\tn\n1\t2\n',
+  })
+  const corpus = join(import.meta.dirname, '../../golden/excel/openpyxl.xlsx')
+  await cp(corpus, join(project.folder, 'prices.xlsx'))
+  const rowsOf = async (...args: string[]) => {
+    const { stdout, stderr } = await project.cli('preview', ...args, '--json')
+    expect(stderr).toBe('')
+    return JSON.parse(stdout)
+  }
+  expect(await rowsOf('nested.json', '--encoding', 'utf-8')).toHaveLength(1)
+  expect(await rowsOf('nested.json', '--rows', 'data.items')).toEqual([{ x: '1' }, { x: '2' }])
+  expect(await rowsOf('work.xml', '--encoding', 'latin1')).toEqual([
+    { '@id': '7', part: 'Öl €' },
+    { '@id': '8', part: 'B' },
+  ])
+  expect(await rowsOf('some.csv', '--null', 'NA')).toEqual([
+    { a: '1', b: null },
+    { a: '2', b: 'x' },
+  ])
+  expect((await project.cli('preview', 'some.csv', '--null', 'NA')).stdout).toContain(
+    "delimiter: ';'; the first is line 2; the first 2 rows",
+  )
+  expect(await rowsOf('titled.txt', '--header', '3')).toEqual([{ id: '1', n: '2' }])
+  expect(await rowsOf('nested.json', '--format', 'delimited')).toHaveLength(1)
+  const cells = await rowsOf('prices.xlsx', '--range', 'A5:B6', '--header', 'none')
+  expect(cells.map((row: object) => Object.keys(row).length)).toEqual([2, 2])
+  expect(await rowsOf('prices.xlsx', '--sheet', 'rates', '-n', '1')).toHaveLength(1)
+  const rates = await rowsOf('prices.xlsx', '--sheet', 'rates')
+  expect(await rowsOf('prices.xlsx', '--sheet', 'rates', '--header', '1')).toEqual(rates)
+  for (const [option, value, message] of [
+    ['--delimiter', ';', '--delimiter applies to delimited text, but prices.xlsx is Excel'],
+    ['--format', 'csv', "Unknown format 'csv'"],
+  ] as const)
+    expect(await project.cli('preview', 'prices.xlsx', option, value)).toMatchObject({
+      code: 2,
+      stderr: expect.stringContaining(message),
+    })
 })

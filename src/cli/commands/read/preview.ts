@@ -6,10 +6,9 @@ import { quoteName } from '../../../define/sql/sql.js'
 import { MoraineError } from '../../../errors.js'
 import { named } from '../../../plan/graph.js'
 import { queryLake } from '../../../query/query.js'
-import type { FilesOptions } from '../../../source/declare/files.js'
+import type { FileFormat, FilesOptions } from '../../../source/declare/files.js'
 import { previewObject } from '../../../source/preview/object.js'
 import { type Preview, previewFile } from '../../../source/preview/preview.js'
-import { previewDelimited } from '../../../source/preview/text.js'
 import { examples } from '../../examples.js'
 import colors from '../../output/colors.js'
 import { plural, toJson } from '../../output/format.js'
@@ -25,6 +24,7 @@ export function define(command: Command): Command {
       'a dataset, or a raw file: delimited text, JSON, Parquet, Excel; also s3://bucket/key',
     )
     .option('-n, --limit <rows>', 'number of rows', '10')
+    .option('--format <format>', `what the file is: ${formats.join(', ')} (default: as found)`)
     .option('--delimiter <text>', 'delimited text: the field delimiter; \\t for a tab')
     .option('--header <line>', 'the line of the header, or two lines: 3, 3-4; or none')
     .option('--skip <lines>', 'lines to skip before the header or the first record')
@@ -34,6 +34,12 @@ export function define(command: Command): Command {
     .option('--escape <character>', 'the escape character')
     .option('--null <text...>', 'strings that mean NULL')
     .option('--encoding <label>', 'the character encoding')
+    .option(
+      '--rows <path>',
+      'JSON: the keys that lead to the rows (data.items); XML: their element',
+    )
+    .option('--sheet <name>', 'Excel: the sheet, by its name or number')
+    .option('--range <text>', 'Excel: the cells to read: B3:F200, B:F, 3:200, B3')
     .addHelpText(
       'after',
       examples(
@@ -54,19 +60,20 @@ export async function run(command: Command): Promise<number> {
   const path = resolve(options.directory, what)
   const isFile = (await stat(path).catch(() => undefined))?.isFile()
   const text = textOptions(options)
-  if (text && !isFile)
+  const isObject = what.startsWith('s3://')
+  if (text && !isFile && !isObject && !isPath(what))
     throw new MoraineError(
       'usage',
-      `Options for reading text apply to files, but '${what}' is a dataset`,
+      `Options for reading apply to files, but '${what}' is a dataset`,
     )
   if (!isFile && isPath(what))
     throw new MoraineError('usage', `There is no file ${path}`, {
       hint: 'Relative paths start at the project folder. To preview a dataset, use its name: moraine preview silver.orders',
     })
-  const preview = what.startsWith('s3://')
-    ? await previewObject(what, limit)
+  const preview = isObject
+    ? await previewObject(what, limit, text)
     : isFile
-      ? await (text ? previewDelimited(path, text, limit) : previewFile(path, limit))
+      ? await previewFile(path, limit, text)
       : await previewDataset(command, what, limit)
   if (options.json) print(toJson(preview.rows, 2))
   else {
@@ -89,8 +96,22 @@ function isPath(what: string): boolean {
   )
 }
 
-/** Options of the command that say how delimited text is read. */
+const formats: readonly FileFormat[] = [
+  'delimited',
+  'json',
+  'jsonl',
+  'xml',
+  'excel',
+  'parquet',
+  'avro',
+]
+
+/** Options of the command that say how a file is read. */
 interface TextOptions {
+  format?: string
+  rows?: string
+  sheet?: string
+  range?: string
   delimiter?: string
   header?: string
   skip?: number
@@ -105,6 +126,11 @@ interface TextOptions {
 /** The options of `files()` that are meant; `undefined` where none is given. */
 function textOptions(given: TextOptions): FilesOptions<string> | undefined {
   const { delimiter, skip, footer, comment, quote, escape: mark, encoding } = given
+  const { format, rows, sheet, range } = given
+  if (format !== undefined && !formats.includes(format as FileFormat))
+    throw new MoraineError('usage', `Unknown format '${format}'`, {
+      hint: `Use one of: ${formats.join(', ')}`,
+    })
   const lines = given.header?.split('-').map(Number) ?? []
   const [first, last = first] = lines
   const isNone = given.header === 'none'
@@ -123,6 +149,10 @@ function textOptions(given: TextOptions): FilesOptions<string> | undefined {
     escape: mark,
     nulls: given.null,
     encoding,
+    format,
+    rows,
+    sheet: sheet && /^[1-9]\d*$/.test(sheet) ? Number(sheet) : sheet,
+    range,
   }
   const said = Object.entries(found).filter(([, value]) => value !== undefined)
   return said.length === 0 ? undefined : Object.fromEntries(said)
