@@ -85,3 +85,24 @@ it.each([
 ])('refuses %j, which is not one SELECT', async (sql) => {
   await expect(prove(sql)).rejects.toMatchObject({ kind: 'query' })
 })
+
+it.each([
+  ['select at, level from silver.levels', 'at'],
+  ["select cast(at at time zone 'Europe/Berlin' as date) from silver.levels", 'at'],
+  ['select max(at) from silver.levels', 'at'],
+  ['select count(*) from silver.levels group by at', 'at'],
+  ["select 'ö', order from silver.levels", 'order'],
+  ['select End from silver.levels', 'End'],
+])('says of a keyword that is not understood how it names a column: %s', async (sql, word) => {
+  await expect(prove(sql)).rejects.toMatchObject({
+    hint: `Check the SQL. If ${word} is a column, put it in quotes: "${word}"`,
+  })
+  await prove(sql.replace(new RegExp(`\\b${word}\\b`), `"${word}"`))
+})
+
+it.each(['select a form x where b', 'selct 1', 'select a from x where', 'select "at" "b" "c"'])(
+  'says nothing of quotes where no keyword can be meant as a column: %s',
+  async (sql) => {
+    await expect(prove(sql)).rejects.toMatchObject({ hint: 'Check the SQL.' })
+  },
+)

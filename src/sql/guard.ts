@@ -2,6 +2,7 @@ import { engineSchemas, managedSchemas, SYSTEM } from '../define/sql/name.js'
 import { MoraineError } from '../errors.js'
 import { type AstNode, readTree } from '../plan/ast.js'
 import { similarFunction, whyNotCallable } from './callable.js'
+import { keywordAt } from './keyword-columns.js'
 import { pointAt } from './pointer.js'
 import { folded, type Visited, visit } from './relations.js'
 
@@ -152,13 +153,19 @@ export function examineTree(tree: Tree, sql: string): Refusal[] {
         hint: 'A lake only changes through its definition and `moraine run`.',
       },
     ]
-  if (error)
+  if (error) {
+    const at = position === undefined ? undefined : Number(position)
+    const word = at === undefined ? undefined : keywordAt(sql, charactersIn(sql, at))
     return [
       {
         message: error_message ?? 'The query cannot be parsed',
-        at: position === undefined ? undefined : Number(position),
+        at,
+        ...(word === undefined
+          ? {}
+          : { hint: `Check the SQL. If ${word} is a column, put it in quotes: "${word}"` }),
       },
     ]
+  }
   if (statements.length === 0) return [{ message: 'The query is empty', hint: 'Give one SELECT.' }]
   if (statements.length > 1)
     return [
