@@ -5,12 +5,10 @@ import type { HttpSource } from '../define/source.js'
 import { MoraineError } from '../errors.js'
 import type { LakeState } from '../log/commit.js'
 import { shownUrl } from '../secrets.js'
-import { userVariable } from '../settings.js'
-import { variablesIn } from '../source/declare/aws-secrets-in.js'
 import type { IngestedFile } from '../source/files/ingested.js'
 import { ingestRecords } from '../source/formats/ingest-json.js'
 import { type JsonRecord, MARK } from '../source/formats/json-records.js'
-import { HttpClient } from '../source/http/client.js'
+import { HttpClient, unsetVariables } from '../source/http/client.js'
 import { pagesOf } from '../source/http/pages.js'
 import { type BatchFile, sealFiles } from '../step/batches.js'
 import { hash, type RunContext, withSession } from '../step/context.js'
@@ -50,9 +48,9 @@ export async function discoverAnswers({
     discovery: {
       news: held ? `${news}; the last were ${heldText(held)}` : news,
       none: '',
-      notes: variablesIn(source)
-        .filter((name) => !userVariable(name))
-        .map((name) => `the environment variable ${name} is not set, and its requests need it`),
+      notes: unsetVariables(source).map(
+        (name) => `the environment variable ${name} is not set, and its requests need it`,
+      ),
     },
     ingest: (context, base) => new Answers({ context, dataset, source }, url, before).ingest(base),
   }

@@ -5,7 +5,6 @@ import { countOf } from '../../define/thousands.js'
 import { Table } from '../../iceberg/table.js'
 import { tableFolder } from '../../iceberg/table-folder.js'
 import { isDeletedBranch, isUnpublished } from '../../log/branch/ids.js'
-import { openNamed } from '../../log/branch/named.js'
 import { isRunBranch } from '../../log/branch/run-branch-names.js'
 import type { LakeState } from '../../log/commit.js'
 import { howToEnd, lookForLive, nameOfLive } from '../../log/live.js'
@@ -58,7 +57,8 @@ export async function refuseBranches(
     .filter((name) => !isRunBranch(name))
   if (names.length === 0) return
   const [name = ''] = names
-  const branch = state.branches?.[name] === undefined ? undefined : await openNamed(log, name)
+  const id = state.branches?.[name]
+  const branch = id === undefined ? undefined : await log.openBranch(id)
   const isOther = Object.keys((await branch?.head())?.ownSources ?? {}).length > 0
   const end = `moraine branch delete ${name}`
   const s = names.length === 1 ? `Branch ${names[0]} has` : `Branches ${names.join(', ')} have`

@@ -6,6 +6,8 @@ import { createBrotliDecompress, createGunzip, createInflate } from 'node:zlib'
 import type { HttpAuth, HttpSource, Secret } from '../../define/source.js'
 import { MoraineError, messageOf } from '../../errors.js'
 import { OwnSecrets } from '../../secrets.js'
+import { userVariable } from '../../settings.js'
+import { variablesIn } from '../declare/aws-secrets-in.js'
 import { addressOf, isPrivate, PrivateAddress, publicOnly } from './addresses.js'
 
 const ATTEMPTS = 6
@@ -33,6 +35,10 @@ export interface ApiRequest {
   /** Of the body. */
   type?: string
 }
+
+/** Variables of the environment that secrets of an API are read from, and that are not set. */
+export const unsetVariables = (source: HttpSource): string[] =>
+  variablesIn(source).filter((name) => !userVariable(name))
 
 /** What goes to an address. */
 interface Sent {
