@@ -1,5 +1,7 @@
 import { Console } from 'node:console'
 import { Command, CommanderError } from 'commander'
+import { nearest } from '../define/nearest.js'
+import { MoraineError } from '../errors.js'
 import { program as version } from '../log/program.js'
 import { endDespiteWork, exitNow, isAtWork } from '../process/end-now.js'
 import { repeating } from './branch/again.js'
@@ -227,11 +229,14 @@ async function commandLine(argv: readonly string[]): Promise<number> {
   // What a definition logs must not stand among what is printed for programs.
   globalThis.console = new Console(process.stderr, process.stderr)
   // Progress of a run has a place of its own for it, and serve tells it as its log does.
-  const wanted = argv
+  const words = argv
     .slice(2)
-    .find((arg, i, all) => !arg.startsWith('-') && !takesValue(all[i - 1]))
+    .filter((arg, i, all) => !arg.startsWith('-') && !takesValue(all[i - 1]))
+  const [wanted] = words
   const quiet = wanted === 'run' || wanted === 'serve' ? undefined : tellWaits()
   let exit = 0
+  const json = argv.includes('--json')
+  const said: string[] = []
   const program = new Command('moraine')
     .description('A medallion data lake in one typed file.')
     .version(version)
@@ -245,6 +250,7 @@ async function commandLine(argv: readonly string[]): Promise<number> {
     )
     // Each command's help shows the options that all take.
     .configureHelp({ showGlobalOptions: true })
+    .configureOutput(json ? { writeOut: (text) => said.push(text), writeErr() {} } : {})
     .exitOverride()
   for (const [name, load, summary] of commands) {
     if (name === wanted || wanted === 'help') {
@@ -259,16 +265,46 @@ async function commandLine(argv: readonly string[]): Promise<number> {
   const line = { given: () => givenTo(program), commands: new Set(commands.map(([name]) => name)) }
   return repeating(line, async () => {
     try {
+      refuseUnknownTopic(words, argv, line.commands)
       await program.parseAsync(wanted === 'query' ? argv.map(sqlNotOption) : [...argv])
       return exit
     } catch (error) {
-      if (error instanceof CommanderError) return error.exitCode === 0 ? 0 : 2
-      report(error, program.opts<GlobalOptions>().json || argv.includes('--json'))
+      if (error instanceof CommanderError) {
+        if (json) tellAsJson(error, said)
+        return error.exitCode === 0 ? 0 : 2
+      }
+      report(error, json)
       return exitCodeOf(error)
     } finally {
       quiet?.()
     }
   })
+}
+
+/** Help about what is no command is that of all, which would pass for an answer. */
+function refuseUnknownTopic(
+  [first, second]: readonly string[],
+  argv: readonly string[],
+  known: ReadonlySet<string>,
+): void {
+  const isAsked = argv.includes('--help') || argv.includes('-h')
+  const topic = first === 'help' ? second : isAsked ? first : undefined
+  if (topic === undefined || topic === 'help' || known.has(topic)) return
+  const similar = nearest(topic, [...known])
+  throw new MoraineError('usage', `Unknown command '${topic}'`, {
+    hint: similar ? `Did you mean '${similar}'?` : 'List the commands with: moraine --help',
+  })
+}
+
+/** What is said of the command line itself, for programs; help stays a text. */
+function tellAsJson({ code, message, exitCode }: CommanderError, said: readonly string[]): void {
+  if (code === 'commander.version') show(`${toJson({ version }, 2)}\n`)
+  else if (exitCode === 0) show(said.join(''))
+  else {
+    const text = code === 'commander.help' ? 'No command is given' : message.replace(/^error: /, '')
+    const hint = 'moraine --help lists the commands, moraine COMMAND --help shows examples.'
+    report(new MoraineError('usage', text, { hint }), true)
+  }
 }
 
 /** The options of all commands that stand in the command line. */

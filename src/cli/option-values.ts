@@ -71,7 +71,7 @@ function whole(least: number, most = Number.MAX_SAFE_INTEGER): Reader {
     const number = Number(text)
     if (/^\d+$/.test(text) && number >= least && number <= most) return number
     const range = most === Number.MAX_SAFE_INTEGER ? `${least} or more` : `${least} to ${most}`
-    throw new MoraineError('usage', `${option} ${text} is not a whole number: ${range}`, {
+    throw new MoraineError('usage', `${option} must be a whole number, ${range}, not '${text}'`, {
       hint: `For example: ${option} ${Math.max(least, Math.min(10, most))}`,
     })
   }

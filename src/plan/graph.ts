@@ -57,6 +57,16 @@ function readersOf(lake: Lake, name: string): AnyDataset[] {
   return [...direct, ...direct.flatMap((dataset) => [...downstreamOf(dataset, lake)])]
 }
 
+function noTag(lake: Lake, tag: string): MoraineError {
+  const tags = [...new Set(lake.datasets.flatMap(({ about }) => about.tags ?? []))]
+  return new MoraineError('usage', `No dataset has the tag '${tag}'`, {
+    hint:
+      tags.length > 0
+        ? `The tags are: ${tags.join(', ')}`
+        : `Add it to datasets in lake.ts: tags: ['${tag}']`,
+  })
+}
+
 /** The datasets of a name without `+`. */
 export function named(lake: Lake, name: string): AnyDataset[] {
   const wanted = name.toLowerCase()
@@ -77,6 +87,11 @@ export function named(lake: Lake, name: string): AnyDataset[] {
         hint: `For the datasets that need it: ${fullName(table)}+`,
       },
     )
+  if (wanted.startsWith('tag:')) throw noTag(lake, name.slice(4))
+  if (name === '')
+    throw new MoraineError('usage', 'A selector names no dataset', {
+      hint: 'Write + before or behind a name: +gold.revenue, silver.orders+',
+    })
   const known = lake.datasets.flatMap((d) => [fullName(d), d.name])
   const similar = nearest(name, known)
   throw new MoraineError('usage', `There is no dataset '${name}' in this lake`, {

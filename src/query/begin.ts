@@ -17,7 +17,7 @@ import type { Reply } from './protocol.js'
 import type { Worker } from './query-process.js'
 import { type Found, ruled, throughViews, withViewRules } from './reads.js'
 import { atHand, isWorthIt, type LogEntries, type Scan, scan } from './scan.js'
-import { findName, levelsOf } from './tables.js'
+import { findName, levelsOf, withLayers } from './tables.js'
 
 /** A query, and what it is asked of. */
 export interface Asked {
@@ -77,7 +77,12 @@ export async function begin(
     ...(root ? { extensions: extensionFolder() } : {}),
   } as const
   // Side by side: the process takes its time to start.
-  const [parsed, read] = await Promise.all([worker.ask(parse, 'parsed'), state])
+  const [parsed, read] = await Promise.all([
+    worker.ask(parse, 'parsed').catch(async (error) => {
+      throw withLayers(error, await state, asked.rights)
+    }),
+    state,
+  ])
   const heartbeat = Heartbeat.ofReader(storage, currentUser(), read.number)
   begun(heartbeat, [])
   const looked = await look(asked, read, parsed, (names) => begun(heartbeat, names))

@@ -7,7 +7,7 @@ import { ForeignTable } from '../iceberg/foreign.js'
 import { Table, type TablePointer } from '../iceberg/table.js'
 import type { LakeState } from '../log/commit.js'
 import { type ExternalRelation, externalRelations, keyOfRelation, LEVEL } from '../log/external.js'
-import { isQueried, type TableRef, tiers } from '../sql/guard.js'
+import { isQueried, type TableRef, tiers, withoutLayer } from '../sql/guard.js'
 import { folded } from '../sql/relations.js'
 import type { Storage } from '../storage/storage.js'
 import { LoadedTables } from './loaded-tables.js'
@@ -170,4 +170,22 @@ function noTable(
           : 'Fill the lake first: moraine run',
     },
   )
+}
+
+/** An error about a table without its layer, with those that it has in this lake. */
+export function withLayers(error: unknown, state: LakeState, rights = allRights): unknown {
+  const name = error instanceof MoraineError ? withoutLayer(error.message) : undefined
+  if (!(error instanceof MoraineError) || name === undefined) return error
+  const all = ownNames(state).filter((one) => rights.mayQuery(ownLevels(one)))
+  const named = all.filter((one) => ownLevels(one)[1]?.toLowerCase() === name.toLowerCase())
+  // Those beside a table are seldom meant.
+  const main = named.filter((one) => /^(bronze|silver|gold)\./.test(one))
+  const same = main.length > 0 ? main : named
+  const last = same.at(-1)
+  const listed = same.length > 1 ? `${same.slice(0, -1).join(', ')} or ${last}` : last
+  const similar = nearest(name, all)
+  const known =
+    all.length > 0 ? `Its tables are: ${all.join(', ')}` : 'Fill the lake first: moraine run'
+  const hint = listed ? `Write ${listed}.` : similar ? `Did you mean ${similar}?` : known
+  return new MoraineError(error.kind, error.message, { hint, cause: error })
 }

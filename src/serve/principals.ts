@@ -84,6 +84,8 @@ const HELD_FOR = 5000
  * server has a token.
  */
 export class Principals {
+  /** Where a user finds its password, for those who show a wrong one. */
+  readonly passwordsIn: string
   private readonly principals: readonly Known[]
   private readonly now: () => number
   private readonly oidc: OidcTokens | undefined
@@ -99,6 +101,9 @@ export class Principals {
     { local, now = () => Date.now(), oidc, onError = () => {} }: PrincipalsOptions = {},
   ) {
     this.now = now
+    this.passwordsIn = local
+      ? `lake.ts has no principals: the user is ${local.name}, and its password is in .moraine/local-keys.json.`
+      : 'The user is the name of a principal in lake.ts, and the password its password.'
     this.oidc = oidc && new OidcTokens(oidc, now, onError)
     for (const { name, oidc: claim } of defined)
       if (claim !== undefined) this.claimed.set(claim, name)

@@ -298,6 +298,10 @@ function whyNoTable(
   }
 }
 
+/** The table without a layer that a message is about. */
+export const withoutLayer = (message: string): string | undefined =>
+  /^The table name '(.*)' needs its layer/.exec(message)?.[1]
+
 /** How many characters stand before a position, which the parser counts in bytes. */
 export const charactersIn = (sql: string, position: number): number =>
   Buffer.from(sql).subarray(0, position).toString().length

@@ -60,8 +60,7 @@ export async function goldUngiven(
 }
 
 /** Whether only its query tells the columns of a dataset. */
-const isUndeclared = (input: AnyInput): input is Gold =>
-  input.tier === 'gold' && !input.declared
+const isUndeclared = (input: AnyInput): input is Gold => input.tier === 'gold' && !input.declared
 
 /** Gold datasets without given rows, whose columns only their queries tell. */
 export const goldsUngiven = (inputs: Iterable<AnyInput>, given: readonly Given[]): Gold[] =>

@@ -1,5 +1,6 @@
 import { AsyncLocalStorage } from 'node:async_hooks'
 import { redact } from '../../secrets.js'
+import { shellWord } from '../output/shell.js'
 import type { GlobalOptions } from '../project.js'
 import { isOfOneBranch } from './branch-for.js'
 
@@ -41,9 +42,6 @@ function missing(options: Partial<GlobalOptions>, name: string, rest: string): s
     ['--branch', isOfOneBranch(name) ? branch : undefined],
   ] as const
   return given.flatMap(([option, value]) =>
-    value === undefined || rest.includes(`${option} `) ? [] : [option, quoted(redact(value))],
+    value === undefined || rest.includes(`${option} `) ? [] : [option, shellWord(redact(value))],
   )
 }
-
-const quoted = (text: string) =>
-  /^[\w@%+=:,./-]+$/.test(text) ? text : `'${text.replaceAll("'", `'\\''`)}'`

@@ -65,6 +65,16 @@ function parametersOf(given: readonly string[] | undefined): ParameterValues | u
   )
 }
 
+/** An error about types of texts that `--param` gives, with how to write their types. */
+export function withTypeHint(error: unknown, { param }: { param?: string[] | undefined }): unknown {
+  const isOfTypes = error instanceof MoraineError && /explicit type casts/.test(error.message)
+  if (!param || !isOfTypes) return error
+  return new MoraineError(error.kind, error.message, {
+    hint: 'Values of --param are texts. Write their types into the query: ?::int, :day::date',
+    cause: error,
+  })
+}
+
 /** Refuses a query that would read more than `--max-scan`. */
 function scanLimit(text: string): (estimate: Estimate) => void {
   const most = bytesOf(text)

@@ -18,7 +18,7 @@ const IDLE = 30 * 60_000
 
 export interface PostgresOptions {
   service: Queries
-  principals: Pick<Principals, 'ofUser'>
+  principals: Pick<Principals, 'ofUser' | 'passwordsIn'>
   /** What clients call the lake. */
   database: string
   /** A certificate with its key; without it, only this machine may connect. */

@@ -274,13 +274,19 @@ export default defineLake({ name: 'x', datasets: [gold('a', { query: sqlFile(new
     [['query', 'select 1', '--file', 'a.sql'], 'as an argument or in files, not both'],
     [['query', '--root', '/tmp/none', '--file', 'none.sql'], "none.sql can't be read"],
     [['run', '--fulll'], "unknown option '--fulll'"],
-    [['query', '-n', 'abc', 'select 1'], '--limit abc is not a whole number: 1 or more'],
-    [['query', '--limit', '-5', 'select 1'], '--limit -5 is not a whole number: 1 or more'],
-    [['query', '--limit', '2.5', 'select 1'], '--limit 2.5 is not a whole number: 1 or more'],
-    [['history', '-n', '0'], '--limit 0 is not a whole number: 1 or more'],
-    [['discarded', 'orders', '-n', '1e3'], '--examples 1e3 is not a whole number: 0 or more'],
-    [['serve', '--port', '65536'], '--port 65536 is not a whole number: 0 to 65535'],
-    [['optimize', '--target', ''], '--target  is not a whole number: 1 to 1000000'],
+    [['query', '-n', 'abc', 'select 1'], "--limit must be a whole number, 1 or more, not 'abc'"],
+    [['query', '--limit', '-5', 'select 1'], "--limit must be a whole number, 1 or more, not '-5'"],
+    [
+      ['query', '--limit', '2.5', 'select 1'],
+      "--limit must be a whole number, 1 or more, not '2.5'",
+    ],
+    [['history', '-n', '0'], "--limit must be a whole number, 1 or more, not '0'"],
+    [
+      ['discarded', 'orders', '-n', '1e3'],
+      "--examples must be a whole number, 0 or more, not '1e3'",
+    ],
+    [['serve', '--port', '65536'], "--port must be a whole number, 0 to 65535, not '65536'"],
+    [['optimize', '--target', ''], "--target must be a whole number, 1 to 1000000, not ''"],
     [['vacuum', '--grace', 'soon'], '--grace soon is not a duration'],
     [['-C', '/nowhere', 'run'], 'There is no lake.ts in /nowhere'],
     [
@@ -292,10 +298,45 @@ export default defineLake({ name: 'x', datasets: [gold('a', { query: sqlFile(new
       ['query', '--root', '/tmp/none', 'from silver.x'],
       'There is no table silver.x in this lake yet',
     ],
+    [['help', 'quer'], "Did you mean 'query'?"],
+    [['nonsense', '--help'], "Unknown command 'nonsense'"],
   ])('in usage end with 2: %j', async (args, message) => {
     const { code, stderr } = await command(args)
     expect(stderr).toContain(message)
     expect(code).toBe(2)
+  })
+
+  it('in the command line itself are JSON too, where that is asked for', async () => {
+    for (const [args, message] of [
+      [['nonsense'], /unknown command 'nonsense'/],
+      [['run', '--fulll'], /unknown option '--fulll'/],
+      [['help', 'nonsense'], /Unknown command 'nonsense'/],
+      [[], /No command is given/],
+    ] as const) {
+      const { code, stdout, stderr } = await command([...args, '--json'])
+      expect({ code, stderr }).toEqual({ code: 2, stderr: '' })
+      expect(JSON.parse(stdout)).toMatchObject({
+        error: { kind: 'usage', message: expect.stringMatching(message) },
+      })
+    }
+    const { version } = json(await command(['--json', '--version']))
+    expect(version).toMatch(/^\d/)
+  })
+
+  it('name what there is', async () => {
+    const folder = await newLake()
+    await command(['-C', folder, 'run'])
+    const said = async (...args: string[]) => (await command(['-C', folder, ...args])).stderr
+    expect(await said('plan', 'tag:daily')).toMatch(/No dataset has the tag 'daily'/)
+    expect(await said('plan', '+')).toMatch(/A selector names no dataset/)
+    const typed = await said('query', '--param', '1', 'select ? + 1')
+    expect(typed).toMatch(/Values of --param are texts.*\?::int/)
+    expect(await said('test', 'nothing')).toMatch(/The tests are: silver\.orders /)
+    const many = await said('bisect', 'select unnest(range(500)) > 1 from silver.orders')
+    expect(many).toMatch(/must give one row with one value/)
+    expect(await said('query', 'from daily_revenue')).toMatch(/Write gold\.daily_revenue\.\n/)
+    const copied = await command(['-C', folder, 'copy', `${folder}/a copy`])
+    expect(copied.stdout).toContain(`moraine --root '${folder}/a copy' …`)
   })
 
   it('init does not touch a folder that holds something', async () => {

@@ -191,8 +191,8 @@ describe('a limit that is none', () => {
     [['--memory', '2'], 'not a valid memory size'],
     [['--timeout', 'soon'], 'not a duration'],
     [['--spill', 'all'], 'not a size'],
-    [['--max-rows', '-1'], 'not a whole number'],
-    [['--threads', '0'], 'not a whole number'],
+    [['--max-rows', '-1'], 'must be a whole number'],
+    [['--threads', '0'], 'must be a whole number'],
   ])('%s is refused', async (args, message) => {
     const project = await Project.create({ 'lake.ts': lakeWith('') })
     const { code, stderr } = await project.cli('query', ...args, 'select 1')

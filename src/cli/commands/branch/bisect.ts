@@ -1,7 +1,7 @@
 import type { Command } from 'commander'
 import { bisect, type Flip } from '../../../branch/bisect.js'
 import { MoraineError } from '../../../errors.js'
-import { queryRows } from '../../../query/query.js'
+import { queryLake } from '../../../query/query.js'
 import { Journal } from '../../../step/journal.js'
 import { examples } from '../../examples.js'
 import { plural, readableTime } from '../../output/format.js'
@@ -29,9 +29,6 @@ export function define(command: Command): Command {
     )
 }
 
-/** A condition has one row; of a query that has more, the error says so. */
-const ROWS = 100
-
 export async function run(command: Command): Promise<number> {
   const [sql] = command.args as [string]
   const { from, to } = command.opts<{ from?: string; to?: string }>()
@@ -42,8 +39,17 @@ export async function run(command: Command): Promise<number> {
   // What is wrong with the query itself is said of the newest state, and not taken for an answer.
   const last = numberOf('--to', to)
   const newest = last === undefined ? await log.head() : await log.visibleAt(last)
-  const ask = async (state: typeof newest) =>
-    conditionOf(await queryRows(storage, state, sql, { limits: { ...limits, rows: ROWS } }))
+  // A condition has one row: of a query that has more, no more are read.
+  const ask = async (state: typeof newest) => {
+    const all = { ...limits, rows: Number.POSITIVE_INFINITY }
+    await using result = await queryLake(storage, state, sql, { limits: all })
+    const rows: Record<string, unknown>[] = []
+    for await (const batch of result.batches) {
+      rows.push(...batch)
+      if (rows.length > 1) break
+    }
+    return conditionOf(rows)
+  }
   await ask(newest)
   const flip = await bisect(log, { from: numberOf('--from', from), to: last }, ask)
   const { run: id } = flip.commit

@@ -46,16 +46,20 @@ export async function run(command: Command): Promise<number> {
       hint: 'Create one that exports tests: export default [datasetTest(…)], from moraine/testing',
     })
   const outcomes: Outcome[] = []
+  const others: string[] = []
   for (const file of files.sort())
     for (const test of await testsOf(file)) {
-      if (!isWanted(test, command.args)) continue
+      if (!isWanted(test, command.args)) {
+        others.push(`${fullName(test.dataset)} ${test.name}`)
+        continue
+      }
       const outcome = await runTest(test, relative(folder, file))
       outcomes.push(outcome)
       if (!json) show(outcome)
     }
   if (outcomes.length === 0)
     throw new MoraineError('usage', `No test matches ${command.args.join(' or ')}`, {
-      hint: 'List all tests with: moraine test',
+      hint: `The tests are: ${shortList(others)}`,
     })
   const failed = outcomes.filter(({ passed }) => !passed).length
   if (json) print(toJson({ tests: outcomes, passed: outcomes.length - failed, failed }, 2))
@@ -64,6 +68,14 @@ export async function run(command: Command): Promise<number> {
       `\n${plural(outcomes.length - failed, 'test')} passed${failed > 0 ? colors.red(`, ${failed} failed`) : ''}`,
     )
   return failed > 0 ? 1 : 0
+}
+
+/** Tests that a list shows. */
+const LISTED = 10
+
+function shortList(names: readonly string[]): string {
+  const more = names.length - LISTED
+  return `${names.slice(0, LISTED).join(', ')}${more > 0 ? ` and ${more} more` : ''}`
 }
 
 async function testsOf(file: string): Promise<DatasetTest[]> {

@@ -7,6 +7,7 @@ import { replaceFile } from '../../../storage/replace-file.js'
 import { examples } from '../../examples.js'
 import colors from '../../output/colors.js'
 import { toJson } from '../../output/format.js'
+import { shellWord } from '../../output/shell.js'
 import { ownDependency } from '../../own-dependency.js'
 import { type GlobalOptions, print } from '../../project.js'
 import { starterFiles } from '../../starter.js'
@@ -24,7 +25,7 @@ export async function run(command: Command): Promise<number> {
   const strange = present.filter((entry) => !isHarmless(entry))
   if (strange.length > 0)
     throw new MoraineError('usage', `${folder} is not empty: it contains ${shortList(strange)}`, {
-      hint: `Use the name of a new folder: moraine init ${basename(folder)}-2`,
+      hint: `Use the name of a new folder: moraine init ${shellWord(`${basename(folder)}-2`)}`,
     })
   const name =
     basename(folder)
@@ -57,7 +58,7 @@ export async function run(command: Command): Promise<number> {
         ...written.map(([path]) => `  ${path}`),
         '',
         'Next:',
-        ...(shown === '.' ? [] : [`  cd ${shown}`]),
+        ...(shown === '.' ? [] : [`  cd ${shellWord(shown)}`]),
         '  npm install',
         '  npx moraine run',
         '  npx moraine query "from gold.daily_revenue"',

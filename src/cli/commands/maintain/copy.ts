@@ -6,6 +6,7 @@ import { copyLake } from '../../../maintain/copy.js'
 import { examples } from '../../examples.js'
 import colors from '../../output/colors.js'
 import { count, size, toJson } from '../../output/format.js'
+import { shellWord } from '../../output/shell.js'
 import { openLog, print } from '../../project.js'
 
 export function define(command: Command): Command {
@@ -43,7 +44,7 @@ export async function run(command: Command): Promise<number> {
     for (const problem of problems) print(`✖ ${problem}`)
     for (const name of external.elsewhere)
       print(`${colors.yellow('!')} ${name} has files outside of the lake: they were not copied`)
-    print(`Use it with: moraine --root ${target.url.replace('file://', '')} …`)
+    print(`Use it with: moraine --root ${shellWord(target.url.replace('file://', ''))} …`)
   }
   return problems.length + copied.damaged.length === 0 ? 0 : 1
 }

@@ -16,7 +16,13 @@ import colors from '../../output/colors.js'
 import { plural, size } from '../../output/format.js'
 import { show } from '../../output/terminal.js'
 import { type GlobalOptions, openLog, pointOf } from '../../project.js'
-import { askedFor, explainCost, queryOptions, valuesOf } from '../../query/query-options.js'
+import {
+  askedFor,
+  explainCost,
+  queryOptions,
+  valuesOf,
+  withTypeHint,
+} from '../../query/query-options.js'
 import { outputOf, outputOptions } from '../../query/result-output.js'
 import { limitsFor, withLimits } from '../../query-limits.js'
 
@@ -123,7 +129,8 @@ export async function run(command: Command): Promise<number> {
           `${result.files.opened} of ${plural(result.files.total, 'file')} opened (${size(result.files.bytes)})\n`,
           process.stderr,
         )
-    } catch (error) {
+    } catch (thrown) {
+      const error = withTypeHint(thrown, options)
       if (others.length === 0 || !(error instanceof MoraineError)) throw error
       const { kind, message, hint } = error
       throw new MoraineError(kind, `${file}: ${message}`, {

@@ -19,7 +19,7 @@ const WRONG = 200
 export async function authenticate(
   connection: Connection,
   user: string,
-  principals: Pick<Principals, 'ofUser'>,
+  principals: Pick<Principals, 'ofUser' | 'passwordsIn'>,
 ): Promise<Principal> {
   const known = await principals.ofUser(user)
   const scram = new Scram(known?.secret)
@@ -38,7 +38,7 @@ export async function authenticate(
     await sleep(WRONG)
     throw new PgError('28P01', `Password authentication failed for user "${user}"`, {
       fatal: true,
-      hint: 'The user is the name of a principal in lake.ts, and the password its password.',
+      hint: principals.passwordsIn,
     })
   }
   connection.write(write.saslFinal(proof))

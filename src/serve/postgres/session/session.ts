@@ -20,7 +20,7 @@ import { Transaction } from './transaction.js'
 /** What sessions of a server share. */
 export interface SessionOptions {
   service: Queries
-  principals: Pick<Principals, 'ofUser'>
+  principals: Pick<Principals, 'ofUser' | 'passwordsIn'>
   /** What databases are called here. */
   database: string
   tls: SecureContext | undefined

@@ -195,14 +195,16 @@ describe('a client of PostgreSQL', () => {
 
   it('must know the password, and learns nothing of other users', async () => {
     const tries = [{ password: 'wrong' }, { user: 'nobody' }, { database: 'nope' }].map((options) =>
-      connect(shop.port, options).catch(
-        ({ code, message }: pg.DatabaseError) => `${code} ${message}`,
-      ),
+      connect(shop.port, options).catch(({ code, message, hint }: pg.DatabaseError) => [
+        `${code} ${message}`,
+        hint,
+      ]),
     )
+    const hint = 'The user is the name of a principal in lake.ts, and the password its password.'
     expect(await Promise.all(tries)).toEqual([
-      '28P01 Password authentication failed for user "ada"',
-      '28P01 Password authentication failed for user "nobody"',
-      '3D000 There is no database "nope"',
+      ['28P01 Password authentication failed for user "ada"', hint],
+      ['28P01 Password authentication failed for user "nobody"', hint],
+      ['3D000 There is no database "nope"', expect.anything()],
     ])
   })
 
