@@ -23,6 +23,7 @@ import { XmlReader } from '../formats/xml.js'
 import { textDecoder } from '../text/decode-text.js'
 import { withUnpacked } from '../unpack/unpack.js'
 import { type DelimitedLayout, delimitedLayout } from './layout.js'
+import { type RowsInside, rowsInside } from './rows-inside.js'
 import type { Sample } from './sample.js'
 
 /** What `files()` must be told of a file so that a run reads it as it is meant. */
@@ -38,6 +39,7 @@ export type FileOptions = Pick<
   | 'columns'
   | 'encoding'
   | 'nulls'
+  | 'rows'
   | 'sheet'
   | 'hive'
 >
@@ -70,10 +72,20 @@ export async function lookAt(
   const ending = endingOf(file.name)
   // One object in one line may also be a document that has the rows.
   const isDocument = said.rows !== undefined && found?.ending === 'jsonl'
+  const isMute = said.format === undefined && said.rows === undefined
+  const inside =
+    isMute && ending === 'json' && ['json', 'jsonl'].includes(found?.ending ?? '')
+      ? rowsInside(text.toString('utf8'), complete && start.length === file.size)
+      : undefined
   const known = said.format ?? (isDocument ? 'json' : undefined)
-  const format = known ? { format: known } : formatOf(file, found, ending)
+  const format = known
+    ? { format: known }
+    : inside?.isAll
+      ? { rows: inside.rows }
+      : formatOf(file, found, ending)
   const about = { ...(encoding === undefined ? {} : { encoding }), ...format }
-  const kind = format.format ?? filesSource([file.name], {}).layout?.kind
+  const ownFormat = 'format' in format ? format.format : undefined
+  const kind = ownFormat ?? filesSource([file.name], {}).layout?.kind
   const isText = known
     ? known === 'delimited'
     : found?.ending === undefined && (kind === undefined || kind === 'delimited')
@@ -86,11 +98,19 @@ export async function lookAt(
   return {
     options,
     source,
-    format: isText ? 'delimited' : (format.format ?? formatName(found, source)),
+    format: isText ? 'delimited' : (ownFormat ?? formatName(found, source)),
     ...(layout ? { layout } : {}),
-    ...(note === undefined ? {} : { note }),
+    ...noteOf([
+      ...(note === undefined ? [] : [note]),
+      ...(inside && !inside.isAll ? [insideNote(file, inside)] : []),
+    ]),
   }
 }
+
+const noteOf = (notes: readonly string[]) => (notes.length > 0 ? { note: notes.join('; ') } : {})
+
+const insideNote = ({ name }: SourceFile, { rows, objects }: RowsInside) =>
+  `${name} is read as one row; if the ${objects} objects of ${rows} are its rows, set rows: '${rows}'`
 
 /** What a file is that is no delimited text: by its first bytes, else as it would be read. */
 function formatName(found: Kind | undefined, { layout }: FilesSource): FileFormat {

@@ -111,6 +111,7 @@ async function previewSample(
   const all = [
     ...(look.layout ? [layoutNote(look)] : []),
     ...(look.options.format ? [`format: '${look.options.format}'`] : []),
+    ...(look.options.rows && !said.rows ? [`rows: '${look.options.rows}'`] : []),
     ...(look.options.encoding ? [`encoding: '${look.options.encoding}'`] : []),
     ...notes,
     ...brokenNote(broken, isJson),

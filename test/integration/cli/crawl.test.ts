@@ -93,6 +93,26 @@ describe('a crawl of files', () => {
     ])
   })
 
+  it('finds the rows inside of a document of JSON, and names them where they may be part of it', async () => {
+    const { text, project, said } = await crawled({
+      'data/stations.json': '{"data":{"stations":[{"id":1,"name":"a"},{"id":2,"name":"b"}]}}',
+      'data/many.json': JSON.stringify({
+        items: Array.from({ length: 40_000 }, (_, n) => ({ n, word: 'some' })),
+      }),
+      'data/order/order.json': '{"id":7,"lines":[{"sku":"x"},{"sku":"y"}]}',
+    })
+    expect(text).toContain("files('data/stations.json', { rows: 'data.stations' })")
+    expect(text).toContain("files('data/many.json', { rows: 'items' })")
+    expect(said).toContain("if the 2 objects of lines are its rows, set rows: 'lines'")
+    expect(await project.query('SELECT name FROM silver.stations ORDER BY id')).toEqual([
+      { name: 'a' },
+      { name: 'b' },
+    ])
+    expect(await project.query('SELECT count(*) AS n FROM silver.many')).toEqual([{ n: 40_000n }])
+    const shown = await project.cli('preview', 'data/stations.json')
+    expect(shown.stdout).toContain("rows: 'data.stations'; the first 2 rows")
+  })
+
   it('makes a text of what a few values do not fit, wherever they are, and says so', async () => {
     const rows = Array.from({ length: 50_000 }, (_, i) => `${i},${i === 49_000 ? 'oops' : i}`)
     const { text } = await crawled({ 'data/n.csv': `id,n\n${rows.join('\n')}\n` })

@@ -83,7 +83,7 @@ it('options say part of how a file is read, and the rest is found out', async ()
     expect(stderr).toBe('')
     return JSON.parse(stdout)
   }
-  expect(await rowsOf('nested.json', '--encoding', 'utf-8')).toHaveLength(1)
+  expect(await rowsOf('nested.json', '--encoding', 'utf-8')).toHaveLength(2)
   expect(await rowsOf('nested.json', '--rows', 'data.items')).toEqual([{ x: '1' }, { x: '2' }])
   expect(await rowsOf('work.xml', '--encoding', 'latin1')).toEqual([
     { '@id': '7', part: 'Öl €' },
