@@ -19,7 +19,14 @@ export interface Rows {
 /** A result as data, in parts. */
 type DataFormat = (rows: Rows, signal?: AbortSignal) => AsyncGenerator<string | Uint8Array>
 
-const dataFormats: Readonly<Record<string, DataFormat>> = { csv, json, arrow, parquet }
+const dataFormats: Readonly<Record<string, DataFormat>> = {
+  csv,
+  json,
+  jsonl,
+  ndjson: jsonl,
+  arrow,
+  parquet,
+}
 
 /** Formats that are no text. */
 export const binaryFormats: readonly string[] = ['arrow', 'parquet']
@@ -29,7 +36,7 @@ export function dataFormat(name: string): DataFormat | undefined {
   const found = ownValue(dataFormats, name)
   if (found || name === 'table') return found
   throw new MoraineError('usage', `Unknown format '${name}'`, {
-    hint: 'Use table, csv, json, arrow or parquet.',
+    hint: 'Use table, csv, json, jsonl, arrow or parquet.',
   })
 }
 
@@ -70,6 +77,10 @@ async function* json({ batches }: Rows): AsyncGenerator<string> {
     before = ',\n'
   }
   yield '\n]\n'
+}
+
+async function* jsonl({ batches }: Rows): AsyncGenerator<string> {
+  for await (const batch of batches) yield batch.map((row) => `${toJson(inJson(row))}\n`).join('')
 }
 
 /** A row as JSON has it: bytes in Base64; NaN and infinities as texts, which are no NULL. */

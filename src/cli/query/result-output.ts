@@ -10,10 +10,14 @@ import { binaryFormats, dataFormat, type Rows, showTable } from './result-format
 /** Gives a command options of how its result is written. */
 export function outputOptions(command: Command): Command {
   return command
-    .option('--format <format>', 'table, csv, json, arrow (an IPC stream) or parquet', 'table')
+    .option(
+      '--format <format>',
+      'table, csv, json, jsonl, arrow (an IPC stream) or parquet',
+      'table',
+    )
     .option(
       '--out <file>',
-      'write the result to a file, in the format that its name ends with (.csv, .json, .arrows, .parquet)',
+      'write the result to a file, in the format that its name ends with (.csv, .json, .jsonl, .arrows, .parquet)',
     )
     .option('-n, --limit <rows>', 'maximum number of rows in a table', '100')
 }
@@ -29,6 +33,8 @@ export interface ResultOutput extends Disposable {
 const endings: Readonly<Record<string, string>> = {
   '.csv': 'csv',
   '.json': 'json',
+  '.jsonl': 'jsonl',
+  '.ndjson': 'jsonl',
   '.arrows': 'arrow',
   '.parquet': 'parquet',
 }
@@ -100,6 +106,6 @@ function formatOf(command: Command, json: boolean): string {
   const found = isSaid ? format : endings[extname(out).toLowerCase()]
   if (found !== undefined && found !== 'table') return found
   throw new MoraineError('usage', `--out ${out} does not tell in which format it is to be`, {
-    hint: `Add --format csv, json, arrow or parquet, or use a name that ends with ${Object.keys(endings).join(', ')}.`,
+    hint: `Add --format csv, json, jsonl, arrow or parquet, or use a name that ends with ${Object.keys(endings).join(', ')}.`,
   })
 }

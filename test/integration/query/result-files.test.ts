@@ -49,6 +49,14 @@ it('a result is written to a file, in the format that its name ends with', async
   )
   await project.cli('query', '--out', file('sales.json'), sql)
   expect(JSON.parse(await readFile(file('sales.json'), 'utf8'))).toHaveLength(2)
+  const lines =
+    '{"id":1,"amount":"10.50","note":"a, \\"b\\""}\n{"id":2,"amount":"-0.01","note":"ä"}\n'
+  const some = 'select id, amount, note from silver.sales order by id'
+  for (const name of ['sales.jsonl', 'sales.ndjson']) {
+    await project.cli('query', '--out', file(name), some)
+    expect(await readFile(file(name), 'utf8')).toBe(lines)
+  }
+  expect((await project.cli('query', '--format', 'jsonl', some)).stdout).toBe(lines)
 })
 
 it('JSON has bytes in Base64, and numbers that are none as texts, which NULL is not', async () => {
