@@ -19,7 +19,14 @@ import { besideBatch, Originals } from '../originals.js'
 import { mayBeItsBytes, ObjectFailure } from '../quarantine/blame.js'
 import { writtenAgain } from '../without-rows.js'
 import type { FileColumns, KnownColumns } from './columns.js'
-import { digestOfFile, faultOf, isFault, readingOf, writeUnreadable } from './unreadable.js'
+import {
+  columnsOfUnreadable,
+  digestOfFile,
+  faultOf,
+  isFault,
+  readingOf,
+  writeUnreadable,
+} from './unreadable.js'
 
 /** Files that are taken in at once, up to which each of them is kept by itself. */
 const FEW = 16
@@ -264,7 +271,7 @@ export class FileIngest {
       const isRaw = dataset.format === 'raw'
       const original = isRaw ? await this.originals.keepAny(file) : undefined
       const { data, target } = await this.place()
-      const columns = [...this.seen.columns]
+      const columns = columnsOfUnreadable(this.seen.columns)
       const reason = faultOf(file, error)
       const kept = original ? { kept: original.path } : {}
       const row = { name, batch: target.batch, reason, columns, ...kept }

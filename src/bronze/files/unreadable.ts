@@ -47,6 +47,19 @@ interface UnreadableRow {
   columns: readonly string[]
 }
 
+/**
+ * Columns that such a row has: without those whose names may have been made as a row has several of
+ * a kind (`a_1` beside `a`). A file that has one of these is thought to call it so itself, and the
+ * others would be called otherwise from then on.
+ */
+export function columnsOfUnreadable(columns: readonly string[]): string[] {
+  const all = new Set(columns.map((name) => name.toLowerCase()))
+  return columns.filter((name) => {
+    const [, of] = /^(.+)_\d+$/s.exec(name.toLowerCase()) ?? []
+    return of === undefined || !all.has(of)
+  })
+}
+
 /** Writes the one row that stands for a file which can't be read. */
 export function writeUnreadable(
   session: Session,

@@ -18,7 +18,7 @@ import {
 import { withSession } from '../../step/context.js'
 import { scratchFolder } from '../../storage/scratch.js'
 import type { NewBatch } from '../batch-commit.js'
-import { faultOf, isFault, writeUnreadable } from '../files/unreadable.js'
+import { columnsOfUnreadable, faultOf, isFault, writeUnreadable } from '../files/unreadable.js'
 import type { InboxIngestion } from '../ingestion.js'
 import type { Intake } from '../offer.js'
 import { besideBatch, type Kept, Originals, originalOf, type Place } from '../originals.js'
@@ -178,7 +178,8 @@ export class InboxIngest {
           })
         : [],
     )
-    return columnsOf([{ columns: [...before, ...declared, ...read] }] as never)
+    const columns = [...columnsOfUnreadable(before), ...declared, ...read]
+    return columnsOf([{ columns }] as never)
   }
 }
 

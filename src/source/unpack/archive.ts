@@ -25,11 +25,14 @@ export async function entriesOf(file: SourceFile): Promise<SourceFile[]> {
 export async function readEntries(file: SourceFile): Promise<SourceFile[]> {
   const zip = await openZip(file)
   const found: SourceFile[] = []
+  const names = new Set<string>()
   try {
     for await (const entry of eachEntry(zip)) {
       const { fileName, uncompressedSize, compressedSize } = entry
       if (fileName.endsWith('/') || fileName.split('/').some((part) => part.startsWith('.')))
         continue
+      if (names.has(fileName)) throw new Error(`it holds two files called ${fileName}`)
+      names.add(fileName)
       if (found.length >= MOST) throw new Error(`it holds more than ${MOST} files`)
       const { size, modified } = file
       found.push({

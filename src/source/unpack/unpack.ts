@@ -140,7 +140,7 @@ function encodingOf(
     a === 0xff && b === 0xfe ? 'utf-16le' : a === 0xfe && b === 0xff ? 'utf-16be' : undefined
   const declared =
     layout?.kind === 'xml'
-      ? /^<\?xml[^>]*encoding=["']([\w.-]+)["']/.exec(start?.toString('latin1') ?? '')?.[1]
+      ? /^<\?xml[^>]*\sencoding\s*=\s*["']([\w.-]+)["']/.exec(start?.toString('latin1') ?? '')?.[1]
       : undefined
   const found = marked ?? encoding ?? declared
   if (found === undefined || start === undefined) return undefined

@@ -158,8 +158,10 @@ describe('XML', () => {
 </orders>`
 
   it('becomes rows: attributes, elements, nested ones as JSON', async () => {
-    const bytes = Buffer.from(text, 'latin1')
     for (const rows of ['', ", { rows: 'order' }"]) {
+      // White space around the equals sign is allowed.
+      const declared = rows === '' ? text : text.replace('encoding=', 'encoding = ')
+      const bytes = Buffer.from(declared, 'latin1')
       const found = await rowsOf(`files('in/a.xml'${rows})`, { 'in/a.xml': bytes })
       expect(found.lines).toEqual([3, 4])
       expect(found.rows).toMatchObject([
@@ -471,10 +473,14 @@ describe('files that are packed or encoded', () => {
     expect(step(await project.run(), 'bronze.rows').rows).toBe(2)
   })
 
+  const pair = zip({ 'a.csv': 'id\n1\n', 'b.csv': 'id\n2\n' }).toString('latin1')
+  const twins = Buffer.from(pair.replaceAll('b.csv', 'a.csv'), 'latin1')
+
   it.each([
     ['a name that leads out of it', zip({ '../../evil.csv': csv }), /invalid relative path/],
     ['cut off', zip({ 'a.csv': csv }).subarray(0, 60), /can't be unpacked/],
     ['encrypted', zip({ 'a.csv': csv }, 1), /a.csv is encrypted/],
+    ['two files of one name', twins, /it holds two files called a.csv/],
     ['a bomb', zip({ 'a.csv': 'a,b\n'.repeat(75_000_000) }), /more than 250 times its size/],
   ])('are refused clearly: %s', async (_, bytes, message) => {
     const { error } = await taken("files('in/*.zip')", { 'in/x.zip': bytes })

@@ -292,6 +292,22 @@ it('columns have the same names whichever files come together, and in which orde
   )
 })
 
+it.each([
+  ["files('in')", 'in'],
+  ['inbox()', 'lake/bronze/landing/events'],
+])('columns keep their names beside a file that can not be read: %s', async (source, folder) => {
+  const project = await Project.create({
+    'lake.ts': lake(source),
+    [`${folder}/a.csv`]: 'a,a\n1,2\n',
+  })
+  await project.run()
+  await writeFile(join(project.folder, folder, 'b.json'), '[{"a": 3}, ')
+  await project.run()
+  expect(
+    await project.query("SELECT COLUMNS('^a') FROM bronze.events WHERE _error IS NULL"),
+  ).toEqual([{ a: '1', a_1: '2' }])
+})
+
 describe('silver', () => {
   const shape = `select: { user: 'Id' }, schema: z.object({ id: z.string().nullable(), user: z.string().nullable() })`
   const both = '{"id":"evt-1","Id":"user-7"}\n'
