@@ -1,6 +1,6 @@
 import { AsyncLocalStorage } from 'node:async_hooks'
 import { redact } from '../../secrets.js'
-import { shellWord } from '../output/shell.js'
+import { shellWord } from '../output/format.js'
 import type { GlobalOptions } from '../project.js'
 import { isOfOneBranch } from './branch-for.js'
 

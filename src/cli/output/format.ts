@@ -48,3 +48,7 @@ export function readableTime(text: string): string {
   const [, day, time, part = '', zone] = written
   return `${day} ${time}${/[1-9]/.test(part) ? part : ''}${zone}`
 }
+
+/** A text as one word of a shell, to be pasted: in quotes where it needs them. */
+export const shellWord = (text: string): string =>
+  /^[\w@%+=:,./-]+$/.test(text) ? text : `'${text.replaceAll("'", `'\\''`)}'`

@@ -5,7 +5,8 @@ import { MoraineError, messageOf } from '../../errors.js'
 import { scratchFolder } from '../../storage/scratch.js'
 import type { FilesOptions } from '../declare/files.js'
 import { objectAt } from '../files/bucket.js'
-import { isWorkbook, type Preview, previewFile } from './preview.js'
+import type { Preview } from './first-rows.js'
+import { isWorkbook, previewFile } from './preview.js'
 
 /** Bytes that are read where nothing else is said. */
 const CAP = 16 * 2 ** 20

@@ -1,7 +1,6 @@
 import { rm, stat } from 'node:fs/promises'
 import { basename, join } from 'node:path'
 import { quoteName, quoteText } from '../../define/sql/sql.js'
-import type { Field } from '../../define/types/column-type.js'
 import type { ResultRow, Session } from '../../engine/engine.js'
 import { openEngine } from '../../engine/open.js'
 import { MoraineError } from '../../errors.js'
@@ -11,16 +10,10 @@ import { appliesElsewhere, titleOf } from '../declare/format-options.js'
 import { kindOf } from '../files/kind.js'
 import type { SourceFile } from '../files/source-file.js'
 import { entriesOf, isZip } from '../unpack/archive.js'
+import type { Preview } from './first-rows.js'
 import { ingestSample, type Look, lookAt } from './look.js'
 import { type Sample, withSample } from './sample.js'
 import { previewDelimited } from './text.js'
-
-/** The first rows of something. */
-export interface Preview {
-  columns: Field[]
-  rows: ResultRow[]
-  note?: string
-}
 
 /** Whether a file is a workbook of Excel, by its name. */
 export const isWorkbook = (path: string) => /\.(xlsx|xlsm|xls|xlsb)$/i.test(path)

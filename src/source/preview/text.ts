@@ -11,7 +11,7 @@ import { columnsOf } from '../text/header.js'
 import { RecordReader, type TextRecord } from '../text/records.js'
 import { regionOfFile } from '../text/region.js'
 import { withUnpacked } from '../unpack/unpack.js'
-import type { Preview } from './preview.js'
+import type { Preview } from './first-rows.js'
 
 /** Bytes in which the ends of lines are looked for. */
 const START = 1 << 16

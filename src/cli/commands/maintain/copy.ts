@@ -5,8 +5,7 @@ import { verifyLake } from '../../../log/verify/verify.js'
 import { copyLake } from '../../../maintain/copy.js'
 import { examples } from '../../examples.js'
 import colors from '../../output/colors.js'
-import { count, size, toJson } from '../../output/format.js'
-import { shellWord } from '../../output/shell.js'
+import { count, shellWord, size, toJson } from '../../output/format.js'
 import { openLog, print } from '../../project.js'
 
 export function define(command: Command): Command {
