@@ -44,7 +44,7 @@ interface Watermark {
 const IDLE = 10_000
 /** What is known of the content of a file that can't be read: it is like no other. */
 const UNREAD = 'unread'
-/** Logs that are known again. */
+/** Logs that are known again though no file of them is there. */
 const REMEMBERED = 10_000
 
 /** Looks which logs have grown, without reading more than what tells them apart. */
@@ -92,6 +92,18 @@ function refuseOtherReading(dataset: FilesLookup['dataset'], state: LakeState): 
   throw new MoraineError('source', `${name} was read without follow before`, {
     hint: 'Its rows would be ingested twice. Rename the dataset, or remove follow.',
   })
+}
+
+/**
+ * Logs that are to be known again: all that are there, however many, as what is forgotten would be
+ * read once more; of those that are gone, the last.
+ */
+export function remembered<T extends { isThere: boolean }>(
+  logs: readonly T[],
+  most = REMEMBERED,
+): T[] {
+  let beyond = logs.filter(({ isThere }) => !isThere).length - most
+  return logs.filter(({ isThere }) => isThere || beyond-- <= 0)
 }
 
 const isPacked = (name: string) => /\.(gz|zst)$/i.test(name)
@@ -183,11 +195,7 @@ class LogIngest {
     const done = { ...nothingYet(base), notes: this.notes }
     if (this.files.length === 0) return done
     const sealed = await sealFiles(context.storage, this.files)
-    const logs = [
-      ...streams.map((stream) => this.reached.get(stream) ?? this.renamed(stream)),
-      ...this.fresh.flatMap((log) => this.reached.get(log) ?? []),
-      ...this.unread,
-    ].slice(-REMEMBERED)
+    const logs = this.logsAfter(streams, files)
     const watermark: Watermark = { follow: `${batch.folder}/manifest.json` }
     return commitRows(context, done, {
       dataset,
@@ -198,6 +206,19 @@ class LogIngest {
       watermark,
       more: {},
     })
+  }
+
+  /** The places up to which logs were read, once this batch is there. */
+  private logsAfter(streams: readonly Stream[], files: readonly SourceFile[]): Stream[] {
+    const print = ({ name, size, modified }: SourceFile | Stream) => [name, size, modified].join()
+    const prints = new Set(files.map(print))
+    const known = streams.map((stream) => ({
+      stream: this.reached.get(stream) ?? this.renamed(stream),
+      isThere: this.claimed.has(stream) || prints.has(print(stream)),
+    }))
+    const added = [...this.fresh.flatMap((log) => this.reached.get(log) ?? []), ...this.unread]
+    const all = [...known, ...added.map((stream) => ({ stream, isThere: true }))]
+    return remembered(all).map(({ stream }) => stream)
   }
 
   /** A log that was rotated, and has nothing new, is in another file now. */

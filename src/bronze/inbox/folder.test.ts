@@ -1,4 +1,4 @@
-import { mkdtemp, open, readFile, rm, writeFile } from 'node:fs/promises'
+import { mkdtemp, open, readFile, rm, utimes, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { expect, it, onTestFinished } from 'vitest'
@@ -29,3 +29,14 @@ it.runIf(process.platform === 'linux')(
     expect(claimed?.name).toBe('a.csv')
   },
 )
+
+it('a file whose time is in the future is taken where none is waited for', async () => {
+  const folder = await mkdtemp(join(tmpdir(), 'moraine-test-'))
+  onTestFinished(() => rm(folder, { recursive: true, force: true }))
+  const path = join(folder, 'a.csv')
+  await writeFile(path, 'id\n1\n')
+  const ahead = new Date(Date.now() + 86_400_000)
+  await utimes(path, ahead, ahead)
+  const { ready } = await new FolderInbox(folder, 0).look()
+  expect(ready.map(({ name }) => name)).toEqual(['a.csv'])
+})
