@@ -2,7 +2,7 @@ import { fullName } from '../define/dataset.js'
 import { inputsOf } from '../define/inputs.js'
 import type { AnyDataset, AnyInput, Gold, Silver, Sql, SqlPart } from '../define/model.js'
 import { quarantineKey } from '../define/quarantine.js'
-import { quoteName } from '../define/sql/sql.js'
+import { historiesIn, quoteName } from '../define/sql/sql.js'
 import type { Changes, Definition, LakeState, TableState } from '../log/commit.js'
 import { computedOf, definitionOf } from './fingerprint.js'
 
@@ -112,11 +112,16 @@ export function renameChanges(
   const renamed = { ...earlier, [from]: to }
   const [, newName] = to.split('.') as [string, string]
   const movedTables = tablesOf(state, from).map((table) => [
-    `${table.split('.')[0]}.${newName}`,
+    inPlace(table, newName),
     state.tables[table] as TableState,
   ])
-  const readers = Object.entries(state.offsets).filter(([, offsets]) => from in offsets)
-  const swap = (name: string) => (name === from ? to : name)
+  const swapped = new Map(
+    [from, ...tablesOf(state, from)].map((name) => [name, inPlace(name, newName)]),
+  )
+  const swap = (name: string) => swapped.get(name) ?? name
+  const readers = Object.entries(state.offsets).filter(([, offsets]) =>
+    Object.keys(offsets).some((name) => swapped.has(name)),
+  )
   const offsets = Object.fromEntries(
     [...readers, ...Object.entries(state.offsets).filter(([name]) => name === from)].map(
       ([name, old]) => [
@@ -145,6 +150,9 @@ export function renameChanges(
     ...(state.expired?.[from] ? { expire: { ...dropped.expire, [to]: state.expired[from] } } : {}),
   }
 }
+
+/** The table of the same tier of a dataset that is called otherwise. */
+const inPlace = (table: string, newName: string) => `${table.split('.')[0]}.${newName}`
 
 /** Views that are called otherwise, or read what is. */
 function renamedViews(
@@ -180,7 +188,7 @@ function renamedIn(
   const after: Definition = definitionOf(dataset, hash)
   const definition = { ...table.definition }
   const computed = table.computed && { ...table.computed }
-  for (const names of namesBefore(inputsOf(dataset), renamed)) {
+  for (const names of namesBefore(namedBy(dataset), renamed)) {
     const before: Definition = definitionOf(withNames(dataset, names), hash)
     for (const [part, now] of Object.entries(after))
       if (before[part] === table.definition[part]) definition[part] = now
@@ -198,6 +206,12 @@ function renamedIn(
     ...(expiringInputs ? { expiringInputs: expiringInputs.map(newest) } : {}),
   }
 }
+
+/** What a definition names: what it reads, and that of which it reads the versions. */
+const namedBy = (dataset: Silver | Gold): AnyInput[] =>
+  dataset.tier === 'gold'
+    ? [...inputsOf(dataset), ...historiesIn(dataset.query)]
+    : inputsOf(dataset)
 
 /** Combinations of names that are tried at most. */
 const MOST = 64

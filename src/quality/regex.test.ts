@@ -6,6 +6,9 @@ import { toRe2 } from './regex.js'
 
 const session = engineSession()
 
+/** The flag of classes that hold others. */
+const SETS: string = 'v'
+
 const ascii = fc.string({
   unit: fc.constantFrom(...'aAbz09_-. \n\r\t\v\f$^[]{}()|\\/:@'),
   maxLength: 12,
@@ -61,5 +64,7 @@ describe('regular expressions', () => {
     new RegExp(`[${'^'}]`),
     /a{1001}/,
     /a/y,
+    new RegExp('^[[a-z]&&[^aeiou]]+$', SETS),
+    new RegExp('[\\w--\\d]', SETS),
   ])('%s is left to JavaScript', (pattern) => expect(toRe2(pattern)).toBeUndefined())
 })

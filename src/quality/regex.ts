@@ -5,7 +5,8 @@
  */
 export function toRe2(regex: RegExp): string | undefined {
   const { source, flags } = regex
-  if (/[my]/.test(flags) || !isAscii(source)) return undefined
+  // With `v`, classes may hold others: `[[a-z]&&[^aeiou]]`.
+  if (/[myv]/.test(flags) || !isAscii(source)) return undefined
   const body = translate(source, flags.includes('s'))
   return body === undefined ? undefined : `${flags.includes('i') ? '(?i)' : ''}${body}`
 }

@@ -103,6 +103,29 @@ describe('a dataset that gets another name', () => {
     expect((await project.state()).number).toBe(number)
   })
 
+  it('takes those along that read its versions', async () => {
+    const shop = (name: string) => `
+import { bronze, defineLake, gold, history, silver, sql, t, z } from 'moraine'
+import { files } from 'moraine/sources'
+const orders = silver('${name}', {
+  from: bronze('raw', { from: files('in/*.csv') }), key: 'id', cursor: 'v', history: true,
+  schema: z.object({ id: t.int(), v: t.int() }),
+})
+const versions = gold('versions', { query: sql\`select id, count(*) as n from \${history(orders)} group by id\` })
+const both = gold('both', { query: sql\`select h.v from \${history(orders)} as h join \${orders} using (id)\` })
+export default defineLake({ name: 'shop', datasets: [orders, versions, both] })
+`
+    const project = await Project.create({ 'lake.ts': shop('orders'), 'in/1.csv': 'id,v\n1,1\n' })
+    await run(project)
+    await project.write({ 'lake.ts': shop('sales') })
+    expect((await project.cli('rename', 'silver.orders', 'silver.sales')).stderr).toBe('')
+    expect((await project.cli('plan')).stdout).toContain('Nothing to do')
+    await project.write({ 'in/2.csv': 'id,v\n1,2\n' })
+    await run(project)
+    expect(await project.query('from gold.versions')).toEqual([{ id: 1, n: 2n }])
+    expect(await project.query('from gold.both order by v')).toEqual([{ v: 1 }, { v: 2 }])
+  })
+
   it('does not take the place of one that has rows', async () => {
     const project = await filled()
     await project.write({ 'lake.ts': lake(renamed) })
