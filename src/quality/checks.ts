@@ -230,6 +230,7 @@ const multipleOf: Applier = (flow, def, type) => {
 const ranges: Record<string, [string, string]> = {
   safeint: [String(Number.MIN_SAFE_INTEGER), String(Number.MAX_SAFE_INTEGER)],
   uint32: ['0', '4294967295'],
+  float32: ['-3.4028234663852886e38', '3.4028234663852886e38'],
   uint64: ['0', '9223372036854775807'],
 }
 

@@ -197,6 +197,16 @@ describe('checks compiled to SQL', () => {
     }
   })
 
+  it('holds numbers of single precision to their range, as Zod does', async () => {
+    const texts = ['1e38', '-3.4028234663852886e38', '3.5e38', '-3.5e38']
+    for (const schema of [z.float32(), z.number().check(z.float32())]) {
+      const fits = texts.map((text) => z.safeParse(schema, Number(text)).success)
+      expect(fits).toEqual([true, true, false, false])
+      const found = await check(schema, texts)
+      expect(found.map(({ reasons }) => reasons.length === 0)).toEqual(fits)
+    }
+  })
+
   it('compares decimals exactly', async () => {
     const schema = t.decimal(20, 4).min('0.05').lt('12345678901234.5')
     const [a, b, c] = await check(schema, ['0.0499', '0.05', '12345678901234.5'])
