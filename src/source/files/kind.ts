@@ -97,7 +97,7 @@ function endingsOf(layout: Layout | undefined): string[] {
 }
 
 function contradiction(
-  { name }: SourceFile,
+  { name, archive }: SourceFile,
   { layout, formatIsSaid }: FilesSource,
   found: Kind | undefined,
 ): MoraineError {
@@ -107,6 +107,10 @@ function contradiction(
     formatIsSaid || !isKnown(ending)
       ? `its definition reads it as ${read}`
       : `its extension .${ending} means ${read}`
+  if (archive && found === gzipped)
+    return new MoraineError('source', `${name} is compressed with gzip, and in a zip as well`, {
+      hint: 'Nothing was ingested from it. Files in a zip are not unpacked again: pack it once.',
+    })
   const what = found ? `is ${found.name}` : `does not start like ${read}`
   return new MoraineError(
     'source',
@@ -132,6 +136,8 @@ function layoutName(layout: Layout | undefined): string {
   }
   return layout ? names[layout.kind] : 'delimited text'
 }
+
+const gzipped = { begins: '\x1f\x8b', name: 'compressed with gzip twice' }
 
 /**
  * What begins with these bytes; `weak` ones are text as well, so that more has to show that they
@@ -170,7 +176,7 @@ const magics: readonly (Kind & { begins: string; at?: number; weak?: true })[] =
   { begins: '7z\xbc\xaf\x27\x1c', name: 'a 7z archive', hint: 'Pack it as a zip, or unpack it.' },
   { begins: 'Rar!\x1a\x07', name: 'a RAR archive', hint: 'Pack it as a zip, or unpack it.' },
   { begins: 'ustar', at: 257, name: 'a tar archive', hint: 'Pack it as a zip, or unpack it.' },
-  { begins: '\x1f\x8b', name: 'compressed with gzip twice' },
+  gzipped,
   { begins: '\x7fELF', name: 'a program' },
   { begins: 'MZ', name: 'a program', weak: true },
   { begins: 'ftyp', at: 4, name: 'a video', weak: true },

@@ -480,6 +480,7 @@ describe('files that are packed or encoded', () => {
     ['a name that leads out of it', zip({ '../../evil.csv': csv }), /invalid relative path/],
     ['cut off', zip({ 'a.csv': csv }).subarray(0, 60), /can't be unpacked/],
     ['encrypted', zip({ 'a.csv': csv }, 1), /a.csv is encrypted/],
+    ['packed again', zip({ 'a.csv.gz': gzipSync(csv) }), /compressed with gzip, and in a zip/],
     ['two files of one name', twins, /it holds two files called a.csv/],
     ['a bomb', zip({ 'a.csv': 'a,b\n'.repeat(75_000_000) }), /more than 250 times its size/],
   ])('are refused clearly: %s', async (_, bytes, message) => {
