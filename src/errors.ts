@@ -85,7 +85,8 @@ export interface Problem {
 export class DefinitionError extends MoraineError {
   readonly problems: readonly Problem[]
 
-  constructor(found: readonly Problem[]) {
+  /** @param of what has them. */
+  constructor(found: readonly Problem[], of = "The lake's definition") {
     const problems = found.map((one) => ({
       ...one,
       message: withoutPasswords(one.message),
@@ -93,7 +94,7 @@ export class DefinitionError extends MoraineError {
     }))
     const lines = problems.map((p) => `- ${p.message}`).join('\n')
     const count = problems.length === 1 ? 'a mistake' : `${problems.length} mistakes`
-    super('definition', `The lake's definition has ${count}:\n${lines}`)
+    super('definition', `${of} has ${count}:\n${lines}`)
     this.problems = problems
   }
 }

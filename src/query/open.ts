@@ -108,7 +108,7 @@ const aDataset: Expected = { ...datasets, is: 'a dataset', fits: isDataset }
 function sound<T>(check: () => T): T {
   const found = check()
   const mistakes = takeMistakes()
-  if (mistakes.length > 0) throw new DefinitionError(mistakes)
+  if (mistakes.length > 0) throw new DefinitionError(mistakes, 'The call')
   return found
 }
 

@@ -111,7 +111,7 @@ export async function expectDataset<D extends Silver<any> | Gold<any>>(
 ): Promise<void> {
   const test = datasetTest('', dataset, example)
   const mistakes = takeMistakes()
-  if (mistakes.length > 0) throw new DefinitionError(mistakes)
+  if (mistakes.length > 0) throw new DefinitionError(mistakes, 'The test')
   await test.run()
 }
 

@@ -183,7 +183,7 @@ describe('a limit that is none', () => {
       'threads must be a whole number, 1 or more',
     )
     await expect(openLake(lake).query('select 1', { maxBytes: '5' })).rejects.toThrow(
-      "query(…): maxBytes must be a size such as '512MiB' or '2GB', not the string '5'",
+      "The call has a mistake:\n- query(…): maxBytes must be a size such as '512MiB' or '2GB', not the string '5'",
     )
   })
 

@@ -248,6 +248,9 @@ describe('programs', () => {
     await expect(open.read(sales, { where: sql`id < 3 and amuont > 1` })).rejects.toThrow(
       /\n\nLINE 1: id < 3 and amuont > 1\n {19}\^$/,
     )
+    await expect(open.read(sales, { orderBy: 'id' as never })).rejects.toThrow(
+      /^The call has a mistake:\n- read\(…\): orderBy must be/,
+    )
     const [row] = await open.query(sql`select count(*) as n from ${sales}`)
     expect(row?.n).toBe(240n)
   })
