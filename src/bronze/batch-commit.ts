@@ -109,6 +109,8 @@ export async function commitRows(
       message: read.message ?? `ingest ${countOf(pointer.rows, 'row')} of ${name}`,
     },
   )
+  // Of files it has been said of each.
+  const isSaid = done.notes.some((note) => note.endsWith(' has no rows'))
   return {
     ...done,
     state,
@@ -120,7 +122,7 @@ export async function commitRows(
     notes: [
       ...done.notes,
       ...(naming?.notes ?? []).filter((note) => !done.notes.includes(note)),
-      ...(files.length > 0 ? [] : ['there are no rows']),
+      ...(files.length > 0 || isSaid ? [] : ['there are no rows']),
     ],
   }
 }

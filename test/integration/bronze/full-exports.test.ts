@@ -42,6 +42,14 @@ const good = async (project: Project, options = {}) => {
 }
 
 describe('files that each hold everything', () => {
+  it('may be empty, which is said once', async () => {
+    const project = await lakeOf({ 'in/1.csv': csv(1) })
+    await good(project)
+    await project.write({ 'in/2.csv': 'id,name\n' })
+    expect(step(await good(project), 'bronze.customers').reason).toBe('in/2.csv has no rows')
+    expect(await idsIn(project)).toEqual([])
+  })
+
   it('are not half taken in where a file of one is damaged, and the next one is read instead', async () => {
     const project = await lakeOf(
       { 'in/1/a.csv': csv(1), 'in/1/b.csv': csv(2) },
