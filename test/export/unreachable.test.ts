@@ -1,3 +1,4 @@
+import { rm } from 'node:fs/promises'
 import { join } from 'node:path'
 import { expect, it } from 'vitest'
 import { MoraineError } from '../../src/errors.js'
@@ -55,8 +56,9 @@ export default defineLake({
 })
 
 it('tries again with the next run, though nothing is new, until the warehouse has what it lacked', async () => {
-  const project = await Project.create(exporting('blocks/reports.duckdb'))
-  // The folder of its file is not there yet.
+  // A file lies where the folder of its file is to be.
+  const files = { ...exporting('blocks/reports.duckdb'), blocks: 'reports' }
+  const project = await Project.create(files)
   const first = await project.cli('run')
   expect(first.code).toBe(1)
   expect(first.stdout).toContain('Check the path and its permissions')
@@ -65,7 +67,7 @@ it('tries again with the next run, though nothing is new, until the warehouse ha
   const still = await project.cli('run')
   expect(still.code).toBe(1)
   expect(still.stdout).toContain('gold.daily → duckdb: daily  failed')
-  await project.write({ 'blocks/readme.txt': 'reports' })
+  await rm(join(project.folder, 'blocks'))
   const again = await project.cli('run')
   expect(again).toMatchObject({ code: 0 })
   expect(again.stdout).toContain('gold.daily → duckdb: daily  1 row (first export)')

@@ -255,7 +255,7 @@ describe('POST /ingest', () => {
       /accepts rows from anyone who can reach 0\.0\.0\.0/,
     ],
     [lake("token: 'x'"), ['--host', '0.0.0.0'], /would be sent unencrypted/],
-    [lake(), ['--port', '99999'], /--port 99999 is not a whole number/],
+    [lake(), ['--port', '99999'], /--port must be a whole number, 0 to 65535, not '99999'/],
   ])('does not listen where it should not', async (text, args, message) => {
     const project = await Project.create({ 'lake.ts': text })
     const { code, stderr } = await project.cli('serve', ...args)
