@@ -36,7 +36,7 @@ export default defineLake({
   name: 'shop',
   datasets: [daily],
   alerts: [alert.webhook('${url}')],
-  exports: [warehouse(duckdbFile('gone/reports.duckdb'), { tables: [daily] })],
+  exports: [warehouse(duckdbFile('/dev/null/reports.duckdb'), { tables: [daily] })],
   deploy: aws({ region: 'us-east-1' }),
 })`,
     'one.csv': 'a\n1\n',
