@@ -100,6 +100,23 @@ function statements({ storage, log }: ServiceLake, more: { folder: string; disk?
   return { run, keys, tables, errors, close }
 }
 
+it('what a statement unloads may lie beside its result, as awswrangler has it, and beside nothing else', async () => {
+  const { run, keys, close } = statements(made, { folder: join(made.folder, 'beside') })
+  const unload =
+    "UNLOAD (SELECT id FROM silver.orders) TO 's3://results/' WITH (format = 'PARQUET')"
+  const own = await run(`CREATE EXTERNAL TABLE own (a string)
+    ROW FORMAT SERDE 'org.apache.hadoop.hive.serde2.OpenCSVSerde' LOCATION 's3://results/'`)
+  expect(own.reason).toContain('No file of yours lies in s3://results/')
+  const first = await run(unload)
+  expect([first.state, first.reason]).toEqual(['SUCCEEDED', undefined])
+  expect((await keys()).filter((key) => key.endsWith('.parquet'))).toHaveLength(1)
+  expect(await run(unload)).toMatchObject({
+    state: 'FAILED',
+    reason: expect.stringContaining('HIVE_PATH_ALREADY_EXISTS'),
+  })
+  await close()
+})
+
 it('a principal that runs very many statements has its own forgotten, and no others', async () => {
   const service = new QueryService(made)
   const { storage, log } = made

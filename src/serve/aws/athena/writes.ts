@@ -187,7 +187,7 @@ export class Writes {
       throw new MoraineError('query', `'${to}' is not an address to write to: s3://bucket/folder/`)
     const store = this.stores.of(one.caller)
     const folder = at.key === '' || at.key.endsWith('/') ? at.key : `${at.key}/`
-    if ((await store.list(at.bucket, folder)).length > 0)
+    if ((await store.list(at.bucket, folder)).some((one) => !stored.has(one)))
       throw new MoraineError(
         'query',
         `HIVE_PATH_ALREADY_EXISTS: Target directory for table '${to}' already exists`,

@@ -8,6 +8,7 @@ import { addressIn, type ObjectStores } from '../../s3/store.js'
 import type { AthenaExecution } from '../execution.js'
 import type { RowsToWrite, TableName } from '../lake-access.js'
 import type { LakeTables } from '../lake-tables.js'
+import type { StoredFiles } from '../results/stored-files.js'
 import type { Tables } from '../tables.js'
 import type { LakeViews } from './lake-views.js'
 
@@ -18,6 +19,7 @@ interface Making {
   tables: Tables
   ask: (query: Query) => QueryRequest
   commit: RowsToWrite['commit']
+  stored: Pick<StoredFiles, 'has'>
 }
 
 /** Statements that make or drop databases, views, and tables of files. */
@@ -80,14 +82,14 @@ export class DefinitionStatements {
   private async createOfFiles(
     { location, columns, csv, ifNotExists }: Of<'create external table'>,
     { caller, stop }: AthenaExecution,
-    { commit }: Making,
+    { commit, stored }: Making,
     { schema, name }: TableName,
   ): Promise<void> {
     if (ifNotExists && (await this.tables.exists(caller, schema, name))) return
     const at = addressIn(location)
     if (!at) throw new MoraineError('query', `'${location}' is not an address: s3://bucket/folder/`)
     const store = this.stores.of(caller)
-    const files = await csvFiles(store, at)
+    const files = (await csvFiles(store, at)).filter((one) => !stored.has(one))
     if (files.length === 0)
       throw new MoraineError('query', `No file of yours lies in ${location}`, {
         hint: 'A table has the rows that its files have when it is created: put them there first.',

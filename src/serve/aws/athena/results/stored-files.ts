@@ -48,6 +48,11 @@ export class StoredFiles {
     await this.put(`${output}.metadata`, metadata)
   }
 
+  /** Whether the statement itself has stored an object: what it finds there is others'. */
+  has({ bucket, key }: { bucket: string; key: string }): boolean {
+    return this.stored.some((one) => one.bucket === bucket && one.key === key)
+  }
+
   async remove(): Promise<void> {
     for (const { bucket, key } of this.stored) await this.store.delete(bucket, key)
   }
