@@ -3,20 +3,7 @@ import { join } from 'node:path'
 import { DuckDBInstance } from '@duckdb/node-api'
 import { describe, expect, it } from 'vitest'
 import { Project } from '../support/project.js'
-
-const lake = (target: string) => `
-import { bronze, defineLake, duckdbFile, folder, silver, t, warehouse, z } from 'moraine'
-import { files } from 'moraine/sources'
-const orders = silver('orders', {
-  from: bronze('orders', { from: files('in/*.csv') }),
-  schema: z.object({ id: t.bigint(), note: t.string() }),
-  key: 'id',
-})
-export default defineLake({
-  name: 'shop',
-  datasets: [orders],
-  exports: [warehouse(${target}, { tables: [orders], afterRuns: false })],
-})`
+import { lake } from './orders-lake.js'
 
 const rows = (...ids: number[]) => `id,note\n${ids.map((id) => `${id},note ${id}\n`).join('')}`
 

@@ -5,20 +5,7 @@ import { expect, it } from 'vitest'
 import { chosenBy, exportChosen } from '../../src/export/export-lake.js'
 import { Lakehouse } from '../../src/load/lakehouse.js'
 import { Project } from '../support/project.js'
-
-const lake = (target: string) => `
-import { bronze, defineLake, duckdbFile, folder, silver, t, warehouse, z } from 'moraine'
-import { files } from 'moraine/sources'
-const orders = silver('orders', {
-  from: bronze('orders', { from: files('in/*.csv') }),
-  schema: z.object({ id: t.bigint(), note: t.string() }),
-  key: 'id',
-})
-export default defineLake({
-  name: 'shop',
-  datasets: [orders],
-  exports: [warehouse(${target}, { tables: [orders], afterRuns: false })],
-})`
+import { lake } from './orders-lake.js'
 
 async function rowsIn(file: string): Promise<number> {
   const instance = await DuckDBInstance.create(file, { access_mode: 'READ_ONLY' })
