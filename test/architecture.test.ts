@@ -78,6 +78,7 @@ const floors: Readonly<Record<string, string>>[] = [
     errors: 'errors with their place and what to do',
     home: 'where Moraine’s own files lie',
     'own-value': 'what a record has under a name that data gave',
+    recent: 'maps that hold the newest values alone',
     peers: 'imports optional packages; says what to install',
     secrets: 'finds secrets in texts',
     settings: 'what is read of the environment, by nobody else',

@@ -70,9 +70,7 @@ export class CursorReach {
 
   /** A moment that is still to come says nothing of the rows that are written until then. */
   private isAhead(at: string): boolean {
-    if (!/^\d{4}-\d\d-\d\d/.test(at) || (this.newest !== undefined && this.isFuture(this.newest)))
-      return false
-    return this.isFuture(at)
+    return this.isFuture(at) && !(this.newest !== undefined && this.isFuture(this.newest))
   }
 
   private isFuture(at: string): boolean {

@@ -97,6 +97,13 @@ export interface TargetDialect {
   readonly recordTypes: { text: string; name: string; whole: string; now: string }
 }
 
+/** The statement that gives a table a primary key, as most targets have it. */
+export const primaryKey =
+  (quote: (name: string) => string): TargetDialect['addKey'] =>
+  (table, key) => [
+    `ALTER TABLE ${table} ADD PRIMARY KEY (${key.map(({ name }) => quote(name)).join(', ')})`,
+  ]
+
 /** The figures in the answer to {@link TargetDialect.figures}. */
 export function figuresOf([row = []]: Rows, columns: readonly Field[]): Figures {
   return {

@@ -7,7 +7,13 @@ import { MoraineError, messageOf, type SourceLocation } from '../../errors.js'
 import { shownUrl } from '../../secrets.js'
 import { within } from '../../storage/place/within.js'
 import type { Storage } from '../../storage/storage.js'
-import type { Rows, TableName, TargetDialect, TargetSession } from '../dialect.js'
+import {
+  primaryKey,
+  type Rows,
+  type TableName,
+  type TargetDialect,
+  type TargetSession,
+} from '../dialect.js'
 
 /** What the file is called in statements. */
 const FILE = 'moraine_warehouse'
@@ -105,9 +111,7 @@ function dialectOn({ dialect: { values }, exports }: Session): TargetDialect {
     createTemporary: (name, columns) =>
       `CREATE OR REPLACE TEMP TABLE ${quoteName(name)} (${columns.join(', ')})`,
     temporary: (name) => `temp.${quoteName(name)}`,
-    addKey: (table, key) => [
-      `ALTER TABLE ${table} ADD PRIMARY KEY (${key.map(({ name }) => quoteName(name)).join(', ')})`,
-    ],
+    addKey: primaryKey(quoteName),
     rename: (table, to) => `ALTER TABLE ${named(table)} RENAME TO ${quoteName(to)}`,
     deleteMatching: (table, keys, columns) =>
       `DELETE FROM ${table} AS t USING ${keys} AS k WHERE ${columns.map((c) => `t.${quoteName(c)} = k.${quoteName(c)}`).join(' AND ')}`,

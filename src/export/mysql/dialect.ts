@@ -1,6 +1,6 @@
 import type { ColumnType, Field } from '../../define/types/column-type.js'
 import { MoraineError } from '../../errors.js'
-import type { TableName, TargetDialect } from '../dialect.js'
+import { primaryKey, type TableName, type TargetDialect } from '../dialect.js'
 import { quote, text, typeOf } from './types.js'
 
 /** Tables lie in the database of the connection. */
@@ -58,9 +58,7 @@ export const mysql: TargetDialect = {
   createTemporary: (name, columns) =>
     `CREATE TEMPORARY TABLE ${quote(name)} (${columns.join(', ')}) ENGINE = InnoDB DEFAULT CHARACTER SET utf8mb4 COLLATE utf8mb4_bin`,
   temporary: quote,
-  addKey: (table, key) => [
-    `ALTER TABLE ${table} ADD PRIMARY KEY (${key.map(({ name }) => quote(name)).join(', ')})`,
-  ],
+  addKey: primaryKey(quote),
   rename: (table, to) => `RENAME TABLE ${named(table)} TO ${quote(to)}`,
   swap: (moves) =>
     `RENAME TABLE ${moves.map(([from, to]) => `${quote(from)} TO ${quote(to)}`).join(', ')}`,

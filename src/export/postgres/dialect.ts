@@ -1,5 +1,11 @@
 import type { ColumnType, Field } from '../../define/types/column-type.js'
-import type { Found, TableName, TargetDialect, TargetSession } from '../dialect.js'
+import {
+  type Found,
+  primaryKey,
+  type TableName,
+  type TargetDialect,
+  type TargetSession,
+} from '../dialect.js'
 import { quote, text, typeOf } from './types.js'
 
 /** A table as statements name it. */
@@ -43,9 +49,7 @@ export const postgres: TargetDialect = {
   createTemporary: (name, columns) =>
     `CREATE TEMPORARY TABLE ${quote(name)} (${columns.join(', ')}) ON COMMIT DROP`,
   temporary: (name) => `pg_temp.${quote(name)}`,
-  addKey: (table, key) => [
-    `ALTER TABLE ${table} ADD PRIMARY KEY (${key.map(({ name }) => quote(name)).join(', ')})`,
-  ],
+  addKey: primaryKey(quote),
   rename: (table, to) => `ALTER TABLE ${named(table)} RENAME TO ${quote(to)}`,
   deleteMatching: (table, keys, columns) =>
     `DELETE FROM ${table} AS t USING ${keys} AS k WHERE ${columns.map((c) => `t.${quote(c)} = k.${quote(c)}`).join(' AND ')}`,

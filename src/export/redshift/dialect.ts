@@ -1,5 +1,11 @@
 import type { ColumnType, Field } from '../../define/types/column-type.js'
-import type { Found, TableName, TargetDialect, TargetSession } from '../dialect.js'
+import {
+  type Found,
+  primaryKey,
+  type TableName,
+  type TargetDialect,
+  type TargetSession,
+} from '../dialect.js'
 import { quote, text, typeOf } from './types.js'
 
 /** What exports of a schema wait for each other by: readers of the records wait for none. */
@@ -43,9 +49,7 @@ export const redshiftDialect = (layoutOf: LayoutOf): TargetDialect => ({
   createTemporary: (name, columns) =>
     `CREATE TEMPORARY TABLE ${quote(name)} (${columns.join(', ')})`,
   temporary: quote,
-  addKey: (table, key) => [
-    `ALTER TABLE ${table} ADD PRIMARY KEY (${key.map(({ name }) => quote(name)).join(', ')})`,
-  ],
+  addKey: primaryKey(quote),
   rename: (table, to) => `ALTER TABLE ${named(table)} RENAME TO ${quote(to)}`,
   deleteMatching: (table, keys, columns) =>
     `DELETE FROM ${table} USING ${keys} WHERE ${columns.map((c) => `${called(table)}.${quote(c)} = ${keys}.${quote(c)}`).join(' AND ')}`,

@@ -2,7 +2,13 @@ import type { ColumnType, Field } from '../../define/types/column-type.js'
 import { MoraineError, messageOf } from '../../errors.js'
 import { sqlserver as source } from '../../source/database/sqlserver/dialect.js'
 import { quote } from '../../source/database/sqlserver/types.js'
-import type { Found, TableName, TargetDialect, TargetSession } from '../dialect.js'
+import {
+  type Found,
+  primaryKey,
+  type TableName,
+  type TargetDialect,
+  type TargetSession,
+} from '../dialect.js'
 import { text, typeOf } from './types.js'
 
 /** A table as statements name it. */
@@ -69,7 +75,7 @@ export const sqlserver: TargetDialect = {
       ({ name, type }) =>
         `ALTER TABLE ${table} ALTER COLUMN ${quote(name)} ${String(typeOf(type))} NOT NULL`,
     ),
-    `ALTER TABLE ${table} ADD PRIMARY KEY (${key.map(({ name }) => quote(name)).join(', ')})`,
+    ...primaryKey(quote)(table, key),
   ],
   rename: (table, to) =>
     `EXEC sys.sp_rename @objname = ${text(named(table))}, @newname = ${text(to)}, @objtype = N'OBJECT'`,

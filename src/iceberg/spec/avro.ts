@@ -1,4 +1,5 @@
 import avro from 'avsc'
+import { keepRecent } from '../../recent.js'
 import { AvroBytes, DamagedAvro, readHeader, SYNC } from './avro-bytes.js'
 import { type CheckBlock, checkOf } from './avro-check.js'
 
@@ -41,9 +42,7 @@ function remembered<T>(make: (schema: object) => T): (text: string) => T {
     if (before !== undefined) return before
     const fresh = make(JSON.parse(text) as object)
     if (text.length > LONGEST) return fresh
-    const oldest = made.size < REMEMBERED ? undefined : made.keys().next().value
-    if (oldest !== undefined) made.delete(oldest)
-    made.set(text, fresh)
+    keepRecent(made, text, fresh, REMEMBERED)
     return fresh
   }
 }

@@ -2,6 +2,7 @@ import type { Levels } from '../../define/access/rights.js'
 import { quoteName } from '../../define/sql/sql.js'
 import { MoraineError } from '../../errors.js'
 import type { LakeState } from '../../log/commit.js'
+import { keepRecent } from '../../recent.js'
 import { sha256 } from '../../storage/checksum.js'
 import type { AnswerColumn, Caller, VisibleColumn, VisibleTable } from './request.js'
 
@@ -57,11 +58,7 @@ export class ShownTypes {
     const key = sha256(JSON.stringify(made))
     const sql = `SELECT * FROM ${quoteName(schema)}.${quoteName(name)}`
     const found = this.known.get(key) ?? this.describe(sql, caller)
-    // The most recently used comes last.
-    this.known.delete(key)
-    this.known.set(key, found)
-    const [oldest] = this.known.keys()
-    if (this.known.size > MOST && oldest !== undefined) this.known.delete(oldest)
+    keepRecent(this.known, key, found, MOST)
     try {
       return await found
     } catch (error) {

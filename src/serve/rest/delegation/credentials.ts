@@ -1,4 +1,5 @@
 import { MoraineError } from '../../../errors.js'
+import { keepRecent } from '../../../recent.js'
 import type { ObjectAccess } from '../../../storage/staging.js'
 import type { Grant, Storage } from '../../../storage/storage.js'
 import { mayWrite } from '../access/rights.js'
@@ -8,7 +9,6 @@ import { RestError } from '../errors.js'
 import type { Identifier } from '../names.js'
 import { refuseCreatingIn } from '../relations.js'
 import type { Places, TableAt } from './places.js'
-import { keepRecent } from './recent.js'
 
 /** Seconds that credentials are valid; AWS allows no more to a role that was assumed by a role. */
 const LIFETIME = 3600

@@ -1,13 +1,13 @@
 import { isObject, type Json } from '../../../iceberg/spec/updates/json.js'
 import type { LakeState } from '../../../log/commit.js'
 import { keyOfRelation, LEVEL } from '../../../log/external.js'
+import { keepRecent } from '../../../recent.js'
 import type { Grant } from '../../../storage/storage.js'
 import { forbidden, type RestError } from '../errors.js'
 import { homeOf, type MetadataFiles, type MetadataPointer } from '../files.js'
 import { freshFolderOf } from '../fresh-folder.js'
 import { type Locations, PATHS } from '../locations.js'
 import { type Identifier, isManaged, shownName } from '../names.js'
-import { keepRecent } from './recent.js'
 
 /** Only the catalog writes these: what the log says of them must stay true. */
 const METADATA = ['.metadata.json']

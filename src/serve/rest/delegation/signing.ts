@@ -1,5 +1,6 @@
 import { MoraineError } from '../../../errors.js'
 import type { Json } from '../../../iceberg/spec/updates/json.js'
+import { keepRecent } from '../../../recent.js'
 import type { Grant, ObjectCall, PlainRequest, Storage } from '../../../storage/storage.js'
 import { mayWrite, refuseReading } from '../access/rights.js'
 import type { Branch, Branches } from '../branches.js'
@@ -10,7 +11,6 @@ import { type Identifier, shownName } from '../names.js'
 import { isNew, pointerOf, refuseCreatingIn } from '../relations.js'
 import { addressIn } from './credentials.js'
 import { type Places, tableAt } from './places.js'
-import { keepRecent } from './recent.js'
 
 /** Milliseconds for which it is remembered what requests for a table may do. */
 const REMEMBERED = 5000
