@@ -99,7 +99,7 @@ const changed = (name: string) =>
     },
   )
 
-/** A run on the branch may take back what it has committed, until it has ended (ADR 69). */
+/** A run on the branch may commit more than it has, until it has ended. */
 async function refuseAtWork(storage: Storage, { branch, head, fork }: BranchStates) {
   const entry = head.number > fork.number ? await branch.entry(head.number) : undefined
   const run = entry?.commit.run

@@ -3,6 +3,7 @@ import { setImmediate as nextTurn, setTimeout as sleep } from 'node:timers/promi
 import { MoraineError } from '../errors.js'
 import { createOnce } from '../storage/retry.js'
 import type { Storage } from '../storage/storage.js'
+import { Coming, hasFiles } from './branch/coming.js'
 import { encodeFork, type Fork, forkPath, type Life, parseFork } from './branch/fork.js'
 import { isDeletedBranch } from './branch/ids.js'
 import { otherSources } from './branch/other-sources.js'
@@ -22,9 +23,8 @@ import { featuresOf, isKnown, refuseWriting } from './format/features.js'
 import type { Base } from './gone.js'
 import { program } from './program.js'
 import { behind, LogReader, type Parent } from './reader.js'
-import { takenBack } from './reading/requests.js'
 import { mendedSince } from './repaired.js'
-import { builtUpon, StaleWriter } from './stale-writer.js'
+import { StaleWriter } from './stale-writer.js'
 
 /** What the log takes from the world; tests give their own. */
 export interface LogEffects {
@@ -64,7 +64,12 @@ export interface CommitFiles {
   since?: Date
   /** Commits that can be seen lead to all of them already. */
   seen?: boolean
+  /** Looks, each time before the commit may be made, whether it still may: it throws if not. */
+  check?: Check
 }
+
+/** Looks at the state that a commit is about to follow. */
+type Check = (state: LakeState) => Promise<void> | void
 
 /**
  * The commit log of a branch: the lake's one source of truth. Commit n is the object
@@ -132,8 +137,10 @@ export class CommitLog extends LogReader {
     files: CommitFiles = {},
   ): Promise<LakeState> {
     const writer = files.seen ? undefined : this.writerOf(base, changes, files.since)
-    const state = await this.append(base, changes, info, writer)
-    if (this.parent && writer) await this.takeBackStale(state, info, writer)
+    const state = await this.append(base, changes, info, async (onto) => {
+      await files.check?.(onto)
+      await writer?.refuse(await this.vacuums(onto), this.effects.now().getTime())
+    })
     if (!files.seen) await this.refuseDeleted()
     return state
   }
@@ -161,19 +168,35 @@ export class CommitLog extends LogReader {
     base: LakeState,
     changes: Changes,
     info: CommitInfo,
-    writer: StaleWriter | undefined,
+    check: Check,
   ): Promise<LakeState> {
     const id = this.effects.id()
+    const isSaid = this.parent !== undefined && hasFiles(changes)
+    const coming = isSaid ? new Coming(this.storage, this.branch, id) : undefined
     let state = await this.caughtUp(base, changes)
-    for (let attempt = 0; attempt < ATTEMPTS; attempt++) {
-      refuseWriting(state)
-      await writer?.refuse(await this.vacuums(state), this.effects.now().getTime())
-      const there = await this.offer(state, this.next(state, id, changes, info))
-      if (state.number === 0 || there.commit.previous !== state.hash) await this.refuseOther(state)
-      state = this.folded(state, there)
-      if (there.commit.id === id) return this.committed(state)
-      refuseConflict(changes, there.commit)
-      await this.effects.pause(attempt)
+    // Of one whose answer is lost, and that may yet be made, it is said on.
+    let isAsked = false
+    try {
+      for (let attempt = 0; attempt < ATTEMPTS; attempt++) {
+        refuseWriting(state)
+        const commit = this.next(state, id, changes, info)
+        if (coming) {
+          await this.refuseOther(state)
+          await coming.announce(commit)
+        }
+        await check(state)
+        isAsked = true
+        const there = await this.offer(state, commit)
+        isAsked = false
+        if (state.number === 0 || there.commit.previous !== state.hash)
+          await this.refuseOther(state)
+        state = this.folded(state, there)
+        if (there.commit.id === id) return await this.committed(state)
+        refuseConflict(changes, there.commit)
+        await this.effects.pause(attempt)
+      }
+    } finally {
+      if (!isAsked) await coming?.end()
     }
     throw new MoraineError('conflict', 'The log is too busy: other commits were faster each time', {
       retryable: true,
@@ -190,36 +213,6 @@ export class CommitLog extends LogReader {
   /** What vacuums have said that they remove: on main, whatever the branch. */
   private async vacuums(state: LakeState): Promise<LakeState> {
     return this.parent ? this.parent.log.vacuums(await this.parent.log.head()) : state
-  }
-
-  /**
-   * A vacuum looks at branches after it has said on main what it removes. Who commits to a branch
-   * looks once more behind the commit: either the vacuum has seen the commit, or this sees the
-   * vacuum, and takes the commit back.
-   */
-  private async takeBackStale(
-    state: LakeState,
-    info: CommitInfo,
-    writer: StaleWriter,
-  ): Promise<void> {
-    try {
-      await writer.refuse(await this.vacuums(state), this.effects.now().getTime())
-    } catch (error) {
-      await this.takeBack(state, info).catch((other: unknown) => {
-        throw isConflict(other) ? builtUpon(error, state.number) : other
-      })
-      throw error
-    }
-  }
-
-  /** Undoes the commit of this process that made a state: what others committed before it stays. */
-  private async takeBack(state: LakeState, info: Omit<CommitInfo, 'message'>): Promise<void> {
-    const { number } = state
-    const before = await this.stateAt(number - 1)
-    const requests = takenBack((await this.entry(number))?.commit.changes ?? {})
-    const message = `undo commit ${number}: vacuum has removed some of its files`
-    const changes = { ...changesTo(state, before), ...requests }
-    await this.append(state, changes, { ...info, message }, undefined)
   }
 
   /** Whether vacuums have left all files of tables that were written at some time, by whomever. */
@@ -325,9 +318,8 @@ export class CommitLog extends LogReader {
       const message = `roll back to commit ${target.number}`
       try {
         const rolled = { ...changes, rollback: target.number }
-        const state = await this.commit(base, rolled, { ...info, message }, { seen: true })
-        if (this.parent) await this.takeBackExpired(state, target.number, info)
-        return state
+        const check = (state: LakeState) => this.refuseExpired(state, target.number)
+        return await this.commit(base, rolled, { ...info, message }, { seen: true, check })
       } catch (error) {
         if (!isConflict(error) || attempt >= LOST) throw error
         await this.effects.pause(attempt)
@@ -336,18 +328,12 @@ export class CommitLog extends LogReader {
   }
 
   /**
-   * On main a vacuum that moves the horizon is in the way of a rollback; on a branch nobody sees it
-   * but who looks behind the commit.
+   * On main a vacuum that moves the horizon is in the way of a rollback; on a branch it is seen
+   * only by who looks once the rollback is announced.
    */
-  private async takeBackExpired(
-    state: LakeState,
-    target: number,
-    info: Omit<CommitInfo, 'message'>,
-  ): Promise<void> {
-    const oldest = await this.oldest(state)
-    if (target >= oldest) return
-    await this.takeBack(state, info)
-    throw behind(target, oldest)
+  private async refuseExpired(state: LakeState, target: number): Promise<void> {
+    const oldest = this.parent ? await this.oldest(state) : 0
+    if (target < oldest) throw behind(target, oldest)
   }
 
   /**

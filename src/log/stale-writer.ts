@@ -1,4 +1,4 @@
-import { MoraineError, messageOf } from '../errors.js'
+import { MoraineError } from '../errors.js'
 import type { Storage } from '../storage/storage.js'
 import type { LakeState } from './commit.js'
 import type { Writing } from './gone.js'
@@ -16,7 +16,8 @@ type Vacuums = Pick<LakeState, 'vacuumed' | 'horizon'>
  * Keeps a writer that was stopped, or took very long, from committing files that a vacuum has
  * removed meanwhile, or is removing. A vacuum says in the log what it may remove before it removes
  * anything (ADR 69), and all commits are in one row: one that comes before it is seen by the
- * vacuum, one that comes behind it sees the vacuum.
+ * vacuum, one that comes behind it sees the vacuum. Commits to branches are announced first, which
+ * is in that row for them (ADR 149).
  */
 export class StaleWriter {
   private seen: string | undefined
@@ -44,21 +45,6 @@ export class StaleWriter {
     const gone = await goneFiles(this.storage, this.writing, cutoff, visible)
     if (gone.length > 0) throw stale(gone, vacuumed)
   }
-}
-
-/**
- * A commit that files are missing of can't be undone any more: whoever asked for it must not hear
- * that it was made.
- */
-export function builtUpon(error: unknown, number: number): MoraineError {
-  return new MoraineError(
-    'conflict',
-    `${messageOf(error)}. Commit ${number} of the branch refers to them nevertheless, as others have changed the same since`,
-    {
-      cause: error,
-      hint: `Bring the branch back to the state before: moraine rollback --branch NAME --to ${number - 1}`,
-    },
-  )
 }
 
 function stale(gone: readonly string[], vacuumed: string | undefined): MoraineError {

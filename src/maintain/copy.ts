@@ -24,6 +24,7 @@ const LEFT = [
   '_moraine/checkpoints/',
   '_moraine/checksums/',
   '_moraine/live/',
+  '_moraine/coming/',
   '_moraine/audit/',
   '_moraine/queries/',
   '_moraine/definitions/',

@@ -4,8 +4,9 @@ import { realEffects } from '../iceberg/effects.js'
 import { FOREIGN } from '../iceberg/foreign-path.js'
 import { Manifests } from '../iceberg/manifests.js'
 import { Table, type TablePointer } from '../iceberg/table.js'
+import { type Announced, announcedIn, changesOf } from '../log/branch/coming.js'
 import { isDeletedBranch, isExpiredRun } from '../log/branch/ids.js'
-import type { ExternalChanges, LakeState } from '../log/commit.js'
+import type { Changes, ExternalChanges, LakeState } from '../log/commit.js'
 import type { CommitLog } from '../log/log.js'
 import { quarantinedIn } from '../log/quarantined.js'
 import { Batches } from '../step/batches.js'
@@ -79,6 +80,8 @@ export class Roots {
    * A table of another engine has manifests outside of the lake: they may name any of its files.
    */
   private isUntold = false
+  /** What says of commits that they are coming, which were made or never will be. */
+  readonly passed = new Set<string>()
   /** The last commit of each branch that was followed. */
   private readonly followed = new Map<string, number>()
   private readonly manifests: Manifests
@@ -107,6 +110,7 @@ export class Roots {
    * with the state that they began with.
    */
   async follow(log: CommitLog, horizon: number, cutoff: Date): Promise<void> {
+    const announced = await announcedIn(this.storage)
     const time = (await log.stateAt(horizon)).time
     const ids = await this.storage.folders('_moraine/log/')
     const head = await log.head()
@@ -126,6 +130,15 @@ export class Roots {
       else await this.commits(branch, await firstOf(branch))
     }
     for (const branch of ended) await this.commits(branch, await firstOf(branch), leftOver)
+    for (const one of announced) await this.coming(one)
+  }
+
+  /** What somebody may be about to commit to a branch; its writer knows what is gone already. */
+  private async coming(announced: Announced): Promise<void> {
+    const { branch, number, path } = announced
+    const last = this.followed.get(branch)
+    if (last === undefined || number <= last) this.passed.add(path)
+    else await this.changes(changesOf(announced), { isHead: true, look: leftOver })
   }
 
   /** What a branch's own commits lead to; of those it shares with another, that one knows. */
@@ -144,14 +157,18 @@ export class Roots {
     for (let number = from + 1; number < head.number; number++) {
       const entry = await log.entry(number)
       if (!entry) throw new MoraineError('corrupt', `commit ${number} of the log is missing`)
-      const { tables = {}, batches = [], watermarks = {}, external } = entry.commit.changes
-      await atCommit(number, async () => {
-        for (const table of Object.values(tables)) if (table) await look(this.table(table))
-        await look(this.external(external))
-        for (const pointer of batches) await look(this.pointer(pointer))
-      })
-      this.indexes(watermarks)
+      await atCommit(number, () => this.changes(entry.commit.changes, { look }))
     }
+  }
+
+  private async changes(
+    { tables = {}, batches = [], watermarks = {}, external }: Changes,
+    { isHead = false, look = needed },
+  ): Promise<void> {
+    for (const table of Object.values(tables)) if (table) await look(this.table(table, isHead))
+    await look(this.external(external, isHead))
+    for (const pointer of batches) await look(this.pointer(pointer))
+    this.indexes(watermarks)
   }
 
   private async state(

@@ -106,7 +106,7 @@ export async function vacuum(
     await log.refuseOther()
     for (const { path } of unused) await storage.remove(path)
   }
-  if (remove) for (const path of left) await storage.remove(path)
+  if (remove) for (const path of [...left, ...roots.passed]) await storage.remove(path)
   return {
     files: unused.length,
     bytes: unused.reduce((sum, { size }) => sum + size, 0),

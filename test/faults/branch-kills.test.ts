@@ -5,6 +5,7 @@ import { openNamed } from '../../src/log/branch/named.js'
 import type { LakeState } from '../../src/log/commit.js'
 import { CommitLog } from '../../src/log/log.js'
 import { verifyLake } from '../../src/log/verify/verify.js'
+import { vacuum } from '../../src/maintain/vacuum.js'
 import { LocalStorage } from '../../src/storage/local.js'
 import { csv, lakeFile, shop } from '../integration/branch/shop.js'
 import { amount, sample } from '../support/effort.js'
@@ -16,6 +17,8 @@ import type { Project } from '../support/project.js'
  * as before or as after, and the same command, given again, leads to where it would have led.
  * `diff` writes nothing.
  */
+
+const info = { author: 'ada', run: null }
 
 /** What can be told of a lake whatever its files are called. */
 async function shapeOf(storage: LocalStorage) {
@@ -79,9 +82,15 @@ it('leaves the lake as before or as after, wherever it is killed', async () => {
       const then = await shapeOf(storage)
       expect([before, after], told).toContainEqual(then)
       expect((await verifyLake(storage, new CommitLog(storage))).problems, told).toEqual([])
+      // A vacuum right behind it leaves what the commit leads to, whether it was made or not.
+      await vacuum(new CommitLog(storage), storage, { grace: 0, remove: true, info })
+      expect(await shapeOf(storage), told).toEqual(then)
+      expect((await verifyLake(storage, new CommitLog(storage))).problems, told).toEqual([])
       // Given again it does it, or says that there is nothing to do any more.
       await killed(project, root, 'count', { command })
       expect(await shapeOf(storage), told).toEqual(after)
+      await vacuum(new CommitLog(storage), storage, { grace: 0, remove: true, info })
+      expect(await storage.list('_moraine/coming/'), told).toEqual([])
       expect((await verifyLake(storage, new CommitLog(storage))).problems, told).toEqual([])
     }
   }

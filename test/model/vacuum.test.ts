@@ -2,13 +2,14 @@ import { describe, expect, it, vi } from 'vitest'
 import { MoraineError } from '../../src/errors.js'
 import type { TableEffects } from '../../src/iceberg/effects.js'
 import { Table } from '../../src/iceberg/table.js'
+import { namedBranch } from '../../src/log/branch/named.js'
 import type { Changes, CommitInfo, LakeState, TableState } from '../../src/log/commit.js'
 import { CommitLog } from '../../src/log/log.js'
 import { damageOf, verifyLake } from '../../src/log/verify/verify.js'
 import { vacuum } from '../../src/maintain/vacuum.js'
 import type { MemoryStorage } from '../../src/storage/memory.js'
 import { amount } from '../support/effort.js'
-import { explore, World } from './explore.js'
+import { explore, type Scenario, World } from './explore.js'
 
 /*
  * Writers that were stopped for longer than the grace, beside a vacuum that removes what they have
@@ -142,6 +143,12 @@ async function stopped(world: World) {
   return { tables, one, two, base }
 }
 
+/** All that may happen without a fault, and a part of what may with one. */
+async function exploreWithDeaths(scenario: Pick<Scenario, 'start' | 'check'>): Promise<void> {
+  await explore({ ...scenario, writers: 2, faults: 0 })
+  await explore({ ...scenario, writers: 2, faults: 1, most: amount(300, 4000, Infinity) })
+}
+
 const isThere = (world: World, { state }: { state: TableState }) =>
   world.storage.objects.has(state.metadata)
 
@@ -205,13 +212,11 @@ describe('a writer that goes on after it was stopped for longer than the grace',
     })
   })
 
-  it('leaves no branch whose files are gone', async () => {
+  it('leaves no branch whose files are gone, wherever its writer or the vacuum dies', async () => {
     let [kept, refused] = [0, 0]
     let outcome: Outcome | undefined
     const [put, { base, two }] = await prepared(stopped)
-    await explore({
-      writers: 2,
-      faults: 0,
+    await exploreWithDeaths({
       start: async (world) => {
         outcome = undefined
         put(world)
@@ -227,13 +232,54 @@ describe('a writer that goes on after it was stopped for longer than the grace',
       check: async (world) => {
         await whole(world)
         const branch = await new CommitLog(world.storage).openBranch('run-1')
-        const state = await (branch as CommitLog).head()
-        expect((await damageOf(world.storage, state)).problems).toEqual([])
+        if (branch) {
+          const state = await branch.head()
+          for (let number = 1; number <= state.number; number++) {
+            const { problems } = await damageOf(world.storage, await branch.stateAt(number))
+            expect(problems).toEqual([])
+          }
+        }
         if (outcome === 'committed') kept++
         else refused++
       },
     })
     expect(Math.min(kept, refused)).toBeGreaterThan(0)
+  })
+
+  it('names no branch of a state that is gone, wherever who creates it dies', async () => {
+    let [made, refused] = [0, 0]
+    let outcome: Outcome | undefined
+    const [put, { base }] = await prepared(async (world) => {
+      const ready = await stopped(world)
+      const log = new CommitLog(world.storage, 'main', effects(9))
+      const fresh = await ready.tables.version(ready.tables.create(), 'fresh')
+      await log.commit(ready.base, silver(fresh.state), info)
+      return ready
+    })
+    await exploreWithDeaths({
+      start: async (world) => {
+        outcome = undefined
+        put(world)
+        const main = new CommitLog(world.storageOf(0), 'main', effects(0))
+        world.runs(0, async () => {
+          const id = 'dev.0000'
+          outcome = await outcomeOf(() => namedBranch(main, { name: 'dev', at: base, info, id }))
+        })
+        world.runs(1, async () => void (await sweep(world, 1, 0)))
+      },
+      check: async (world) => {
+        const head = await whole(world)
+        const id = head.branches?.dev
+        if (id !== undefined) {
+          const branch = await new CommitLog(world.storage).openBranch(id)
+          const { problems } = await damageOf(world.storage, await (branch as CommitLog).head())
+          expect(problems).toEqual([])
+          made++
+        } else refused++
+        if (outcome === 'committed') expect(id).toBeDefined()
+      },
+    })
+    expect(Math.min(made, refused)).toBeGreaterThan(0)
   })
 
   it('brings an earlier state back, or says that it is gone, beside a vacuum of the history', async () => {

@@ -89,6 +89,9 @@ export async function renameBranch(
 const alreadyThere = (name: string) =>
   new MoraineError('usage', `There already is a branch ${name}`)
 
+/** Ids are never used again: who still knows the id of a deleted branch finds no other one. */
+export const idOf = (name: string): string => `${name}.${randomBytes(6).toString('hex')}`
+
 /** A branch that is to be created. */
 interface NewBranch {
   name: string
@@ -97,12 +100,14 @@ interface NewBranch {
   life?: Life
   /** Names of branches that nobody needs any more: they go with the same commit. */
   ended?: readonly string[]
+  /** The branch's id, which no other one has had; random digits behind its name without it. */
+  id?: string
 }
 
 /** The same for any name, with words of its own for the history. */
 export async function namedBranch(
   main: CommitLog,
-  { name, at, info, life, ended = [] }: NewBranch,
+  { name, at, info, life, ended = [], id = idOf(name) }: NewBranch,
 ): Promise<CommitLog> {
   if (main.branch !== 'main')
     throw new MoraineError('usage', 'A branch can only be created from main', {
@@ -110,15 +115,18 @@ export async function namedBranch(
     })
   const state = await main.head()
   if (ownValue(state.branches, name) !== undefined) throw alreadyThere(name)
-  // Ids are never used again: who still knows the id of a deleted branch finds no other one.
-  const id = `${name}.${randomBytes(6).toString('hex')}`
   const branch = await main.fork(id, at, life)
   const gone = Object.fromEntries(ended.map((one) => [one, null]))
-  const named = await main.commit(state, { branches: { ...gone, [name]: id } }, info)
-  if (at.number >= (named.horizon ?? 0)) return branch
-  // A vacuum that began before it had a name has passed it over.
-  await deleteBranch(main, name, info)
-  throw behind(at.number, named.horizon as number)
+  // A vacuum passes over a branch that has no name yet. One that has moved the horizon comes before
+  // the name in main's log, or finds it.
+  const check = (onto: LakeState) => refuseBehind(at, onto)
+  await main.commit(state, { branches: { ...gone, [name]: id } }, info, { check })
+  return branch
+}
+
+/** @throws MoraineError of kind `usage` where a vacuum has removed files of a state. */
+export function refuseBehind({ number }: LakeState, { horizon = 0 }: LakeState): void {
+  if (number < horizon) throw behind(number, horizon)
 }
 
 /**

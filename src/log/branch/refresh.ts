@@ -1,4 +1,3 @@
-import { randomBytes } from 'node:crypto'
 import { MoraineError } from '../../errors.js'
 import { ownValue } from '../../own-value.js'
 import type { CommitInfo, LakeState, TableState } from '../commit.js'
@@ -6,10 +5,9 @@ import { foldExternal } from '../external.js'
 import { changesTo, isEmpty } from '../fold.js'
 import type { CommitLog } from '../log.js'
 import { merged } from '../maps.js'
-import { behind } from '../reader.js'
 import type { Life } from './fork.js'
 import { bothWrote, hasAllOf, hasLetGo, leftOf } from './moved.js'
-import { openNamed } from './named.js'
+import { idOf, openNamed, refuseBehind } from './named.js'
 import { type BranchStates, namesOf, type OwnChanges, ownChanges, statesOf } from './own-changes.js'
 import {
   datasetOf as nameOf,
@@ -55,7 +53,7 @@ export async function refreshBranch(
       },
     )
   const { carried, dropped } = carriedTo(states, at)
-  const id = `${name}.${randomBytes(6).toString('hex')}`
+  const id = idOf(name)
   const life = lifeFrom(states, at)
   const branch = await main.fork(id, at, life)
   const info = { ...author, message: `bring branch ${name} to commit ${at.number} of main` }
@@ -64,9 +62,9 @@ export async function refreshBranch(
   // The branch of before leads to all of these files for as long as it has the name.
   const changes = { ...carried, ...ownIntake(states.head, at) }
   if (!isEmpty(changes)) await branch.commit(await branch.head(), changes, info, { seen: true })
-  const named = await main.commit(at, { branches: { [name]: id } }, info, { seen: true })
+  const check = (onto: LakeState) => refuseBehind(at, onto)
+  await main.commit(at, { branches: { [name]: id } }, info, { seen: true, check })
   await carryLate(states, at, branch, info)
-  if (at.number < (named.horizon ?? 0)) throw behind(at.number, named.horizon as number)
   return { at: at.number, before, kept, dropped }
 }
 

@@ -1,4 +1,4 @@
-import type { Changes, Commit, LakeState, SeenRequest } from '../commit.js'
+import type { Commit, LakeState, SeenRequest } from '../commit.js'
 
 /** Minutes for which a request is known by its key. */
 const LIFETIME = 30
@@ -76,20 +76,9 @@ function seenIn(state: LakeState): SeenRequests | undefined {
   return seen
 }
 
-/** Stands where the SHA-256 of a request would, once its commit was taken back. */
-const TAKEN_BACK = ''
-
-/** What the commit that takes another one back says of its requests: they may come again. */
-export function takenBack({ requests }: Changes): Pick<Changes, 'requests'> {
-  if (!requests) return {}
-  const keys = Object.keys(requests)
-  return { requests: Object.fromEntries(keys.map((key) => [key, TAKEN_BACK])) }
-}
-
 /** The request of a key that was carried out, without looking at any other. */
 export function requestAt(state: LakeState, key: string): SeenRequest | undefined {
-  const seen = seenIn(state)?.get(key)
-  return seen?.sha256 === TAKEN_BACK ? undefined : seen
+  return seenIn(state)?.get(key)
 }
 
 /**

@@ -51,7 +51,9 @@ export function catalog(context: Context): Resources {
 }
 
 /** What of the log it removes: what it has written itself, and put something newer beside. */
-const REMOVED = ['audit', 'checkpoints', 'live', 'probe', 'reading'].map((of) => `_moraine/${of}/`)
+const REMOVED = ['audit', 'checkpoints', 'coming', 'live', 'probe', 'reading'].map(
+  (of) => `_moraine/${of}/`,
+)
 
 /**
  * Tables of silver and gold, those of engines, and the log; never rows of bronze. It writes tables

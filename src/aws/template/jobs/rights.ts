@@ -34,7 +34,7 @@ export interface Rights {
 /** What each run does with the log: `docs/architecture.md` has its folders. */
 const LOG = '_moraine/'
 /** Never of `log/`: what was committed stays. */
-const REMOVED_OF_LOG = ['checkpoints', 'exports', 'leases', 'live', 'probe', 'reading']
+const REMOVED_OF_LOG = ['checkpoints', 'coming', 'exports', 'leases', 'live', 'probe', 'reading']
 
 /** What a job may do, by the lineage of its datasets. */
 export function rightsOf(lake: Lake, deploy: AwsDeploy, job: Job): Rights {
