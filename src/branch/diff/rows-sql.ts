@@ -8,6 +8,8 @@ import type { Pair } from './columns.js'
 export interface SidesSql {
   before: string
   after: string
+  /** Rows that both have: only columns of a key are read of them, where nothing proves it. */
+  common?: string
 }
 
 const numeric = ['int', 'bigint', 'float', 'double', 'decimal']
@@ -126,18 +128,29 @@ export function byRowsSql(dialect: Dialect, sides: SidesSql, pairs: readonly Pai
     WHERE _na <> _nb`
 }
 
-/** SQL for how many rows of a side have a key that another row of it has. */
+/**
+ * SQL for how many keys of rows that only a side has are those of several of its rows, be it of
+ * rows that the other side has as well.
+ */
 export function duplicatesSql(
   dialect: Dialect,
   sides: SidesSql,
-  when: keyof SidesSql,
+  when: 'before' | 'after',
   { pairs, key }: { pairs: readonly Pair[]; key: readonly string[] },
 ): string {
   const [sql, side] =
     when === 'before' ? ([sides.before, when] as const) : ([sides.after, 'name'] as const)
-  const places = key.map((name) => `c${pairs.findIndex((pair) => pair.name === name)}`)
-  return `SELECT count(*) AS n FROM (SELECT 1 FROM (${compared(dialect, pairs, side, sql)})
-    GROUP BY ${places.join(', ')} HAVING count(*) > 1)`
+  const keys = pairs.filter(({ name }) => key.includes(name))
+  const columns = keys.map((_, i) => `c${i}`)
+  const own = compared(dialect, keys, side, sql)
+  const several = `SELECT ${columns.join(', ')} FROM (${own})
+    GROUP BY ${columns.join(', ')} HAVING count(*) > 1`
+  if (sides.common === undefined) return `SELECT count(*) AS n FROM (${several})`
+  const same = columns.map((c) => `_x.${c} IS NOT DISTINCT FROM _y.${c}`).join(' AND ')
+  return `SELECT count(*) AS n FROM (${several}
+    UNION SELECT ${columns.map((c) => `_x.${c}`).join(', ')}
+    FROM (SELECT DISTINCT ${columns.join(', ')} FROM (${own})) AS _x
+    JOIN (${compared(dialect, keys, 'name', sides.common)}) AS _y ON ${same})`
 }
 
 /**

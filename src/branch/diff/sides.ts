@@ -100,7 +100,7 @@ async function sideOf(main: CommitLog, text: string): Promise<SideState> {
 
 async function find(main: CommitLog, text: string): Promise<SideState | undefined> {
   const { branches } = await main.head()
-  const [branch = '', at] = text.split('@')
+  const [, branch = text, at] = /^([^@]*)@(.*)$/s.exec(text) ?? []
   const isBranch = branch === 'main' || ownValue(branches, branch) !== undefined
   const log = !isBranch || branch === 'main' ? main : await openNamed(main, branch)
   const point = parsePoint(isBranch ? (at ?? '') : text)

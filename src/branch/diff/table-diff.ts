@@ -52,11 +52,15 @@ export async function diffTables(
   const [contents, others] = await Promise.all([contentsOf(old), contentsOf(fresh)])
   const { pairs, changes, isReread } = columnsOf(old, fresh)
   const unlike = isReread
-    ? { before: contents.tasks, after: others.tasks, shared: 0 }
+    ? { before: contents.tasks, after: others.tasks, shared: 0, common: [] }
     : unlikeFiles(contents.tasks, others.tasks)
   const scan = (table: Table, tasks: readonly PartOfFile[]) =>
     session.tables.scan(table.schema, tableFiles(storage, table, tasks))
-  const sides = { before: scan(old, unlike.before), after: scan(fresh, unlike.after) }
+  const sides = {
+    before: scan(old, unlike.before),
+    after: scan(fresh, unlike.after),
+    ...(unlike.common.length > 0 ? { common: scan(fresh, unlike.common) } : {}),
+  }
   const isUnique = key.isUnique && isChecked(before) && isChecked(after)
   const { columns, guesses = [] } = key
   const rows = await diffRows(session, sides, { pairs, key: columns, guesses, isUnique, examples })

@@ -249,8 +249,14 @@ it('says what a full outer join of all rows says, of any two versions of a table
   const deeds = (most: number) => fc.array(deed, { maxLength: most })
   await fc.assert(
     fc.asyncProperty(
-      fc.record({ first: deeds(3), a: deeds(2), b: deeds(4), keyed: fc.boolean() }),
-      async ({ first, a, b, keyed }) => {
+      fc.record({
+        first: deeds(3),
+        a: deeds(2),
+        b: deeds(4),
+        keyed: fc.boolean(),
+        asked: fc.boolean(),
+      }),
+      async ({ first, a, b, keyed, asked }) => {
         const storage = new LocalStorage(await temporaryFolder())
         const shape = { columns: base, partitions: [] }
         const created = Table.create(storage, 'silver/t').reshape(shape)
@@ -260,12 +266,13 @@ it('says what a full outer join of all rows says, of any two versions of a table
         const [before, after] = [root.parted('a'), root.parted('b')]
         for (const one of a) await before.do(one)
         for (const one of b) await after.do(one)
-        const [old, fresh] = await Promise.all([
+        let [old, fresh] = await Promise.all([
           rowsOf(session(), storage, before),
           rowsOf(session(), storage, after),
         ])
         const comparing: Comparing = { storage, session: session(), examples: 100 }
-        const key = { columns: keyed ? ['id'] : [], isUnique: keyed }
+        // A key that somebody asks for may have several rows, be it in files that both sides have.
+        const key = { columns: keyed || asked ? ['id'] : [], isUnique: keyed && !asked }
         const { rows, columns } = await diffTables(comparing, before.state, after.state, key)
         // Which columns are the same: by their names, or by what was renamed on either side.
         const renamed = new Map(
@@ -281,7 +288,19 @@ it('says what a full outer join of all rows says, of any two versions of a table
             name,
           ])
         for (const [was, now] of renamed) expect(plainName(now)).toBe(plainName(was))
-        const expected = joined(old, fresh, names, keyed)
+        const isPaired = rows.key.length > 0
+        const several = [old, fresh].map(severalIds)
+        if (keyed) expect(isPaired).toBe(true)
+        else if (asked && several.every((ids) => ids.size === 0)) expect(isPaired).toBe(true)
+        if (isPaired) {
+          // Rows of such keys are not paired with any: both sides have the same of them.
+          const has = ({ id }: Row) => several.some((ids) => ids.has(id as string))
+          const common = joined(old.filter(has), fresh.filter(has), names, false)
+          expect([common.added, common.removed]).toEqual([0, 0])
+          old = old.filter((row) => !has(row))
+          fresh = fresh.filter((row) => !has(row))
+        }
+        const expected = joined(old, fresh, names, isPaired)
         const { added, removed, changed } = rows
         expect({ added, removed, changed }).toEqual({
           added: expected.added,
@@ -305,4 +324,34 @@ it('says what a full outer join of all rows says, of any two versions of a table
   )
 })
 
+/** Keys of which there are several rows. */
+function severalIds(rows: readonly Row[]): Set<string> {
+  const ids = rows.map(({ id }) => id as string)
+  return new Set(ids.filter((id, i) => ids.indexOf(id) !== i))
+}
+
 const plainName = (name: string) => name.replace(/^(was_)+/, '')
+
+it('pairs rows by no key of which a file that both sides have holds another row', async () => {
+  const storage = new LocalStorage(await temporaryFolder())
+  const created = Table.create(storage, 'silver/t').reshape({ columns: base, partitions: [] })
+  const root = new Version(storage, 'r', false, created)
+  // Rows 0, 1 and 2 in a file that both have; then row 0 once more on each side, with other values.
+  await root.do({ kind: 'append', n: 3, seed: 1 })
+  const [before, after] = [root.parted('a'), root.parted('b')]
+  await before.do({ kind: 'append', n: 1, seed: 2 })
+  await after.do({ kind: 'append', n: 1, seed: 3 })
+  const comparing: Comparing = { storage, session: session(), examples: 100 }
+  const ask = (guesses: string[][] = []) => {
+    const key = { columns: guesses.length > 0 ? [] : ['id'], isUnique: false, guesses }
+    return diffTables(comparing, before.state, after.state, key)
+  }
+  const { rows, files } = await ask()
+  expect(rows).toMatchObject({ key: [], added: 1, removed: 1, changed: 0 })
+  expect(rows.note).toBe('1 key has several rows before: whole rows are compared')
+  expect(files.shared).toBe(1)
+  expect((await ask([['id']])).rows.key).toEqual([])
+  // Once that row is deleted from the file on both sides, each has the key once.
+  for (const side of [before, after]) await side.do({ kind: 'delete', n: 0, seed: 0 })
+  expect((await ask()).rows).toMatchObject({ key: ['id'], added: 0, removed: 0, changed: 1 })
+})
