@@ -14,7 +14,7 @@ import type { JavaScript } from '../step/javascript.js'
 import type { Patience } from '../storage/retry.js'
 import type { RetryingStorage } from '../storage/retrying.js'
 import { Staging } from '../storage/staging.js'
-import { onBranch, placed, readEnvironment } from './branch/place.js'
+import { type Left, onBranch, placed, readEnvironment } from './branch/place.js'
 import { type Shares, startEngine } from './engine.js'
 import { toJson } from './output/format.js'
 import { show } from './output/terminal.js'
@@ -37,8 +37,8 @@ export class Project<L extends Lake | undefined = Lake> implements AsyncDisposab
   readonly log: CommitLog
   readonly folder: string
   readonly json: boolean
-  /** Why none of the lake's exports are done where the command works. */
-  unexported: string | undefined
+  /** What of the definition is not done where the command works, and why. */
+  left: Left = {}
   private readonly closing: (() => unknown)[] = []
 
   constructor(
@@ -54,6 +54,12 @@ export class Project<L extends Lake | undefined = Lake> implements AsyncDisposab
     this.log = house.log
     this.folder = resolve(directory)
     this.json = json
+  }
+
+  /** What runs leave out of that, in sentences. */
+  get leftByRuns(): string[] {
+    const { exports, inboxes } = this.left
+    return [exports, inboxes].filter((line) => line !== undefined)
   }
 
   /** The file that defines the lake. */
@@ -160,9 +166,9 @@ export async function openProject(
   const options = command.optsWithGlobals<GlobalOptions>()
   const folder = resolve(options.directory)
   const lake = await loadLake(findLakeFile(folder))
-  const { root, house, unexported } = await placed(command, lake, { folder, patience, staging })
+  const { root, house, left } = await placed(command, lake, { folder, patience, staging })
   const project = new Project(command, lake, root, house)
-  project.unexported = unexported
+  project.left = left
   return project
 }
 

@@ -9,7 +9,8 @@ export interface Environment {
   root?: string
   /**
    * The branch of the lake, or a function that makes its name of the user's: `user => 'dev-' +
-   * user`. Characters that a name can't have become `-`. `moraine run` creates it.
+   * user`. Characters that a name can't have become `-`, and digits behind tell such a name from
+   * others. `moraine run` creates it.
    */
   branch?: string | ((user: string) => string)
   /** How long after its last commit such a branch is deleted by vacuum: `14d`. */
@@ -25,6 +26,13 @@ export interface Environment {
    * unless it says `true`, and one with a branch or `sources` nothing at all.
    */
   exports?: boolean
+  /** Whether `moraine serve` alerts people: one with a root of its own only if it says `true`. */
+  alerts?: boolean
+  /**
+   * Whether inboxes and queues that lie elsewhere are emptied into its lake: one with a root of its
+   * own leaves them to the lake itself unless it says `true`.
+   */
+  inboxes?: boolean
 }
 
 /** The first rows of a dataset's own source. */
@@ -60,6 +68,8 @@ const environmentOptions: OptionList<Environment> = {
   },
   sources: object,
   exports: flag,
+  alerts: flag,
+  inboxes: flag,
 }
 
 export const environments: Expected = {
@@ -82,18 +92,4 @@ export const reviewPolicy: OptionList<ReviewPolicy> = {
   maxChanged: share,
   maxDiscarded: share,
   breaking: oneOf('approve', 'allow'),
-}
-
-/**
- * The branch of an environment for a user: a name that the log takes, whatever the function makes
- * of the user's.
- */
-export function branchOfEnvironment({ branch }: Environment, user: string): string | undefined {
-  if (branch === undefined) return undefined
-  const given = typeof branch === 'function' ? branch(user) : branch
-  const safe = String(given)
-    .toLowerCase()
-    .replace(/[^a-z0-9_-]+/g, '-')
-    .replace(/^[^a-z0-9]+/, '')
-  return safe.slice(0, 63)
 }

@@ -176,7 +176,9 @@ export class Search {
     const agrees = dataset.key.map(
       (name) => `(${own(name)} IS NULL OR k.${quoteName(name)} = ${own(name)})`,
     )
-    const isTheirs = `((${unkeyed}) AND EXISTS (SELECT 1 FROM ${keys.sql} AS k WHERE ${agrees.join(' AND ')}))`
+    // Of a key of one column nothing is there that could disagree: it need not be joined by `OR`.
+    const agreeing = dataset.key.length > 1 ? ` AS k WHERE ${agrees.join(' AND ')}` : ''
+    const isTheirs = `((${unkeyed}) AND EXISTS (SELECT 1 FROM ${keys.sql}${agreeing}))`
     const [alone, any]: [string[], string[]] = [[], []]
     for (const name of dataset.identifies.filter((column) => !dataset.key.includes(column))) {
       alone.push(exists(await this.valuesOf(first, name, `NOT ${isTheirs}`), [name]))

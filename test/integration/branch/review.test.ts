@@ -178,10 +178,12 @@ describe('environments', () => {
     const project = await shop()
     await project.write(withOptions(environments, { minimum: 20 }))
     const missing = await project.cli('status', '--env', 'dev')
-    expect(missing.stderr).toMatch(/There is no branch dev-\w+-x/)
+    expect(missing.stderr).toMatch(
+      /There is no branch dev-\w+-x-[0-9a-f]{6} of environment 'dev' yet[\s\S]*moraine run --env dev/,
+    )
     expect((await project.cli('run', '--env', 'dev')).code).toBe(0)
     const [branch] = JSON.parse((await project.cli('branch', '--json')).stdout)
-    expect(branch.branch).toMatch(/^dev-\w+-x$/)
+    expect(branch.branch).toMatch(/^dev-\w+-x-[0-9a-f]{6}$/)
     expect(branch.expires).toBeDefined()
     const rows = async (...args: string[]) =>
       JSON.parse(

@@ -116,7 +116,12 @@ export async function run(command: Command): Promise<number> {
   for (const [option, value] of Object.entries(options))
     if (value !== undefined && action !== 'create')
       throw new MoraineError('usage', `--${option} is only for moraine branch create`)
-  if (action === 'list') return list(project)
+  if (action === 'list') {
+    if (name === undefined) return list(project)
+    throw new MoraineError('usage', `moraine branch list takes no name: '${name}'`, {
+      hint: `To see one: moraine branch show ${name}`,
+    })
+  }
   const act = Object.hasOwn(actions, action) ? actions[action] : undefined
   if (!act)
     throw new MoraineError('usage', `moraine branch ${action} is not known`, {
@@ -124,6 +129,14 @@ export async function run(command: Command): Promise<number> {
     })
   if (name === undefined)
     throw new MoraineError('usage', `Which branch? Write: moraine branch ${action} NAME`)
+  if (to !== undefined && action !== 'rename')
+    throw new MoraineError(
+      'usage',
+      `moraine branch ${action} takes one name, not '${to}' as well`,
+      {
+        hint: `Nothing was changed. Write one command for each: moraine branch ${action} ${name}`,
+      },
+    )
   await act({ project, log, options, name, to })
   return 0
 }

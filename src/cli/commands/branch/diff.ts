@@ -11,6 +11,7 @@ import { replaceFile } from '../../../storage/replace-file.js'
 import { diffHtml } from '../../branch/diff-html.js'
 import { diffLines } from '../../branch/diff-lines.js'
 import { diffMarkdown } from '../../branch/diff-markdown.js'
+import { branchOfEnv } from '../../branch/place.js'
 import { withMemory } from '../../engine.js'
 import { examples } from '../../examples.js'
 import { openProject, type Project, print } from '../../project.js'
@@ -47,7 +48,7 @@ interface Options {
 export async function run(command: Command): Promise<number> {
   const options = command.opts<Options>()
   await using project = await openProject(command)
-  const { range, selectors } = await asked(project, command.args)
+  const { range, selectors } = await asked(command, project)
   const diff = await compare(project, range, selectors, options)
   if (options.html !== undefined) await replaceFile(resolve(options.html), diffHtml(diff))
   if (options.markdown) print(diffMarkdown(diff))
@@ -57,10 +58,12 @@ export async function run(command: Command): Promise<number> {
 }
 
 /** The range that is asked for, and selectors of datasets. */
-async function asked(project: Project, [first, ...others]: readonly string[]) {
+async function asked(command: Command, project: Project) {
+  const [first, ...others] = command.args
   const range = first === undefined ? undefined : await rangeOf(project.log, first)
   if (range) return { range, selectors: others }
-  const branch = variable('MORAINE_BRANCH')
+  const ofEnv = await branchOfEnv(command, project.lake, project.log)
+  const branch = ofEnv ?? variable('MORAINE_BRANCH')
   const own = branch === undefined ? undefined : await rangeOf(project.log, branch)
   if (own) return { range: own, selectors: first === undefined ? [] : [first, ...others] }
   throw new MoraineError(

@@ -73,8 +73,12 @@ async function upToDate(command: Command, project: Project, branch: string): Pro
   })
   if (record.outcome === 'done') return true
   const failed = record.steps.filter(({ outcome }) => outcome === 'failed').length
+  const what =
+    record.outcome === 'cancelled'
+      ? 'The run was stopped'
+      : `${failed === 0 ? 'The run' : plural(failed, 'step')} failed`
   project.show(record, () => [
-    `${colors.red('✖')} ${failed === 0 ? 'The run' : plural(failed, 'step')} failed on branch ${branch}, so nothing was published.`,
+    `${colors.red('✖')} ${what} on branch ${branch}, so nothing was published.`,
   ])
   return false
 }

@@ -3,6 +3,7 @@ import { forkRange } from '../../../branch/diff/sides.js'
 import { holdNewChecks } from '../../../branch/new-checks.js'
 import { objections } from '../../../branch/policy.js'
 import { refuseNothing } from '../../../branch/promote.js'
+import { MoraineError } from '../../../errors.js'
 import type { RunRecord } from '../../../step/events.js'
 import { replaceFile } from '../../../storage/replace-file.js'
 import { PATIENT } from '../../../storage/retry.js'
@@ -55,6 +56,10 @@ export async function run(command: Command): Promise<number> {
   await upToDate(project, branch, secondsFor('--ttl', ttl) * 1000)
   // Whether columns may go is decided by people, once they see it.
   const record = await runOnBranch(command, project, branch, { allowBreaking: true })
+  if (record.outcome === 'cancelled')
+    throw new MoraineError('usage', 'The review was stopped: nothing was compared', {
+      hint: `What was built is on branch ${branch}. Review it again: moraine review ${branch}`,
+    })
   const range = await forkRange(project.log, branch)
   const diff = await compare(project, range, [], { examples })
   const { review: policy } = project.lake

@@ -19,12 +19,11 @@ export async function exportsBehind(
   project: Project,
   names?: ReadonlySet<string>,
 ): Promise<{ json: { exports?: readonly ExportResult[] }; lines: readonly string[] }> {
-  const { unexported } = project
-  if (unexported) return { json: {}, lines: ['', colors.dim(unexported)] }
+  const told = project.leftByRuns.flatMap((line) => ['', colors.dim(line)])
   // What lies on a branch is exported by nobody.
   const isOnBranch = project.house.branch !== undefined
-  if (isOnBranch || project.lake.exports.length === 0) return { json: {}, lines: [] }
+  if (isOnBranch || project.lake.exports.length === 0) return { json: {}, lines: told }
   const asked = await import('../../../export/export-lake.js')
   const exports = await asked.exportsBehind(exporting(project), names)
-  return { json: exports.length > 0 ? { exports } : {}, lines: behindLines(exports) }
+  return { json: exports.length > 0 ? { exports } : {}, lines: [...told, ...behindLines(exports)] }
 }

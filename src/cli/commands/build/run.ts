@@ -240,7 +240,7 @@ export async function run(command: Command): Promise<number> {
     if (json) print(toJson(machines.length > 0 ? { ...record, workers: machines } : record, 2))
     else for (const one of machines) show(`${machineLine(one)}\n`)
     if (!json) await showWaiting(project)
-    if (!json && project.unexported) print(colors.dim(project.unexported))
+    if (!json) for (const line of project.leftByRuns) print(colors.dim(line))
     if (record.outcome === 'done') return record.exports?.some(isFailed) ? 1 : 0
     return record.error?.kind === 'definition' ? 2 : 1
   } finally {

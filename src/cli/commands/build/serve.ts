@@ -345,12 +345,13 @@ async function openReceiver(
 /** Says where it listens, what it takes, and what it runs when. */
 function tellBeginning(
   log: ProcessLog,
-  { lake }: Project,
+  { lake, left }: Project,
   daemon: Daemon,
   receivers: readonly Receiver[],
   url: string,
 ): void {
   log.tell({ event: 'listening', url }, `Listening on ${url}; press Ctrl-C to stop.`)
+  for (const [what, text] of Object.entries(left)) log.tell({ event: 'left', what }, `  ${text}`)
   for (const { dataset } of receivers)
     log.tell(
       { event: 'receives', dataset: fullName(dataset) },
