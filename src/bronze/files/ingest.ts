@@ -227,7 +227,7 @@ export class FileIngest {
         this.fault(file, found.error)
         continue
       }
-      if (this.pack.source !== small.source || !this.pack.add(found)) {
+      if (!this.pack.takes(small.source) || !this.pack.add(found)) {
         await this.keepPack(small.source)
         this.pack.add(found)
       }

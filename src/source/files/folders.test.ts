@@ -1,5 +1,12 @@
 import { describe, expect, it } from 'vitest'
-import { folderValues, isInNoData, isNoData, skippedName, skippedNote } from './folders.js'
+import {
+  folderValues,
+  isInNoData,
+  isNoData,
+  refuseTwoValues,
+  skippedName,
+  skippedNote,
+} from './folders.js'
 
 describe('folders that are values', () => {
   it.each([
@@ -11,6 +18,17 @@ describe('folders that are values', () => {
     ['=x/plain/p.csv', {}],
   ])('%s', (path, values) => {
     expect(Object.fromEntries(folderValues(path))).toEqual(values)
+  })
+
+  it('give a column one value', () => {
+    for (const path of ['y=1/m=2/a.csv', 'y=1/b/y=1/a.csv', 'Y=1/y=1/a.csv', 'y=1.csv/y=2'])
+      expect(() => refuseTwoValues(path), path).not.toThrow()
+    for (const [path, said] of [
+      ['year=2025/b/year=2026/a.csv', "its column year two values: '2025' and '2026'"],
+      ['Year=2025/year=2026/a.csv', "its column year two values: '2025' and '2026'"],
+      ['y=1/y=__HIVE_DEFAULT_PARTITION__/a.csv', "its column y two values: '1' and NULL"],
+    ] as const)
+      expect(() => refuseTwoValues(path)).toThrow(said)
   })
 
   it('hold no data where jobs keep their own', () => {

@@ -1,4 +1,5 @@
 import { quoteName, quoteText } from '../../define/sql/sql.js'
+import { MoraineError } from '../../errors.js'
 
 /** What folders say of the files in them, by column. */
 export type FolderValues = readonly (readonly [name: string, value: string | null])[]
@@ -8,15 +9,47 @@ const NONE = '__HIVE_DEFAULT_PARTITION__'
 
 /** The values in a path such as `out/day=2026-01-05/city=S%C3%A3o%20Paulo/part-0.parquet`. */
 export function folderValues(path: string): FolderValues {
-  const found = new Map<string, readonly [name: string, value: string | null]>()
-  for (const folder of path.split('/').slice(0, -1)) {
-    const at = folder.indexOf('=')
-    if (at < 1) continue
-    const name = decoded(folder.slice(0, at)).replace(/^_/, 'x_')
-    const text = folder.slice(at + 1)
-    found.set(name.toLowerCase(), [name, text === NONE ? null : decoded(text)])
-  }
+  const found = new Map(allValues(path).map((one) => [one[0].toLowerCase(), one] as const))
   return [...found.values()]
+}
+
+function allValues(path: string): FolderValues {
+  return path
+    .split('/')
+    .slice(0, -1)
+    .flatMap((folder) => {
+      const at = folder.indexOf('=')
+      if (at < 1) return []
+      const name = decoded(folder.slice(0, at)).replace(/^_/, 'x_')
+      const text = folder.slice(at + 1)
+      return [[name, text === NONE ? null : decoded(text)] as const]
+    })
+}
+
+/**
+ * Refuses a file whose folders give a column two values: none of them is more right than the other.
+ *
+ * @throws MoraineError of kind `source`.
+ */
+export function refuseTwoValues(path: string): void {
+  const values = new Map<string, string | null>()
+  for (const [name, value] of allValues(path)) {
+    const key = name.toLowerCase()
+    const other = values.get(key)
+    if (other !== undefined && other !== value) throw twoValues(path, name, [other, value])
+    values.set(key, value)
+  }
+}
+
+function twoValues(path: string, name: string, values: readonly (string | null)[]): MoraineError {
+  const [first, second] = values.map((value) => (value === null ? 'NULL' : `'${value}'`))
+  return new MoraineError(
+    'source',
+    `${path} lies in folders that give its column ${name} two values: ${first} and ${second}`,
+    {
+      hint: 'Nothing was ingested from it. Move it into a path that names the column once, or leave out hive: true.',
+    },
+  )
 }
 
 /**

@@ -2,7 +2,9 @@ import { closeSync, openSync, readSync } from 'node:fs'
 import type { FilesSource, Layout } from '../../define/source.js'
 import { MoraineError } from '../../errors.js'
 import { endingOf, isKnown } from '../declare/files.js'
+import { refuseTwoValues } from './folders.js'
 import { textOf } from './ingested.js'
+import { withSeparatorLine } from './separator-line.js'
 import type { SourceFile } from './source-file.js'
 
 /** Bytes at the start of a file that are looked at. */
@@ -30,19 +32,21 @@ export function readerFor(source: FilesSource, name: string): FilesSource {
 
 /**
  * Settles how a file is read: by what the definition says, its ending and its first bytes together.
- * A file whose ending tells nothing is what its bytes show.
+ * A file whose ending tells nothing is what its bytes show, and one whose first line names its
+ * delimiter is read by that.
  *
- * @throws MoraineError of kind `source` where they contradict each other.
+ * @throws MoraineError of kind `source` where they contradict each other, or its folders do.
  */
 export function settleKind(file: SourceFile, source: FilesSource): FilesSource {
   const reader = readerFor(source, file.name)
+  if (reader.hive) refuseTwoValues(file.name)
   const start = firstBytes(textOf(file))
   if (start.length === 0) return reader
   const found = binaryKind(start) ?? textKind(start)
   const isOpen = source.readers && !isKnown(endingOf(file.name))
   if (isOpen && found?.ending !== undefined) return source.readers?.[found.ending] ?? reader
   if (contradicts(found, start, reader)) throw contradiction(file, reader, found)
-  return reader
+  return withSeparatorLine(reader, start)
 }
 
 /** Synchronously: of thousands of small files that takes a fraction of the time. */

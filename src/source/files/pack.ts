@@ -46,6 +46,13 @@ export class Pack {
     return bytes <= SMALL && layout?.kind !== 'parquet' && layout?.kind !== 'excel'
   }
 
+  /** Whether files of another source may join: their records look alike, whatever divides them. */
+  takes(source: FilesSource): boolean {
+    const { delimiter: _, skip: __, ...own } = this.source
+    const other = new Map(Object.entries(source))
+    return Object.entries(own).every(([name, value]) => other.get(name) === value)
+  }
+
   get isFull(): boolean {
     return this.bytes >= MOST.bytes || this.files.length >= MOST.files
   }

@@ -1,3 +1,4 @@
+import { separatorOf } from '../files/separator-line.js'
 import { distinctNames, keysInOrder } from '../text/names.js'
 import type { RecordLayout } from '../text/record-layout.js'
 import { EMPTY, RecordReader, type TextRecord } from '../text/records.js'
@@ -38,9 +39,23 @@ interface Guess extends Reading {
  * Guesses how a text is laid out, by its first bytes. `undefined` where nothing separates columns.
  */
 export function delimitedLayout(bytes: Buffer, whole: boolean): DelimitedLayout | undefined {
-  const guess = bestGuess(bytes, whole)
+  const named = separatorOf(bytes)
+  const layout = layoutOf(bytes, whole, named)
+  // Where nothing is to be passed over behind it, a header alone shows that the line is no value.
+  return layout && named !== undefined && !layout.header && layout.skip === 0
+    ? { ...layout, skip: 1 }
+    : layout
+}
+
+/** @param named the delimiter that the first line names. */
+function layoutOf(
+  bytes: Buffer,
+  whole: boolean,
+  named: string | undefined,
+): DelimitedLayout | undefined {
+  const guess = bestGuess(bytes, whole, named)
   const single = guess === undefined
-  const best = guess ?? guessOf(bytes, whole, { delimiter: ',', quote: '"' })
+  const best = guess ?? guessOf(bytes, whole, { delimiter: named ?? ',', quote: '"' })
   if (best.records.length === 0) return undefined
   const { delimiter, quote, escape: mark, comment } = best
   const title = single ? 0 : titleOf(best)
@@ -72,8 +87,8 @@ export function delimitedLayout(bytes: Buffer, whole: boolean): DelimitedLayout 
 /**
  * The reading that explains the first records best; `undefined` where all of them are one column.
  */
-function bestGuess(bytes: Buffer, whole: boolean): Guess | undefined {
-  const guesses = delimiters
+function bestGuess(bytes: Buffer, whole: boolean, named: string | undefined): Guess | undefined {
+  const guesses = (named === undefined ? delimiters : [named])
     .filter((delimiter) => bytes.includes(delimiter))
     .flatMap((delimiter) =>
       readingsWith(delimiter, bytes, whole).map((reading) => guessOf(bytes, whole, reading)),
@@ -136,12 +151,12 @@ function guessOf(bytes: Buffer, whole: boolean, reading: Reading): Guess {
 
 function recordsOf(bytes: Buffer, reading: RecordLayout, whole: boolean): TextRecord[] {
   const bom = bytes.subarray(0, 3).equals(Buffer.from([0xef, 0xbb, 0xbf]))
-  const text = bom ? bytes.subarray(3) : bytes
-  const facts = {
-    clean: false,
-    controls: true,
-    carriageReturns: !text.includes(10) && text.includes(13),
-  }
+  const all = bom ? bytes.subarray(3) : bytes
+  const carriageReturns = !all.includes(10) && all.includes(13)
+  const isNamed = separatorOf(all) !== undefined
+  const text = isNamed ? all.subarray(all.indexOf(carriageReturns ? 13 : 10) + 1) : all
+  const firstLine = isNamed ? 2 : 1
+  const facts = { clean: false, controls: true, carriageReturns, firstLine }
   const reader = new RecordReader(reading, facts, false)
   const records = reader.push(text, whole)
   return (records.length > 0 ? records : reader.push(Buffer.alloc(0), true)).slice(0, LOOKED)

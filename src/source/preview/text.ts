@@ -27,10 +27,10 @@ export async function previewDelimited(
   options: FilesOptions<string>,
   limit: number,
 ): Promise<Preview> {
-  const source = filesSource([file.name], { ...options, format: 'delimited' })
+  const said = filesSource([file.name], { ...options, format: 'delimited' })
   const { signal } = abortController()
-  return withUnpacked(file, source, signal, async (readable) => {
-    settleKind(readable, source)
+  return withUnpacked(file, said, signal, async (readable) => {
+    const source = settleKind(readable, said)
     const needed = headerRowsOf(source)
     const records = await firstRecords(readable, source, needed + limit)
     const rows = records.slice(needed)

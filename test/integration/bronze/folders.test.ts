@@ -2,7 +2,7 @@ import { mkdir } from 'node:fs/promises'
 import { join } from 'node:path'
 import { describe, expect, it } from 'vitest'
 import { DuckDB } from '../../../src/engine/duckdb/duckdb.js'
-import { type Files, Project } from '../../support/project.js'
+import { type Files, Project, step } from '../../support/project.js'
 
 const lake = (path: string, options: string) => `
 import { bronze, defineLake } from 'moraine'
@@ -82,6 +82,20 @@ describe('files in folders that are values', () => {
       { id: 2, store: null, city: 'a/b' },
       { id: 3, store: '8', city: 'Rome' },
     ])
+  })
+
+  it('a file whose folders give a column two values is discarded, and the others are read', async () => {
+    const project = await Project.create({
+      'lake.ts': lake('out/**/*.csv', ''),
+      'out/year=2025/a.csv': 'id\n1\n',
+      'out/year=2025/copy/year=2026/b.csv': 'id\n2\n',
+    })
+    const { notes } = step(await project.run(), 'bronze.rows')
+    expect(notes?.join()).toContain(
+      "out/year=2025/copy/year=2026/b.csv can't be read and is discarded completely: lies in folders that give its column year two values: '2025' and '2026'",
+    )
+    const read = 'SELECT id, year FROM bronze.rows WHERE _error IS NULL'
+    expect(await project.query(read)).toEqual([{ id: '1', year: '2025' }])
   })
 
   it('a column that a file has itself stays beside that of its folder', async () => {
