@@ -4,6 +4,7 @@ import { PATIENT, patiently } from '../../storage/retry.js'
 import { S3Storage } from '../../storage/s3/s3.js'
 import { isInNoData, isNoData, skippedName } from './folders.js'
 import { markOf, mayBeOfLake, writtenByLakes } from './lakes.js'
+import { objectPattern } from './object-pattern.js'
 import type { SourceFile } from './source-file.js'
 
 const patience = { total: PATIENT }
@@ -12,11 +13,18 @@ const patience = { total: PATIENT }
 interface Objects {
   storage: S3Storage
   bucket: string
+  /** What the path names: a key, the beginning of keys, or a pattern. */
+  key: string
   /** What all of their keys begin with. */
   prefix: string
-  matches: (key: string) => boolean
+  /** Which are meant of those that are there. */
+  among: (keys: readonly string[]) => Meant
   /** The folder whose names a pattern begins to spell: not all that is in it is listed. */
   within?: string
+}
+
+interface Meant {
+  matches: (key: string) => boolean
   /** What of a key that does not match is skipped for its name. */
   skips: (key: string) => string | undefined
 }
@@ -36,29 +44,31 @@ function objectsAt(path: string): Objects {
   const storage = buckets.get(at) ?? new S3Storage(at, null)
   buckets.set(at, storage)
   const key = decoded(rest)
-  const magic = key.search(/[*?{]/)
-  if (magic < 0) {
+  const pattern = objectPattern(key)
+  if (!pattern) {
     const folder = key === '' || key.endsWith('/') ? key : `${key}/`
     const inside = (other: string) => other.startsWith(folder) && other !== key
-    return {
-      storage,
-      bucket,
-      prefix: key,
+    const meant: Meant = {
       matches: (other) => other === key || (inside(other) && !isNoData(other.slice(folder.length))),
       skips: (other) => (inside(other) ? skippedBelow(folder, other) : undefined),
     }
+    return { storage, bucket, key, prefix: key, among: () => meant }
   }
-  const pattern = patternOf(key)
-  const prefix = key.slice(0, magic)
-  const matches = (other: string) => pattern.test(other) && !isInNoData(other, key)
+  const { prefix } = pattern
   const root = prefix.slice(0, prefix.lastIndexOf('/') + 1)
-  const skips = (other: string) =>
-    pattern.test(other) && isInNoData(other, key) ? skippedBelow(root, other) : undefined
-  return { storage, bucket, prefix, matches, skips, ...(root === prefix ? {} : { within: root }) }
+  const among = (keys: readonly string[]): Meant => {
+    const fits = pattern.among(keys)
+    return {
+      matches: (other) => fits(other) && !isInNoData(other, key),
+      skips: (other) =>
+        fits(other) && isInNoData(other, key) ? skippedBelow(root, other) : undefined,
+    }
+  }
+  return { storage, bucket, key, prefix, among, ...(root === prefix ? {} : { within: root }) }
 }
 
-/** What begins with a prefix, without what lakes have written. */
-async function listed({ storage, prefix, within }: Objects) {
+/** What begins with a prefix, without what lakes have written, and which of it is meant. */
+async function listed({ storage, prefix, within, among }: Objects) {
   const all = await patiently(storage.url, patience, () => storage.list(prefix))
   const keys = all.map(({ path: key }) => key)
   // The mark of a lake is not among them that lies beside what the pattern spells.
@@ -67,7 +77,8 @@ async function listed({ storage, prefix, within }: Objects) {
     mayBeOfLake(keys, within) &&
     (await patiently(storage.url, patience, () => storage.folders(markOf(within)))).length > 0
   const isOfLake = writtenByLakes(keys, isLake ? [within] : [])
-  return all.filter(({ path: key }) => !isOfLake(key))
+  const found = all.filter(({ path: key }) => !isOfLake(key))
+  return { found, ...among(found.map(({ path: key }) => key)) }
 }
 
 function skippedBelow(folder: string, key: string): string | undefined {
@@ -90,26 +101,6 @@ function withSettings(path: string): string {
   return at < 0 || /^\?[a-zA-Z]+=/.test(path.slice(at)) ? path : path.replaceAll('?', '%3F')
 }
 
-/** `*` and `?` within a name, `**` across folders, `{a,b}` either. */
-function patternOf(glob: string): RegExp {
-  const source = glob.replace(
-    /\*\*\/?|\*|\?|\{([^}]*)\}|[\\^$.|+()[\]}]/g,
-    (token, words?: string) => {
-      if (token === '**/') return '(?:.*/)?'
-      if (token === '**') return '.*'
-      if (token === '*') return '[^/]*'
-      if (token === '?') return '[^/]'
-      if (words !== undefined)
-        return `(?:${words
-          .split(',')
-          .map((w) => w.replace(/[\\^$.|+*?()[\]]/g, '\\$&'))
-          .join('|')})`
-      return `\\${token}`
-    },
-  )
-  return new RegExp(`^${source}$`)
-}
-
 /**
  * The objects that a path in a bucket stands for, as files.
  *
@@ -117,8 +108,8 @@ function patternOf(glob: string): RegExp {
  */
 export async function objectsOf(path: string, skipped: string[] = []): Promise<SourceFile[]> {
   const objects = objectsAt(path)
-  const { storage, bucket, matches, skips } = objects
-  const found = await listed(objects)
+  const { storage, bucket } = objects
+  const { found, matches, skips } = await listed(objects)
   for (const { path: key } of found) {
     const name = matches(key) ? undefined : skips(key)
     if (name !== undefined) skipped.push(`s3://${bucket}/${name}`)
@@ -169,11 +160,14 @@ export async function rangedObjects(path: string): Promise<{
   objects: { key: string; size: number; range(from: number, length: number): Promise<Buffer> }[]
 }> {
   const at = objectsAt(path)
-  const { storage, bucket, prefix, matches } = at
-  const found = (await listed(at)).filter(({ path: key }) => matches(key))
+  const { storage, bucket, key } = at
+  const { found: all, matches } = await listed(at)
+  const found = all.filter(({ path }) => matches(path))
+  // Brackets may stand in the name of a folder.
+  const isName = found.some(({ path }) => path.startsWith(key))
   return {
     bucket,
-    prefix,
+    prefix: isName ? key : at.prefix,
     settings: /\?[a-zA-Z]+=.*$/.exec(path)?.[0] ?? '',
     objects: found.map(({ path: key, size }) => ({
       key,
@@ -187,7 +181,7 @@ export async function rangedObjects(path: string): Promise<{
 export async function objectAt(
   path: string,
 ): Promise<{ key: string; size: number; range(from: number, length: number): Promise<Buffer> }> {
-  const { storage, prefix: key } = objectsAt(path)
+  const { storage, key } = objectsAt(path)
   const found = await storage.stat(key)
   if (!found)
     throw new MoraineError('source', `There is no object ${key} in ${storage.url}`, {
