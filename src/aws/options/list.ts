@@ -129,17 +129,8 @@ export const optionList: OptionList<AwsOptions> = {
   functions: having<FunctionOptions>(functionList),
   jobs: {
     is: "options of functions by job, such as { 'bronze.orders': { memory: '4096MiB' } }",
-    fits: (value) =>
-      object.fits(value) &&
-      Object.values(value as object).every(
-        (one) =>
-          object.fits(one) &&
-          Object.entries(one as object).every(
-            ([name, text]) =>
-              Object.hasOwn(functionList, name) &&
-              functionList[name as keyof FunctionOptions].fits(text),
-          ),
-      ),
+    fits: object.fits,
+    each: functionList,
   },
   paused: either('true, false, or a list of jobs', flag, texts),
   environment: {

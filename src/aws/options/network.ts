@@ -1,4 +1,4 @@
-import { texts } from '../../define/options/expected.js'
+import { object, texts } from '../../define/options/expected.js'
 import { type Expected, having, needed, type OptionList } from '../../define/options/options.js'
 
 /** A network that functions and Glue run in. */
@@ -79,40 +79,32 @@ const one = (kind: string): Expected => ({
 /** Nothing of a JDBC address may say who connects. */
 const jdbcUrl: Expected = {
   is: "an address such as 'jdbc:postgresql://host:5432/shop', without user and password",
+  secret: true,
   fits: (value) =>
     typeof value === 'string' &&
     /^jdbc:(postgresql|mysql|sqlserver):\/\/[^@\s]+$/.test(value) &&
     !/user|password|pwd/i.test(value),
 }
 
-const connectionList: Readonly<Record<keyof ConnectionOptions, Expected>> = {
-  url: jdbcUrl,
-  secret: {
+const connectionList: OptionList<ConnectionOptions> = {
+  url: needed(jdbcUrl),
+  secret: needed({
     is: 'the name of a secret',
     fits: (value) => typeof value === 'string' && /^[A-Za-z0-9/_+=.@-]{1,512}$/.test(value),
-  },
-  subnet: one('subnet'),
-  zone: zoneExpected,
-  securityGroups: ids('sg', 'security groups'),
+  }),
+  subnet: needed(one('subnet')),
+  zone: needed(zoneExpected),
+  securityGroups: needed(ids('sg', 'security groups')),
 }
 
 export const connections: Expected = {
   is: 'connections by name, each with url, secret, subnet, zone and securityGroups',
   fits: (value) =>
-    typeof value === 'object' &&
-    value !== null &&
-    Object.entries(value).every(
-      ([name, of]) =>
-        /^[a-z][a-z0-9_-]*$/.test(name) &&
-        typeof of === 'object' &&
-        of !== null &&
-        Object.keys(of).every((key) => Object.hasOwn(connectionList, key)) &&
-        Object.entries(connectionList).every(([key, kind]) =>
-          kind.fits((of as Record<string, unknown>)[key]),
-        ),
-    ),
+    object.fits(value) &&
+    Object.keys(value as object).every((name) => /^[a-z][a-z0-9_-]*$/.test(name)),
+  each: connectionList,
   advise: () =>
-    "Write { shop: { url: 'jdbc:postgresql://host:5432/shop', secret: 'shop/db', subnet: 'subnet-…', zone: 'eu-central-1a', securityGroups: ['sg-…'] } }; user and password are in the secret.",
+    "Names have lower-case letters, digits, _ and -. Write { shop: { url: 'jdbc:postgresql://host:5432/shop', secret: 'shop/db', subnet: 'subnet-…', zone: 'eu-central-1a', securityGroups: ['sg-…'] } }; user and password are in the secret.",
 }
 
 export const redshiftExpected: Expected = having<RedshiftOptions>({

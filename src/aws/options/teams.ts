@@ -1,5 +1,6 @@
+import { nearest } from '../../define/nearest.js'
 import { object, texts } from '../../define/options/expected.js'
-import type { Expected } from '../../define/options/options.js'
+import { type Expected, needed, type OptionList } from '../../define/options/options.js'
 import { bytesOf } from '../../define/size.js'
 
 /** Who reads a lake on AWS: a role to take, and a workgroup of Athena. */
@@ -12,7 +13,8 @@ export interface Team {
   members?: readonly string[]
 }
 
-const READ = /^(bronze|silver|gold|discarded|history)(\.[A-Za-z][A-Za-z0-9_]*)?$/
+const LAYERS = ['bronze', 'silver', 'gold', 'discarded', 'history']
+const READ = new RegExp(`^(${LAYERS.join('|')})(\\.[A-Za-z][A-Za-z0-9_]*)?$`)
 const ARN = /^arn:aws[a-z-]*:iam::\d{12}:(root|(user|role)\/[\w+=,.@/-]+)$/
 /**
  * Athena stops no query earlier:
@@ -20,34 +22,43 @@ const ARN = /^arn:aws[a-z-]*:iam::\d{12}:(root|(user|role)\/[\w+=,.@/-]+)$/
  */
 const LEAST = 10_000_000
 
-const fits: Readonly<Record<keyof Team, (value: unknown) => boolean>> = {
-  read: (value) =>
-    texts.fits(value) &&
-    (value as string[]).length > 0 &&
-    (value as string[]).every((one) => READ.test(one)),
-  cutoff: (value) => typeof value === 'string' && (bytesOf(value) ?? 0) >= LEAST,
-  members: (value) =>
-    texts.fits(value) &&
-    (value as string[]).length > 0 &&
-    (value as string[]).every((one) => ARN.test(one)),
+const some = (value: unknown, each: RegExp) =>
+  texts.fits(value) &&
+  (value as string[]).length > 0 &&
+  (value as string[]).every((one) => each.test(one))
+
+const teamList: OptionList<Team> = {
+  read: needed({
+    is: "a list of layers and tables, such as ['silver', 'gold', 'bronze.orders']",
+    fits: (value) => some(value, READ),
+    advise: (value) => (texts.fits(value) ? adviceFor(value as string[]) : undefined),
+  }),
+  cutoff: {
+    is: "a size of at least '10MB'",
+    fits: (value) => typeof value === 'string' && (bytesOf(value) ?? 0) >= LEAST,
+  },
+  members: { is: 'a list of ARNs of users and roles of IAM', fits: (value) => some(value, ARN) },
 }
 
-const isTeam = (value: unknown) =>
-  object.fits(value) &&
-  'read' in (value as object) &&
-  Object.entries(value as object).every(
-    ([name, one]) =>
-      Object.hasOwn(fits, name) && (one === undefined || fits[name as keyof Team](one)),
-  )
+/** What was most likely meant by the first name that is neither a layer nor a table. */
+function adviceFor(names: readonly string[]): string | undefined {
+  const odd = names.find((name) => !READ.test(name))
+  if (odd === undefined) return undefined
+  const [first = '', ...table] = odd.split('.')
+  const similar = nearest(first, LAYERS)
+  if (similar !== undefined && similar !== first)
+    return `Did you mean '${[similar, ...table].join('.')}'?`
+  return table.length === 0 && /^\w+$/.test(odd)
+    ? `The layers are: ${LAYERS.join(', ')}. A table stands behind its layer: 'silver.${odd}'`
+    : undefined
+}
 
 export const teams: Expected = {
   is: "teams by name, such as { analysts: { read: ['silver', 'gold'], cutoff: '50GB' } }",
   fits: (value) =>
     object.fits(value) &&
     Object.keys(value as object).length > 0 &&
-    Object.entries(value as object).every(
-      ([name, team]) => /^[a-z][a-z0-9-]{0,31}$/.test(name) && isTeam(team),
-    ),
-  advise: () =>
-    "Names have lower-case letters, digits and -; read lists layers and tables; cutoff is at least '10MB'; members are ARNs of IAM.",
+    Object.keys(value as object).every((name) => /^[a-z][a-z0-9-]{0,31}$/.test(name)),
+  each: teamList,
+  advise: () => 'Names begin with a letter, and have lower-case letters, digits and -.',
 }
