@@ -15,7 +15,7 @@ import {
   type Window,
 } from './decision.js'
 import { computedOf, definitionOf } from './fingerprint.js'
-import { hasSeen, historiesOf, lastNumber, windowAfter } from './offsets.js'
+import { hasSeen, hasSeenTable, historiesOf, lastNumber, windowAfter } from './offsets.js'
 
 /** What decisions are made by, beside the state of a dataset and its inputs. */
 export interface DecideOptions {
@@ -284,7 +284,7 @@ function decideByInputs(
       : !hasSeen(seen[fullName(input)], input, view),
   )
   const [first] = changed
-  const history = historiesOf(dataset).find((name) => seen[name] !== view.tables[name]?.metadata)
+  const history = historiesOf(dataset).find((name) => !hasSeenTable(seen[name], name, view))
   if (!first && history)
     return rebuildParts(table, view, `${history} changed`) ?? build(`${history} changed`)
   if (!first) return { action: 'none', reason: 'its inputs have not changed' }

@@ -31,8 +31,16 @@ function version(input: AnyInput, view: View): string | undefined {
 }
 
 /** Whether what was read of a table has the rows that it has now, be it in other files. */
-export function hasSeen(seen: string | number | undefined, input: AnyInput, view: View): boolean {
-  const { metadata, sameRowsAs: same = [] } = view.tables[fullName(input)] ?? {}
+export const hasSeen = (seen: string | number | undefined, input: AnyInput, view: View): boolean =>
+  hasSeenTable(seen, fullName(input), view)
+
+/** The same of a table by its name: one of versions is no dataset. */
+export function hasSeenTable(
+  seen: string | number | undefined,
+  name: string,
+  view: Pick<View, 'tables'>,
+): boolean {
+  const { metadata, sameRowsAs: same = [] } = view.tables[name] ?? {}
   return seen === metadata || same.some((earlier) => earlier === seen)
 }
 

@@ -48,6 +48,37 @@ async function age(project: Project): Promise<void> {
 }
 
 describe('optimize', () => {
+  it('of versions builds nothing again that reads them', async () => {
+    const project = await Project.create({
+      'lake.ts': `
+import { bronze, defineLake, gold, history, silver, sql, t, z } from 'moraine'
+import { files } from 'moraine/sources'
+const prices = silver('prices', {
+  from: bronze('prices', { from: files('in/*.csv') }), key: 'id', cursor: 'day', history: true,
+  schema: z.object({ id: t.int(), price: t.int(), day: t.date() }),
+})
+const versions = gold('versions', { query: sql\`select id, count(*) as n from \${history(prices)} group by 1\` })
+export default defineLake({ name: 'shop', datasets: [versions] })
+`,
+    })
+    for (const day of [1, 2, 3]) {
+      await project.write({ [`in/${day}.csv`]: `id,price,day\n${day},1,2026-01-0${day}\n` })
+      expect((await project.run()).outcome).toBe('done')
+    }
+    const before = await project.state()
+    const { code, stdout } = await project.cli('optimize', 'history.prices')
+    expect([code, stdout]).toEqual([0, expect.stringContaining('history.prices')])
+    const after = await project.state()
+    expect(after.tables['history.prices']).not.toEqual(before.tables['history.prices'])
+    expect(step(await project.run(), 'gold.versions').outcome).toBe('unchanged')
+    // What changes them does.
+    await project.write({ 'in/4.csv': 'id,price,day\n1,4,2026-01-04\n' })
+    expect(step(await project.run(), 'gold.versions').outcome).toBe('done')
+    expect(await project.query('select n::int as n from gold.versions where id = 1')).toEqual([
+      { n: 2 },
+    ])
+  })
+
   it('puts small files together; the rows stay, and nothing is built again', async () => {
     const project = await lakeOf(5)
     const before = await rows(project)
