@@ -243,7 +243,11 @@ class LogIngest {
         continue
       }
       const all = [...this.claimed.values(), ...this.fresh]
-      if (await find(all, (other) => isCopy(log, other))) continue
+      const original = await find(all, (other) => isCopy(log, other))
+      if (original) {
+        this.passOver(log, original)
+        continue
+      }
       const cut = streams.find(({ name, inode }) => name === log.file.name && inode === log.inode)
       if (cut) this.notes.push(`${log.file.name} was truncated and is read from its start`)
       this.fresh.push(log)
@@ -256,6 +260,14 @@ class LogIngest {
       for (const log of this.fresh) await this.chunk(into, log, undefined)
       for (const one of this.broken) await this.discard(into, streams, one)
     })
+  }
+
+  /** Logs of two services may begin alike: that one is taken for a copy is said. */
+  private passOver({ file, packed }: Readable, original: Readable): void {
+    if (packed !== original.packed) return
+    this.notes.push(
+      `${file.name} is taken for a copy of ${original.file.name}, which has the same lines so far: it is read once its lines differ`,
+    )
   }
 
   /**

@@ -204,6 +204,26 @@ describe('logs that are followed', () => {
     ])
   })
 
+  it('are taken for a copy where they have the same lines, which is said until they differ', async () => {
+    const project = await Project.create({
+      'lake.ts': lake(lines),
+      'in/app.log.web': '1 start\n',
+      'in/app.log.worker': '1 start\n2 next\n',
+    })
+    expect(step(await project.run(), 'bronze.rows').notes).toEqual([
+      'in/app.log.web is taken for a copy of in/app.log.worker, which has the same lines so far: it is read once its lines differ',
+    ])
+    await appendFile(join(project.folder, 'in/app.log.web'), '3 other\n')
+    const { rows, notes } = step(await project.run(), 'bronze.rows')
+    expect([rows, notes]).toEqual([2, []])
+    expect(await numbers(project)).toEqual([
+      [1, 1],
+      [1, 1],
+      [2, 2],
+      [3, 2],
+    ])
+  })
+
   it('are told apart although the new one begins with all that the rotated one holds', async () => {
     const project = await Project.create({ 'lake.ts': lake(lines), 'in/app.log': '6 start\n' })
     const log = join(project.folder, 'in/app.log')
