@@ -90,7 +90,9 @@ export async function lookAt(
     ? known === 'delimited'
     : found?.ending === undefined && (kind === undefined || kind === 'delimited')
   const isOwn = isText && said.delimiter === undefined
-  const layout = isOwn ? delimitedLayout(text, complete && text.length === start.length) : undefined
+  // What is looked at may be cut within a record: nothing is said of that one.
+  const isWhole = complete && start.length === file.size && text.length === start.length
+  const layout = isOwn ? delimitedLayout(text, isWhole) : undefined
   if (isText && Object.keys(said).length === 0) refuseProse(file, layout, ending)
   const guessed = layout ? layoutOptions(layout, ending, said) : {}
   const options = { ...about, ...guessed, ...said }
@@ -158,6 +160,11 @@ async function decodedStart(
   if (wide && !textual.includes(wide.ending ?? '')) return { text: start }
   if (await isAllUtf8(file, complete)) return { text: start }
   if (wide?.ending === 'xml') return { text: start }
+  if (await isMostlyUtf8(file))
+    return {
+      text: start,
+      note: `${file.name} is UTF-8, but some of its lines are not: they are discarded with that reason`,
+    }
   const encoding = 'windows-1252'
   return {
     text: Buffer.from(textDecoder(encoding)(start)),
@@ -177,6 +184,24 @@ async function isAllUtf8({ path, unpacked = path }: SourceFile, complete: boolea
   } catch {
     return false
   }
+}
+
+/**
+ * Whether no more letters of a text are wrong UTF-8 than good: those of another encoding are so by
+ * rare chance alone, and to read the others by it would make wrong ones of them.
+ */
+async function isMostlyUtf8({ path, unpacked = path }: SourceFile): Promise<boolean> {
+  const decoder = new TextDecoder()
+  let [good, bad] = [0, 0]
+  for await (const chunk of createReadStream(unpacked, { highWaterMark: 1 << 20 })) {
+    const text = decoder.decode(chunk as Buffer, { stream: true })
+    for (let i = 0; i < text.length; i++) {
+      const code = text.charCodeAt(i)
+      if (code === 0xfffd) bad++
+      else if (code > 0x7f) good++
+    }
+  }
+  return good > 0 && good >= bad
 }
 
 /** What the format has to be said to be, where the ending does not tell it. */

@@ -90,6 +90,9 @@ async function previewSample(
   const notes: string[] = []
   const note = (text: string) => void notes.push(text)
   const ingested = await ingestSample(session, sample, look.source, { location, note })
+  // A record may be longer than the sample.
+  if (ingested.broken >= ingested.rows && !sample.complete && look.layout)
+    return previewDelimited(whole, look.options, limit)
   const relation = session.files.parquet(location)
   const has = new Set((await session.describe(`SELECT * FROM ${relation}`)).map((c) => c.name))
   const beside = ['_raw', '_error', '_source_line'].filter((name) => has.has(name))

@@ -195,6 +195,46 @@ describe('a crawl of files', () => {
   })
 })
 
+describe('messy files', () => {
+  it('with a line in another encoding stay UTF-8, and that line is discarded', async () => {
+    const bytes = [Buffer.from('id,name\n1,Zoë\n'), Buffer.from('2,Chloé\n', 'latin1')]
+    const project = await Project.create({ 'data/mixed.csv': Buffer.concat(bytes) })
+    const { stdout } = await project.cli('crawl', 'data')
+    expect(stdout).toContain('data/mixed.csv is UTF-8, but some of its lines are not')
+    const run = await project.run()
+    expect(run.steps.at(-1)?.counts).toMatchObject({ in: 2, kept: 1, discarded: 1 })
+    expect(await project.query('SELECT name FROM silver.mixed')).toEqual([{ name: 'Zoë' }])
+  })
+
+  it('with a value that is longer than what is looked at keep its quotes', async () => {
+    const line = 'x'.repeat(200_000)
+    const { text, project } = await crawled({
+      'data/huge.csv': `id,note\n1,"${line}\n${line}\n${line}"\n2,b\n`,
+    })
+    expect(text).toContain("files('data/huge.csv')")
+    expect(
+      await project.query('SELECT id, length(note)::int AS n FROM silver.huge ORDER BY 1'),
+    ).toEqual([
+      { id: 1, n: 600_002 },
+      { id: 2, n: 1 },
+    ])
+    const { stdout } = await project.cli('preview', 'data/huge.csv')
+    expect(stdout).toMatch(/1 +x+…\n2 +b\n.*the first 2 rows/)
+  })
+
+  it('with codes such as 1E5 keep them, and numbers with an exponent are numbers', async () => {
+    const { text, project } = await crawled({
+      'data/codes.csv': 'sku,size\n1E5,1e-05\n2E7,2.5E3\n',
+    })
+    expect(text).toContain('sku: z.string()')
+    expect(text).toContain('size: t.double()')
+    expect(await project.query('SELECT sku FROM silver.codes ORDER BY 1')).toEqual([
+      { sku: '1E5' },
+      { sku: '2E7' },
+    ])
+  })
+})
+
 describe('a preview reads as a run does', () => {
   it.each([
     [
