@@ -8,6 +8,7 @@ import type { KnownColumns } from '../quality/known.js'
 import type { Dialect } from '../sql/dialect.js'
 import type { ObjectAccess } from '../storage/staging.js'
 import type { ExportIO } from './export-io.js'
+import type { PlanStep } from './plan-step.js'
 
 /**
  * A value as programs see it: bigint, decimals as text, dates and timestamps as ISO texts with
@@ -290,6 +291,8 @@ export interface Session {
   describe(sql: string): Promise<ResultColumn[]>
   /** The same, and the parameters that it takes. */
   prepared(sql: string): Promise<{ columns: ResultColumn[]; parameters: QueryParameter[] }>
+  /** How it would be run. */
+  planOf(sql: string, parameters?: ParameterValues): Promise<PlanStep>
   /** Runs a query and keeps its rows. */
   materialize(sql: string, options?: MaterializeOptions): Promise<Relation>
   /** Keeps a query, which is run whenever its rows are asked for. */

@@ -37,6 +37,8 @@ export interface Asked {
   places?: TableRef | undefined
   /** Only says what the result would be like. */
   isDescribed?: boolean
+  /** Only says how it would run. */
+  isExplained?: boolean
   /** Judges what is about to be read, before anything is. */
   judge: ((estimate: Estimate) => void) | undefined
   /** The log of the branch that is asked, for tables that tell of it. */
@@ -52,6 +54,8 @@ export interface Begun {
   parameters: QueryParameter[]
   files: { opened: number; total: number; bytes: number }
   estimate: Estimate
+  /** Of one that is only explained. */
+  plan?: Extract<Reply, { type: 'columns' }>['plan']
 }
 
 /**
@@ -98,10 +102,11 @@ export async function begin(
   }
   const { relations, inPlace } = await brought(asked, { scans, named, root, parsed })
   const access = inPlace ? await root?.access() : undefined
-  const { columns } = await worker.ask(
+  const { columns, plan } = await worker.ask(
     {
       type: 'run',
       relations: [...relations, ...views],
+      ...(asked.isExplained ? { isExplained: true } : {}),
       ...(access ? { access } : {}),
       ...(parameters ? { parameters } : {}),
     },
@@ -112,7 +117,7 @@ export async function begin(
     total: scans.reduce((sum, s) => sum + s.total, 0),
     bytes: scans.reduce((sum, s) => sum + s.bytes, 0),
   }
-  return { columns, parameters: [], files, estimate }
+  return { columns, parameters: [], files, estimate, plan }
 }
 
 /** What a query reads, by the log and the manifests alone. */

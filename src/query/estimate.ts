@@ -29,6 +29,7 @@ export interface TableEstimate {
   total: number
   /** What version of the table it is. */
   version: string
+  columns: readonly string[]
   /** Source columns of its partitions. */
   partitions: readonly string[]
   /** Columns that the query's conditions choose files by. */
@@ -53,6 +54,7 @@ export function estimateOf(
       files: relation.files.length,
       total,
       version: scan.version,
+      columns: relation.schema?.fields.map((field) => field.name) ?? relation.columns,
       partitions: scan.partitions,
       chosenBy: [...predicates, ...ofPartitions].map(({ column }) => column.toLowerCase()),
     }

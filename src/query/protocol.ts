@@ -8,6 +8,7 @@ import type {
   ResultRow,
   TableFile,
 } from '../engine/engine.js'
+import type { PlanStep } from '../engine/plan-step.js'
 import type { Schema } from '../iceberg/spec/types.js'
 import type { TableRef } from '../sql/guard.js'
 import type { ObjectAccess } from '../storage/staging.js'
@@ -41,6 +42,8 @@ export type Request =
       relations: RelationFiles[]
       access?: ObjectAccess
       parameters?: ParameterValues
+      /** Only says how it would run. */
+      isExplained?: boolean
     }
   | { type: 'next' }
 
@@ -93,7 +96,7 @@ export type Reply =
       named: string[] | undefined
       isRepeatable: boolean
     }
-  | { type: 'columns'; columns: ResultColumn[]; parameters?: QueryParameter[] }
+  | { type: 'columns'; columns: ResultColumn[]; parameters?: QueryParameter[]; plan?: PlanStep }
   /**
    * No rows at the end; `isLarge` where the process holds so much that the next query is better off
    * with another.

@@ -1,13 +1,15 @@
 import type { Rights } from '../define/access/rights.js'
 import type { Field } from '../define/types/column-type.js'
 import type { ParameterValues, QueryParameter, ResultColumn, ResultRow } from '../engine/engine.js'
+import type { PlanStep } from '../engine/plan-step.js'
+import { MoraineError } from '../errors.js'
 import type { LakeState } from '../log/commit.js'
 import type { Heartbeat } from '../log/live.js'
 import { LogReader } from '../log/reader.js'
 import type { TableRef } from '../sql/guard.js'
 import { damageIn } from '../storage/damage.js'
 import type { Storage } from '../storage/storage.js'
-import { type Asked, begin } from './begin.js'
+import { type Asked, type Begun, begin } from './begin.js'
 import { type Grant, queryMemory } from './budget.js'
 import type { Estimate } from './estimate.js'
 import { asList, type Limits } from './limits.js'
@@ -136,27 +138,62 @@ export async function describeQuery(
   sql: string,
   options: QueryOptions,
 ): Promise<{ columns: ResultColumn[]; parameters: QueryParameter[]; estimate: Estimate }> {
+  return looked(storage, state, { sql, options, only: { isDescribed: true } })
+}
+
+/**
+ * How a query would run: planned on its files, whose rows are not read.
+ *
+ * @throws MoraineError of kind `query` when it is refused.
+ */
+export async function explainQuery(
+  storage: Storage,
+  state: LakeState | Promise<LakeState>,
+  sql: string,
+  options: QueryOptions,
+): Promise<{ estimate: Estimate; plan: PlanStep }> {
+  const { estimate, plan } = await looked(storage, state, {
+    sql,
+    options,
+    only: { isExplained: true },
+  })
+  if (!plan) throw new MoraineError('query', 'The query has no plan')
+  return { estimate, plan }
+}
+
+/** Asks about a query that is not run. */
+async function looked(
+  storage: Storage,
+  state: LakeState | Promise<LakeState>,
+  {
+    sql,
+    options,
+    only,
+  }: { sql: string; options: QueryOptions; only: Pick<Asked, 'isDescribed' | 'isExplained'> },
+): Promise<Begun> {
   const { limits, signal, rights, schema, owner, parameters } = options
   const { log = new LogReader(storage, 'main') } = options
   Promise.resolve(state).catch(() => {})
   const worker = new Worker(limits, signal, owner)
+  const scratch = new Scratch()
   let heartbeat: Heartbeat | undefined
   const question: Asked = {
     ...{ worker, storage, state, limits, rights, schema },
     ...withNamed(sql, parameters),
     declared: undefined,
-    ...{ judge: undefined, log, signal, scratch: new Scratch().folder },
-    isDescribed: true,
+    ...{ judge: undefined, log, signal, scratch: scratch.folder },
+    ...only,
   }
   try {
-    const { columns, parameters, estimate } = await begin(question, (heart) => {
+    const found = await begin(question, (heart) => {
       heartbeat = heart
     })
     worker.release()
-    return { columns, parameters, estimate }
+    return found
   } finally {
     await heartbeat?.stop()
     await worker.close()
+    await scratch.remove()
   }
 }
 

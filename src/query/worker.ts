@@ -227,6 +227,7 @@ class QueryProcess {
     relations,
     access,
     parameters,
+    isExplained,
   }: Extract<Request, { type: 'run' }>): Promise<Reply> {
     if (!this.sandbox) throw new Error('the query was not parsed')
     watchdog.begin()
@@ -237,7 +238,10 @@ class QueryProcess {
     if (access) await this.sandbox.reach(access)
     await this.sandbox.define(relations, this.bare)
     await this.sandbox.shut(this.known)
-    const result = await this.sandbox.session.stream(this.sql, parameters)
+    const { session } = this.sandbox
+    if (isExplained)
+      return { type: 'columns', columns: [], plan: await session.planOf(this.sql, parameters) }
+    const result = await session.stream(this.sql, parameters)
     this.batches = result.batches[Symbol.asyncIterator]()
     this.sizeOf = sizer(result.columns)
     return { type: 'columns', columns: result.columns }

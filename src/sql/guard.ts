@@ -182,7 +182,7 @@ const notSelect: readonly (Refusal & { begins: RegExp })[] = [
   {
     begins: /^\s*explain\b/i,
     message: 'EXPLAIN cannot be used here',
-    hint: 'Run the query itself.',
+    hint: 'Run the query itself. moraine query --explain shows how it would run.',
   },
   // The parser makes several statements of it: one to look for the values, and one that has them.
   {

@@ -24,6 +24,7 @@ export function queryOptions(command: Command): Command {
       '--explain-cost',
       'show what the query would read, and what Athena would charge; run nothing',
     )
+    .option('--explain', 'show how the query would run: its steps, and what they read; run nothing')
     .option('--max-scan <size>', 'refuse the query if it would read more, by what manifests say')
 }
 
@@ -94,7 +95,8 @@ function scanLimit(text: string): (estimate: Estimate) => void {
   }
 }
 
-interface Costed {
+/** What is asked about a query that is not run. */
+export interface Costed {
   storage: Storage
   state: LakeState | Promise<LakeState>
   limits: Limits

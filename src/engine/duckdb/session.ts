@@ -10,6 +10,7 @@ import type {
   ResultRow,
   Session,
 } from '../engine.js'
+import type { PlanStep } from '../plan-step.js'
 import { duckdbDialect } from './dialect/dialect.js'
 import { BIGINT, DuckDBDataChunk, type DuckDBInstance, VARCHAR } from './driver.js'
 import { DuckDBExports } from './export/export.js'
@@ -17,6 +18,7 @@ import { DuckDBFiles } from './files/files.js'
 import type { Life } from './lives.js'
 import { DuckDBParser } from './parser.js'
 import { bindable, columnsOf, parametersOf } from './prepared.js'
+import { planSteps } from './query-plan.js'
 import { batchesOf, resultColumns, textOf } from './results.js'
 import { type Shared, Statements } from './statements.js'
 import { Streamed } from './streamed.js'
@@ -117,6 +119,15 @@ export class DuckDBSession implements Session {
     const names = result.deduplicatedColumnNames()
     const attempt = <T>(use: () => Promise<T>) => this.statements.try(sql, use)
     return { columns: resultColumns(result, names), batches: batchesOf(attempt, streamed, names) }
+  }
+
+  async planOf(sql: string, parameters?: ParameterValues): Promise<PlanStep> {
+    // What is wrong with it is told of the query as it is written.
+    await this.prepared(sql)
+    const { batches } = await this.stream(`EXPLAIN (FORMAT JSON)\n${sql}`, parameters)
+    const rows: ResultRow[] = []
+    for await (const batch of batches) rows.push(...batch)
+    return planSteps(String(rows[0]?.explain_value))
   }
 
   async numbers(sql: string, take: (value: number) => boolean): Promise<void> {

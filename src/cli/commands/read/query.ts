@@ -16,6 +16,7 @@ import colors from '../../output/colors.js'
 import { plural, size } from '../../output/format.js'
 import { show } from '../../output/terminal.js'
 import { type GlobalOptions, openLog, pointOf } from '../../project.js'
+import { isExplained } from '../../query/explained-sql.js'
 import {
   askedFor,
   explainCost,
@@ -62,6 +63,10 @@ export function define(command: Command): Command {
           "moraine query --param status=paid 'select count(*) from silver.orders where status = :status'",
         ],
         [
+          'how would it run?',
+          'moraine query --explain "from silver.orders order by amount limit 5"',
+        ],
+        [
           'what would it cost on Athena?',
           'moraine query --explain-cost "select status from silver.orders"',
         ],
@@ -81,6 +86,7 @@ interface Options extends AthenaCliOptions {
   out?: string
   stats?: boolean
   param?: string[]
+  explain?: boolean
   explainCost?: boolean
   maxScan?: string
   saveAs?: string
@@ -91,10 +97,7 @@ export async function run(command: Command): Promise<number> {
   const options = command.opts<Options>()
   const questions = await questionsOf(command.args[0], options.file)
   const [first, ...others] = questions
-  if (options.out !== undefined && (options.saveAs !== undefined || options.explainCost))
-    throw new MoraineError('usage', '--out is for the rows of a result', {
-      hint: `Leave out ${options.explainCost ? '--explain-cost' : '--save-as'}, or --out.`,
-    })
+  refuseRowsOf(options, isExplained(first.sql))
   if (options.saveAs !== undefined || options.on !== undefined)
     refuseQueryOn(branchFor('query', command.optsWithGlobals<GlobalOptions>().branch))
   if (options.saveAs !== undefined) {
@@ -117,8 +120,14 @@ export async function run(command: Command): Promise<number> {
     if (i > 0 && format !== 'json') show('\n')
     if (others.length > 0 && format === 'table') show(`${colors.bold(file)}\n`)
     try {
+      const about = { storage, state, limits, json: format === 'json', ...valuesOf(options) }
+      if (options.explain || isExplained(sql)) {
+        const { showPlan } = await import('../../query/explain.js')
+        await showPlan(sql, { ...about, log })
+        continue
+      }
       if (options.explainCost) {
-        await explainCost(sql, { storage, state, limits, json, ...valuesOf(options) })
+        await explainCost(sql, { ...about, json })
         continue
       }
       const asked = { limits, log, signal, ...askedFor(options) }
@@ -140,6 +149,22 @@ export async function run(command: Command): Promise<number> {
     }
   }
   return 0
+}
+
+/** What has no rows takes no options that are about them. */
+function refuseRowsOf(
+  { out, saveAs, on, explain, explainCost }: Options,
+  isExplain: boolean,
+): void {
+  const asked = explain || isExplain ? '--explain' : explainCost ? '--explain-cost' : undefined
+  if (out !== undefined && (saveAs ?? asked) !== undefined)
+    throw new MoraineError('usage', '--out is for the rows of a result', {
+      hint: `Leave out ${asked ?? '--save-as'}, or --out.`,
+    })
+  if (asked === '--explain' && (saveAs ?? on) !== undefined)
+    throw new MoraineError('usage', 'A query that is explained has no rows', {
+      hint: `Leave out --explain, or ${on === undefined ? '--save-as' : '--on'}.`,
+    })
 }
 
 /** The same question on Athena: one at a time, as each is paid for. */
