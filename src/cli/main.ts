@@ -236,6 +236,7 @@ async function commandLine(argv: readonly string[]): Promise<number> {
   const quiet = wanted === 'run' || wanted === 'serve' ? undefined : tellWaits()
   let exit = 0
   const json = argv.includes('--json')
+  const isHelp = argv.includes('--help') || argv.includes('-h')
   const said: string[] = []
   const program = new Command('moraine')
     .description('A medallion data lake in one typed file.')
@@ -256,7 +257,7 @@ async function commandLine(argv: readonly string[]): Promise<number> {
     if (name === wanted || wanted === 'help') {
       const module = await load()
       const command = module.define(program.command(name).description(summary))
-      readValues(command)
+      readValues(command, isHelp)
       command.exitOverride().action(async (...args) => {
         exit = await module.run(args.at(-1) as Command)
       })

@@ -54,13 +54,16 @@ export function isRead(value: string): boolean {
   return Object.hasOwn(readers, value)
 }
 
-/** Has all options of a command checked as the command line is read. */
-export function readValues(command: Command): void {
+/**
+ * Has all options of a command checked as the command line is read; where help is asked for, that
+ * is given whatever else stands there.
+ */
+export function readValues(command: Command, isHelp = false): void {
   for (const option of command.options) {
     const reader = readers[placeholderOf(option) ?? '']
     if (!reader) continue
     const read = (text: string) => reader(option.long ?? option.flags, text)
-    option.argParser(read)
+    option.argParser(isHelp ? (text) => text : read)
     if (typeof option.defaultValue === 'string')
       command.setOptionValueWithSource(option.attributeName(), read(option.defaultValue), 'default')
   }

@@ -1,9 +1,8 @@
 import type { Command } from 'commander'
 import { fullName } from '../../../define/dataset.js'
-import { MoraineError } from '../../../errors.js'
-import { parseTime } from '../../../log/point.js'
 import { PATIENT } from '../../../storage/retry.js'
 import { checkRule, silverNamed } from '../../discarded-rule.js'
+import { momentFor } from '../../duration.js'
 import { withMemory } from '../../engine.js'
 import { examples } from '../../examples.js'
 import { toJson } from '../../output/format.js'
@@ -16,7 +15,10 @@ export function define(command: Command): Command {
   return withEngine(withMemory(command))
     .argument('<dataset>', 'a silver dataset')
     .option('--rule <name>', 'only rows discarded for this rule or column')
-    .option('--since <time>', 'only rows discarded at or after this time')
+    .option(
+      '--since <time>',
+      'only rows discarded at or after this time, or in this last while (12h)',
+    )
     .addHelpText(
       'after',
       examples(
@@ -35,11 +37,7 @@ export async function run(command: Command): Promise<number> {
   const dataset = fullName(silver)
   if (rule !== undefined)
     await checkRule({ storage, state: await log.head() }, silver, rule, limitsBeside(lake))
-  const from = since === undefined ? undefined : parseTime(since)
-  if (since !== undefined && !from)
-    throw new MoraineError('usage', `--since ${since} is not a time`, {
-      hint: 'Write it as 2026-01-31 or 2026-01-31T12:00:00Z.',
-    })
+  const from = since === undefined ? undefined : momentFor('--since', since)
   const engine = await project.engine({ workers: workersOf(command, lake) })
   const javascript = await project.javascript()
   await using engines = await openStepEngines(command, project, [`${dataset}+`])

@@ -1,11 +1,11 @@
 import type { Command } from 'commander'
-import { MoraineError } from '../../../errors.js'
 import { type AuditRecord, isRefused } from '../../../query/audit/call.js'
 import { auditTrail } from '../../../query/audit/read.js'
+import { spanOf } from '../../duration.js'
 import { examples } from '../../examples.js'
 import { readableTime, toJson } from '../../output/format.js'
 import { textTable } from '../../output/table.js'
-import { openLog, pointOf, print } from '../../project.js'
+import { openLog, print } from '../../project.js'
 
 export function define(command: Command): Command {
   return command
@@ -13,7 +13,8 @@ export function define(command: Command): Command {
     .option('--principal <name>', 'only calls of this principal')
     .option('--refused', 'only calls that were refused (status 401 or 403)')
     .option('--writes', 'only calls that made a commit')
-    .option('--since <time>', 'only calls at or after this time')
+    .option('--since <time>', 'only calls at or after this time, or in this last while (12h)')
+    .option('--until <time>', 'only calls before this time, or this long ago')
     .addHelpText(
       'after',
       examples(
@@ -30,20 +31,18 @@ interface Options {
   refused?: boolean
   writes?: boolean
   since?: string
+  until?: string
 }
 
 export async function run(command: Command): Promise<number> {
   const { storage, json } = await openLog(command)
   const options = command.opts<Options>()
-  const { limit, since } = options
-  const from = since === undefined ? undefined : pointOf('--since', since)
-  if (typeof from === 'number')
-    throw new MoraineError('usage', `--since ${since} is not a time`, {
-      hint: 'Write it as 2026-01-31 or 2026-01-31T12:00:00Z.',
-    })
+  const { limit } = options
+  const { from, to } = spanOf(options)
   const shown: AuditRecord[] = []
   for await (const record of auditTrail(storage, from)) {
     if (shown.length >= limit) break
+    if (to && new Date(record.time) >= to) continue
     if (isWanted(record, options)) shown.push(record)
   }
   if (json) print(toJson(shown, 2))

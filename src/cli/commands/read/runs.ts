@@ -1,26 +1,31 @@
 import type { Command } from 'commander'
-import { MoraineError } from '../../../errors.js'
 import type { JournalEntry } from '../../../step/journal.js'
 import { Journal } from '../../../step/journal.js'
 import { again } from '../../branch/again.js'
+import { spanOf } from '../../duration.js'
 import { examples } from '../../examples.js'
 import colors from '../../output/colors.js'
 import { duration, plural, readableTime, toJson } from '../../output/format.js'
 import { closing, stepLine } from '../../output/summary.js'
 import { textTable } from '../../output/table.js'
-import { openLog, pointOf, print } from '../../project.js'
+import { openLog, print } from '../../project.js'
 
 export function define(command: Command): Command {
   return command
     .argument('[run]', 'a run to show in detail: its steps, notes and failures')
     .option('-n, --limit <runs>', 'number of runs to show, newest first', '20')
     .option('--failed', 'only runs that failed, were stopped, or never ended')
-    .option('--since <time>', 'only runs that started at or after this time')
+    .option(
+      '--since <time>',
+      'only runs that started at or after this time, or in this last while (12h)',
+    )
+    .option('--until <time>', 'only runs that started before this time, or this long ago')
     .addHelpText(
       'after',
       examples(
         ['what ran recently?', 'moraine runs'],
-        ['what failed last night?', 'moraine runs --failed --since 2026-01-31'],
+        ['what failed last night?', 'moraine runs --failed --since 12h'],
+        ['what ran that day?', 'moraine runs --since 2026-01-31 --until 2026-02-01'],
         ['why?', 'moraine runs 20260131T020000000Z-1a2b3c'],
       ),
     )
@@ -30,6 +35,7 @@ interface Options {
   limit: number
   failed?: boolean
   since?: string
+  until?: string
 }
 
 export async function run(command: Command): Promise<number> {
@@ -37,22 +43,33 @@ export async function run(command: Command): Promise<number> {
   const journal = new Journal(storage)
   const [wanted] = command.args
   if (wanted !== undefined) return showRun(journal, wanted, json)
-  const { limit, failed = false, since } = command.opts<Options>()
-  const from = since === undefined ? undefined : pointOf('--since', since)
-  if (typeof from === 'number')
-    throw new MoraineError('usage', `--since ${since} is not a time`, {
-      hint: 'Write it as 2026-01-31 or 2026-01-31T12:00:00Z.',
-    })
+  const options = command.opts<Options>()
+  const { limit, failed = false, since, until } = options
+  const found = await runsOf(journal, options)
+  const runs = found.slice(0, limit)
+  if (json) print(toJson(runs.map(shortJson), 2))
+  else if (runs.length === 0 && failed) print('No such run failed.')
+  else if (runs.length === 0 && (since ?? until) !== undefined)
+    print('No run started in that time.')
+  else if (runs.length === 0) print(again('No runs yet. Start one with: moraine run'))
+  else printList(runs)
+  if (!json && found.length > limit)
+    print(colors.dim(`\nThe newest ${plural(limit, 'run')}; show more with --limit N`))
+  return 0
+}
+
+/** The newest runs that are asked for, and one more where there are more of them. */
+async function runsOf(journal: Journal, options: Options): Promise<JournalEntry[]> {
+  const { limit, failed = false } = options
+  const { from, to } = spanOf(options)
   const runs: JournalEntry[] = []
   for await (const entry of journal.newestFirst()) {
-    if (runs.length >= limit || (from && new Date(entry.started) < from)) break
+    const started = new Date(entry.started)
+    if (runs.length > limit || (from && started < from)) break
+    if (to && started >= to) continue
     if (!failed || entry.record?.outcome !== 'done') runs.push(entry)
   }
-  if (json) print(toJson(runs.map(shortJson), 2))
-  else if (runs.length === 0)
-    print(failed ? 'No such run failed.' : again('No runs yet. Start one with: moraine run'))
-  else printList(runs)
-  return 0
+  return runs
 }
 
 /** How a run ended, in a word. */
