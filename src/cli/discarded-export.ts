@@ -1,6 +1,7 @@
 import { parse, stringify } from 'lossless-json'
 import type { Silver } from '../define/model.js'
 import { quoteName } from '../define/sql/sql.js'
+import type { RowValue } from '../engine/engine.js'
 import { MoraineError } from '../errors.js'
 import { ownValue } from '../own-value.js'
 import type { Limits } from '../query/limits.js'
@@ -16,13 +17,19 @@ const OWN = ['_reasons', '_source_file', '_source_line', '_batch', '_raw']
 export async function exportRows(
   { storage, state }: At,
   dataset: Silver<any>,
-  { export: format, rule }: { export?: string; rule?: string },
+  {
+    export: format,
+    rule,
+    escapeFormulas = false,
+  }: { export?: string; rule?: string; escapeFormulas?: boolean },
   limits: Limits,
 ): Promise<number> {
   if (format !== 'csv')
     throw new MoraineError('usage', `Discarded rows cannot be exported as ${format}`, {
       hint: 'Use csv, or: moraine query --format json "from discarded.…"',
     })
+  const record = (values: readonly (RowValue | undefined)[]) =>
+    csvRecord(values, { escapeFormulas })
   const table = `discarded.${quoteName(dataset.name)}`
   const [found] = await queryRows(
     storage,
@@ -43,14 +50,14 @@ export async function exportRows(
   const taken = new Set(names.map((name) => name.toLowerCase()))
   const own = (name: string): string => (taken.has(name) ? own(`_${name}`) : name)
   const [reasonsName, fileName, lineName, batchName, rawName] = OWN.map(own)
-  await writeData(csvRecord([reasonsName, fileName, lineName, batchName, ...names, rawName]))
+  await writeData(record([reasonsName, fileName, lineName, batchName, ...names, rawName]))
   for await (const batch of result.batches)
     for (const { reasons, _source_file: file, _source_line: line, _batch, raw } of batch) {
       const values = valuesIn(String(raw))
       const shown = values
         ? [...names.map((name) => ownValue(values, name) ?? null), null]
         : [...names.map(() => null), raw]
-      await writeData(csvRecord([reasons, file, line, _batch, ...shown]))
+      await writeData(record([reasons, file, line, _batch, ...shown]))
     }
   return 0
 }

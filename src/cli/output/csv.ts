@@ -2,17 +2,23 @@ import type { RowValue } from '../../engine/engine.js'
 import { cell } from './format.js'
 
 /**
- * One CSV record (RFC 4180). Texts that a spreadsheet would run as a formula are disarmed by `'`.
+ * One CSV record (RFC 4180): the very texts. Where it is asked for, those that a spreadsheet would
+ * run as a formula are disarmed by `'`.
  */
-export function csvRecord(values: readonly (RowValue | undefined)[]): string {
-  return `${values.map(csvField).join(',')}\n`
+export function csvRecord(
+  values: readonly (RowValue | undefined)[],
+  { escapeFormulas = false }: { escapeFormulas?: boolean } = {},
+): string {
+  return `${values.map((value) => csvField(value, escapeFormulas)).join(',')}\n`
 }
 
-function csvField(value: RowValue | undefined): string {
-  const text = cell(value)
-  const number = /^[+-]?(\d+\.?\d*|\.\d+)(e[+-]?\d+)?$/i.test(text)
-  const safe = typeof value === 'string' && !number && /^[=+\-@\t\r]/.test(text) ? `'${text}` : text
-  return /[",\n\r]/.test(safe) || (value === '' && safe === '')
-    ? `"${safe.replaceAll('"', '""')}"`
-    : safe
+function csvField(value: RowValue | undefined, escapeFormulas: boolean): string {
+  const plain = cell(value)
+  const isText = typeof value === 'string'
+  const text = escapeFormulas && isText && isFormula(plain) ? `'${plain}` : plain
+  return /[",\n\r]/.test(text) || value === '' ? `"${text.replaceAll('"', '""')}"` : text
 }
+
+/** Numbers with a sign are none. */
+const isFormula = (text: string) =>
+  /^[=+\-@\t\r]/.test(text) && !/^[+-]?(\d+\.?\d*|\.\d+)(e[+-]?\d+)?$/i.test(text)

@@ -1,6 +1,7 @@
 import { sizeText } from '../../define/size.js'
 import { thousands } from '../../define/thousands.js'
 import type { RowValue } from '../../engine/engine.js'
+import { wholeNumber } from '../../query/formats/json-values.js'
 import { printableJson } from './terminal.js'
 
 /** `172,456` */
@@ -28,12 +29,12 @@ export function cell(value: RowValue | undefined): string {
   return String(value)
 }
 
-/** JSON of rows: bigint as text, as `JSON.parse` would lose digits; bytes in hexadecimal. */
+/** JSON of values: whole numbers as `wholeNumber` has them; bytes in hexadecimal. */
 export function toJson(value: unknown, indent?: number): string {
   const json = JSON.stringify(
     value,
     (_, v) => {
-      if (typeof v === 'bigint') return String(v)
+      if (typeof v === 'bigint') return wholeNumber(v)
       return v instanceof Uint8Array ? Buffer.from(v).toString('hex') : v
     },
     indent,

@@ -2,6 +2,7 @@ import type { Field } from '../../define/types/column-type.js'
 import type { ResultRow, RowValue } from '../../engine/engine.js'
 import { MoraineError } from '../../errors.js'
 import { ownValue } from '../../own-value.js'
+import { plain } from '../../query/formats/json-values.js'
 import type { TypedRows } from '../../query/formats/typed-rows.js'
 import colors from '../output/colors.js'
 import { csvRecord } from '../output/csv.js'
@@ -17,7 +18,13 @@ export interface Rows {
 }
 
 /** A result as data, in parts. */
-type DataFormat = (rows: Rows, signal?: AbortSignal) => AsyncGenerator<string | Uint8Array>
+type DataFormat = (rows: Rows, asked: DataOptions) => AsyncGenerator<string | Uint8Array>
+
+interface DataOptions {
+  signal?: AbortSignal
+  /** Texts that a spreadsheet would run are written so that it does not. */
+  escapeFormulas?: boolean
+}
 
 const dataFormats: Readonly<Record<string, DataFormat>> = {
   csv,
@@ -63,33 +70,34 @@ export function tableColumn({ name, type }: Field) {
   return { name, right: numbers.includes(type.kind) }
 }
 
-async function* csv({ columns, batches }: Rows): AsyncGenerator<string> {
-  yield csvRecord(columns.map((c) => c.name))
+async function* csv({ columns, batches }: Rows, asked: DataOptions): AsyncGenerator<string> {
+  yield csvRecord(
+    columns.map((c) => c.name),
+    asked,
+  )
   for await (const batch of batches)
-    yield batch.map((row) => csvRecord(columns.map((c) => row[c.name]))).join('')
+    yield batch
+      .map((row) =>
+        csvRecord(
+          columns.map((c) => row[c.name]),
+          asked,
+        ),
+      )
+      .join('')
 }
 
 async function* json({ batches }: Rows): AsyncGenerator<string> {
   let before = '\n'
   yield '['
   for await (const batch of batches) {
-    yield before + batch.map((row) => toJson(inJson(row))).join(',\n')
+    yield before + batch.map((row) => toJson(plain(row))).join(',\n')
     before = ',\n'
   }
   yield '\n]\n'
 }
 
 async function* jsonl({ batches }: Rows): AsyncGenerator<string> {
-  for await (const batch of batches) yield batch.map((row) => `${toJson(inJson(row))}\n`).join('')
-}
-
-/** A row as JSON has it: bytes in Base64; NaN and infinities as texts, which are no NULL. */
-function inJson(value: unknown): unknown {
-  if (typeof value === 'number') return Number.isFinite(value) ? value : String(value)
-  if (value instanceof Uint8Array) return Buffer.from(value).toString('base64')
-  if (Array.isArray(value)) return value.map(inJson)
-  if (value === null || typeof value !== 'object') return value
-  return Object.fromEntries(Object.entries(value).map(([name, one]) => [name, inJson(one)]))
+  for await (const batch of batches) yield batch.map((row) => `${toJson(plain(row))}\n`).join('')
 }
 
 async function* arrow(rows: Rows): AsyncGenerator<Uint8Array> {
@@ -97,7 +105,7 @@ async function* arrow(rows: Rows): AsyncGenerator<Uint8Array> {
   yield* write(typed(rows))
 }
 
-async function* parquet(rows: Rows, signal?: AbortSignal): AsyncGenerator<Uint8Array> {
+async function* parquet(rows: Rows, { signal }: DataOptions): AsyncGenerator<Uint8Array> {
   const { parquet: write } = await import('../../query/formats/parquet.js')
   yield* write(typed(rows), signal)
 }

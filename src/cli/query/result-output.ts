@@ -19,7 +19,14 @@ export function outputOptions(command: Command): Command {
       '--out <file>',
       'write the result to a file, in the format that its name ends with (.csv, .json, .jsonl, .arrows, .parquet)',
     )
+    .option('--escape-formulas', "in CSV, put a ' before texts that a spreadsheet would run")
     .option('-n, --limit <rows>', 'maximum number of rows in a table', '100')
+}
+
+interface OutputOptions {
+  out?: string
+  limit: number
+  escapeFormulas?: boolean
 }
 
 /** Where a result goes, and how it is written. */
@@ -52,10 +59,14 @@ export function outputOf(
     isTerminal = process.stdout.isTTY,
   }: { json: boolean; queries: number; isTerminal?: boolean },
 ): ResultOutput {
-  const { out, limit } = command.opts<{ out?: string; limit: number }>()
+  const { out, limit, escapeFormulas = false } = command.opts<OutputOptions>()
   const format = formatOf(command, json)
   const parts = dataFormat(format)
   const isBinary = binaryFormats.includes(format)
+  if (escapeFormulas && format !== 'csv')
+    throw new MoraineError('usage', `--escape-formulas is for CSV, not for ${format}`, {
+      hint: 'Leave it out, or add --format csv.',
+    })
   if (queries > 1 && (isBinary || out !== undefined))
     throw new MoraineError(
       'usage',
@@ -74,7 +85,7 @@ export function outputOf(
     return { format, signal, write: (rows) => showTable(rows, limit), [Symbol.dispose]() {} }
   if (out === undefined) {
     const write = async (rows: Rows) => {
-      for await (const part of parts(rows)) await writeData(part)
+      for await (const part of parts(rows, { escapeFormulas })) await writeData(part)
     }
     return { format, signal, write, [Symbol.dispose]() {} }
   }
@@ -86,7 +97,7 @@ export function outputOf(
   process.on('SIGINT', cancel).on('SIGTERM', cancel)
   return {
     ...{ format, signal },
-    write: (rows) => replaceFile(resolve(out), parts(rows, signal), { signal }),
+    write: (rows) => replaceFile(resolve(out), parts(rows, { signal, escapeFormulas }), { signal }),
     [Symbol.dispose]: () => {
       process.off('SIGINT', cancel).off('SIGTERM', cancel)
     },

@@ -46,8 +46,8 @@ describe('a branch', () => {
     expect(head.batches).toEqual(main.batches)
     const rows = async (...args: string[]) =>
       JSON.parse((await project.cli('query', 'from gold.by_status', '--json', ...args)).stdout)
-    expect(await rows()).toEqual([{ status: 'paid', n: '3', amount: '60.00' }])
-    expect(await rows('--branch', 'dev')).toEqual([{ status: 'paid', n: '2', amount: '50.00' }])
+    expect(await rows()).toEqual([{ status: 'paid', n: 3, amount: '60.00' }])
+    expect(await rows('--branch', 'dev')).toEqual([{ status: 'paid', n: 2, amount: '50.00' }])
     expect(await problems(project)).toEqual([])
   })
 
@@ -72,7 +72,7 @@ describe('a branch', () => {
     await project.write(change({ minimum: 20 }))
     expect((await project.cli('run', '--branch', 'dev')).code).toBe(0)
     const rows = await project.cli('query', 'from gold.by_status', '--json', '--branch', 'dev')
-    expect(JSON.parse(rows.stdout)).toEqual([{ status: 'paid', n: '3', amount: '90.00' }])
+    expect(JSON.parse(rows.stdout)).toEqual([{ status: 'paid', n: 3, amount: '90.00' }])
   })
 
   it('says that it cannot show how files are read differently', async () => {
@@ -204,7 +204,7 @@ describe('files of branches', () => {
     expect(run.rejected).toEqual(['gold.by_status'])
     const look = ['query', 'from gold.by_status', '--json', '--run', run.run]
     const shown = await project.cli(...look, '--branch', 'dev')
-    expect(JSON.parse(shown.stdout)).toEqual([{ status: 'paid', n: '2', amount: '50.00' }])
+    expect(JSON.parse(shown.stdout)).toEqual([{ status: 'paid', n: 2, amount: '50.00' }])
     const later = new Date(Date.now() + 86_400_000)
     expect(tablesOf(await vacuumAt(project, later))).toEqual([])
     expect(await problems(project)).toEqual([])

@@ -47,7 +47,7 @@ it('leave to a branch that lives all that it has', async () => {
     project,
     ...['query', 'select count(*) as n from silver.orders', '--branch', 'dev', '--json'],
   )
-  expect(JSON.parse(counted.stdout)).toEqual([{ n: '3' }])
+  expect(JSON.parse(counted.stdout)).toEqual([{ n: 3 }])
   // What it needs and is gone is damage, whatever ended branches have of it.
   const { log } = await onBranch(project, 'dev')
   const metadata = (await log.head()).tables['silver.orders']?.metadata as string

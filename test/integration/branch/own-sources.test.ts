@@ -82,7 +82,7 @@ describe('a branch with a sample', () => {
     const run = await project.cli('run', '--env', 'dev')
     expect([run.code, run.stderr]).toEqual([0, ''])
     expect(await status(project, '--env', 'dev')).toEqual([
-      { status: 'paid', n: '2', amount: '30.00' },
+      { status: 'paid', n: 2, amount: '30.00' },
     ])
     const { batches, tables, ownSources } = await branchState(project)
     expect(batches['bronze.orders']?.map(({ number, rows }) => [number, rows])).toEqual([[1, 2]])
@@ -125,12 +125,12 @@ describe('a branch with a sample', () => {
         .replace('sample: 2', 'sample: 3'),
     })
     await project.run()
-    expect(await status(project)).toMatchObject([{ n: '18' }])
+    expect(await status(project)).toMatchObject([{ n: 18 }])
     const before = await main(project)
     asked.splice(0)
     const run = await project.cli('run', '--env', 'dev')
     expect([run.code, run.stderr]).toEqual([0, ''])
-    expect(await status(project, '--env', 'dev')).toMatchObject([{ n: '3' }])
+    expect(await status(project, '--env', 'dev')).toMatchObject([{ n: 3 }])
     expect(asked.length).toBeLessThan(4)
     asked.splice(0)
     expect((await project.cli('run', '--env', 'dev')).code).toBe(0)
@@ -203,7 +203,7 @@ describe('a branch with files of its own', () => {
     await project.write({ 'data/dev/2.csv': csv([[92, 'open', '2.00']]) })
     const second = JSON.parse((await project.cli('run', '--env', 'dev', '--json')).stdout)
     expect(second.steps[0]).toMatchObject({ dataset: 'bronze.orders', rows: 1 })
-    const own = [{ status: 'open', n: '2', amount: '3.00' }]
+    const own = [{ status: 'open', n: 2, amount: '3.00' }]
     expect(await status(project, '--env', 'dev')).toEqual(own)
 
     // Without the environment nothing is read, and its rows stay.
@@ -222,7 +222,7 @@ describe('a branch with files of its own', () => {
     const third = JSON.parse((await project.cli('run', '--env', 'dev', '--json')).stdout)
     expect(third.steps[0]).toMatchObject({ rows: 1 })
     expect(await status(project, '--env', 'dev')).toEqual([
-      { status: 'open', n: '3', amount: '7.00' },
+      { status: 'open', n: 3, amount: '7.00' },
     ])
     expect(await problems(project)).toEqual([])
 
@@ -230,7 +230,7 @@ describe('a branch with files of its own', () => {
     await project.write(withSources("{ 'bronze.orders': files('data/other/*.csv') }"))
     expect((await project.cli('run', '--env', 'dev')).code).toBe(0)
     expect(await status(project, '--env', 'dev')).toEqual([
-      { status: 'lost', n: '1', amount: '3.00' },
+      { status: 'lost', n: 1, amount: '3.00' },
     ])
     expect((await status(project)).map(({ n }: any) => n)).toEqual(['4'])
 
@@ -255,7 +255,7 @@ describe('a branch with files of its own', () => {
     )
     expect((await project.cli('run', '--env', 'dev')).code).toBe(0)
     expect(await status(project, '--env', 'dev')).toEqual([
-      { status: 'open', n: '1', amount: '1.00' },
+      { status: 'open', n: 1, amount: '1.00' },
     ])
     expect(await main(project)).toEqual(before)
   })
@@ -399,7 +399,7 @@ export default defineLake({
     await project.write(withSources(own, "root: 'beside'"))
     const root = ['--env', 'dev', '--root', join(project.folder, 'elsewhere')]
     expect((await project.cli('run', ...root)).code).toBe(0)
-    expect(await status(project, ...root)).toEqual([{ status: 'open', n: '1', amount: '1.00' }])
+    expect(await status(project, ...root)).toEqual([{ status: 'open', n: 1, amount: '1.00' }])
     expect(await main(project)).toEqual(before)
   })
 
@@ -438,7 +438,7 @@ describe('a run on such a branch that is killed', () => {
       expect(await problems(project)).toEqual([])
       expect((await project.cli(...command)).code).toBe(0)
       expect(await status(project, '--env', 'dev')).toEqual([
-        { status: 'open', n: '1', amount: '1.00' },
+        { status: 'open', n: 1, amount: '1.00' },
       ])
     }
     expect(await main(project)).toEqual(before)

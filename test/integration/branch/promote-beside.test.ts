@@ -46,7 +46,7 @@ it('publishes nothing that nobody has reviewed, though a run brings the branch t
   )
   expect((await project.state()).tables).toEqual({})
   // What the run has built waits, all of it.
-  const all = [{ status: 'paid', n: '2', amount: '40.00' }]
+  const all = [{ status: 'paid', n: 2, amount: '40.00' }]
   expect(await rowsOf(project, '--branch', 'review')).toEqual(all)
   expect((await project.cli('promote', 'review')).code).toBe(0)
   expect(await rowsOf(project)).toEqual(all)

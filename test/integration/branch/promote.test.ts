@@ -36,7 +36,7 @@ describe('promote', () => {
     expect(after.offsets).toEqual(head.offsets)
     expect(after.branches).toBeUndefined()
     expect(await project.storage.list('gold/')).toEqual(files)
-    expect(await byStatus(project)).toEqual([{ status: 'paid', n: '2', amount: '50.00' }])
+    expect(await byStatus(project)).toEqual([{ status: 'paid', n: 2, amount: '50.00' }])
     // The definition of the branch is main's now: nothing is built again.
     const { steps } = JSON.parse((await project.cli('run', '--json')).stdout)
     expect(steps.every(({ outcome }: any) => outcome === 'unchanged')).toBe(true)
@@ -63,7 +63,7 @@ describe('promote', () => {
     expect(done.code).toBe(0)
     const after = await project.state()
     expect(after.tables['silver.orders']).toEqual(before.tables['silver.orders'])
-    expect(await byStatus(project)).toEqual([{ status: 'paid', n: '3', amount: '90.00' }])
+    expect(await byStatus(project)).toEqual([{ status: 'paid', n: 3, amount: '90.00' }])
   })
 
   it('never takes rows back: a table of silver that lags behind main is brought up to it', async () => {
@@ -83,7 +83,7 @@ describe('promote', () => {
     const silver = steps.find(({ dataset }: any) => dataset === 'silver.orders')
     expect(silver.counts).toMatchObject({ in: 1, kept: 1 })
     expect((await project.cli('promote', 'dev')).code).toBe(0)
-    expect(await byStatus(project)).toEqual([{ status: 'paid', n: '3', amount: '34.00' }])
+    expect(await byStatus(project)).toEqual([{ status: 'paid', n: 3, amount: '34.00' }])
   })
 
   it('lets main have other files of the same rows', async () => {
@@ -99,7 +99,7 @@ describe('promote', () => {
     await project.cli('optimize')
     expect((await project.state()).tables['silver.orders']?.files).toBeLessThan(before?.files ?? 0)
     expect((await project.cli('promote', 'dev')).code).toBe(0)
-    expect(await byStatus(project)).toEqual([{ status: 'paid', n: '2', amount: '50.00' }])
+    expect(await byStatus(project)).toEqual([{ status: 'paid', n: 2, amount: '50.00' }])
   })
 
   it('refuses another commit than the one that was reviewed', async () => {
@@ -157,6 +157,6 @@ describe('promote', () => {
     const again = await project.cli('promote', 'dev', '--keep')
     expect(again.stdout).toMatch(/nothing to publish/)
     await project.run()
-    expect(await byStatus(project)).toEqual([{ status: 'paid', n: '2', amount: '30.00' }])
+    expect(await byStatus(project)).toEqual([{ status: 'paid', n: 2, amount: '30.00' }])
   })
 })

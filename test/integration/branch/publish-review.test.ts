@@ -66,7 +66,7 @@ describe("publish: 'review'", () => {
     expect(after.branches).toBeUndefined()
     const then = (await project.storage.list('')).filter(({ path }) => /^(silver|gold)/.test(path))
     expect(then).toEqual(files)
-    expect(await rowsOf(project)).toEqual([{ status: 'paid', n: '2', amount: '30.00' }])
+    expect(await rowsOf(project)).toEqual([{ status: 'paid', n: 2, amount: '30.00' }])
 
     const idle = await project.cli('run')
     expect(idle.stdout).toMatch(/Nothing to do/)
@@ -110,7 +110,7 @@ describe("publish: 'review'", () => {
     expect((await project.state()).tables).toEqual({})
     expect((await waitingIn(project))?.since).toBe(since)
     await publish(project)
-    expect(await rowsOf(project)).toEqual([{ status: 'paid', n: '3', amount: '60.00' }])
+    expect(await rowsOf(project)).toEqual([{ status: 'paid', n: 3, amount: '60.00' }])
     await isSound(project)
   })
 
@@ -119,11 +119,11 @@ describe("publish: 'review'", () => {
     await project.write(secondFile)
     await project.run({ select: ['bronze.orders'] })
     await publish(project)
-    expect(await rowsOf(project)).toEqual([{ status: 'paid', n: '2', amount: '30.00' }])
+    expect(await rowsOf(project)).toEqual([{ status: 'paid', n: 2, amount: '30.00' }])
     const record = await project.run()
     expect(step(record, 'silver.orders').counts).toMatchObject({ in: 1, kept: 1 })
-    expect(await rowsOf(project)).toEqual([{ status: 'paid', n: '2', amount: '30.00' }])
-    expect(await rowsOf(project, REVIEW)).toEqual([{ status: 'paid', n: '3', amount: '60.00' }])
+    expect(await rowsOf(project)).toEqual([{ status: 'paid', n: 2, amount: '30.00' }])
+    expect(await rowsOf(project, REVIEW)).toEqual([{ status: 'paid', n: 3, amount: '60.00' }])
     await publish(project, { keep: true })
     // Whoever keeps the branch goes on from there.
     expect((await project.run()).commits).toEqual([])
@@ -146,7 +146,7 @@ describe("publish: 'review'", () => {
     const { rejected, run } = JSON.parse((await project.cli('run', '--json')).stdout)
     expect(rejected).toEqual(['gold.by_status'])
     const looked = await project.cli('query', '--run', run, 'from gold.by_status', '--json')
-    expect(JSON.parse(looked.stdout)).toEqual([{ status: 'paid', n: '3', amount: '60.00' }])
+    expect(JSON.parse(looked.stdout)).toEqual([{ status: 'paid', n: 3, amount: '60.00' }])
     expect((await publish(project)).behind).toEqual(['gold.by_status'])
   })
 
@@ -173,10 +173,10 @@ describe("publish: 'review'", () => {
     const back = await project.cli('rollback', '--to', String(first.commit))
     expect(back.stderr).toBe('')
     await expect(publish(project)).rejects.toThrow(/main has another version of silver.orders/)
-    expect(await rowsOf(project)).toEqual([{ status: 'paid', n: '2', amount: '30.00' }])
+    expect(await rowsOf(project)).toEqual([{ status: 'paid', n: 2, amount: '30.00' }])
     await project.run()
     await publish(project)
-    expect(await rowsOf(project)).toEqual([{ status: 'paid', n: '4', amount: '100.00' }])
+    expect(await rowsOf(project)).toEqual([{ status: 'paid', n: 4, amount: '100.00' }])
     await isSound(project)
   })
 
@@ -187,11 +187,11 @@ describe("publish: 'review'", () => {
     await project.write({ ...reviewed({ minimum: 20 }), ...secondFile })
     await project.run()
     expect((await project.state()).tables).toEqual(tables)
-    expect(await rowsOf(project, REVIEW)).toEqual([{ status: 'paid', n: '2', amount: '50.00' }])
+    expect(await rowsOf(project, REVIEW)).toEqual([{ status: 'paid', n: 2, amount: '50.00' }])
     // And back: a run on main does not wait for the branch.
     await project.write(lakeFile({ minimum: 30 }))
     await project.run()
-    expect(await rowsOf(project)).toEqual([{ status: 'paid', n: '1', amount: '30.00' }])
+    expect(await rowsOf(project)).toEqual([{ status: 'paid', n: 1, amount: '30.00' }])
   })
 
   it('is stopped without a trace on the branch, and what was ingested is kept', async () => {
@@ -209,7 +209,7 @@ describe("publish: 'review'", () => {
     expect((await project.state()).batches['bronze.orders']).toHaveLength(2)
     expect(await waitingIn(project)).toEqual(before)
     await project.run()
-    expect(await rowsOf(project, REVIEW)).toEqual([{ status: 'paid', n: '3', amount: '60.00' }])
+    expect(await rowsOf(project, REVIEW)).toEqual([{ status: 'paid', n: 3, amount: '60.00' }])
   })
 
   it('tells who builds by an engine that can build on main alone', async () => {
@@ -275,7 +275,7 @@ describe('a run beside others', () => {
     expect(await waitingIn(project)).toBeUndefined()
     // Nothing is lost: the next run builds it again.
     await project.run()
-    expect(await rowsOf(project, REVIEW)).toEqual([{ status: 'paid', n: '2', amount: '30.00' }])
+    expect(await rowsOf(project, REVIEW)).toEqual([{ status: 'paid', n: 2, amount: '30.00' }])
   })
 })
 
@@ -319,11 +319,11 @@ describe('what a reviewer is told', () => {
     const { stdout, code } = await project.cli(...(await told(project)))
     expect(code).toBe(0)
     expect(stdout).toMatch(/out of date until the next run: gold.by_status/)
-    expect(await rowsOf(project)).toEqual([{ status: 'paid', n: '2', amount: '30.00' }])
+    expect(await rowsOf(project)).toEqual([{ status: 'paid', n: 2, amount: '30.00' }])
     await project.write(reviewed())
     await project.run()
     await publish(project)
-    expect(await rowsOf(project)).toEqual([{ status: 'paid', n: '3', amount: '60.00' }])
+    expect(await rowsOf(project)).toEqual([{ status: 'paid', n: 3, amount: '60.00' }])
     await isSound(project)
   })
 
@@ -343,7 +343,7 @@ describe('what a reviewer is told', () => {
     expect(refused.stderr).toMatch(/main has another version of silver.orders/)
     expect(refused.stderr).toMatch(/moraine run, moraine diff review, moraine promote review\./)
     expect(refused.stderr).not.toMatch(/--refresh/)
-    expect(await rowsOf(project)).toEqual([{ status: 'paid', n: '3', amount: '60.00' }])
+    expect(await rowsOf(project)).toEqual([{ status: 'paid', n: 3, amount: '60.00' }])
   })
 
   it('makes no branch that expires', async () => {

@@ -153,7 +153,7 @@ describe('the workflows of examples/ci', () => {
       expect((await at(promote)).code).toBe(1)
       expect((await at(refresh)).code).toBe(0)
       const rows = await project.cli('query', 'from gold.by_status', '--json')
-      expect(JSON.parse(rows.stdout)).toEqual([{ status: 'paid', n: '3', amount: '90.00' }])
+      expect(JSON.parse(rows.stdout)).toEqual([{ status: 'paid', n: 3, amount: '90.00' }])
       if (!end) return
       await at(review)
       expect((await at(end)).code).toBe(0)
@@ -189,8 +189,8 @@ describe('environments', () => {
       JSON.parse(
         (await project.cli('query', 'select n from gold.by_status', '--json', ...args)).stdout,
       )
-    expect(await rows('--env', 'dev')).toEqual([{ n: '2' }])
-    expect(await rows()).toEqual([{ n: '3' }])
+    expect(await rows('--env', 'dev')).toEqual([{ n: 2 }])
+    expect(await rows()).toEqual([{ n: 3 }])
     expect((await project.cli('run', '--env', 'other')).code).toBe(0)
     expect(
       await project.storageAt(join(project.folder, 'elsewhere')).list('_moraine/log/'),

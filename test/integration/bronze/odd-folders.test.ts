@@ -76,10 +76,10 @@ describe.runIf(process.platform !== 'win32')(
       const all = `select 'sales' as t, count(*) as n from silver.sales union all select 'lists', count(*) from silver.lists
       union all select 'dropped', count(*) from silver.dropped union all select 'sent', count(*) from silver.sent order by t`
       const counts = (dropped: number, sales: number) => [
-        { t: 'dropped', n: `${dropped}` },
-        { t: 'lists', n: '2' },
-        { t: 'sales', n: `${sales}` },
-        { t: 'sent', n: '1' },
+        { t: 'dropped', n: dropped },
+        { t: 'lists', n: 2 },
+        { t: 'sales', n: sales },
+        { t: 'sent', n: 1 },
       ]
       expect(await rows(all)).toEqual(counts(2, 4))
       expect(await rows('select amount from gold.total')).toEqual([{ amount: '12.00' }])

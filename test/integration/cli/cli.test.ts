@@ -99,7 +99,7 @@ describe('a first hour', () => {
         'select order_id, amount from silver.orders where order_id = 7',
       ]),
     )
-    expect(rows).toEqual([{ order_id: '7', amount: '310.25' }])
+    expect(rows).toEqual([{ order_id: 7, amount: '310.25' }])
     expect(json(await command(['-C', folder, '--json', 'plan'])).steps).toHaveLength(3)
     expect(json(await command(['-C', folder, '--json', 'status'])).datasets[1]).toMatchObject({
       dataset: 'silver.orders',
@@ -321,6 +321,17 @@ export default defineLake({ name: 'x', datasets: [gold('a', { query: sqlFile(new
     }
     const { version } = json(await command(['--json', '--version']))
     expect(version).toMatch(/^\d/)
+    // Help is a text for people, and wins over whatever else stands there.
+    for (const args of [['query', '--limit', 'many'], ['run', '--fulll'], ['query']]) {
+      const { code, stdout, stderr } = await command([...args, '--json', '--help'])
+      expect({ code, stderr }).toEqual({ code: 0, stderr: '' })
+      expect(stdout).toMatch(/^Usage: moraine (query|run) /)
+    }
+    const wrong = await command(['query', '--json', '--limit', 'many', 'select 1'])
+    expect(wrong.code).toBe(2)
+    expect(json(wrong)).toMatchObject({
+      error: { kind: 'usage', message: expect.stringContaining('--limit must be a whole number') },
+    })
   })
 
   it('name what there is', async () => {
@@ -405,13 +416,19 @@ export default defineLake({ name: 'stop', datasets: [g] })`,
 })
 
 describe('what is shown', () => {
-  it('can not steer the terminal or a spreadsheet', async () => {
+  it('can not steer the terminal, nor a spreadsheet where that is asked for', async () => {
     const folder = await newLake()
     await command(['-C', folder, 'run'])
     const evil = `select chr(27) || '[2J' as a, '=cmd()' as b, '-5' as c, -5 as d, '@x,"y"' as e`
     const table = await command(['-C', folder, 'query', evil])
     expect(table.stdout).toContain('\\x1b[2J')
-    const csv = await command(['-C', folder, 'query', '--format', 'csv', evil])
-    expect(csv.stdout.split('\n')[1]).toBe(`\x1b[2J,'=cmd(),-5,-5,"'@x,""y"""`)
+    const csv = async (...args: string[]) => {
+      const asked = ['query', '--format', 'csv', ...args, evil]
+      return (await command(['-C', folder, ...asked])).stdout.split('\n')[1]
+    }
+    expect(await csv()).toBe(`\x1b[2J,=cmd(),-5,-5,"@x,""y"""`)
+    expect(await csv('--escape-formulas')).toBe(`\x1b[2J,'=cmd(),-5,-5,"'@x,""y"""`)
+    const shown = await command(['-C', folder, 'query', '--escape-formulas', evil])
+    expect([shown.code, shown.stderr]).toEqual([2, expect.stringContaining('is for CSV')])
   })
 })

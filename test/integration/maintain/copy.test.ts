@@ -92,7 +92,7 @@ describe('a lake that is copied', () => {
     await project.write({ 'in/c.csv': csv(5000, 5100) })
     const run = await moraine(['-C', project.folder, '--root', there, 'run'])
     expect(run.code).toBe(0)
-    expect(JSON.parse(await json(there, 'query', answers[3] as string))).toEqual([{ n: '3130' }])
+    expect(JSON.parse(await json(there, 'query', answers[3] as string))).toEqual([{ n: 3130 }])
     expect(await project.query(answers[3] as string)).toEqual([{ n: 3030n }])
     // Now they are two.
     const again = await project.cli('copy', 'there')

@@ -65,6 +65,42 @@ it('JSON has bytes in Base64, and numbers that are none as texts, which NULL is 
   expect(JSON.parse(stdout)).toEqual([{ b: 'AGZm', n: 'NaN', i: ['-Infinity'], x: null, d: 1.5 }])
 })
 
+it('whole numbers are numbers in JSON up to 2^53, and texts beyond', async () => {
+  const sql =
+    'select 7::bigint as n, 9007199254740991 as most, 9007199254740992 as more, [1::hugeint] as list'
+  const expected = [{ n: 7, most: 9007199254740991, more: '9007199254740992', list: [1] }]
+  expect(JSON.parse((await project.cli('query', '--json', sql)).stdout)).toEqual(expected)
+  const { stdout } = await project.cli('query', '--format', 'jsonl', sql)
+  expect(JSON.parse(stdout)).toEqual(expected[0])
+})
+
+it('a query is explained without being run: what it reads, and its steps', async () => {
+  const sql = "select note, count(*) as n from silver.sales where day > '2020-01-01' group by 1"
+  const { code, stdout, stderr } = await project.cli('query', '--explain', sql)
+  expect([code, stderr]).toEqual([0, ''])
+  expect(stdout).toMatch(/^silver\.sales: 1 of 1 file/)
+  expect(stdout).toMatch(/aggregate count\(\*\) by note/)
+  expect(stdout).toMatch(/└ .*read silver\.sales\(.*\) where day>/)
+  // Where files lie on this machine is told nobody.
+  expect(stdout).not.toContain(project.folder)
+  expect(stdout).not.toContain('parquet')
+  const said = await project.cli('query', `-- why so slow?\nEXPLAIN ${sql}`)
+  expect(said.stdout).toBe(stdout)
+  const { reads, plan } = JSON.parse(
+    (await project.cli('query', '--json', '--explain', sql)).stdout,
+  )
+  expect(reads).toMatchObject([{ name: 'silver.sales', files: 1, total: 1 }])
+  expect(JSON.stringify(plan)).toContain('"step":"aggregate"')
+  // It is proved as any query is.
+  const refused = await project.cli('query', "explain select * from read_csv('/etc/passwd')")
+  expect([refused.code, refused.stdout]).toEqual([2, ''])
+  expect(refused.stderr).toContain('/etc/passwd')
+  const run = await project.cli('query', `explain analyze ${sql}`)
+  expect([run.code, run.stderr]).toEqual([2, expect.stringContaining('would run the query')])
+  const out = await project.cli('query', '--explain', '--out', file('x.csv'), sql)
+  expect(out.stderr).toContain('rows of a result')
+})
+
 it('a query that fails leaves the file of before, and nothing beside it', async () => {
   await writeFile(file('result.parquet'), 'before')
   const late = 'select cast(note as int) as n from silver.sales'

@@ -225,7 +225,7 @@ describe('a query ends with its command', () => {
     expect(isRunning(child)).toBe(true)
     command.kill('SIGCONT')
     await once(command, 'close')
-    expect(JSON.parse(out)).toEqual([{ n: '0' }])
+    expect(JSON.parse(out)).toEqual([{ n: 0 }])
   })
 
   it('also the process that a program keeps for its next query', async () => {

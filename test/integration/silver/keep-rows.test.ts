@@ -53,7 +53,7 @@ it('counts rows that are too old when they come as expired, and not as kept', as
   const steps =
     "SELECT rows_in, kept, expired, rows FROM system.steps WHERE dataset = 'silver.orders'"
   const told = await project.cli('query', steps, '--json')
-  expect(JSON.parse(told.stdout)).toEqual([{ rows_in: '6', kept: '3', expired: '2', rows: '3' }])
+  expect(JSON.parse(told.stdout)).toEqual([{ rows_in: 6, kept: 3, expired: 2, rows: 3 }])
   const { stdout } = await project.cli('status', '--json')
   const { datasets } = JSON.parse(stdout)
   const status = datasets.find(({ dataset }: { dataset: string }) => dataset === 'silver.orders')

@@ -21,6 +21,7 @@ export function define(command: Command): Command {
     .option('--rule <name>', 'only rows discarded for this rule or column')
     .option('--trend', 'show how many rows each of the last runs discarded')
     .option('--export <format>', 'export them all as csv, for the owner of the source')
+    .option('--escape-formulas', "with --export: put a ' before texts that a spreadsheet would run")
     .addHelpText(
       'after',
       examples(
@@ -37,6 +38,7 @@ interface Options {
   rule?: string
   trend?: boolean
   export?: string
+  escapeFormulas?: boolean
 }
 
 interface Reason {

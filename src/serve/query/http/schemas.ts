@@ -50,7 +50,11 @@ const statistics = z.object({
   price: z.number().describe('US dollars that Athena would charge'),
   reused: z.boolean(),
 })
-const rows = z.array(z.array(z.unknown()))
+const rows = z
+  .array(z.array(z.unknown()))
+  .describe(
+    'Values in the order of the columns. Whole numbers beyond 2^53, decimals, dates and times are texts, as are NaN and infinities; bytes are Base64.',
+  )
 const time = z.string().describe('ISO 8601, in UTC')
 
 export const failure = z.object({
