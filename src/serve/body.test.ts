@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest'
+import { HeldBytes } from '../query/service/held-bytes.js'
 import { type BadBody, readBody } from './body.js'
-import { HeldBytes } from './held-bytes.js'
 
 /** A body whose chunks come one by one, each after a pause. */
 function body(chunks: readonly number[], pause = 0): ReadableStream<Uint8Array> {

@@ -1,8 +1,8 @@
 import { isUtf8 } from 'node:buffer'
 import { MoraineError } from '../errors.js'
+import type { HeldBytes } from '../query/service/held-bytes.js'
 import { withinTime } from '../source/decoder/watchdog.js'
 import { BrokenDocument, JsonSplitter } from '../source/formats/json-records.js'
-import type { HeldBytes } from './held-bytes.js'
 import { isDeeper } from './json-depth.js'
 
 /** A body that can't be taken, and the status that says so. */

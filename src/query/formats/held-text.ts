@@ -1,14 +1,20 @@
 import { type FileHandle, open, rm } from 'node:fs/promises'
 import { join } from 'node:path'
+import { MoraineError } from '../../errors.js'
 import type { diskOf } from '../../storage/disk.js'
 import { scratchFolder } from '../../storage/scratch.js'
 import { DiskRoom } from '../disk-room.js'
+import { HeldBytes } from '../service/held-bytes.js'
 import { patientStream } from './streams.js'
 
 /** Bytes that stay in memory for as long as somebody reads them. */
 const SHORT = 2 ** 18
 /** Bytes that are read of the file at once. */
 const PART = 2 ** 16
+
+/** Bytes of the files of all answers. */
+const TOGETHER = 4 * 2 ** 30
+const together = new HeldBytes(TOGETHER)
 
 /**
  * The text of an answer, which is whole before its first byte is sent: what is long lies in a file
@@ -21,8 +27,14 @@ export class HeldText {
   private file: FileHandle | undefined
   private folder: string | undefined
   private room: DiskRoom | undefined
+  /** Bytes of its file. */
+  private filed = 0
 
-  constructor(private readonly disk?: typeof diskOf) {}
+  constructor(
+    private readonly disk?: typeof diskOf,
+    /** What the files of all answers may have. */
+    private readonly all = together,
+  ) {}
 
   /** An answer of one text. */
   static async of(text: string): Promise<HeldText> {
@@ -36,7 +48,10 @@ export class HeldText {
     }
   }
 
-  /** @throws MoraineError of kind `limit` where the disk would be nearly full. */
+  /**
+   * @throws MoraineError of kind `limit` where the disk would be nearly full, or too much waits for
+   *   others to read it.
+   */
   async add(text: string): Promise<void> {
     const part = Buffer.from(text)
     this.bytes += part.length
@@ -62,6 +77,8 @@ export class HeldText {
     this.file = undefined
     if (this.folder !== undefined) await rm(this.folder, { recursive: true, force: true })
     this.folder = undefined
+    this.all.give(this.filed)
+    this.filed = 0
   }
 
   private async *read(): AsyncGenerator<Uint8Array> {
@@ -81,6 +98,12 @@ export class HeldText {
     }
     const all = Buffer.concat(this.parts)
     this.parts = []
+    if (!this.all.take(all.length))
+      throw new MoraineError('limit', 'Too many answers wait for clients that read them slowly', {
+        hint: 'Try again in a few seconds, or stream the rows (Accept: text/csv).',
+        retryable: true,
+      })
+    this.filed += all.length
     this.room?.take(all.length)
     await this.file.write(all, 0, all.length, this.bytes - all.length)
   }

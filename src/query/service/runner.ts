@@ -12,7 +12,14 @@ import { type QueryResult, queryLake } from '../query.js'
 import type { QueryHistory } from './history.js'
 import type { ServerState } from './kept/server-state.js'
 import { readAs } from './read-as.js'
-import type { AnswerColumn, QueryAnswer, QueryRequest, QueryStatistics } from './request.js'
+import type {
+  AnswerColumn,
+  Caller,
+  QueryAnswer,
+  QueryRecord,
+  QueryRequest,
+  QueryStatistics,
+} from './request.js'
 import { type Kept, Reuse } from './reuse.js'
 import { Spool } from './spool.js'
 import { noStatistics, watchReading } from './statistics.js'
@@ -38,6 +45,14 @@ export interface ServiceOptions {
   newId?: () => string
 }
 
+/** What a service does for its queries. */
+interface OfService {
+  /** Resolves once it is counted what was asked today before this process began. */
+  counted: () => Promise<void>
+  /** An error as it is told to whoever asked. */
+  told: (caller: Caller, error: unknown) => unknown
+}
+
 /** Runs queries in their turn, within the limits of their workgroups, or gives results again. */
 export class Runner {
   private readonly reuse = new Reuse()
@@ -48,6 +63,7 @@ export class Runner {
     private readonly options: ServiceOptions,
     private readonly workgroups: Workgroups,
     private readonly past: QueryHistory,
+    private readonly of: OfService,
   ) {}
 
   close(): void {
@@ -66,6 +82,7 @@ export class Runner {
     const { group, request, leave } = await this.refusing(asked, async () => {
       const found = workgroups.find(asked.principal, asked.workgroup)
       checkLength(asked)
+      if (found.maxScanPerDay !== undefined) await this.of.counted()
       const enters = workgroups.enter(found, asked.principal, asked.signal)
       return { group: found, request: { ...asked, workgroup: found.name }, leave: await enters }
     })
@@ -92,9 +109,14 @@ export class Runner {
         ended(error)
       })
     } catch (error) {
-      ended(error)
-      throw error
+      const told = this.told(request, error)
+      ended(told)
+      throw told
     }
+  }
+
+  private told({ principal }: QueryRequest, error: unknown): unknown {
+    return this.of.told(principal, error)
   }
 
   /**
@@ -134,8 +156,9 @@ export class Runner {
     try {
       return await work()
     } catch (error) {
-      this.refused(request, error)
-      throw error
+      const told = this.told(request, error)
+      this.refused(request, told)
+      throw told
     }
   }
 
@@ -165,6 +188,9 @@ export class Runner {
           statistics.bytesEstimated = found.bytes
           takeBack = this.workgroups.admit(group, found)
           cost.counted = found.bytes
+          const price = this.options.priceOf?.(found.bytes) ?? 0
+          const begun = { ...one, ...cost, error: undefined }
+          this.past.begin(this.recordOf({ ...begun, statistics: { ...statistics, price } }))
           watch = watchReading(process, this.workgroups.most(group, found), (bytes) =>
             tooMuch(group.name, bytes, group.maxScan ?? 0, true),
           )
@@ -207,6 +233,8 @@ export class Runner {
         if (statistics.rows >= maxRows) break
       }
       keeper?.keep(columns)
+    } catch (error) {
+      throw this.told(request, error)
     } finally {
       statistics.bytesRead = watch?.end() ?? statistics.bytesEstimated
       statistics.price = this.options.priceOf?.(statistics.bytesEstimated) ?? 0
@@ -242,9 +270,13 @@ export class Runner {
     }
   }
 
-  private note({ id, request, statistics, error, counted }: Ended): void {
-    this.known(error)
-    this.past.add({
+  private note(ended: Ended): void {
+    this.known(ended.error)
+    this.past.add(this.recordOf(ended))
+  }
+
+  private recordOf({ id, request, statistics, error, counted }: Ended): QueryRecord {
+    return {
       ...{ id, counted },
       time: this.options.now?.() ?? new Date(),
       principal: request.principal.name,
@@ -252,7 +284,7 @@ export class Runner {
       sql: request.written ?? request.sql,
       error,
       statistics,
-    })
+    }
   }
 }
 

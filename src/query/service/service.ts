@@ -6,7 +6,7 @@ import { keepWarm } from '../spawn.js'
 import type { PastQuery } from '../system/past-queries.js'
 import { Executions } from './executions.js'
 import { FairQueue } from './fair-queue.js'
-import { QueryHistory } from './history.js'
+import { type BegunQuery, QueryHistory } from './history.js'
 import { lastForgotten } from './kept/forgotten.js'
 import { recordsOf } from './kept/server-state.js'
 import { NamedQueries } from './named-queries.js'
@@ -22,6 +22,7 @@ import type {
 } from './request.js'
 import { checkLength, Runner, type ServiceOptions } from './runner.js'
 import { ShownTypes } from './shown-types.js'
+import { toldTo } from './told.js'
 import { unheld } from './unheld.js'
 import { visibleTables } from './visible.js'
 import { Workgroups } from './workgroups.js'
@@ -45,6 +46,7 @@ export class QueryService {
   private readonly executions: Executions
   private readonly runner: Runner
   private readonly past: QueryHistory
+  private counting: Promise<void> | undefined
   private readonly describing = new FairQueue(DESCRIBED, WAITING)
   private readonly paging = new FairQueue(PAGES, WAITING)
   private readonly types = new ShownTypes((sql, principal) =>
@@ -64,8 +66,12 @@ export class QueryService {
     })
     this.named = new NamedQueries(recordsOf(state, 'named'), this.now)
     const forgotten = async () => lastForgotten(await options.log.head())?.time
-    this.past = new QueryHistory(options.storage, onError, forgotten)
-    this.runner = new Runner(options, this.workgroups, this.past)
+    const begun = recordsOf<BegunQuery>(state, 'begun')
+    this.past = new QueryHistory(options.storage, onError, forgotten, begun)
+    this.runner = new Runner(options, this.workgroups, this.past, {
+      counted: () => this.counted(),
+      told: (caller, error) => this.told(caller, error),
+    })
     keepWarm(WARM)
   }
 
@@ -76,6 +82,19 @@ export class QueryService {
   async resume(): Promise<void> {
     await this.executions.load()
     await this.named.load()
+    await this.counted()
+  }
+
+  /** Where storage was away, that is found out by whoever asks next. */
+  private counted(): Promise<void> {
+    this.counting ??= this.countDay().catch((error) => {
+      this.counting = undefined
+      throw error
+    })
+    return this.counting
+  }
+
+  private async countDay(): Promise<void> {
     const day = this.now().toISOString().slice(0, 10)
     for (const { workgroup, bytesEstimated, reused, error, counted } of await this.past.load(day))
       this.workgroups.count(workgroup, day, counted ?? (reused || error ? 0 : bytesEstimated))
@@ -222,7 +241,15 @@ export class QueryService {
   async tables(principal: Caller): Promise<VisibleTable[]> {
     const { storage, log, lake } = this.options
     const { types } = this
-    return visibleTables({ storage, state: await log.head(), lake, types }, principal)
+    try {
+      return await visibleTables({ storage, state: await log.head(), lake, types }, principal)
+    } catch (error) {
+      throw this.told(principal, error)
+    }
+  }
+
+  private told(caller: Caller, error: unknown): unknown {
+    return toldTo(caller, error, this.options.onError ?? (() => {}))
   }
 
   async close(): Promise<void> {

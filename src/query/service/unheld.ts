@@ -1,4 +1,5 @@
 import type { RowValue } from '../../engine/engine.js'
+import { HeldBytes } from './held-bytes.js'
 import type { QueryAnswer } from './request.js'
 import { Spool } from './spool.js'
 
@@ -6,15 +7,19 @@ import { Spool } from './spool.js'
 const SLOW = 10_000
 /** Bytes that are put aside of an answer: a query waits with more. */
 const MOST = 2 ** 30
+/** The same of all answers. */
+const TOGETHER = 16 * 2 ** 30
+const together = new HeldBytes(TOGETHER)
 
 /**
  * An answer whose query does not wait for a slow reader: its rows go to a file of this machine
  * meanwhile, so that process, memory and place are free for others once it is done.
  *
  * @param slow milliseconds after which a reader is slow.
+ * @param all what may be put aside of all answers.
  */
-export function unheld(answer: QueryAnswer, slow = SLOW): QueryAnswer {
-  const aside = new Aside(answer, slow)
+export function unheld(answer: QueryAnswer, slow = SLOW, all = together): QueryAnswer {
+  const aside = new Aside(answer, slow, all)
   const close = () => aside.close()
   return { ...answer, rows: aside.rows(), close, [Symbol.asyncDispose]: close }
 }
@@ -29,6 +34,8 @@ class Aside {
   private left: RowValue[][] | undefined
   private isOver = false
   private failure: { error: unknown } | undefined
+  /** Bytes of what was put aside that count among those of all. */
+  private counted = 0
   /** Whether nothing more can be put aside. */
   private isFull = false
   private draining: Promise<void> | undefined
@@ -39,6 +46,7 @@ class Aside {
   constructor(
     private readonly answer: QueryAnswer,
     private readonly slow: number,
+    private readonly all: HeldBytes,
   ) {
     this.source = answer.rows[Symbol.asyncIterator]()
   }
@@ -65,6 +73,8 @@ class Aside {
       await this.answer.close()
       await this.draining
       await this.spool.close()
+      this.all.give(this.counted)
+      this.counted = 0
     })()
     return this.closed
   }
@@ -114,7 +124,11 @@ class Aside {
     try {
       await this.spool.add(batch)
       this.kept++
-      this.isFull = this.spool.bytes > MOST
+      const more = this.spool.bytes - this.counted
+      // A batch that finds no room is kept, and the last one.
+      const hasRoom = this.all.take(more)
+      if (hasRoom) this.counted += more
+      this.isFull = !hasRoom || this.spool.bytes > MOST
       this.arrived()
     } catch {
       // On a disk that is full, the query waits for its reader.

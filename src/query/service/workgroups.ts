@@ -138,8 +138,15 @@ function refuseTable({ name, tables, partitionFilters }: Workgroup, table: Table
   if (needs && table.partitions.length > 0 && !has)
     throw new MoraineError(
       'limit',
-      `Workgroup ${name} needs a condition on ${table.partitions.join(' or ')}, by which ${table.name} is partitioned`,
-      { hint: `Add it: WHERE ${table.partitions[0]} >= …` },
+      // What a view reads may be nothing that whoever asks may see.
+      table.isNamed
+        ? `Workgroup ${name} needs a condition on ${table.partitions.join(' or ')}, by which ${table.name} is partitioned`
+        : `Workgroup ${name} needs a condition on the partitions of a table that a view of the query reads`,
+      {
+        hint: table.isNamed
+          ? `Add it: WHERE ${table.partitions[0]} >= …`
+          : 'Name the table itself with the condition, or use another workgroup.',
+      },
     )
 }
 

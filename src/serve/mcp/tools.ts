@@ -7,6 +7,7 @@ import { reasonsSql } from '../../query/discarded-reasons.js'
 import { plainRows } from '../../query/formats/json-values.js'
 import type { Caller } from '../../query/service/request.js'
 import type { QueryService } from '../../query/service/service.js'
+import { toldTo } from '../../query/service/told.js'
 import { described, type Known, lineageOf, listed } from './described.js'
 
 /** What agents ask of. */
@@ -91,7 +92,11 @@ export class Tools {
   private async known(): Promise<Known> {
     const { service, lake, entries } = this.options
     const { caller } = this
-    const [all, tables] = await Promise.all([entries(), service.tables(caller)])
+    const known = entries().catch((error) => {
+      // The service hears of it as well, from its own look at the tables.
+      throw toldTo(caller, error, () => {})
+    })
+    const [all, tables] = await Promise.all([known, service.tables(caller)])
     return { entries: all, tables, lake, caller }
   }
 

@@ -6,6 +6,9 @@ import { receiptsIn } from '../../../log/forgotten.js'
 /** Records of executions, which quote rows in their texts, and have rows or lead to them. */
 const EXECUTIONS = ['executions', 'athena-executions']
 
+/** Records of queries that are not in the history yet, which has what is to be told of them. */
+const BEGUN = 'begun'
+
 /** What a person wrote down, which nobody but the person can judge. */
 const WRITTEN: Readonly<Record<string, string>> = {
   named: 'named queries',
@@ -37,7 +40,7 @@ export async function removeForgotten(
   if (!last) return 0
   let removed = 0
   const later = new Set<string | undefined>()
-  for (const kind of EXECUTIONS)
+  for (const kind of [...EXECUTIONS, BEGUN])
     for (const path of await filesIn(join(folder, kind))) {
       const { id, submitted } = await recordIn(path)
       if (submitted !== undefined && new Date(submitted).getTime() > last.time) {
@@ -46,7 +49,7 @@ export async function removeForgotten(
       }
       if (id !== undefined) await rm(join(folder, 'results', `${id}.rows`), { force: true })
       await rm(path, { force: true })
-      removed++
+      if (kind !== BEGUN) removed++
     }
   // Rows of which a server that was killed has left no whole record.
   for (const path of await filesIn(join(folder, 'results'))) {

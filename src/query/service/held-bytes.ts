@@ -1,6 +1,6 @@
 /**
- * Bytes of requests that may be held in memory together, from their first byte until they are
- * durable.
+ * Bytes that may be held together, in memory or in files: of requests, from their first byte until
+ * they are durable, and of answers until they are read.
  */
 export class HeldBytes {
   private held = 0
