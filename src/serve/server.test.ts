@@ -126,3 +126,48 @@ describe('POST /ingest', () => {
       expect((await send(url, '{"id":1}', { 'sec-fetch-site': 'none' }))[0]).toBe(200)
     }))
 })
+
+it('tells names of datasets to those alone who may send to one of them', async () => {
+  const named = ['orders', 'salaries'].map((name) => {
+    const dataset = bronze(name, { from: ingest({ token: `token-of-${name}` }) })
+    return { dataset, source: dataset.from as Receiver['source'] }
+  })
+  const listeners = [{ dataset: 'box', token: 'token-of-the-box', notify: () => {} }]
+  const own = { names: [], receivers: named, listeners }
+  const server = await listen({ port: 0, host: '127.0.0.1', ...own })
+  const statusOf = async (path: string, token?: string) => {
+    const headers = token === undefined ? {} : { authorization: `Bearer ${token}` }
+    const url = `http://127.0.0.1:${server.port}${path}`
+    return (await fetch(url, { method: 'POST', headers, body: '{"id":1}' })).status
+  }
+  try {
+    for (const name of ['salaries', 'others'])
+      expect([await statusOf(`/ingest/${name}`), await statusOf(`/ingest/${name}`, 'x')]).toEqual([
+        ...[401, 401],
+      ])
+    expect(await statusOf('/ingest/others', 'token-of-orders')).toBe(404)
+    expect([await statusOf('/events/box'), await statusOf('/events/others')]).toEqual([401, 401])
+    expect(await statusOf('/events/others', 'token-of-the-box')).toBe(404)
+  } finally {
+    await server.close()
+  }
+})
+
+it('tells a client of what fails inside that it failed, and those who run it why', async () => {
+  const failed: unknown[] = []
+  const lost = new Error('/srv/lake/_moraine/log is gone')
+  const text = async () => Promise.reject(lost)
+  const metrics = { text, status: () => ({}), token: undefined }
+  const own = { names: [], receivers: [], metrics, onError: (error: unknown) => failed.push(error) }
+  const server = await listen({ port: 0, host: '127.0.0.1', ...own })
+  try {
+    const answer = await fetch(`http://127.0.0.1:${server.port}/metrics`)
+    expect([answer.status, await answer.json()]).toEqual([
+      500,
+      { error: 'the server failed to answer' },
+    ])
+    expect(failed).toEqual([lost])
+  } finally {
+    await server.close()
+  }
+})

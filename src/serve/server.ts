@@ -1,13 +1,14 @@
-import type { IncomingMessage } from 'node:http'
-import type { Server } from 'node:net'
+import type { Server } from 'node:http'
 import { serve } from '@hono/node-server'
 import { type Context, Hono } from 'hono'
 import type { Bronze } from '../define/model.js'
 import type { IngestSource, Secret } from '../define/source.js'
-import { MoraineError, messageOf } from '../errors.js'
+import { MoraineError } from '../errors.js'
 import { HeldBytes } from '../query/service/held-bytes.js'
 import { isCrossSite, namesUs, shows } from './access.js'
 import { BadBody, BUSY, readBody, refuseEncoded, rowsIn } from './body.js'
+import { Bounds, type Limits } from './connections/bounds.js'
+import { incomingOf, refused, type Signed } from './connections/refused.js'
 import { type IngestBuffer, KeyConflict } from './ingest-buffer.js'
 import { type Protocol, sharePort } from './postgres/shared-port.js'
 import type { Health, StorageHealth } from './storage-health.js'
@@ -49,9 +50,13 @@ export interface ServerOptions {
   /** Answers clients of PostgreSQL on the same port. */
   postgres?: Protocol
   /** Answers requests that are signed as those to AWS are. */
-  aws?: { handles: (c: Context) => boolean; answer: (c: Context) => Promise<Response> }
+  aws?: Signed
   /** Counts the bytes of requests that are being received. */
   held?: HeldBytes
+  /** What clients may have of the server at the same time, where it is not what is usual. */
+  limits?: Partial<Limits>
+  /** Hears of what went wrong inside, of which clients are told only that something did. */
+  onError?: (error: unknown) => void
 }
 
 /** A dataset whose source says when something has arrived. */
@@ -71,9 +76,17 @@ export interface RunningServer {
 const LONGEST_KEY = 200
 
 /** The application, as requests see it. */
-export function application(options: Omit<ServerOptions, 'port' | 'host'>): Hono {
-  const { names, receivers, metrics, health } = options
+export function application(
+  options: Omit<ServerOptions, 'port' | 'host'>,
+  bounds = new Bounds(),
+): Hono {
+  const { names, receivers, metrics, health, aws } = options
   const app = new Hono()
+  // The process is up, however much it has to do.
+  app.get('/healthz', async (c, next) =>
+    namesUs(c.req.header('host'), names) ? c.json({ status: 'ok' }) : next(),
+  )
+  app.use(async (c, next) => (bounds.refuses(incomingOf(c)) ? refused(c, aws) : next()))
   app.use(async (c, next) => {
     if (!namesUs(c.req.header('host'), names)) return c.json({ error: 'unknown Host header' }, 421)
     // Programs send no origin; pages of other sites do.
@@ -85,10 +98,8 @@ export function application(options: Omit<ServerOptions, 'port' | 'host'>): Hono
     if (isOther) return c.json({ error: 'cross-origin requests are refused' }, 403)
     return next()
   })
-  const { aws } = options
   if (aws) app.use(async (c, next) => (aws.handles(c) ? aws.answer(c) : next()))
-  // The process is up; whether it can do its work is another question.
-  app.get('/healthz', (c) => c.json({ status: 'ok' }))
+  // Whether it can do its work is another question than whether it is up.
   app.get('/readyz', (c) => {
     if (receivers.some(({ buffer }) => !buffer)) return c.json({ status: 'starting' }, 503)
     if (health && !health.state.up) return c.json({ status: 'storage is away' }, 503)
@@ -107,7 +118,10 @@ export function application(options: Omit<ServerOptions, 'port' | 'host'>): Hono
     return c.json(serverDocument(app.routes))
   })
   app.notFound((c) => c.json({ error: 'not found' }, 404))
-  app.onError((error, c) => c.json({ error: messageOf(error) }, 500))
+  app.onError((error, c) => {
+    options.onError?.(error)
+    return c.json({ error: 'the server failed to answer' }, 500)
+  })
   return app
 }
 
@@ -118,6 +132,12 @@ const noToken = (c: Context) => c.json({ error: 'the token is missing or wrong' 
  */
 async function isAllowed(c: Context, token: Secret | undefined): Promise<boolean> {
   return token === undefined || shows(c.req.header('authorization'), token)
+}
+
+/** Whether a request may hear that there is no such dataset: one that may send to another. */
+async function mayHear(c: Context, tokens: readonly (Secret | undefined)[]): Promise<boolean> {
+  const all = await Promise.all(tokens.map((token) => isAllowed(c, token)))
+  return all.length === 0 || all.includes(true)
 }
 
 /** Takes rows, and word of what has arrived elsewhere. */
@@ -132,14 +152,16 @@ function routeArrivals(
 ): void {
   app.post('/ingest/:dataset', async (c) => {
     const receiver = receivers.find(({ dataset }) => dataset.name === c.req.param('dataset'))
-    if (!(await isAllowed(c, receiver?.source.token))) return noToken(c)
+    const tokens = (receiver ? [receiver] : receivers).map(({ source }) => source.token)
+    if (!(await mayHear(c, tokens))) return noToken(c)
     if (!receiver) return c.json({ error: 'no such dataset accepts rows' }, 404)
     return receive(c, receiver, held, health)
   })
   // What is said to have arrived is looked for: the message itself is not believed.
   app.post('/events/:dataset', async (c) => {
     const listener = listeners.find(({ dataset }) => dataset === c.req.param('dataset'))
-    if (!(await isAllowed(c, listener?.token))) return noToken(c)
+    const tokens = (listener ? [listener] : listeners).map(({ token }) => token)
+    if (!(await mayHear(c, tokens))) return noToken(c)
     if (!listener) return c.json({ error: 'no such dataset has an inbox' }, 404)
     await c.req.raw.body?.cancel()
     listener.notify()
@@ -221,8 +243,7 @@ async function receive(
 
 /** How often a request has a header: Node puts the values of several into one text. */
 function timesSent(c: Context, name: string): number {
-  const { incoming } = (c.env ?? {}) as { incoming?: IncomingMessage }
-  return incoming?.headersDistinct[name]?.length ?? 0
+  return incomingOf(c)?.headersDistinct[name]?.length ?? 0
 }
 
 /**
@@ -262,12 +283,15 @@ async function soon<T>(durable: Promise<T>): Promise<T> {
 /** Listens; resolves when it does. */
 export async function listen(options: ServerOptions): Promise<RunningServer> {
   const { host: hostname, receivers } = options
-  const app = application(options)
+  const bounds = new Bounds(options.limits)
+  const { fetch } = application(options, bounds)
   return new Promise((resolve, reject) => {
-    const server = serve({ fetch: app.fetch, port: options.port, hostname }, ({ port }) =>
+    const own = { fetch, port: options.port, hostname, serverOptions: bounds.ofServer }
+    const server = serve(own, ({ port }) =>
       resolve({
         port,
         close: async () => {
+          bounds.close()
           const closed = new Promise<void>((done) => server.close(() => done()))
           endOthers?.()
           await Promise.all(receivers.map(({ buffer }) => buffer?.drain()))
@@ -281,6 +305,7 @@ export async function listen(options: ServerOptions): Promise<RunningServer> {
         },
       }),
     )
+    bounds.hold(server as Server)
     const endOthers = options.postgres && sharePort(server as Server, options.postgres)
     server.on('error', (cause: NodeJS.ErrnoException) =>
       reject(

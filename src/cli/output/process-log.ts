@@ -1,6 +1,8 @@
 import pino from 'pino'
 import { fullName } from '../../define/dataset.js'
+import { messageOf } from '../../errors.js'
 import type { Job } from '../../plan/jobs.js'
+import { redact } from '../../secrets.js'
 import type { DaemonEvent } from '../../serve/daemon-options.js'
 import colors from './colors.js'
 import { stepLine } from './summary.js'
@@ -42,6 +44,11 @@ export class ProcessLog {
   tell(fields: Readonly<Record<string, unknown>>, text?: string, level: Level = 'info'): void {
     if (this.logger) this.logger[level](fields, text?.trim())
     else if (text !== undefined) show(`${colors.dim(clock(new Date()))} ${text}\n`)
+  }
+
+  /** Says why a request failed, of which its client was told only that it did. */
+  failed(error: unknown): void {
+    this.tell({ event: 'request failed' }, `A request failed: ${redact(messageOf(error))}`, 'warn')
   }
 
   event(event: DaemonEvent): void {

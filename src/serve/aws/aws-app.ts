@@ -13,7 +13,7 @@ import { keysOf } from './keys.js'
 import { type PartOptions, partsOf as servicesOf } from './parts.js'
 import { AwsError } from './protocol/failure.js'
 import { fieldsIn } from './protocol/fields.js'
-import { errorBody, isOurs, type Service, toldOf } from './protocol/told.js'
+import { errorBody, isOurs, type Service, type Told, toldOf } from './protocol/told.js'
 import { s3 } from './s3/s3.js'
 import { provedBody } from './signature/body.js'
 import { partsOf, sha256 } from './signature/canonical.js'
@@ -59,14 +59,15 @@ export class AwsProtocols {
     } catch (error) {
       const told = toldOf(error, service)
       if (isOurs(told)) this.options.onError?.(error)
-      const { type, body } = errorBody(told, service, requestId)
-      const headers = {
-        ...{ 'content-type': type, 'x-amzn-requestid': requestId, 'x-amzn-errortype': told.code },
-        // What is not read of the body would be taken for the next request.
-        ...(service === 's3' ? { connection: 'close' } : {}),
-      }
-      return new Response(c.req.method === 'HEAD' ? null : body, { status: told.status, headers })
+      return failed(c, told, service, requestId)
     }
+  }
+
+  /** Tells a client to come again, in words on which SDKs do. */
+  refuse(c: Context, message: string): Response {
+    const service = serviceIn(c) ?? 's3'
+    const code = service === 's3' ? 'SlowDown' : 'ThrottlingException'
+    return failed(c, { status: 503, code, message, fields: {} }, service, randomUUID())
   }
 
   /** Reads what this server's state has of before. */
@@ -135,6 +136,16 @@ export class AwsProtocols {
       : ((answer ?? null) as never)
     return new Response(sent, { status, headers })
   }
+}
+
+function failed(c: Context, told: Told, service: Service, requestId: string): Response {
+  const { type, body } = errorBody(told, service, requestId)
+  const headers = {
+    ...{ 'content-type': type, 'x-amzn-requestid': requestId, 'x-amzn-errortype': told.code },
+    // What is not read of the body would be taken for the next request.
+    ...(service === 's3' ? { connection: 'close' } : {}),
+  }
+  return new Response(c.req.method === 'HEAD' ? null : body, { status: told.status, headers })
 }
 
 const TARGETS = { athena: 'AmazonAthena', glue: 'AWSGlue' }

@@ -1,7 +1,8 @@
 import type { Server, Socket } from 'node:net'
 
-/** Milliseconds in which a client says something. */
-const FIRST_WORD = 60_000
+/** Milliseconds in which a client says something, and how many may not have done so yet. */
+const FIRST_WORD = 15_000
+const MOST_SILENT = 2000
 
 /** What takes the connections of a protocol. */
 export interface Protocol {
@@ -22,6 +23,8 @@ export function sharePort(server: Server, postgres: Protocol): () => void {
   server.removeAllListeners('connection')
   server.on('connection', (socket: Socket) => {
     const late = setTimeout(() => socket.destroy(), FIRST_WORD)
+    const [oldest] = silent
+    if (silent.size >= MOST_SILENT) oldest?.destroy()
     silent.add(socket)
     const ignore = () => socket.destroy()
     socket.once('error', ignore)

@@ -253,6 +253,7 @@ async function listenFor(
     ...metricsFor(host, daemon, lake.name),
     ...(opened ? { catalog: opened.app } : {}),
     ...query?.protocols,
+    onError: (error) => log.failed(error),
   })
   const close = async () => {
     await server.close()
