@@ -1,5 +1,6 @@
 import type { Socket } from 'node:net'
 import type { SecureContext } from 'node:tls'
+import { HeldBytes } from '../../query/service/held-bytes.js'
 import type { Principals } from '../principals.js'
 import { PgError } from './pg-error.js'
 import { Cancels } from './session/cancels.js'
@@ -13,6 +14,8 @@ const LONGEST = 4 * 2 ** 20
 const MOST = 100
 /** Connections that have not begun a session. */
 const MOST_STARTING = 200
+/** Bytes of what all sessions have prepared. */
+const HELD = 256 * 2 ** 20
 /** Milliseconds after which a session that asks nothing is closed. */
 const IDLE = 30 * 60_000
 
@@ -25,6 +28,8 @@ export interface PostgresOptions {
   tls?: SecureContext | undefined
   /** Sessions at the same time: 100 when not given. */
   sessions?: number
+  /** Bytes of what all sessions have prepared: 256 MiB when not given. */
+  held?: number
   /** Milliseconds after which an idle session is closed: half an hour when not given. */
   idle?: number
 }
@@ -34,8 +39,11 @@ export class PostgresServer {
   private readonly cancels = new Cancels()
   private readonly open = new Set<Connection>()
   private sessions = 0
+  private readonly held: HeldBytes
 
-  constructor(private readonly options: PostgresOptions) {}
+  constructor(private readonly options: PostgresOptions) {
+    this.held = new HeldBytes(options.held ?? HELD)
+  }
 
   /** Serves a connection to its end. */
   accept(socket: Socket): void {
@@ -54,7 +62,8 @@ export class PostgresServer {
       isCounted = true
       return true
     }
-    const shared = { service, principals, database, tls, cancels: this.cancels, idle, mayBegin }
+    const own = { cancels: this.cancels, held: this.held, mayBegin }
+    const shared = { service, principals, database, tls, idle, ...own }
     void runSession(connection, shared).finally(() => {
       this.open.delete(connection)
       if (isCounted) this.sessions--

@@ -3,6 +3,7 @@ import { isRunBranch } from '../../log/branch/run-branch-names.js'
 import type { LakeState } from '../../log/commit.js'
 import { CommitLog, realEffects } from '../../log/log.js'
 import { ownValue } from '../../own-value.js'
+import { keepRecent } from '../../recent.js'
 import type { Storage } from '../../storage/storage.js'
 import type { Principal } from '../principals.js'
 import { illegal, RestError } from './errors.js'
@@ -38,6 +39,9 @@ interface Shared {
 
 const none = (name: string, state: LakeState) =>
   new RestError(404, 'NoSuchNamespaceException', noSuchBranch(name, state).message)
+
+/** Branches that are held at the same time; others are opened again. */
+const HELD = 200
 
 /** What a run built and did not publish, for those who want to look. */
 const OF_RUN = /^run-[\w-]+$/
@@ -83,7 +87,7 @@ export class Branches {
     const only = own ? undefined : `Branch ${name} is a run's: it can only be read`
     const branch = this.branchOf(name, new Journal(log, only))
     this.forgetDeleted(state)
-    this.known.set(name, { id, branch })
+    keepRecent(this.known, name, { id, branch }, HELD)
     return branch
   }
 

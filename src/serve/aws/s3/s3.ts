@@ -254,7 +254,7 @@ async function uploadRequest(site: Site): Promise<S3Answer> {
     return answer('InitiateMultipartUploadResult', {
       Bucket: bucket,
       Key: key,
-      UploadId: uploads.begin(caller, bucket, key, headOf(site)),
+      UploadId: await uploads.begin(caller, { bucket, key }, headOf(site), store),
     })
   const upload = uploads.get(caller, id, bucket, key)
   if (method === 'PUT') {

@@ -53,7 +53,8 @@ it('leaves others room on the disk, for parts of uploads as well', async () => {
   written = 0
   const uploads = new Uploads()
   const ada = { name: 'ada' } as never
-  const upload = uploads.get(ada, uploads.begin(ada, 'b', 'k', {}), 'b', 'k')
+  const id = await uploads.begin(ada, { bucket: 'b', key: 'k' }, {}, store)
+  const upload = uploads.get(ada, id, 'b', 'k')
   await expect(uploads.addPart(upload, 1, large(), store)).rejects.toMatchObject({
     code: 'SlowDown',
   })
@@ -62,10 +63,31 @@ it('leaves others room on the disk, for parts of uploads as well', async () => {
   await store.put('results', 'small', bytes(1000))
 })
 
-it('has room for the uploads of each, whatever others have begun', () => {
+it('has room for the uploads of each, whatever others have begun', async () => {
   const uploads = new Uploads()
-  const begin = (name: string) => uploads.begin({ name } as never, 'b', 'k', {})
-  for (let i = 0; i < 1000; i++) begin('ada')
-  expect(() => begin('ada')).toThrow('too many uploads')
-  expect(begin('bob')).toEqual(expect.any(String))
+  const store = new ObjectStore(await folder())
+  const begin = (name: string) =>
+    uploads.begin({ name } as never, { bucket: 'b', key: 'k' }, {}, store)
+  for (let i = 0; i < 1000; i++) await begin('ada')
+  await expect(begin('ada')).rejects.toThrow('too many uploads')
+  expect(await begin('bob')).toEqual(expect.any(String))
+})
+
+it('removes the parts of uploads that were given up, and of no others', async () => {
+  const path = await folder()
+  const now = { hour: 0 }
+  const uploads = new Uploads(() => now.hour * 3_600_000)
+  const store = new ObjectStore(path)
+  const ada = { name: 'ada' } as never
+  const begin = (key: string) => uploads.begin(ada, { bucket: 'b', key }, {}, store)
+  const [old, slow] = [await begin('old'), await begin('slow')]
+  await uploads.addPart(uploads.get(ada, old, 'b', 'old'), 1, bytes(10), store)
+  await uploads.addPart(uploads.get(ada, slow, 'b', 'slow'), 1, bytes(10), store)
+  now.hour = 20
+  await uploads.addPart(uploads.get(ada, slow, 'b', 'slow'), 2, bytes(10), store)
+  now.hour = 30
+  await begin('new')
+  expect(() => uploads.get(ada, old, 'b', 'old')).toThrow('does not exist')
+  expect(uploads.parts(uploads.get(ada, slow, 'b', 'slow'))).toHaveLength(2)
+  expect(await readdir(path)).toHaveLength(2)
 })

@@ -17,45 +17,61 @@ export interface Upload {
   key: string
   head: ObjectHead
   begun: string
+  /** When something was last asked of it, in milliseconds since 1970. */
+  touched: number
   parts: Map<number, Part>
+  /** Bytes of its parts. */
+  bytes: number
 }
 
-/** Uploads that each principal may have begun. */
+/** Uploads that each principal may have begun, their parts, and the bytes of these. */
 const MOST = 1000
+const MOST_PARTS = 100_000
+const MOST_BYTES = 64 * 2 ** 30
 const LARGEST_PART = 5 * 2 ** 30
+/** Milliseconds after which an upload of which nothing is heard has been given up. */
+const GIVEN_UP = 86_400_000
 
 /** Uploads that have begun, for as long as the server runs: their parts go with it. */
 export class Uploads {
   private readonly all = new Map<string, Upload>()
 
-  begin({ name: caller }: Caller, bucket: string, key: string, head: ObjectHead): string {
-    const own = [...this.all.values()].filter((one) => one.caller === caller)
-    if (own.length >= MOST)
-      throw new AwsError('SlowDown', 'There are too many uploads: complete or abort some', {
-        status: 503,
-      })
-    const upload = {
-      id: randomUUID(),
-      caller,
-      bucket,
-      key,
-      head,
-      begun: new Date().toISOString(),
-      parts: new Map(),
+  constructor(private readonly now: () => number = Date.now) {}
+
+  async begin(
+    { name: caller }: Caller,
+    at: { bucket: string; key: string },
+    head: ObjectHead,
+    store: ObjectStore,
+  ): Promise<string> {
+    const now = this.now()
+    for (const one of this.of(caller))
+      if (now - one.touched > GIVEN_UP) await this.abort(one, store)
+    if (this.of(caller).length >= MOST) throw tooMany()
+    const upload: Upload = {
+      ...{ id: randomUUID(), caller, ...at, head },
+      ...{ begun: new Date(now).toISOString(), touched: now, parts: new Map(), bytes: 0 },
     }
     this.all.set(upload.id, upload)
     return upload.id
   }
 
+  private of(caller: string): Upload[] {
+    return [...this.all.values()].filter((one) => one.caller === caller)
+  }
+
   get({ name }: Caller, id: string, bucket: string, key: string): Upload {
     const found = this.all.get(id)
-    if (found?.caller === name && found.bucket === bucket && found.key === key) return found
+    if (found?.caller === name && found.bucket === bucket && found.key === key) {
+      found.touched = this.now()
+      return found
+    }
     throw new AwsError('NoSuchUpload', 'The specified upload does not exist.', { status: 404 })
   }
 
   list({ name }: Caller, bucket: string) {
-    return [...this.all.values()]
-      .filter((one) => one.caller === name && one.bucket === bucket)
+    return this.of(name)
+      .filter((one) => one.bucket === bucket)
       .map(({ key: Key, id: UploadId, begun: Initiated }) => ({ Key, UploadId, Initiated }))
   }
 
@@ -66,14 +82,20 @@ export class Uploads {
   }
 
   async addPart(
-    { parts }: Upload,
+    upload: Upload,
     number: number,
     bytes: AsyncIterable<Uint8Array>,
     store: ObjectStore,
   ): Promise<string> {
-    const part = await store.write(bytes, LARGEST_PART)
+    const { parts } = upload
+    const own = this.of(upload.caller)
+    const used = own.reduce((sum, one) => sum + one.bytes, 0)
+    const count = own.reduce((sum, one) => sum + one.parts.size, 0)
+    if (used >= MOST_BYTES || count >= MOST_PARTS) throw tooMany()
+    const part = await store.write(bytes, Math.min(LARGEST_PART, MOST_BYTES - used))
     const before = parts.get(number)
     parts.set(number, part)
+    upload.bytes += part.size - (before?.size ?? 0)
     if (before) await store.removeBlob(before.blob)
     return part.md5
   }
@@ -110,3 +132,6 @@ export class Uploads {
     return object
   }
 }
+
+const tooMany = () =>
+  new AwsError('SlowDown', 'There are too many uploads: complete or abort some', { status: 503 })

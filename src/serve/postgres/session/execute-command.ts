@@ -1,3 +1,4 @@
+import type { HeldBytes } from '../../../query/service/held-bytes.js'
 import type { Command } from '../sql/command.js'
 import type { CursorCommand } from '../sql/cursor-command.js'
 import { SERVER_VERSION, type Settings } from '../sql/settings.js'
@@ -14,6 +15,8 @@ export interface SessionState {
   settings: Settings
   transaction: Transaction
   questions: Questions
+  /** Counts bytes of prepared statements and their values, of all sessions. */
+  held: HeldBytes
   /** Forgets a prepared statement; all of them without a name. */
   deallocate: (name: string | undefined) => void
   /** Carries out what is asked of cursors, and answers with its tag. */

@@ -48,6 +48,8 @@ interface Portal {
 export class Extended {
   private readonly statements = new Map<string, Prepared>()
   private readonly portals = new Map<string, Portal>()
+  /** Bytes of these that are counted among those of all sessions. */
+  private counted = 0
 
   constructor(private readonly state: SessionState) {}
 
@@ -60,8 +62,9 @@ export class Extended {
       throw new PgError('42P05', `There is already a prepared statement "${name}"`)
     const [text = ''] = texts
     this.statements.delete(name)
-    const bytes = sumOf(this.statements.values(), (one) => one.sql.length) + text.length
+    const bytes = this.bytesOf('statements') + text.length
     if (this.statements.size >= MOST || bytes > MOST_BYTES) throw tooMany('prepared statements')
+    this.count(bytes + this.bytesOf('portals'))
     const command = this.state.questions.command(text)
     const count = Math.max(types.length, parameterCount(text))
     const all = Array.from({ length: count }, (_, i) => types[i] ?? 0)
@@ -78,8 +81,9 @@ export class Extended {
       throw new PgError('42P03', `There is already a portal "${portal}"`)
     await this.closePortal(portal)
     const bytes = sumOf(values, (value) => value?.length ?? 0)
-    const held = sumOf(this.portals.values(), (one) => one.bytes)
-    if (this.portals.size >= MOST || held + bytes > MOST_BYTES) throw tooMany('portals')
+    const held = this.bytesOf('portals') + bytes
+    if (this.portals.size >= MOST || held > MOST_BYTES) throw tooMany('portals')
+    this.count(held + this.bytesOf('statements'))
     const valuesAs = (engine: readonly number[] = []) =>
       values.map((value, i) => {
         const format = (formats.length > 1 ? formats[i] : formats[0]) ?? 0
@@ -197,6 +201,32 @@ export class Extended {
       isDone: false,
     })
     connection.write(write.commandComplete('DECLARE CURSOR'))
+  }
+
+  private bytesOf(kind: 'statements' | 'portals'): number {
+    return kind === 'statements'
+      ? sumOf(this.statements.values(), ({ sql }) => sql.length)
+      : sumOf(this.portals.values(), ({ bytes }) => bytes)
+  }
+
+  /** What went since is found out when there is more. */
+  private count(bytes: number): void {
+    const more = bytes - this.counted
+    if (more > 0 && !this.state.held.take(more))
+      throw new PgError('53400', 'The sessions of the server have too many prepared statements', {
+        hint: 'Close those that are done, or try again later.',
+      })
+    if (more < 0) this.state.held.give(-more)
+    this.counted = bytes
+  }
+
+  /** Ends with its session. */
+  async end(): Promise<void> {
+    try {
+      await this.closePortals()
+    } finally {
+      this.count(0)
+    }
   }
 
   /** What a transaction leaves behind when it ends. */

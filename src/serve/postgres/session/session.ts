@@ -1,5 +1,6 @@
 import type { SecureContext } from 'node:tls'
 import { quoteName } from '../../../define/sql/sql.js'
+import type { HeldBytes } from '../../../query/service/held-bytes.js'
 import type { Principals } from '../../principals.js'
 import { usualPath } from '../catalog/visible.js'
 import { PgError } from '../pg-error.js'
@@ -25,6 +26,8 @@ export interface SessionOptions {
   database: string
   tls: SecureContext | undefined
   cancels: Cancels
+  /** Counts what sessions keep. */
+  held: HeldBytes
   /** Milliseconds after which a session that asks nothing is closed. */
   idle: number
   /** Says whether another session may begin. */
@@ -54,7 +57,7 @@ export async function runSession(connection: Connection, options: SessionOptions
       ...{ service: options.service, caller, settings, database },
       gone: connection.signal,
     })
-    const session = new Session(connection, settings, questions)
+    const session = new Session({ connection, settings, questions, held: options.held })
     const { process, secret, forget: leave } = options.cancels.add(() => questions.cancel())
     forget = leave
     connection.write(write.backendKeyData(process, secret))
@@ -101,13 +104,12 @@ class Session {
   /** After an error of the extended protocol, until the next Sync. */
   private isSkipping = false
 
-  constructor(
-    private readonly connection: Connection,
-    settings: Settings,
-    questions: Questions,
-  ) {
+  private readonly connection: Connection
+
+  constructor(own: Pick<SessionState, 'connection' | 'settings' | 'questions' | 'held'>) {
+    this.connection = own.connection
     this.state = {
-      ...{ connection, settings, questions, transaction: this.transaction },
+      ...{ ...own, transaction: this.transaction },
       deallocate: (name) => this.extended.deallocate(name),
       cursor: (command) => this.extended.cursor(command),
     }
@@ -125,7 +127,7 @@ class Session {
         await this.handle(message)
       }
     } finally {
-      await this.extended.closePortals()
+      await this.extended.end()
     }
   }
 
