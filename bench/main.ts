@@ -19,6 +19,7 @@ import { planning } from './planning.js'
 import { protocols } from './protocols.js'
 import { queries } from './queries.js'
 import { inBucket } from './s3.js'
+import { arrowStream, firstQuery } from './serving.js'
 import { split } from './split.js'
 import { plan, status } from './start.js'
 import { overhead, repository, tickit } from './tickit.js'
@@ -96,18 +97,17 @@ if (positionals[0] === 'cores') {
   console.log(await cores(Number(values.scale), Number(values.pairs)))
   process.exit()
 }
-if (positionals[0] === 'protocols') {
-  console.log(await protocols(Number(values.scale), Number(values.pairs)))
-  process.exit()
-}
-if (positionals[0] === 'machines') {
-  console.log(await machines(Number(values.scale), Number(values.pairs)))
+/** What prints figures of its own. */
+const others = { protocols, 'first-query': firstQuery, 'arrow-stream': arrowStream, machines }
+const other = Object.entries(others).find(([name]) => name === positionals[0])?.[1]
+if (other) {
+  console.log(await other(Number(values.scale), Number(values.pairs)))
   process.exit()
 }
 const benchmark = benchmarks[positionals[0] ?? '']
 if (!benchmark) {
   console.error(
-    `There is: guard, catalog, cores, machines, protocols, ${Object.keys(benchmarks).join(', ')}`,
+    `There is: guard, catalog, cores, ${Object.keys({ ...others, ...benchmarks }).join(', ')}`,
   )
   process.exit(2)
 }

@@ -1,22 +1,16 @@
-import { once } from 'node:events'
-import { mkdir, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
+import {
+  AthenaClient,
+  GetQueryExecutionCommand,
+  GetQueryResultsCommand,
+  StartQueryExecutionCommand,
+} from '@aws-sdk/client-athena'
 import { DuckDBInstance } from '@duckdb/node-api'
 import pg from 'pg'
 import { Table } from '../src/iceberg/table.js'
 import { CommitLog } from '../src/log/log.js'
 import { LocalStorage } from '../src/storage/local.js'
-import { Project } from '../test/support/project.js'
-import { Served } from '../test/support/served.js'
-import { benchFolder } from './tickit.js'
-
-const DEFINITION = `import { bronze, defineLake, silver, t, z } from 'moraine'
-import { files } from 'moraine/sources'
-const raw = bronze('sales', { from: files('in/*.csv') })
-const sales = silver('sales', { from: raw, key: 'id', schema: z.object({
-  id: z.int(), shop: z.string(), day: t.date(), amount: t.decimal(10, 2) }) })
-export default defineLake({ name: 'bench', datasets: [raw, sales] })
-`
+import { salesLake, serveSales, TOKEN } from './served-sales.js'
 
 /**
  * What is asked: a row by its key, and a sum over all but one, each time another; and the same
@@ -41,42 +35,26 @@ interface Way {
 const TOGETHER = 8
 
 /**
- * Small queries through HTTP and PostgreSQL's protocol on a served lake, and by DuckDB directly on
- * the same files: how long one takes, and how many there are a second.
+ * Small queries through HTTP, PostgreSQL's protocol and Athena's on a served lake, and by DuckDB
+ * directly on the same files: how long one takes, and how many there are a second.
  *
  * @param scale times 100,000 rows.
  * @param pairs times 50 queries of each kind.
  */
 export async function protocols(scale: number, pairs: number): Promise<string> {
-  const folder = await benchFolder()
-  await mkdir(join(folder, 'in'), { recursive: true })
-  await writeFile(join(folder, 'lake.ts'), DEFINITION)
-  await writeFile(join(folder, 'in/sales.csv'), salesCsv(scale * 100_000))
-  const project = Project.at(folder)
-  await project.run()
-  const secret = { MORAINE_TOKEN: 'token-of-a-benchmark' }
-  const served = Served.start(project, ['--query'], secret, () => {})
-  const { url } = await served.line(({ event }) => event === 'query')
+  const project = await salesLake(scale * 100_000)
+  const { url, stop } = await serveSales(project)
   try {
-    const ways = [await directly(folder), overHttp(String(url), secret.MORAINE_TOKEN)]
-    const { way, end } = await overPostgres(String(url), secret.MORAINE_TOKEN)
+    const { way, end } = await overPostgres(url)
+    const ways = [await directly(project.folder), overHttp(url), way, overAthena(url)]
     const lines: string[] = []
     for (const [name, queryOf] of Object.entries(QUERIES))
-      lines.push(...(await measured(name, queryOf, [...ways, way], pairs * 50)))
+      lines.push(...(await measured(name, queryOf, ways, pairs * 50)))
     await end()
     return lines.join('\n')
   } finally {
-    served.child.kill('SIGTERM')
-    await once(served.child, 'exit')
+    await stop()
   }
-}
-
-function salesCsv(rows: number): string {
-  const lines = Array.from({ length: rows }, (_, i) => {
-    const day = new Date(Date.UTC(2024, 0, 1 + (i % 365))).toISOString().slice(0, 10)
-    return `${i},shop ${i % 50},${day},${(i % 10_000) / 100}`
-  })
-  return `id,shop,day,amount\n${lines.join('\n')}\n`
 }
 
 async function directly(folder: string): Promise<Way> {
@@ -97,8 +75,8 @@ async function directly(folder: string): Promise<Way> {
   return { name: 'DuckDB itself', clients }
 }
 
-function overHttp(url: string, token: string): Way {
-  const headers = { authorization: `Bearer ${token}`, 'content-type': 'application/json' }
+function overHttp(url: string): Way {
+  const headers = { authorization: `Bearer ${TOKEN}`, 'content-type': 'application/json' }
   const ask = async (sql: string) => {
     const body = JSON.stringify({ sql })
     const answer = await fetch(`${url}/v1/query`, { method: 'POST', headers, body })
@@ -108,7 +86,30 @@ function overHttp(url: string, token: string): Way {
   return { name: 'HTTP', clients: Array.from({ length: TOGETHER }, () => ask) }
 }
 
-async function overPostgres(url: string, password: string) {
+/** Started, asked for until it is done, and read, as Athena's clients do, without their pauses. */
+function overAthena(url: string): Way {
+  const client = new AthenaClient({
+    ...{ endpoint: url, region: 'us-east-1' },
+    credentials: { accessKeyId: 'token', secretAccessKey: TOKEN },
+  })
+  const input = { ResultConfiguration: { OutputLocation: 's3://results/bench/' } }
+  const ask = async (sql: string) => {
+    const started = await client.send(
+      new StartQueryExecutionCommand({ QueryString: sql, ...input }),
+    )
+    const id = { QueryExecutionId: started.QueryExecutionId }
+    for (;;) {
+      const { QueryExecution } = await client.send(new GetQueryExecutionCommand(id))
+      const { State, StateChangeReason } = QueryExecution?.Status ?? {}
+      if (State === 'SUCCEEDED') break
+      if (State === 'FAILED') throw new Error(StateChangeReason)
+    }
+    await client.send(new GetQueryResultsCommand(id))
+  }
+  return { name: 'Athena', clients: Array.from({ length: TOGETHER }, () => ask) }
+}
+
+async function overPostgres(url: string) {
   const { hostname: host, port } = new URL(url)
   const clients = await Promise.all(
     Array.from({ length: TOGETHER }, async () => {
@@ -116,7 +117,7 @@ async function overPostgres(url: string, password: string) {
         host,
         port: Number(port),
         user: 'token',
-        password,
+        password: TOKEN,
         database: 'bench',
       })
       await client.connect()
