@@ -84,7 +84,7 @@ export function application(
   const app = new Hono()
   // The process is up, however much it has to do.
   app.get('/healthz', async (c, next) =>
-    namesUs(c.req.header('host'), names) ? c.json({ status: 'ok' }) : next(),
+    namesUs(c.req.header('host'), names) && !aws?.handles(c) ? c.json({ status: 'ok' }) : next(),
   )
   app.use(async (c, next) => (bounds.refuses(incomingOf(c)) ? refused(c, aws) : next()))
   app.use(async (c, next) => {

@@ -3,6 +3,12 @@ import { type IncomingMessage, request } from 'node:http'
 import { connect, type Socket } from 'node:net'
 import { Hono } from 'hono'
 import { afterEach, describe, expect, it } from 'vitest'
+import { temporaryFolder } from '../../../test/support/project.js'
+import { CommitLog } from '../../log/log.js'
+import { QueryService } from '../../query/service/service.js'
+import { MemoryStorage } from '../../storage/memory.js'
+import { AwsProtocols } from '../aws/aws-app.js'
+import { Principals } from '../principals.js'
 import { listen, type RunningServer, type ServerOptions } from '../server.js'
 import type { Limits } from './bounds.js'
 
@@ -48,9 +54,13 @@ async function started(limits: Partial<Limits>, more: Partial<ServerOptions> = {
 }
 
 /** A request of its own connection; what it was answered. */
-function ask(path: string): Promise<{ status: number | undefined; text: string } & Headed> {
+function ask(
+  path: string,
+  headers: Record<string, string> = {},
+): Promise<{ status: number | undefined; text: string } & Headed> {
+  const to = { port: server.port, host: '127.0.0.1', path, headers, agent: false }
   return new Promise((resolve, reject) => {
-    const sent = request({ port: server.port, host: '127.0.0.1', path, agent: false }, (answer) => {
+    const sent = request(to, (answer) => {
       let text = ''
       answer.on('data', (chunk) => {
         text += chunk
@@ -102,6 +112,29 @@ describe('a server with as many requests as it answers', () => {
     held.release()
     expect((await Promise.all(first)).map(({ status }) => status)).toEqual([200, 200])
     expect((await ask('/v1/long')).status).toBe(200)
+  })
+
+  it('tells clients of AWS in words on which their SDKs come again', async () => {
+    const storage = new MemoryStorage()
+    const log = new CommitLog(storage)
+    const service = new QueryService({ storage, log })
+    const principals = new Principals('token-of-the-server')
+    const folder = await temporaryFolder()
+    const aws = new AwsProtocols({ service, principals, storage, log, folder })
+    await started({ requests: 0 }, { aws })
+    const told = async (of: string) => {
+      const credential = `AWS4-HMAC-SHA256 Credential=x/20260101/us-east-1/${of}/aws4_request`
+      const { status, headers, text } = await ask('/', { authorization: credential })
+      return [status, headers['retry-after'], headers['x-amzn-errortype'], text]
+    }
+    expect(await told('athena')).toEqual([
+      ...[503, '1', 'ThrottlingException', expect.stringContaining('"ThrottlingException"')],
+    ])
+    expect(await told('s3')).toEqual([
+      ...[503, '1', 'SlowDown', expect.stringContaining('<Code>SlowDown</Code>')],
+    ])
+    await aws.close()
+    await service.close()
   })
 
   it('counts those that one connection sends all at once', async () => {

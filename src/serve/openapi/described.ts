@@ -36,4 +36,5 @@ export const refused = (description: string): DescribedAnswer =>
 export const others = {
   403: refused('Requests from pages of other sites are refused'),
   421: refused('The Host header names another server'),
+  503: refused('Too many requests are being answered: come again after Retry-After seconds'),
 }

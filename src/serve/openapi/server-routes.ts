@@ -14,7 +14,7 @@ export const serverRoutes: DescribedRoutes = {
   'GET /readyz': {
     summary: 'Whether it can do its work',
     access: 'anyone',
-    answers: { 200: json('It can', status), 503: json('It cannot yet', status), ...others },
+    answers: { ...others, 200: json('It can', status), 503: json('It cannot yet', status) },
   },
   'GET /openapi.json': {
     summary: 'This document',
@@ -34,6 +34,7 @@ export const serverRoutes: DescribedRoutes = {
     }),
     body: { schema: undefined, type: 'application/x-ndjson' },
     answers: {
+      ...others,
       200: json(
         'The rows are durable',
         z.object({ rows: z.int(), key: z.string(), duplicate: z.boolean() }),
@@ -46,7 +47,6 @@ export const serverRoutes: DescribedRoutes = {
       413: refused('The body is too large'),
       415: refused('The body is packed'),
       503: refused('Nothing can be ingested at the moment: send it again'),
-      ...others,
     },
   },
   'POST /events/:dataset': {

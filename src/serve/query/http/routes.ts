@@ -5,13 +5,13 @@ import * as schemas from './schemas.js'
 
 /** What any route of the query service may answer. */
 const failures = {
+  ...others,
   400: json('The request, or its query, is wrong', schemas.failure),
   401: json('The token is missing or wrong', schemas.failure),
   422: json('A limit is passed', schemas.failure),
   429: json('Too many wait: come again after Retry-After seconds', schemas.failure),
   500: json('The server failed to answer', schemas.failure),
-  503: json('The storage is away', schemas.failure),
-  ...others,
+  503: json('The storage is away, or too many requests are being answered', schemas.failure),
 }
 
 function route(
