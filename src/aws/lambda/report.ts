@@ -52,7 +52,7 @@ function figuresOf(record: RunRecord) {
   const count = (value: number) => ({ value, unit: 'Count' as const })
   const sum = (of: (step: RunRecord['steps'][number]) => number | undefined) =>
     count(steps.reduce((total, step) => total + (of(step) ?? 0), 0))
-  return {
+  const all = {
     Runs: count(1),
     RunsFailed: count(outcome === 'failed' ? 1 : 0),
     [LASTING_FAILURES]: count(outcome === 'failed' && isLasting(record) ? 1 : 0),
@@ -65,6 +65,8 @@ function figuresOf(record: RunRecord) {
       unit: 'Seconds' as const,
     },
   }
+  // Each that is sent is a metric that is paid for; one that is missing is none.
+  return Object.fromEntries(Object.entries(all).filter(([, { value }]) => value !== 0))
 }
 
 function alertsOf(lake: Lake, { name: job }: FunctionJob, record: RunRecord): AlertMessage[] {
