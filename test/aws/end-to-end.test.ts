@@ -56,6 +56,16 @@ export default defineLake({
 `
 const Bucket = 'events-lake-000000000000-us-east-1'
 const ROWS = 40
+/*
+ * What the kills are: each ends one process of a function, the one that has been there longest of
+ * all that the emulator has, at work or waiting for messages, of the job's or of the projection's.
+ * So they are kills of workers at times that the load gives, not at points of the work; those are
+ * in test/faults. A sample has 10 files and 2 kills, CI 20 and 4, the full run 200 and 100. All
+ * have duplicates (each fourth file), one that cannot be read, older versions after newer ones, a
+ * second consumer that takes what arrives, a redeployment in the middle, and a schedule; then every
+ * row is counted once, `verify` passes, and no dead letter is left.
+ */
+
 /** Kills that a message may meet, fewer than it is received. */
 const MOST_KILLS = 3
 
