@@ -348,7 +348,7 @@ withService('MiniStack', [ministackProgram], () => {
     await s3.send(
       new PutBucketNotificationConfigurationCommand({ Bucket, NotificationConfiguration }),
     )
-    expect(await diff()).not.toContain('To do')
+    expect(await diff()).not.toContain('bronze.orders: the bucket')
   })
 
   it('is refused in another region or account than the definition says', async () => {

@@ -66,6 +66,11 @@ export const nagReasons: readonly {
     reason: 'Its queue has dead letters; destinations are for streams.',
   },
   {
+    rule: 'EventBusDLQ',
+    resources: /^SparkFailures\d*$/,
+    reason: 'Its target is the queue of dead letters.',
+  },
+  {
     rule: 'SNSRedrivePolicy',
     resources: /^AlarmsEmail$/,
     reason: 'A letter that was not delivered can not be read from a queue by whom it was for.',

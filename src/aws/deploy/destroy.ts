@@ -18,8 +18,8 @@ export interface Kept {
   name: string
   /** Of a bucket. */
   objects?: { count: number; bytes: number; more: boolean }
-  /** Dollars a month, as far as it is known. */
-  month: number
+  /** Dollars a month, if they are known. */
+  month: number | undefined
 }
 
 /** Objects of a bucket that are counted at most. */
@@ -37,8 +37,7 @@ export async function keptOf(cloud: Cloud, before: readonly Before[]): Promise<K
     for (const [id, { Type: type }] of holding) {
       const name = names.get(id)
       if (name === undefined) continue
-      if (type !== 'AWS::S3::Bucket')
-        found.push({ stack, id, type, name, month: costOf({ 'kms.keys': 1 }).usd })
+      if (type !== 'AWS::S3::Bucket') found.push({ stack, id, type, name, month: heldOf(type) })
       else {
         const objects = await countObjects(cloud, name)
         const month = costOf({ 's3.storage': objects.bytes }).usd
@@ -48,6 +47,10 @@ export async function keptOf(cloud: Cloud, before: readonly Before[]): Promise<K
   }
   return found
 }
+
+/** Dollars a month of what is no bucket; what a warehouse stores is not known here. */
+const heldOf = (type: string) =>
+  type === 'AWS::KMS::Key' ? costOf({ 'kms.keys': 1 }).usd : undefined
 
 async function countObjects(cloud: Cloud, bucket: string) {
   const { paginateListObjectsV2 } = cloud.s3sdk
@@ -105,5 +108,7 @@ export function removable(before: readonly Before[]): string[] {
 /** How somebody removes what is kept, who wants that. */
 export function removalOf({ type, name }: Kept): string {
   if (type === 'AWS::KMS::Key') return `aws kms schedule-key-deletion --key-id ${name}`
+  if (type === 'AWS::RedshiftServerless::Namespace')
+    return `aws redshift-serverless delete-namespace --namespace-name ${name}`
   return `empty ${name} in the console of S3, with all versions; then: aws s3 rb s3://${name}`
 }

@@ -12,6 +12,7 @@ import { ownersIn } from './plan/owners.js'
 import type { OwnerOf } from './plan/stack.js'
 import { baseOf, isOfAnother } from './plan/whose.js'
 import { remembered } from './remembered.js'
+import { silentAlarms } from './silent-alarms.js'
 import { absent, type Before, type Surveying, survey } from './survey.js'
 
 /** A lake, where it is deployed to, and what is there. */
@@ -50,10 +51,11 @@ export async function openDeployment(
   const ownerOf = ownersIn(lake)
   const cloud = await connect(deploy)
   const { names, taken } = await namesOf(cloud, prefix)
-  const [{ before, drift }, notes] = await Promise.all([
+  const [{ before, drift }, deaf] = await Promise.all([
     survey(cloud, names, { ...surveying, ownerOf }),
     deafInboxes(cloud, lake, deploy),
   ])
+  const notes = [...deaf, ...silentAlarms(deploy, prefix, before)]
   const isThere = before.some(({ template: found }) => found !== undefined)
   const comparedWith = isThere
     ? `what account ${cloud.account} has in ${cloud.region}`

@@ -38,6 +38,8 @@ export interface RedshiftOptions {
   securityGroups: readonly string[]
   /** Base capacity in RPUs: 4, 8, and multiples of 8 up to 512. Default: 8. */
   capacity?: number
+  /** RPUs that it takes at most, with many queries at once. Default: 4 times the base capacity. */
+  maxCapacity?: number
 }
 
 const id = (kind: string): RegExp => new RegExp(`^${kind}-[0-9a-f]{8,17}$`)
@@ -107,9 +109,20 @@ export const connections: Expected = {
     "Names have lower-case letters, digits, _ and -. Write { shop: { url: 'jdbc:postgresql://host:5432/shop', secret: 'shop/db', subnet: 'subnet-…', zone: 'eu-central-1a', securityGroups: ['sg-…'] } }; user and password are in the secret.",
 }
 
+/**
+ * RPUs of a warehouse at most:
+ * https://docs.aws.amazon.com/redshift/latest/mgmt/serverless-capacity.html
+ */
+export const MOST_CAPACITY = 1024
+
 export const redshiftExpected: Expected = having<RedshiftOptions>({
   subnets: needed(ids('subnet', 'subnets')),
   securityGroups: needed(ids('sg', 'security groups')),
+  maxCapacity: {
+    is: `a multiple of 8 up to ${MOST_CAPACITY}`,
+    fits: (value) =>
+      typeof value === 'number' && value % 8 === 0 && value >= 8 && value <= MOST_CAPACITY,
+  },
   capacity: {
     is: '4, 8, or a multiple of 8 up to 512',
     fits: (value) =>

@@ -103,5 +103,5 @@ export const policy = (statements: readonly Statement[]): Json => ({
   Statement: statements as unknown as Json,
 })
 
-/** Who is a service of AWS. */
-export const service = (name: string) => ({ Service: name })
+/** Who is a service of AWS, or one of some. */
+export const service = (name: string | readonly string[]) => ({ Service: name })

@@ -39,6 +39,9 @@ export const IDS = {
   projection: 'ProjectionMessages',
 } as const
 
+/** Where in the lake's bucket code and templates lie: no dataset has a folder of this name. */
+export const DEPLOYED = '_deploy/'
+
 /** The ARN of the lake's key; `undefined` where S3 has its own. */
 export const keyArn = ({ deploy }: Context): Json | undefined =>
   deploy.encryption === 's3' ? undefined : att(IDS.key)

@@ -54,6 +54,19 @@ export function nameFor(prefix: string, of: string, most: number, ending = ''): 
 }
 
 /**
+ * The name of what an account has once for all of its regions, such as a role: it ends with the
+ * region, so that a lake can be deployed to two of them.
+ */
+export function nameInAccount(
+  { prefix, deploy }: { prefix: string; deploy: AwsDeploy },
+  of: string,
+  most: number,
+  ending = '',
+): string {
+  return nameFor(prefix, of, most, `-${deploy.region}${ending}`)
+}
+
+/**
  * What templates call something: `BronzeOrderItems` for `bronze.order_items`. Where two names would
  * be called alike, they end with a hash.
  */

@@ -21,6 +21,7 @@ export function checkDeployment(context: Context): void {
     ...tagProblems(context),
     ...catalogProblems(context),
     ...networkProblems(context),
+    ...warehouseProblems(context),
   ]
   if (problems.length > 0) throw new DefinitionError(problems)
 }
@@ -160,6 +161,18 @@ function networkProblems(context: Context): Problem[] {
         'aws({ vpc }): jobs of Glue would not be in the network: its availability zone is not set',
       hint: "Add the zone of the first subnet: vpc: { zone: 'eu-central-1a', … }. One of its security groups must let in all TCP from itself.",
       near: 'vpc',
+    }),
+  ]
+}
+
+function warehouseProblems(context: Context): Problem[] {
+  const { capacity = 8, maxCapacity = capacity } = context.deploy.redshift ?? {}
+  if (maxCapacity >= capacity) return []
+  return [
+    problem(context, {
+      message: `aws({ redshift }): its maxCapacity of ${maxCapacity} RPUs is less than its capacity of ${capacity}`,
+      hint: 'Set maxCapacity to the capacity or more.',
+      near: 'maxCapacity',
     }),
   ]
 }

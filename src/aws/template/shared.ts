@@ -8,22 +8,23 @@ import { glue } from './services/glue.js'
 import { kms } from './services/kms.js'
 import { logs } from './services/logs.js'
 import { readers } from './services/readers.js'
-import { redshift } from './services/redshift.js'
+import { redshift, warehouse } from './services/redshift.js'
 import { s3 } from './services/s3.js'
 import { scheduleGroup } from './services/schedules.js'
+import { sparkFailures } from './services/spark.js'
 import { sqs } from './services/sqs.js'
 import { vpc } from './services/vpc.js'
 
 /** What holds data, and what the code needs before anything else is there. */
 export function base(context: Context): Resources {
-  return { ...kms(context), ...s3(context) }
+  return { ...kms(context), ...s3(context), ...warehouse(context) }
 }
 
 /** What jobs share, and what is made once. */
 export function shared(context: Context): Resources {
   const services = [
     ...[logs, sqs, alarms, scheduleGroup, glue],
-    ...[athena, readers, cloudtrail, vpc, budgets, redshift],
+    ...[athena, readers, cloudtrail, vpc, budgets, redshift, sparkFailures],
   ]
   return Object.assign({}, ...services.map((service) => service(context)))
 }

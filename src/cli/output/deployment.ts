@@ -236,7 +236,8 @@ export function removalLines(
     const holds = objects
       ? ` with ${plural(objects.count, 'object')}${objects.more ? ' and more' : ''}, ${sizeText(objects.bytes)}`
       : ''
-    return `${nounOf(type)} ${name}${holds}: $${month.toFixed(2)} a month`
+    const cost = month === undefined ? 'by what it stores' : `$${month.toFixed(2)} a month`
+    return `${nounOf(type)} ${name}${holds}: ${cost}`
   })
   return [
     ...wrapped(first),

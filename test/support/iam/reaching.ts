@@ -1,7 +1,16 @@
+import { AthenaClient, StartQueryExecutionCommand } from '@aws-sdk/client-athena'
+import {
+  GetPartitionsCommand,
+  GetTableCommand,
+  GetTablesCommand,
+  GlueClient,
+  UpdateTableCommand,
+} from '@aws-sdk/client-glue'
 import {
   AbortMultipartUploadCommand,
   CreateMultipartUploadCommand,
   DeleteObjectCommand,
+  GetBucketLocationCommand,
   GetObjectCommand,
   ListObjectsV2Command,
   PutObjectCommand,
@@ -18,6 +27,8 @@ export class Reaching {
   private readonly s3: S3Client
   private readonly sqs: SQSClient
   private readonly secrets: SecretsManagerClient
+  private readonly glue: GlueClient
+  private readonly athena: AthenaClient
 
   constructor(
     private readonly cloud: EnforcingCloud,
@@ -33,6 +44,8 @@ export class Reaching {
     this.s3 = new S3Client({ ...all, forcePathStyle: true })
     this.sqs = new SQSClient(all)
     this.secrets = new SecretsManagerClient(all)
+    this.glue = new GlueClient(all)
+    this.athena = new AthenaClient(all)
   }
 
   async expectAllowed(how: keyof Reaching['ways'], what: string): Promise<void> {
@@ -65,15 +78,43 @@ export class Reaching {
       const { UploadId } = await root.send(new CreateMultipartUploadCommand(this.at(folder)))
       return this.s3.send(new AbortMultipartUploadCommand({ ...this.at(folder), UploadId }))
     },
-    send: async (job: string) => {
+    send: async (queue: string) => {
       const root = new SQSClient(this.cloud.client)
-      const QueueName = `pair-${job}.fifo`
+      const QueueName = `${queue}.fifo`
       const { QueueUrl } = await root.send(new GetQueueUrlCommand({ QueueName }))
-      const message = { QueueUrl, MessageBody: '{}', MessageGroupId: job }
+      const message = { QueueUrl, MessageBody: '{}', MessageGroupId: queue }
       return this.sqs.send(new SendMessageCommand(message))
     },
     secret: (SecretId: string) => this.secrets.send(new GetSecretValueCommand({ SecretId })),
+    look: (table: string) => this.glue.send(new GetTableCommand(inCatalog(table))),
+    tables: (DatabaseName: string) => this.glue.send(new GetTablesCommand({ DatabaseName })),
+    batches: (table: string) => {
+      const { DatabaseName, Name: TableName } = inCatalog(table)
+      return this.glue.send(new GetPartitionsCommand({ DatabaseName, TableName }))
+    },
+    advance: (table: string) => {
+      const { DatabaseName, Name } = inCatalog(table)
+      return this.glue.send(new UpdateTableCommand({ DatabaseName, TableInput: { Name } }))
+    },
+    ask: (WorkGroup: string) =>
+      this.athena.send(
+        new StartQueryExecutionCommand({
+          ...{ WorkGroup, QueryString: 'select 1' },
+          ResultConfiguration: { OutputLocation: `s3://${this.staged.results}/` },
+        }),
+      ),
+    result: (Key: string) =>
+      this.s3.send(new PutObjectCommand({ Bucket: this.staged.results, Key, Body: 'x' })),
+    answer: (Key: string) =>
+      this.s3.send(new GetObjectCommand({ Bucket: this.staged.results, Key })),
+    place: () => this.s3.send(new GetBucketLocationCommand({ Bucket: this.staged.results })),
   }
 
   private at = (folder: string) => ({ Bucket: this.staged.bucket, Key: `${folder}one/of-them` })
+}
+
+/** `database.table` as Glue takes it. */
+function inCatalog(table: string): { DatabaseName: string; Name: string } {
+  const [DatabaseName = '', Name = ''] = table.split('.')
+  return { DatabaseName, Name }
 }

@@ -17,7 +17,7 @@ import { AssumeRoleCommand, STSClient } from '@aws-sdk/client-sts'
 import type { EnforcingCloud } from '../enforcing-cloud.js'
 import type { Resolved } from './resolve.js'
 
-/** What templates say of a lake in a cloud, but for its functions: its bucket, queues and roles. */
+/** What templates say of a lake in a cloud, but for its functions: buckets, queues and roles. */
 export class Staged {
   private readonly iam: IAMClient
 
@@ -30,7 +30,7 @@ export class Staged {
 
   static async make(cloud: EnforcingCloud, resolved: Resolved): Promise<Staged> {
     const staged = new Staged(cloud, resolved)
-    await staged.makeBucket()
+    for (const id of ['LakeBucket', 'ResultsBucket']) await staged.makeBucket(id)
     const sqs = new SQSClient(cloud.client)
     for (const id of resolved.of('AWS::SQS::Queue')) {
       const { QueueName, FifoQueue } = resolved.properties(id)
@@ -45,14 +45,21 @@ export class Staged {
     return this.resolved.properties('LakeBucket').BucketName
   }
 
-  private async makeBucket(): Promise<void> {
+  get results(): string {
+    return this.resolved.properties('ResultsBucket').BucketName
+  }
+
+  private async makeBucket(id: string): Promise<void> {
     const s3 = new S3Client({ ...this.cloud.client, forcePathStyle: true })
-    const { ObjectLockEnabled: ObjectLockEnabledForBucket } = this.resolved.properties('LakeBucket')
-    const Bucket = this.bucket
+    const {
+      BucketName: Bucket,
+      ObjectLockEnabled: ObjectLockEnabledForBucket,
+      VersioningConfiguration,
+    } = this.resolved.properties(id)
     await s3.send(new CreateBucketCommand({ Bucket, ObjectLockEnabledForBucket }))
-    const VersioningConfiguration = { Status: 'Enabled' } as const
-    await s3.send(new PutBucketVersioningCommand({ Bucket, VersioningConfiguration }))
-    const { PolicyDocument } = this.resolved.properties('LakeBucketPolicy')
+    if (VersioningConfiguration)
+      await s3.send(new PutBucketVersioningCommand({ Bucket, VersioningConfiguration }))
+    const { PolicyDocument } = this.resolved.properties(`${id}Policy`)
     await s3.send(new PutBucketPolicyCommand({ Bucket, Policy: JSON.stringify(PolicyDocument) }))
   }
 

@@ -1,14 +1,12 @@
+import { DEPLOYED } from '../../template/context.js'
 import type { Cloud } from './cloud.js'
 import { asking } from './failures.js'
-
-/** Where in the lake's bucket that lies which is deployed: no dataset has a folder of this name. */
-const FOLDER = '_deploy/'
 
 /** What a request may hold of a template; a longer one lies in a bucket. */
 export const LONGEST_BODY = 51_200
 
 /** Where the zip with the code lies; the same bytes have the same place. */
-export const codeKey = (sha256: string) => `${FOLDER}code/${sha256}.zip`
+export const codeKey = (sha256: string) => `${DEPLOYED}code/${sha256}.zip`
 
 /** The part of a bucket that deployments keep their files in. */
 export class Shelf {
@@ -31,7 +29,7 @@ export class Shelf {
 
   /** Lays a template there, and says where CloudFormation finds it. */
   async layTemplate(stack: string, revision: string, body: string): Promise<string> {
-    const key = `${FOLDER}templates/${stack}-${revision}.json`
+    const key = `${DEPLOYED}templates/${stack}-${revision}.json`
     await this.lay(key, body)
     const { endpoint } = this.cloud.s3.config
     const custom = this.cloud.s3.config.forcePathStyle ? await endpoint?.() : undefined
@@ -43,9 +41,9 @@ export class Shelf {
   /** Removes what earlier deployments laid there and this one does not need. */
   async tidy(kept: ReadonlySet<string>): Promise<void> {
     const { ListObjectsV2Command, DeleteObjectCommand } = this.cloud.s3sdk
-    await asking(`tidy s3://${this.bucket}/${FOLDER}`, async () => {
+    await asking(`tidy s3://${this.bucket}/${DEPLOYED}`, async () => {
       const { Contents = [] } = await this.cloud.s3.send(
-        new ListObjectsV2Command({ Bucket: this.bucket, Prefix: FOLDER }),
+        new ListObjectsV2Command({ Bucket: this.bucket, Prefix: DEPLOYED }),
       )
       for (const { Key = '' } of Contents)
         if (!kept.has(Key))

@@ -129,6 +129,8 @@ const replacing: Readonly<Record<string, readonly string[]>> = {
   'AWS::CloudWatch::Alarm': ['AlarmName'],
   'AWS::CloudTrail::Trail': ['TrailName'],
   'AWS::SNS::Topic': ['TopicName', 'FifoTopic'],
+  'AWS::RedshiftServerless::Namespace': ['NamespaceName'],
+  'AWS::RedshiftServerless::Workgroup': ['NamespaceName', 'WorkgroupName'],
   'AWS::EC2::VPCEndpoint': ['ServiceName', 'VpcId', 'VpcEndpointType'],
   'AWS::EC2::SecurityGroup': ['GroupName', 'GroupDescription', 'VpcId'],
 }

@@ -89,5 +89,6 @@ const nouns: Readonly<Record<string, string>> = {
   'AWS::Glue::Job': 'Glue job',
   'AWS::EC2::VPCEndpoint': 'VPC endpoint',
   'AWS::Logs::LogGroup': 'log group',
+  'AWS::RedshiftServerless::Namespace': 'warehouse',
   'AWS::SQS::QueuePolicy': 'queue policy',
 }

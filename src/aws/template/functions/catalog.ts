@@ -1,7 +1,16 @@
-import { att, explained, type Json, type Resource, type Resources, type Statement } from '../cfn.js'
+import {
+  att,
+  explained,
+  type Json,
+  type Resource,
+  type Resources,
+  ref,
+  type Statement,
+} from '../cfn.js'
 import { type Context, objects } from '../context.js'
 import { catalogSecrets, foldersOf, layersOf } from '../jobs/rights.js'
 import { CATALOG } from '../jobs/sizes.js'
+import { alarm } from '../services/alarms.js'
 import {
   functionStatements,
   keyStatements,
@@ -47,13 +56,27 @@ export function catalog(context: Context): Resources {
     ),
     CatalogIsReached: toAll('lambda:InvokeFunctionUrl', { FunctionUrlAuthType: 'NONE' }),
     CatalogIsInvoked: toAll('lambda:InvokeFunction', { InvokedViaFunctionUrl: true }),
+    // No queue has dead letters of it: who asked was answered an error.
+    CatalogErrorsAlarm: alarm(context, 'CatalogErrors', {
+      AlarmDescription:
+        'The REST catalog answered that it failed: the log of the functions says why',
+      Namespace: 'AWS/Lambda',
+      MetricName: 'Url5xxCount',
+      Dimensions: [{ Name: 'FunctionName', Value: ref('CatalogFunction') }],
+      Statistic: 'Sum',
+      Period: 300,
+    }),
   }
 }
 
 /** What of the log it removes: what it has written itself, and put something newer beside. */
-const REMOVED = ['audit', 'checkpoints', 'coming', 'live', 'probe', 'reading'].map(
-  (of) => `_moraine/${of}/`,
-)
+const REMOVED = ['audit', 'checkpoints', 'coming', 'live', 'probe'].map((of) => `_moraine/${of}/`)
+
+/**
+ * What of the log it writes: no lists for Athena, no records of runs, and none of the definitions
+ * that workers run. Its address is open to all.
+ */
+const WRITTEN = [...REMOVED, '_moraine/log/', '_moraine/lake.json']
 
 /**
  * Tables of silver and gold, those of engines, and the log; never rows of bronze. It writes tables
@@ -73,7 +96,7 @@ function statements(context: Context): Statement[] {
     allow(
       'Write',
       ['s3:PutObject', 's3:AbortMultipartUpload'],
-      ['_moraine/', 'external/', ...new Set(written)],
+      [...WRITTEN, 'external/', ...new Set(written)],
     ),
     allow('Remove', ['s3:DeleteObject'], REMOVED),
     ...keyStatements(context, ['kms:Decrypt', 'kms:GenerateDataKey']),

@@ -37,52 +37,57 @@ export function alarms(context: Context): Resources {
             },
           },
         }),
-    DeadLettersAlarm: deadLetters(context, IDS.dead, 'events that reached no queue'),
+    DeadLettersAlarm: deadLetters(
+      context,
+      IDS.dead,
+      'events that reached no queue, or runs of Glue that failed',
+    ),
     FailedRunsAlarm: failedRuns(context),
     DeadLettersFifoAlarm: deadLetters(context, IDS.deadFifo, 'messages that no run could take'),
   }
 }
 
 /** Runs whose messages are done with, as another attempt would fail as well. */
-function failedRuns({ prefix, lake }: Context): Resource {
+const failedRuns = (context: Context): Resource =>
+  alarm(context, 'FailedRuns', {
+    AlarmDescription:
+      'A run failed, and is not tried again by itself: its log says why, and what to do',
+    Namespace: 'Moraine',
+    MetricName: LASTING_FAILURES,
+    Dimensions: [{ Name: 'Lake', Value: context.lake.name }],
+    Statistic: 'Sum',
+    Period: 300,
+  })
+
+const deadLetters = (context: Context, queue: string, what: string): Resource =>
+  alarm(context, queue, {
+    AlarmDescription: `There are ${what}: read them in SQS, and redrive them once the cause is repaired`,
+    Namespace: 'AWS/SQS',
+    MetricName: 'ApproximateNumberOfMessagesVisible',
+    Dimensions: [{ Name: 'QueueName', Value: att(queue, 'QueueName') }],
+    Statistic: 'Maximum',
+    Period: 60,
+    // It goes back when they are gone, and only then.
+    OKActions: [ref(IDS.topic)],
+  })
+
+/** Tells the topic as soon as there is one of what should be none. */
+export function alarm(
+  { prefix }: Context,
+  name: string,
+  metric: NonNullable<Resource['Properties']>,
+): Resource {
   return {
     Type: 'AWS::CloudWatch::Alarm',
     Properties: {
-      AlarmName: nameFor(prefix, 'FailedRuns', LIMITS.alarm),
-      AlarmDescription:
-        'A run failed, and is not tried again by itself: its log says why, and what to do',
-      Namespace: 'Moraine',
-      MetricName: LASTING_FAILURES,
-      Dimensions: [{ Name: 'Lake', Value: lake.name }],
-      Statistic: 'Sum',
-      Period: 300,
+      AlarmName: nameFor(prefix, name, LIMITS.alarm),
+      ...metric,
       EvaluationPeriods: 1,
       Threshold: 0,
       ComparisonOperator: 'GreaterThanThreshold',
       // It goes back with time: that says nothing of whether the cause is gone.
       TreatMissingData: 'notBreaching',
       AlarmActions: [ref(IDS.topic)],
-    },
-  }
-}
-
-function deadLetters({ prefix }: Context, queue: string, what: string): Resource {
-  return {
-    Type: 'AWS::CloudWatch::Alarm',
-    Properties: {
-      AlarmName: nameFor(prefix, queue, LIMITS.alarm),
-      AlarmDescription: `There are ${what}: read them in SQS, and redrive them once the cause is repaired`,
-      Namespace: 'AWS/SQS',
-      MetricName: 'ApproximateNumberOfMessagesVisible',
-      Dimensions: [{ Name: 'QueueName', Value: att(queue, 'QueueName') }],
-      Statistic: 'Maximum',
-      Period: 60,
-      EvaluationPeriods: 1,
-      Threshold: 0,
-      ComparisonOperator: 'GreaterThanThreshold',
-      TreatMissingData: 'notBreaching',
-      AlarmActions: [ref(IDS.topic)],
-      OKActions: [ref(IDS.topic)],
     },
   }
 }

@@ -1,12 +1,13 @@
 import { type Resources, ref } from '../cfn.js'
 import { type Context, IDS } from '../context.js'
-import { nameFor } from '../names.js'
+import { nameInAccount } from '../names.js'
 
 /**
  * Says when the lake's cost of a month passes four fifths of a budget, or will pass it. The tag
  * `lake` must be activated for costs, once an account.
  */
-export function budgets({ deploy, lake, prefix }: Context): Resources {
+export function budgets(context: Context): Resources {
+  const { deploy, lake } = context
   if (deploy.budget === undefined) return {}
   const notify = (NotificationType: 'ACTUAL' | 'FORECASTED', Threshold: number) => ({
     Notification: {
@@ -23,7 +24,7 @@ export function budgets({ deploy, lake, prefix }: Context): Resources {
       DependsOn: ['AlarmsPolicy'],
       Properties: {
         Budget: {
-          BudgetName: nameFor(prefix, 'budget', 100),
+          BudgetName: nameInAccount(context, 'budget', 100),
           BudgetType: 'COST',
           TimeUnit: 'MONTHLY',
           BudgetLimit: { Amount: deploy.budget, Unit: 'USD' },

@@ -1,13 +1,15 @@
 import { arn, att, explained, join, type Resources, ref } from '../cfn.js'
 import { type Context, IDS, keyArn, tagsOf } from '../context.js'
-import { nameFor } from '../names.js'
+import { nameInAccount } from '../names.js'
 
 /** Where trails lie in the bucket of logs. */
 export const TRAIL = 'trail'
 
 /**
  * Who read and wrote which object of the lake, with files that prove themselves unchanged. The
- * bucket's policy lets CloudTrail write there.
+ * bucket's policy lets CloudTrail write there. What is done to the account's other resources is for
+ * a trail of the account: a second copy of these events is paid for, each call of the key among
+ * them.
  */
 export function cloudtrail(context: Context): Resources {
   if (!context.deploy.audit) return {}
@@ -34,10 +36,6 @@ export function cloudtrail(context: Context): Resources {
                 { Field: 'resources.ARN', StartsWith: [join(att(IDS.bucket), '/')] },
               ],
             },
-            {
-              Name: 'Management',
-              FieldSelectors: [{ Field: 'eventCategory', Equals: ['Management'] }],
-            },
           ],
           Tags: tagsOf(context),
         },
@@ -51,6 +49,7 @@ export function cloudtrail(context: Context): Resources {
   }
 }
 
-const trailName = ({ prefix }: Context) => nameFor(prefix, 'trail', 128)
+/** A trail of all regions is there in each of them. */
+const trailName = (context: Context) => nameInAccount(context, 'trail', 128)
 /** Known before the trail is there: its bucket's policy names it. */
 export const trailArn = (context: Context) => arn('cloudtrail', `trail/${trailName(context)}`)

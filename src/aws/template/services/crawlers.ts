@@ -12,7 +12,8 @@ import {
 import { type Context, databasesOf, keyArn, objects, root, tagsOf } from '../context.js'
 import { foldersOf } from '../jobs/rights.js'
 import { nameFor } from '../names.js'
-import { keyStatements, listStatement, role } from './iam.js'
+import { keyStatements, listOnly, role } from './iam.js'
+import { CRAWLER_LOGS } from './logs.js'
 
 /** Crawlers look at the files of bronze, for those who keep a catalog of their own by them. */
 export function crawlers(context: Context): Resources {
@@ -74,7 +75,7 @@ function crawlerRole(context: Context, paths: readonly string[]): Resources {
       name: 'crawler',
       principal: 'glue.amazonaws.com',
       statements: [
-        listStatement(paths),
+        listOnly(paths),
         allow(
           'Read',
           ['s3:GetObject'],
@@ -102,8 +103,12 @@ function crawlerRole(context: Context, paths: readonly string[]): Resources {
         ),
         allow(
           'Logs',
-          ['logs:CreateLogGroup', 'logs:CreateLogStream', 'logs:PutLogEvents'],
-          arn('logs', 'log-group:/aws-glue/crawlers*'),
+          [
+            ...['logs:CreateLogGroup', 'logs:CreateLogStream', 'logs:PutLogEvents'],
+            // With its security configuration, it has the log encrypted by the lake's key.
+            ...(keyArn(context) === undefined ? [] : ['logs:AssociateKmsKey']),
+          ],
+          arn('logs', `log-group:${CRAWLER_LOGS}`),
         ),
         ...keyStatements(context, ['kms:Decrypt']),
       ],

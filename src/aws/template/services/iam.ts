@@ -17,7 +17,7 @@ import { type Context, IDS, keyArn, objects, tagsOf } from '../context.js'
 import { startStatements } from '../jobs/handing-over.js'
 import { inLayers, locksObjects, type Rights, rightsOf, sharedSecrets } from '../jobs/rights.js'
 import { jobsAfter } from '../jobs.js'
-import { jobId, LIMITS, nameFor } from '../names.js'
+import { jobId, LIMITS, nameInAccount } from '../names.js'
 import { divided, MOST_POLICIES } from './policy-size.js'
 import { queueArn } from './sqs.js'
 
@@ -72,7 +72,7 @@ export function role(
     const made = {
       Type: 'AWS::IAM::ManagedPolicy',
       Properties: {
-        ManagedPolicyName: nameFor(context.prefix, name, LIMITS.policy, ending),
+        ManagedPolicyName: nameInAccount(context, name, LIMITS.policy, ending),
         PolicyDocument: policy(part),
       },
     }
@@ -83,7 +83,7 @@ export function role(
     [id]: {
       Type: 'AWS::IAM::Role',
       Properties: {
-        RoleName: nameFor(context.prefix, name, LIMITS.role),
+        RoleName: nameInAccount(context, name, LIMITS.role),
         AssumeRolePolicyDocument: policy([
           {
             Effect: 'Allow',
@@ -171,11 +171,23 @@ export const listStatement = (prefixes: readonly string[]): Statement => ({
   Condition: { StringLikeIfExists: { 's3:prefix': prefixes.map((path) => `${path}*`).sort() } },
 })
 
+/**
+ * The same for who never asks whether one object is there: without a prefix, all names are told.
+ */
+export const listOnly = (prefixes: readonly string[]): Statement => ({
+  ...listStatement(prefixes),
+  Condition: { StringLike: { 's3:prefix': prefixes.map((path) => `${path}*`).sort() } },
+})
+
 /** Prefixes of one bucket that are told one by one; of more, what they have in common. */
 const MOST_PREFIXES = 10
 
-/** Lists what sources and exports have in other buckets: their prefixes, and no names beside. */
-export function listSources(locations: readonly string[]): Statement[] {
+/**
+ * Lists what sources and exports have in other buckets by their prefixes.
+ *
+ * @param looks whether it is asked if one object is there, as in the lake's own bucket.
+ */
+export function listSources(locations: readonly string[], looks = true): Statement[] {
   return [...new Set(locations.map(bucketOf))].map((bucket, i) => {
     const keys = locations
       .filter((one) => bucketOf(one) === bucket)
@@ -191,7 +203,11 @@ export function listSources(locations: readonly string[]): Statement[] {
       Effect: 'Allow',
       Action: ['s3:ListBucket'],
       Resource: s3Arn(bucket),
-      Condition: { StringLikeIfExists: { 's3:prefix': [...new Set(prefixes)].sort() } },
+      Condition: {
+        [looks ? 'StringLikeIfExists' : 'StringLike']: {
+          's3:prefix': [...new Set(prefixes)].sort(),
+        },
+      },
     }
   })
 }

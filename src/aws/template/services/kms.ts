@@ -1,5 +1,6 @@
 import {
   account,
+  arn,
   join,
   partition,
   policy,
@@ -11,6 +12,7 @@ import {
 } from '../cfn.js'
 import { type Context, IDS, tagsOf } from '../context.js'
 import { trailArn } from './cloudtrail.js'
+import { CRAWLER_LOGS } from './logs.js'
 
 /**
  * The key of a lake: everything that holds data is encrypted by it. Roles of the account may use it
@@ -80,15 +82,11 @@ function keyStatements(context: Context): Statement[] {
       Resource: '*',
       Condition: {
         ArnLike: {
-          'kms:EncryptionContext:aws:logs:arn': join(
-            'arn:',
-            partition,
-            ':logs:',
-            region,
-            ':',
-            account,
-            `:log-group:/moraine/${prefix}*`,
-          ),
+          'kms:EncryptionContext:aws:logs:arn': [
+            arn('logs', `log-group:/moraine/${prefix}*`),
+            // Glue names the group after the crawler's role and its security configuration.
+            ...(context.deploy.crawlers ? [arn('logs', `log-group:${CRAWLER_LOGS}`)] : []),
+          ],
         },
       },
     },

@@ -3,7 +3,7 @@ import type { Lake } from '../../../define/lake.js'
 import type { AnyDataset } from '../../../define/model.js'
 import { VACUUMED } from '../../../log/format/folders.js'
 import type { Json } from '../cfn.js'
-import type { Context } from '../context.js'
+import { type Context, DEPLOYED } from '../context.js'
 import { foldersOf, placesOfCopies } from '../jobs/rights.js'
 
 const DAY = 86_400
@@ -14,7 +14,8 @@ const NONCURRENT = 30
 /**
  * Only Moraine removes data, when its retention says so: S3 can't know what commits lead to. What
  * it removed stays as a noncurrent version for a while, in no folder for longer than the rows of
- * its dataset were kept. Never one of the log, nor of the archive.
+ * its dataset were kept; so does code that was deployed before. Never one of the log, nor of the
+ * archive.
  */
 export function lifecycle({ lake, deploy }: Context): Json[] {
   const days = (secondsOf(deploy.noncurrent ?? `${NONCURRENT}d`) ?? NONCURRENT * DAY) / DAY
@@ -33,7 +34,8 @@ export function lifecycle({ lake, deploy }: Context): Json[] {
       .filter((folder) => !folder.startsWith('archive/'))
       .map((folder) => expire(folder, kept))
   })
-  return [...[...VACUUMED, ...copied(lake)].map((folder) => expire(folder, days)), ...shorter]
+  const removed = [...VACUUMED, DEPLOYED, ...copied(lake)]
+  return [...removed.map((folder) => expire(folder, days)), ...shorter]
 }
 
 /**

@@ -1,6 +1,9 @@
 import type { Resources } from '../cfn.js'
 import { type Context, IDS, keyArn, tagsOf } from '../context.js'
 
+/** Where crawlers log: groups that all crawlers of an account have, and that Glue makes. */
+export const CRAWLER_LOGS = '/aws-glue/crawlers*'
+
 /** Where functions log. */
 export function logs(context: Context): Resources {
   const key = keyArn(context)

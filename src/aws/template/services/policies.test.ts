@@ -169,6 +169,85 @@ it('gives two deployments of one definition no name in common', () => {
   expect(real.filter((name) => test.includes(name) || name.endsWith(' undefined'))).toEqual([])
 })
 
+it('deploys to two regions of an account without a name that an account has once', () => {
+  const subnets = ['0', '1', '2'].map((n) => `subnet-0123456789abcdef${n}`)
+  const { vpc: _, ...options } = everything
+  const secrets = { ...options.secrets, URL: 'reports/url' }
+  const redshift = { subnets, securityGroups: ['sg-0123456789abcdef0'] }
+  const global = (region: string) => {
+    const all = shop({ ...options, secrets, redshift, region })
+    const once = { Role: 'RoleName', ManagedPolicy: 'ManagedPolicyName' } as const
+    const names = Object.entries(once).flatMap(([type, property]) =>
+      all.of(`AWS::IAM::${type}`).map((id): string => all.properties(id)[property]),
+    )
+    const { TrailName } = all.properties('Trail')
+    const { BucketName } = all.properties('LogBucket')
+    return [...names, TrailName, all.properties('Budget').Budget.BudgetName, BucketName]
+  }
+  // The longest name of a region.
+  const [one, other] = [global('eu-central-1'), global('ap-southeast-2')]
+  expect(one.length).toBeGreaterThan(20)
+  // A bucket's name has the region that the stack is in.
+  expect(one.filter((name) => other.includes(name))).toEqual([one.at(-1)])
+  for (const name of [...one, ...other]) expect(name.length).toBeLessThanOrEqual(64)
+  expect(one).toContain('shop-read-analysts-eu-central-1')
+})
+
+it('has runs of Glue that fail end among the dead letters, whatever they came to', () => {
+  const glue = shop({ glue: {} })
+  const { EventPattern, Targets } = glue.properties('SparkFailures')
+  expect(EventPattern.detail.jobName).toEqual(
+    glue.of('AWS::Glue::Job').map((id) => glue.properties(id).Name),
+  )
+  expect(EventPattern.detail.state).toContain('TIMEOUT')
+  expect(Targets).toEqual([{ Id: 'dead', Arn: glue.arn('DeadLetters') }])
+  const rule = glue.properties('SparkFailures').Name
+  const sends = isAllowed(glue.statementsOfPolicy('QueuePolicy'), {
+    action: 'sqs:SendMessage',
+    resource: glue.arn('DeadLetters'),
+    context: {
+      'aws:SourceAccount': place.account,
+      'aws:SourceArn': `arn:aws:events:${place.region}:${place.account}:rule/${rule}`,
+    },
+  })
+  expect(sends).toBe(true)
+  expect(shop().of('AWS::Events::Rule')).not.toContain('SparkFailures')
+})
+
+it('has an alarm where a catalog fails that engines ask, and none without one', () => {
+  const secrets = { URL: 'a/b', MORAINE_TOKEN: 'lake/token' }
+  const all = shop({ catalog: true, secrets })
+  const { Dimensions, AlarmActions } = all.properties('CatalogErrorsAlarm')
+  expect(Dimensions).toEqual([{ Name: 'FunctionName', Value: 'CatalogFunction' }])
+  expect(AlarmActions).toEqual(['Alarms'])
+  expect(shop().of('AWS::CloudWatch::Alarm')).not.toContain('CatalogErrorsAlarm')
+})
+
+it('has a trail of the objects of the lake, and no second one of all else that is done', () => {
+  const { AdvancedEventSelectors } = shop({ audit: true }).properties('Trail')
+  const categories = JSON.stringify(AdvancedEventSelectors)
+  expect(categories).toContain('"Data"')
+  expect(categories).not.toContain('Management')
+})
+
+it('keeps messages of a job that is paused for as long as a queue can', () => {
+  const all = shop({ paused: true })
+  for (const id of all.of('AWS::SQS::Queue'))
+    expect(all.properties(id).MessageRetentionPeriod, id).toBe(14 * 86_400)
+})
+
+it('bounds what a warehouse takes with many queries at once', () => {
+  const subnets = ['0', '1', '2'].map((n) => `subnet-0123456789abcdef${n}`)
+  const most = (more: { capacity?: number; maxCapacity?: number }) => {
+    const redshift = { subnets, securityGroups: ['sg-0123456789abcdef0'], ...more }
+    return shop({ redshift }).properties('WarehouseGroup').MaxCapacity
+  }
+  expect([most({}), most({ capacity: 512 }), most({ maxCapacity: 64 })]).toEqual([32, 1024, 64])
+  expect(() => most({ capacity: 64, maxCapacity: 8 })).toThrowError(
+    'aws({ redshift }): its maxCapacity of 8 RPUs is less than its capacity of 64',
+  )
+})
+
 it('leaves databases of Glue to who shows the lake there, so that teams can come later', () => {
   const teams = { analysts: { read: ['gold'] } }
   expect(shop({ teams, quality: true }).of('AWS::Glue::Database')).toEqual([])
@@ -181,7 +260,7 @@ it('lets what is left of copies for a warehouse go with time, and never what the
   }
   expect(prefixes('s3://shop-lake-123456789012-eu-central-1/exports')).toContain('exports/')
   for (const via of ['s3://exchange', 's3://exchange/_moraine/log', 's3://exchange/archive'])
-    expect(prefixes(via).filter((one: string) => /^(_|archive)/.test(one))).toEqual([])
+    expect(prefixes(via).filter((one: string) => /^(_moraine|archive)/.test(one))).toEqual([])
 })
 
 it('lets a job go on in as many functions as it takes, which Lambda would end as a loop', () => {

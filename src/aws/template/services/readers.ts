@@ -14,7 +14,7 @@ import { type Context, databasesOf, IDS, objects } from '../context.js'
 import { foldersOf } from '../jobs/rights.js'
 import { idFor } from '../names.js'
 import { teamsOf, workgroupName } from './athena.js'
-import { keyStatements, role } from './iam.js'
+import { keyStatements, listOnly, role } from './iam.js'
 
 /** A role for each team, which reads what is granted to it, by Athena or any engine. */
 export function readers(context: Context): Resources {
@@ -54,10 +54,10 @@ const allow = (Sid: string, Action: string[], Resource: Json): Statement => ({
 const actions = (service: string, names: string) =>
   names.split(/\s+/).map((name) => `${service}:${name}`)
 
-const READ_CATALOG = actions(
-  'glue',
-  `GetDatabase GetDatabases GetTable GetTables GetPartition GetPartitions BatchGetPartition`,
-)
+const READ_CATALOG = actions('glue', 'GetDatabase GetDatabases GetTable GetTables')
+/** Batches of bronze are partitions of Glue's; tables of Iceberg have none there. */
+const READ_PARTITIONS = actions('glue', 'GetPartition GetPartitions BatchGetPartition')
+/** Athena's guide, "Run queries in a workgroup": what asks, and nothing that keeps or removes. */
 const QUERY = actions(
   'athena',
   `StartQueryExecution StopQueryExecution GetQueryExecution GetQueryResults GetQueryResultsStream
@@ -68,23 +68,27 @@ BatchGetNamedQuery`,
 function statements(context: Context, name: string, team: Team): Statement[] {
   const granted = grantedTo(team)
   const folders = [...new Set(granted.flatMap((one) => foldersFor(context, one)))]
-  const tables = granted.flatMap((one) => tableArns(context, one))
+  const batches = granted.filter(({ layer }) => layer === 'bronze')
+  const inCatalog = (of: readonly Granted[]) => {
+    const arns = of.flatMap((one) => tableArns(context, one))
+    return [arn('glue', 'catalog'), ...new Map(arns.map((a) => [JSON.stringify(a), a])).values()]
+  }
   const results = att(IDS.results)
   return [
-    {
-      ...allow('List', ['s3:ListBucket'], att(IDS.bucket)),
-      // Never without a prefix: that would tell the names of all that there is.
-      Condition: { StringLike: { 's3:prefix': folders.map((folder) => `${folder}*`) } },
-    },
+    listOnly(folders),
     allow(
       'Read',
       ['s3:GetObject'],
       folders.map((folder) => objects(`${folder}*`)),
     ),
-    allow('Tables', READ_CATALOG, [
-      arn('glue', 'catalog'),
-      ...new Map(tables.map((one) => [JSON.stringify(one), one])).values(),
-    ]),
+    allow('Tables', READ_CATALOG, inCatalog(granted)),
+    ...(batches.length > 0 ? [allow('Batches', READ_PARTITIONS, inCatalog(batches))] : []),
+    // Athena asks for it whatever is queried: "Configure access to databases and tables".
+    allow(
+      'Default',
+      ['glue:GetDatabase'],
+      [arn('glue', 'catalog'), arn('glue', 'database/default')],
+    ),
     allow('Queries', QUERY, arn('athena', `workgroup/${workgroupName(context, name)}`)),
     allow('ResultsPlace', ['s3:GetBucketLocation'], results),
     {

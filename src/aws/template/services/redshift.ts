@@ -1,15 +1,17 @@
-import { att, type Json, type Resources, ref, retained, type Statement } from '../cfn.js'
+import { MOST_CAPACITY } from '../../options/network.js'
+import { att, type Json, type Resources, ref, retained, type Statement, service } from '../cfn.js'
 import { type Context, databasesOf, IDS, keyArn, objects, tagsOf } from '../context.js'
 import { placesOfCopies } from '../jobs/rights.js'
 import { LIMITS, nameFor } from '../names.js'
 import { catalogArns } from './glue.js'
-import { keyStatements, listSources, listStatement, role, s3Arn } from './iam.js'
+import { keyStatements, listOnly, listSources, role, s3Arn } from './iam.js'
 
-/** Redshift Serverless, which reads gold where it lies and loads what `exports` says. */
-export function redshift(context: Context): Resources {
+/**
+ * What Redshift Serverless holds: it is made with what holds data, and stays when the rest goes.
+ */
+export function warehouse(context: Context): Resources {
   const { deploy, prefix } = context
   if (!deploy.redshift) return {}
-  const { subnets, securityGroups, capacity = 8 } = deploy.redshift
   const key = keyArn(context)
   const { gold } = databasesOf(context)
   return {
@@ -29,12 +31,26 @@ export function redshift(context: Context): Resources {
         Tags: tagsOf(context),
       },
     }),
+  }
+}
+
+/** How many times its base capacity a warehouse takes at most, unless it is said. */
+const SURGE = 4
+
+/** What computes in it, and is paid for by the second while it does. */
+export function redshift(context: Context): Resources {
+  const { deploy, prefix } = context
+  if (!deploy.redshift) return {}
+  const { subnets, securityGroups, capacity = 8 } = deploy.redshift
+  return {
     WarehouseGroup: {
       Type: 'AWS::RedshiftServerless::Workgroup',
       Properties: {
         WorkgroupName: nameFor(prefix, 'warehouse', LIMITS.schedule),
         NamespaceName: ref('Warehouse'),
         BaseCapacity: capacity,
+        // Otherwise Redshift takes as much as its service has.
+        MaxCapacity: deploy.redshift.maxCapacity ?? Math.min(SURGE * capacity, MOST_CAPACITY),
         PubliclyAccessible: false,
         EnhancedVpcRouting: true,
         SubnetIds: subnets,
@@ -51,7 +67,7 @@ function copied({ lake }: Context): Statement[] {
   const places = placesOfCopies(lake)
   if (places.length === 0) return []
   return [
-    ...listSources(places),
+    ...listSources(places, false),
     {
       ...{ Sid: 'Copied', Effect: 'Allow', Action: ['s3:GetObject'] },
       Resource: [...new Set(places)].map((place) => s3Arn(`${place.slice('s3://'.length)}*`)),
@@ -69,10 +85,11 @@ function warehouseRole(context: Context): Resources {
   return {
     ...role(context, 'RedshiftRole', {
       name: 'redshift',
-      principal: 'redshift.amazonaws.com',
+      // Serverless needs both: "Granting permissions to Amazon Redshift Serverless".
+      principal: service(['redshift-serverless.amazonaws.com', 'redshift.amazonaws.com']),
       statements: [
         allow('Place', ['s3:GetBucketLocation'], att(IDS.bucket)),
-        listStatement(['gold/']),
+        listOnly(['gold/']),
         allow('Read', ['s3:GetObject'], objects('gold/*')),
         ...copied(context),
         allow(

@@ -1,6 +1,6 @@
 import { millisecondsOf } from '../../../define/interval.js'
 import type { Job } from '../../../plan/jobs.js'
-import { account, att, explained, type Resource, type Resources, ref } from '../cfn.js'
+import { account, arn, att, explained, type Resource, type Resources, ref } from '../cfn.js'
 import { type Context, IDS, tagsOf } from '../context.js'
 import { expressionOf } from '../jobs/cron.js'
 import { isPaused, jobId, LIMITS, nameFor } from '../names.js'
@@ -24,8 +24,13 @@ export function scheduleGroup(context: Context): Resources {
     ...role(context, 'SchedulerRole', {
       name: 'scheduler',
       principal: 'scheduler.amazonaws.com',
-      // Not by way of schedules of other accounts.
-      condition: { StringEquals: { 'aws:SourceAccount': account } },
+      // Not by way of schedules of other accounts, or of other lakes.
+      condition: {
+        StringEquals: {
+          'aws:SourceAccount': account,
+          'aws:SourceArn': arn('scheduler', `schedule-group/${context.prefix}`),
+        },
+      },
       statements: [
         {
           Sid: 'Send',

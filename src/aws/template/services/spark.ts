@@ -6,14 +6,15 @@ import {
   explained,
   type Json,
   join,
+  type Resource,
   type Resources,
   ref,
   type Statement,
 } from '../cfn.js'
-import { type Context, IDS, objects, root } from '../context.js'
+import { type Context, DEPLOYED, IDS, objects, root } from '../context.js'
 import { sparkName } from '../jobs/handing-over.js'
 import { jobsAfter } from '../jobs.js'
-import { jobId } from '../names.js'
+import { jobId, LIMITS, nameFor } from '../names.js'
 import { jobStatements, role } from './iam.js'
 import { queueArn, queuesFor } from './sqs.js'
 import { isGlueInNetwork, NETWORK, networkName } from './vpc.js'
@@ -72,6 +73,41 @@ export function sparkJob(context: Context, job: Job): Resources {
   }
 }
 
+/** Characters of names in one rule, whose pattern may have 4,096. */
+const MOST_NAMES = 3000
+
+/**
+ * Runs of Glue that failed before Moraine could say so, such as those that no worker was found for:
+ * they become dead letters, which have an alarm.
+ */
+export function sparkFailures(context: Context): Resources {
+  if (!context.deploy.glue) return {}
+  const parts: string[][] = [[]]
+  for (const job of context.jobs) {
+    const name = sparkName(context, job)
+    const last = parts.at(-1) as string[]
+    if (JSON.stringify([...last, name]).length <= MOST_NAMES) last.push(name)
+    else parts.push([name])
+  }
+  return Object.fromEntries(
+    parts.map((jobName, i): [string, Resource] => [
+      `SparkFailures${i === 0 ? '' : i + 1}`,
+      {
+        Type: 'AWS::Events::Rule',
+        Properties: {
+          Name: nameFor(context.prefix, `SparkFailures${i === 0 ? '' : i + 1}`, LIMITS.rule),
+          EventPattern: {
+            source: ['aws.glue'],
+            'detail-type': ['Glue Job State Change'],
+            detail: { jobName, state: ['FAILED', 'TIMEOUT', 'ERROR'] },
+          },
+          Targets: [{ Id: 'dead', Arn: att(IDS.dead) }],
+        },
+      },
+    ]),
+  )
+}
+
 /** The address of a file that is deployed with the code. */
 const file = (of: keyof typeof SPARK_FILES): Json =>
   join('s3://', ref(IDS.bucket), '/', ref('CodeKey'), SPARK_FILES[of])
@@ -85,7 +121,6 @@ function argumentsOf(
   return {
     '--enable-auto-scaling': 'true',
     '--job-bookmark-option': 'job-bookmark-disable',
-    '--enable-metrics': 'true',
     '--conf': `spark.task.cpus=${cpus}`,
     '--extra-files': join(file('archive'), ',', file('definition')),
     '--MORAINE_JOB': job.name,
@@ -110,7 +145,7 @@ function statements(context: Context, job: Job): Statement[] {
     ...{ Sid, Effect: 'Allow', Action, Resource },
   })
   return jobStatements(context, job, [
-    allow('Code', ['s3:GetObject'], objects('_deploy/code/*')),
+    allow('Code', ['s3:GetObject'], objects(`${DEPLOYED}code/*`)),
     allow(
       'Logs',
       ['logs:CreateLogGroup', 'logs:CreateLogStream', 'logs:PutLogEvents'],

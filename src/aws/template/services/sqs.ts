@@ -51,6 +51,8 @@ function fifo(context: Context, name: string, timeout: number): Resource {
   return queue(context, name, {
     FifoQueue: true,
     ContentBasedDeduplication: true,
+    // As long as a queue can: messages of a job that is paused wait.
+    MessageRetentionPeriod: DAYS_14,
     // Others in the group wait as long when a run fails.
     VisibilityTimeout: timeout + 60,
     RedrivePolicy: { deadLetterTargetArn: att(IDS.deadFifo), maxReceiveCount: TRIED },
