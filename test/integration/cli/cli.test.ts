@@ -334,6 +334,19 @@ export default defineLake({ name: 'x', datasets: [gold('a', { query: sqlFile(new
     })
   })
 
+  it('keep a deployment from an environment that it takes no notice of', async () => {
+    for (const [option, value] of [
+      ['--env', 'test'],
+      ['--root', 's3://shop-test'],
+      ['--branch', 'trial'],
+    ] as const) {
+      const { code, stderr } = await command([option, value, 'deploy', '--diff'])
+      expect(code).toBe(2)
+      expect(stderr).toContain(`moraine deploy does not take ${option} ${value}: it deploys where`)
+      expect(stderr).toContain("aws({ name: 'shop-test', databases: 'shop_test' })")
+    }
+  })
+
   it('name what there is', async () => {
     const folder = await newLake()
     await command(['-C', folder, 'run'])

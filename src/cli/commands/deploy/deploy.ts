@@ -42,6 +42,7 @@ export function define(command: Command): Command {
 export async function run(command: Command): Promise<number> {
   const options = command.optsWithGlobals<DeployOptions>()
   refuseTogether(options)
+  refuseElsewhere(options)
   const file = findLakeFile(resolve(options.directory))
   const opened = { ...deployable(await loadLake(file)), file, folder: dirname(file) }
   if (options.out !== undefined) {
@@ -62,6 +63,20 @@ function refuseTogether(options: DeployOptions): void {
     'usage',
     `${given.map((name) => `--${name}`).join(' and ')} cannot be given together`,
     { hint: 'Give one of them.' },
+  )
+}
+
+/** Who deploys a trial would otherwise change the lake of production, which has the same names. */
+function refuseElsewhere({ env, root, branch }: DeployOptions): void {
+  const given = Object.entries({ env, root, branch }).filter(([, value]) => value !== undefined)
+  const [[name, value] = []] = given
+  if (name === undefined) return
+  throw new MoraineError(
+    'usage',
+    `moraine deploy does not take --${name} ${value}: it deploys where aws({ … }) in lake.ts says, under the names that are given there`,
+    {
+      hint: "Give a second deployment names of its own: aws({ name: 'shop-test', databases: 'shop_test' }), if a variable that lake.ts reads says so.",
+    },
   )
 }
 
