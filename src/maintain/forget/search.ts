@@ -173,12 +173,7 @@ export class Search {
     const unkeyed = dataset.key.map((name) => `${own(name)} IS NULL`).join(' OR ')
     if (where !== undefined)
       conditions.set('where', `((${unkeyed}) AND coalesce((${where}\n), false))`)
-    const agrees = dataset.key.map(
-      (name) => `(${own(name)} IS NULL OR k.${quoteName(name)} = ${own(name)})`,
-    )
-    // Of a key of one column nothing is there that could disagree: it need not be joined by `OR`.
-    const agreeing = dataset.key.length > 1 ? ` AS k WHERE ${agrees.join(' AND ')}` : ''
-    const isTheirs = `((${unkeyed}) AND EXISTS (SELECT 1 FROM ${keys.sql}${agreeing}))`
+    const isTheirs = `((${unkeyed}) AND ${hasRest(keys, dataset.key)})`
     const [alone, any]: [string[], string[]] = [[], []]
     for (const name of dataset.identifies.filter((column) => !dataset.key.includes(column))) {
       alone.push(exists(await this.valuesOf(first, name, `NOT ${isTheirs}`), [name]))
@@ -404,4 +399,28 @@ const conditionOf = ({ conditions }: Pick<Looked, 'conditions'>) =>
 function exists({ sql }: Relation, columns: readonly string[]): string {
   const same = columns.map((name) => `k.${quoteName(name)} = r.${quoteName(name)}`)
   return `EXISTS (SELECT 1 FROM ${sql} AS k WHERE ${same.join(' AND ')})`
+}
+
+/** Columns of a key of which each may be missing by itself: twice as many cases for each more. */
+const FEW = 4
+
+/**
+ * SQL whether a relation has a key that agrees with what a row `r` has of its own. One case for
+ * each choice of columns that are missing: what is compared in each is then equal, which an engine
+ * finds without comparing each row with each key.
+ */
+function hasRest(keys: Relation, key: readonly string[]): string {
+  const isNull = (name: string) => `r.${quoteName(name)} IS NULL`
+  if (key.length > FEW) {
+    const agrees = key.map(
+      (name) => `(${isNull(name)} OR k.${quoteName(name)} = r.${quoteName(name)})`,
+    )
+    return `EXISTS (SELECT 1 FROM ${keys.sql} AS k WHERE ${agrees.join(' AND ')})`
+  }
+  const cases = Array.from({ length: 2 ** key.length - 1 }, (_, n) => {
+    const there = key.filter((_, i) => (n >> i) & 1)
+    const found = there.length > 0 ? exists(keys, there) : `EXISTS (SELECT 1 FROM ${keys.sql})`
+    return [...key.filter((name) => !there.includes(name)).map(isNull), found].join(' AND ')
+  })
+  return `(${cases.join(' OR ')})`
 }

@@ -146,6 +146,32 @@ export default defineLake({ name: 'shops', datasets: [customers, visits, pages] 
     expect([where.stderr, where.left[0], where.left[1]]).toEqual(['', 'Somebody Else Has 2', null])
   })
 
+  it('takes a row that lacks a part of its key, unless the other part is of somebody else', async () => {
+    const definition = lakeOf({ key: "['shop', 'id']" })
+    const rows = [
+      ada,
+      bob,
+      ',,Nothing,ada@example.org',
+      ',2,No shop,ada@example.org',
+      '1,,No id,ada@example.org',
+      // Its shop, or its number, is that of nobody who is meant.
+      '2,,Other shop,ada@example.org',
+      ',9,Other id,ada@example.org',
+      '1,,Bob without id,bob@example.org',
+    ]
+    const key = ['--key', 'shop=1', '--key', 'id=2']
+    const project = await lakeOfShops(rows.slice(0, 5).concat(rows[7] as string), { definition })
+    const found = await forgotten(project, ...key)
+    expect([found.stderr, found.left]).toEqual(['', ['Bob', 'Bob without id']])
+
+    // Once somebody else may have the address, none without a whole key is known to be theirs.
+    const others = rows.filter((row) => !row.includes('No shop'))
+    const shared = await forgotten(await lakeOfShops(others, { definition }), ...key)
+    const names = others.slice(1).map((row) => row.split(',')[2])
+    expect([shared.stderr, shared.left]).toEqual(['', names])
+    expect(shared.stdout).toContain('rows read for silver.customers may be theirs, and stay')
+  })
+
   it('leaves a row without a key whose value somebody else has', async () => {
     const shared = [ada, '1,3,Bob,ada@example.org', ',,Who,ada@example.org']
     const { stderr, stdout, left } = await forgotten(await lakeOfShops(shared), '--key', '2')
