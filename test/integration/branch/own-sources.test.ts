@@ -106,7 +106,7 @@ describe('a branch with a sample', () => {
     expect(await problems(project)).toEqual([])
     const record = await project.run()
     expect(record.steps[0]).toMatchObject({ dataset: 'bronze.orders', rows: 1 })
-    expect((await status(project)).map(({ n }: any) => n)).toEqual(['1', '5'])
+    expect((await status(project)).map(({ n }: any) => n)).toEqual([1, 5])
     expect(await status(project, '--branch', 'dev')).toHaveLength(1)
   })
 
@@ -232,7 +232,7 @@ describe('a branch with files of its own', () => {
     expect(await status(project, '--env', 'dev')).toEqual([
       { status: 'lost', n: 1, amount: '3.00' },
     ])
-    expect((await status(project)).map(({ n }: any) => n)).toEqual(['4'])
+    expect((await status(project)).map(({ n }: any) => n)).toEqual([4])
 
     // Rows of one source never come behind those of another one.
     const { forkedAt } = (await onBranch(project, 'dev')).log
