@@ -208,10 +208,17 @@ describe('the README', () => {
         )
         expect(help.stdout, command).toContain(`Usage: moraine ${rest[0]}`)
       } else
-        expect(['npm ci', 'npm test', 'cd examples/tickit', 'cd my-lake'], command).toContain(
+        expect(['npm ci', 'npm test', 'cd ../my-lake', 'npm install'], command).toContain(
           command.replace(/ *#.*/, ''),
         )
     }
+    // A lake of one's own finds Moraine only once it is installed there.
+    const begun = commands.indexOf('npx moraine init ../my-lake')
+    expect(commands.slice(begun + 1, begun + 4)).toEqual([
+      'cd ../my-lake',
+      'npm install',
+      'npx moraine run',
+    ])
   })
 
   it('leads to each page of the guide once', () => {
