@@ -59,6 +59,7 @@ it('each value of a parameter has a result of its own', async () => {
   for (const [i, value] of plain.entries()) {
     const found = reuse.find(asked(value), state)
     expect([value, await found?.spool.page(0, 1)]).toEqual([value, [[`${i}`, 'x']]])
+    if (found) await reuse.release(found)
   }
   reuse.close()
 })
