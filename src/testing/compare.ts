@@ -29,7 +29,7 @@ import { InThisThread } from '../step/javascript.js'
 import { silverLineage } from '../step/relations.js'
 import type { Example, Given } from './dataset-test.js'
 import { type Difference, rowDiff } from './row-diff.js'
-import { columnsUngiven, goldsUngiven, goldUngiven } from './ungiven.js'
+import { columnsUngiven, goldColumns, isUndeclared } from './ungiven.js'
 
 let engine: Promise<Engine> | undefined
 /** Tests share an engine, whose relations have the names of datasets: one runs at a time. */
@@ -64,8 +64,8 @@ async function compareNow(dataset: AnyDataset, example: Example): Promise<Differ
     const fieldsOf = new Map<AnyInput, readonly Field[]>()
     const empty = (input: AnyInput, fields?: readonly Field[]) =>
       relationOf(input, [], session.dialect, fields)
-    for (const input of goldsUngiven(inputs, example.given)) {
-      const fields = await goldUngiven(session, input, empty)
+    for (const input of [...inputs].filter(isUndeclared)) {
+      const fields = await goldColumns(session, input, empty)
       if (fields) fieldsOf.set(input, fields)
     }
     for (const input of inputs)
@@ -267,7 +267,9 @@ function relationOf(
     name,
     type: guess(rows.map((row) => ownValue(row, name))),
   }))
-  return valuesSql(declared ?? known ?? guessed, rows, dialect)
+  const sure = new Set(known?.map(({ name }) => name.toLowerCase()))
+  const others = guessed.filter(({ name }) => !sure.has(name.toLowerCase()))
+  return valuesSql(declared ?? [...(known ?? []), ...others], rows, dialect)
 }
 
 /** The type of a column that nobody has declared, by the values given for it. */

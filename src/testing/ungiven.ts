@@ -41,15 +41,15 @@ export async function columnsUngiven(
   return new Map(empty.map((input) => [fullName(input), once]))
 }
 
-/** The columns of a gold dataset without given rows, as its query gives them. */
-export async function goldUngiven(
+/** The columns of a gold dataset that declares none, as its query gives them. */
+export async function goldColumns(
   session: Session,
   input: Gold,
   relationOf: (input: AnyInput, fields?: readonly Field[]) => string,
 ): Promise<readonly Field[] | undefined> {
   await proveDefinition(session, input)
   for (const inner of inputsOf(input)) {
-    const fields = isUndeclared(inner) ? await goldUngiven(session, inner, relationOf) : undefined
+    const fields = isUndeclared(inner) ? await goldColumns(session, inner, relationOf) : undefined
     await session.define(schemaOf(inner), inner.name, relationOf(inner, fields))
   }
   // What reads files of which no columns are known can't be told.
@@ -60,8 +60,5 @@ export async function goldUngiven(
 }
 
 /** Whether only its query tells the columns of a dataset. */
-const isUndeclared = (input: AnyInput): input is Gold => input.tier === 'gold' && !input.declared
-
-/** Gold datasets without given rows, whose columns only their queries tell. */
-export const goldsUngiven = (inputs: Iterable<AnyInput>, given: readonly Given[]): Gold[] =>
-  [...inputs].filter(isUndeclared).filter((input) => !isGiven(input, given))
+export const isUndeclared = (input: AnyInput): input is Gold =>
+  input.tier === 'gold' && !input.declared

@@ -76,6 +76,30 @@ describe('a unit test of a dataset', () => {
     await expectDataset(top, { given: [], expect: [{ n: null, ids: 0 }] })
   })
 
+  it('gives rows of gold the types of its query, as in a lake', async () => {
+    const days = gold('days', {
+      query: sql`select date '2026-01-01' + id as day, sum(amount) as amount from ${orders} group by 1`,
+    })
+    const rolling = gold('rolling', {
+      query: sql`select day, sum(amount) over (order by day range between interval 6 days preceding
+        and current row) as amount from ${days}`,
+    })
+    await expectDataset(rolling, {
+      given: [
+        given(days, [
+          { day: '2026-01-01', amount: '9.99' },
+          { day: '2026-01-07', amount: '0.01' },
+          { day: '2026-01-08', amount: '1' },
+        ]),
+      ],
+      expect: [
+        { day: '2026-01-01', amount: '9.99' },
+        { day: '2026-01-07', amount: '10' },
+        { day: '2026-01-08', amount: '1.01' },
+      ],
+    })
+  })
+
   it('shows rows that are missing and rows that are too much', async () => {
     const test = expectDataset(orders, {
       given: [
