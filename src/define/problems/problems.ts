@@ -107,12 +107,16 @@ function historyProblems(
   names: readonly string[],
   collect: Collector,
 ): void {
-  const full = from.find((d) => d.tier === 'bronze' && d.from.kind === 'files' && d.from.full)
+  const full = from.find(
+    (d) =>
+      d.tier === 'bronze' &&
+      ('cursor' in d.from ? !d.from.cursor : 'full' in d.from && d.from.full),
+  )
   if (full)
     collect.add(
       `full extracts (${fullName(full)}) cannot have a history: they do not show when a row disappeared`,
       'history',
-      'Remove history, or read the extracts without full, which keeps missing rows',
+      'Remove history, or read what changes: without full, or by a cursor',
     )
   if (key.length === 0 || cursor === undefined)
     collect.add(

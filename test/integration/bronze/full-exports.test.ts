@@ -343,6 +343,18 @@ describe('a definition of full exports that can not work', () => {
       'cannot have a history',
     ],
     [
+      'a history of a table that is read as a whole',
+      "postgres({ url: 'postgres://localhost/x' }).table('customers', { key: 'id' })",
+      ", cursor: 'id', history: true",
+      'cannot have a history',
+    ],
+    [
+      'a history of an API that is read as a whole',
+      "http('https://x.example/customers')",
+      ", cursor: 'id', history: true",
+      'cannot have a history',
+    ],
+    [
       'a share without them',
       "files('in', { maxShrink: 0.2 })",
       '',
@@ -352,7 +364,7 @@ describe('a definition of full exports that can not work', () => {
     ['an inbox', 'inbox({ full: true } as any)', '', "has no option 'full'"],
   ])('is refused: %s', async (_, source, silver, message) => {
     const project = await lakeOf({}, source, '', silver)
-    const file = `import { inbox } from 'moraine/sources'\n`
+    const file = `import { http, inbox, postgres } from 'moraine/sources'\n`
     const path = join(project.folder, 'lake.ts')
     await project.write({ 'lake.ts': file + (await readFile(path, 'utf8')) })
     const error = await project.load().catch((error) => String(error.message))
