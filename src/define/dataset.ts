@@ -101,6 +101,7 @@ export function silver<S extends Shape>(
     ...about
   } = others
   const columns = columnRefs()
+  const gone = list(from).some(comparesKeys) ? sql`_change = 'delete'` : undefined
   return made(good, {
     kind: 'dataset',
     tier: 'silver',
@@ -115,7 +116,8 @@ export function silver<S extends Shape>(
     rules: rulesOf(name, rules, columns),
     severity: byColumn(severity as Record<string, Severity>),
     partitionBy: (partitionBy ?? []).map(toPartition),
-    deleteWhen: deleteWhen ?? (list(from).some(comparesKeys) ? sql`_change = 'delete'` : undefined),
+    deleteWhen: gone && deleteWhen ? sql`${gone} or (${deleteWhen}
+)` : (deleteWhen ?? gone),
     onInvalidUpdate: onInvalidUpdate ?? 'keep',
     identifies: list(identifies),
     checks: checks ?? [],
@@ -161,9 +163,8 @@ export function history(dataset: Silver<any>): Sql {
 }
 
 /** Whether rows of an input say when keys are gone from its source. */
-function comparesKeys(input: AnyInput): boolean {
-  return input.tier === 'bronze' && input.from.kind === 'database' && input.from.compareKeys
-}
+const comparesKeys = (input: AnyInput) =>
+  (input as { from?: unknown } as { from?: { compareKeys?: boolean } }).from?.compareKeys
 
 /** Gold: a query over other datasets, with its result stored. */
 export function gold<S extends Shape = Shape>(

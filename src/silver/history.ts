@@ -1,7 +1,7 @@
 import { fullName } from '../define/dataset.js'
 import type { Silver } from '../define/model.js'
 import { quoteName } from '../define/sql/sql.js'
-import type { Field } from '../define/types/column-type.js'
+import type { ColumnType, Field } from '../define/types/column-type.js'
 import type { Relation, Session } from '../engine/engine.js'
 import type { Shape } from '../iceberg/change.js'
 import type { ScanTask } from '../iceberg/deletes.js'
@@ -13,7 +13,7 @@ import type { Renamed } from '../step/relations.js'
 import { tableFiles } from '../step/table-files.js'
 import type { TableOutput } from '../step/task/output.js'
 import { writeTable } from '../step/write-table.js'
-import { keysOf, newestFirst, removesKeys } from './keys.js'
+import { comparesKeys, keysOf, newestFirst, removesKeys } from './keys.js'
 import { filesOfKeys, type Target } from './merge.js'
 
 /** Where a row of the table lies. */
@@ -74,7 +74,12 @@ export async function findVersions(
     : undefined
   const keys = keysOf(dataset)
   const own = columns.map((column) => quoteName(column.name)).join(', ')
-  const arrivals = await arrivedVersions(session, dataset, candidates, { own, withIngestedAt })
+  const { type } = all.find((column) => column.name === 'valid_from') as Field
+  const arrivals = await arrivedVersions(session, dataset, candidates, {
+    own,
+    type,
+    withIngestedAt,
+  })
   const tasks = before ? await filesOfKeys(session, dataset, before, arrivals) : []
   const existing = before
     ? session.tables.scanWithFiles(before.schema, tableFiles(context.storage, before, tasks))
@@ -104,22 +109,34 @@ export async function findVersions(
   return { name, rows, shape, before, tasks, leaving, incremental, ended: ended?.tables ?? {} }
 }
 
-/** New versions: of several of a key at the same time, the newest. */
+/**
+ * New versions: of several of a key at the same time, the newest. That a key was found to be gone
+ * stands beside the version which it ends, as it has the same time; `_ends` says when it was found.
+ */
 function arrivedVersions(
   session: Session,
   dataset: Silver,
   candidates: Relation,
-  { own, withIngestedAt }: Pick<Target, 'withIngestedAt'> & { own: string },
+  { own, type, withIngestedAt }: Pick<Target, 'withIngestedAt'> & { own: string; type: ColumnType },
 ): Promise<Relation> {
+  const { rows, values } = session.dialect
   const cursor = quoteName(dataset.cursor as string)
+  const compares = dataset.from.some(comparesKeys)
+  const isFound = compares ? `(_kind = 'delete' AND _source_file LIKE '%#%.deleted')` : 'false'
+  const found = `CAST(_ingested_at AS ${values.type(type)})`
+  const ends = isTime(type)
+    ? `CASE WHEN ${isFound} AND ${found} > ${cursor} THEN ${found} END`
+    : `CAST(NULL AS ${values.type(type)})`
   return session.materialize(
-    session.dialect.rows.qualify(
-      `${own}, _ingested_at AS _loaded_at, _batch, _kind, ${cursor} AS valid_from`,
+    rows.qualify(
+      `${own}, _ingested_at AS _loaded_at, _batch, _kind, ${cursor} AS valid_from, ${ends} AS _ends`,
       withIngestedAt(candidates.sql),
-      `row_number() OVER (PARTITION BY ${[...keysOf(dataset), cursor].join(', ')} ORDER BY ${newestFirst(dataset)}) = 1`,
+      `row_number() OVER (PARTITION BY ${[...keysOf(dataset), cursor, isFound].join(', ')} ORDER BY ${newestFirst(dataset)}) = 1`,
     ),
   )
 }
+
+const isTime = ({ kind }: ColumnType) => ['date', 'timestamp', 'timestamptz'].includes(kind)
 
 /** Versions that are there and have come again as they were: they stay where they are. */
 function unchangedVersions(
@@ -179,7 +196,8 @@ async function writeEnds(
 
 /**
  * Versions of the keys that rows came for, and what ends them: of two at the same time the one of
- * the newer batch, or that came now.
+ * the newer batch, or that came now. Where keys were compared, and one was found to be gone, its
+ * last version ends when that was found.
  */
 function versionsSql(
   { rows }: Dialect,
@@ -188,12 +206,27 @@ function versionsSql(
   of: { arrivals: Relation; past: Relation; ended: string | undefined },
 ): string {
   const [arrivals, past] = [of.arrivals.sql, of.past.sql]
+  const over = `(SELECT * FROM ${past} WHERE valid_to IS NOT NULL)`
+  // What is known to be gone since then ends it again, unless its key has come back.
+  const ends = of.ended
+    ? rows.antiJoin(over, `(${of.ended})`, { using: `${keys}, valid_from` })
+    : over
   const all = rows.union([
-    `SELECT ${own}, _loaded_at, _batch, _kind, valid_from, 2 AS _rank FROM ${arrivals}`,
-    `SELECT ${own}, _loaded_at, _batch, 'valid' AS _kind, valid_from, 1 AS _rank FROM ${past}`,
+    `SELECT ${own}, _loaded_at, _batch, _kind, valid_from, _ends, 2 AS _rank FROM ${arrivals}`,
+    `SELECT ${own}, _loaded_at, _batch, 'valid' AS _kind, valid_from, valid_to AS _ends, 1 AS _rank FROM ${past}`,
     ...(of.ended ? [`SELECT *, 'delete' AS _kind, 1 AS _rank FROM (${of.ended})`] : []),
-    `SELECT ${keys}, 'end' AS _kind, valid_to AS valid_from, 0 AS _rank FROM ${past} WHERE valid_to IS NOT NULL`,
+    `SELECT ${keys}, 'end' AS _kind, valid_to AS valid_from, 0 AS _rank FROM ${ends}`,
   ])
-  const first = `row_number() OVER (PARTITION BY ${keys}, valid_from ORDER BY _rank > 0 DESC, _batch DESC NULLS LAST, _rank DESC, _kind DESC) = 1`
-  return `SELECT *, lead(valid_from) OVER (PARTITION BY ${keys} ORDER BY valid_from) AS valid_to FROM (${rows.qualify('*', `(${all})`, first)})`
+  const at = `PARTITION BY ${keys}, valid_from`
+  const order = 'ORDER BY _rank > 0 DESC, _batch DESC NULLS LAST, _rank DESC, _kind DESC'
+  const first = (column: string) => `first_value(${column}) OVER (${at} ${order})`
+  const ranked = `SELECT *, row_number() OVER (${at} ${order}) AS _nth,
+    row_number() OVER (${at}, _kind = 'valid' ${order}) AS _nth_of_kind, ${first('_kind')} AS _first,
+    CASE ${first('_rank')} WHEN 2 THEN ${first('_ends')} ELSE max(CASE _rank WHEN 1 THEN _ends END) OVER (${at}) END AS _end
+    FROM (${all})`
+  const kept = `SELECT * FROM (${ranked}) WHERE _nth = 1
+    OR (_kind = 'valid' AND _nth_of_kind = 1 AND _first = 'delete' AND _end IS NOT NULL)`
+  const next = `lead(valid_from) OVER (PARTITION BY ${keys} ORDER BY valid_from, _nth)`
+  return `SELECT *, CASE WHEN _nth = 1 OR _next < _end THEN _next ELSE _end END AS valid_to
+    FROM (SELECT *, ${next} AS _next FROM (${kept}))`
 }

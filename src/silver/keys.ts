@@ -1,4 +1,4 @@
-import type { Bronze, Silver } from '../define/model.js'
+import type { AnyInput, Bronze, Silver } from '../define/model.js'
 import type { FilesSource } from '../define/source.js'
 import { quoteName } from '../define/sql/sql.js'
 import type { ColumnType } from '../define/types/column-type.js'
@@ -8,6 +8,11 @@ import type { Session } from '../engine/engine.js'
 /** Whether a dataset's rows can take keys away. */
 export function removesKeys({ deleteWhen, onInvalidUpdate }: Silver): boolean {
   return deleteWhen !== undefined || onInvalidUpdate === 'remove'
+}
+
+/** Whether an input says of keys that they are gone from its source, where it was found. */
+export function comparesKeys(input: AnyInput): boolean {
+  return input.tier === 'bronze' && input.from.kind === 'database' && input.from.compareKeys
 }
 
 /** What no two rows of bronze have in common, where none of them share a line. */

@@ -335,7 +335,7 @@ export default defineLake({ name: 'shop', datasets: [rows] })
         await good(project)
         await client.query(`DELETE FROM ${table} WHERE id = 1`)
         const gone = await good(project)
-        expect(step(gone, 'bronze.rows').notes).toContain('1 keys no longer exist in its source')
+        expect(step(gone, 'bronze.rows').notes).toContain('1 key no longer exists in its source')
         expect(await amounts(project)).toEqual([{ id: 2, amount: 20 }])
         await client.query(`INSERT INTO ${table} VALUES (1, 12, ${kind.now})`)
         await good(project)
@@ -343,6 +343,83 @@ export default defineLake({ name: 'shop', datasets: [rows] })
           { id: 1, amount: 12 },
           { id: 2, amount: 20 },
         ])
+      })
+
+      it('whose keys are compared: deleted rows go where the dataset has a deleteWhen of its own', async () => {
+        const { project, table } = await shop(
+          orders,
+          `${incremental}, deletes: 'compare'`,
+          schema,
+          `${incremental}, deleteWhen: sql\`amount = '0' -- cancelled\``,
+        )
+        const add = (id: number) =>
+          client.query(`INSERT INTO ${table} VALUES (${id}, ${id * 10}, ${kind.now})`)
+        for (const id of [1, 2, 3]) await add(id)
+        await good(project)
+        await client.query(`DELETE FROM ${table} WHERE id = 1`)
+        await client.query(`UPDATE ${table} SET amount = 0, changed = ${kind.now} WHERE id = 2`)
+        await good(project)
+        expect(await amounts(project)).toEqual([{ id: 3, amount: 30 }])
+      })
+
+      it('whose keys are compared: deleted rows go where the dataset has another key and cursor', async () => {
+        const { project, table } = await shop(
+          `id int PRIMARY KEY, code varchar(9), seen ${kind.local}, changed ${kind.moment}`,
+          `${incremental}, deletes: 'compare'`,
+          'code: z.string(), seen: t.timestamp()',
+          "key: 'code', cursor: 'seen', history: true",
+        )
+        const add = (id: number, code: string) =>
+          client.query(
+            `INSERT INTO ${table} VALUES (${id}, '${code}', '2024-07-10 08:00:00', ${kind.now})`,
+          )
+        await add(1, 'a')
+        await add(2, 'b')
+        await good(project)
+        await client.query(`DELETE FROM ${table} WHERE id = 1`)
+        const gone = await good(project)
+        expect(step(gone, 'silver.rows').counts).toMatchObject({ discarded: 0 })
+        expect(await project.query('SELECT code FROM silver.rows')).toEqual([{ code: 'b' }])
+        // Its history has it until then, however often it is built.
+        const versions = () =>
+          project.query(`SELECT code, valid_to IS NULL AS valid,
+            coalesce(valid_to > TIMESTAMP '2026-01-01', true) AS until FROM history.rows ORDER BY code`)
+        const until = [
+          { code: 'a', valid: false, until: true },
+          { code: 'b', valid: true, until: true },
+        ]
+        expect(await versions()).toEqual(until)
+        await good(project, { full: true })
+        expect(await versions()).toEqual(until)
+        await add(1, 'a')
+        await good(project)
+        const codes = await project.query('SELECT code FROM silver.rows ORDER BY code')
+        expect(codes).toEqual([{ code: 'a' }, { code: 'b' }])
+        const both = until.map((version) => ({ ...version, valid: true }))
+        expect(await versions()).toEqual(both)
+        await good(project, { full: true })
+        expect(await versions()).toEqual(both)
+      })
+
+      it('whose keys are compared from its second run on, and that leaves no files of rows which are not', async () => {
+        const { project, table } = await shop(orders, incremental, schema, incremental)
+        await client.query(`INSERT INTO ${table} VALUES (1, 10, ${kind.now}), (2, 20, ${kind.now})`)
+        await good(project)
+        const definition = await readFile(join(project.folder, 'lake.ts'), 'utf8')
+        await project.write({
+          'lake.ts': definition.replace(
+            "cursor: 'changed' }",
+            "cursor: 'changed', deletes: 'compare' }",
+          ),
+        })
+        await good(project)
+        expect(await amounts(project)).toHaveLength(2)
+        await client.query(`DELETE FROM ${table} WHERE id = 1`)
+        await good(project)
+        await good(project)
+        expect(await amounts(project)).toEqual([{ id: 2, amount: 20 }])
+        const files = await readdir(join(project.folder, 'lake/bronze/rows'), { recursive: true })
+        expect(files.filter((file) => file.endsWith('.parquet'))).toHaveLength(2)
       })
 
       it.each([
@@ -731,6 +808,25 @@ export default defineLake({ name: 'shop', datasets: [rows] })
         )
         expect((await amounts(project)).length).toBe(2)
         expect(await project.query('SELECT count(*) AS n FROM bronze.rows')).toEqual([{ n: 3n }])
+      })
+
+      it('that get another name: the error says how to read both names', async () => {
+        const { project, table } = await shop(orders, incremental, schema, incremental)
+        await client.query(`INSERT INTO ${table} VALUES (1, 10, ${kind.now})`)
+        await good(project)
+        await client.query(`ALTER TABLE ${table} RENAME COLUMN amount TO total`)
+        await client.query(`INSERT INTO ${table} VALUES (2, 20, ${kind.now})`)
+        const { error } = step(await project.run(), 'silver.rows')
+        const select = 'select: { amount: sql`coalesce(total, amount)` }'
+        expect(error?.hint).toContain(select)
+        const path = join(project.folder, 'lake.ts')
+        const before = await readFile(path, 'utf8')
+        await project.write({ 'lake.ts': before.replace('schema:', `${select}, schema:`) })
+        await good(project)
+        expect(await amounts(project)).toEqual([
+          { id: 1, amount: 10 },
+          { id: 2, amount: 20 },
+        ])
       })
 
       it('keep a frozen source from being read', async () => {

@@ -1,6 +1,6 @@
 import { fullName } from '../../define/dataset.js'
 import type { DatabaseSource } from '../../define/source.js'
-import { countOf, thousands } from '../../define/thousands.js'
+import { countOf } from '../../define/thousands.js'
 import type { Session } from '../../engine/engine.js'
 import type { LakeState } from '../../log/commit.js'
 import { openRows } from '../../source/database/conditions.js'
@@ -280,7 +280,11 @@ class RowsIngest {
     const found = back.reduce((sum, { rows }) => sum + rows, 0)
     const notes = [
       ...(done.files > 0 ? done.notes : []),
-      ...(gone && !held ? [`${thousands(gone.rows)} keys no longer exist in its source`] : []),
+      ...(gone && !held
+        ? [
+            `${countOf(gone.rows, 'key')} no longer ${gone.rows === 1 ? 'exists' : 'exist'} in its source`,
+          ]
+        : []),
       ...(found > 0
         ? [
             `${countOf(found, 'row')} ${found === 1 ? 'was' : 'were'} in its source but not in the lake`,

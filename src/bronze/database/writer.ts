@@ -22,7 +22,8 @@ import type { NewBatch } from '../batch-commit.js'
 import type { Ingestion } from '../ingestion.js'
 import { FEW } from '../shrink.js'
 import { directColumns, directTypes, exactTypes, isFloat, isLong } from './direct.js'
-import { CHANGE, greatest, rowHash } from './known-rows.js'
+import { aliveKeys, goneRows } from './gone.js'
+import { CHANGE, rowHash } from './known-rows.js'
 
 /** How readers write their texts. */
 const textOptions = { delimiter: ',', quote: '"', nulls: [''], newline: '\n' as const, skip: 0 }
@@ -373,9 +374,7 @@ export class RowsWriter {
 
   /**
    * Compares the keys of the source with those of the lake: a file with a row for each that is
-   * gone, and how many the lake has; and the keys that the lake lacks. A row that says that a key
-   * is gone has the newest cursor that the key had: so it counts as newer than the rows it had, and
-   * a row that comes back as it was counts as newer than that.
+   * gone, and how many the lake has; and the keys that the lake lacks.
    */
   async compared(
     state: LakeState,
@@ -383,44 +382,36 @@ export class RowsWriter {
   ): Promise<{ gone: BatchFile | undefined; known: number; lacking: string[][] }> {
     const { context, source, reader, batch } = this
     const name = fullName(this.dataset)
-    const keys = source.key.map(quoteName)
-    const names = this.columns.map((column) => column.name)
-    const texts = names.map((column) => {
-      if (source.key.includes(column)) return quoteName(column)
-      const text = column === cursor ? '_newest' : 'CAST(NULL AS VARCHAR)'
-      return `${text} AS ${quoteName(column)}`
-    })
+    const { key } = source
+    const keys = key.map(quoteName)
+    const columns = this.columns.map((column) => column.name)
     return this.staged(async (staging) => {
       const path = join(staging, 'keys')
-      const all = { source, columns: source.key, conditions: [] }
+      const all = { source, columns: key, conditions: [] }
       const there = await reader.extract(all, path, context.signal)
       return withSession(context, name, async (session) => {
         const relations = new Relations(context.storage, state)
         const known = await relations.bronzeRelation(session, state.batches[name] ?? [], [])
-        const { aggregates, rows } = session.dialect
-        const shows = cursor !== undefined && known.columns.includes(cursor)
-        const newest = shows
-          ? greatest(quoteName(cursor), session.dialect)
-          : 'CAST(NULL AS VARCHAR)'
-        const { sql: alive } = await session.materialize(
-          `SELECT ${keys.join(', ')}, ${newest} AS _newest FROM (${known.sql})
-           GROUP BY ${keys.join(', ')} HAVING ${aggregates.maxBy("coalesce(_change, '')", '_batch')} <> 'delete'`,
-        )
+        const { antiJoin } = session.dialect.rows
+        const { sql: alive } = await aliveKeys(session, known, key, cursor)
         const present =
           there.bytes > 0
-            ? `SELECT * FROM ${this.text(session, { path, longest: there.longest, columns: source.key })}`
+            ? `SELECT * FROM ${this.text(session, { path, longest: there.longest, columns: key })}`
             : `SELECT * FROM ${alive} WHERE false`
         const same = { using: keys.join(', ') }
         const lacking = await session.rows(
-          `SELECT DISTINCT ${keys.join(', ')} FROM ${rows.antiJoin(`(${present})`, alive, same)} WHERE ${keys.map((key) => `${key} IS NOT NULL`).join(' AND ')}`,
+          `SELECT DISTINCT ${keys.join(', ')} FROM ${antiJoin(`(${present})`, alive, same)} WHERE ${keys.map((key) => `${key} IS NOT NULL`).join(' AND ')}`,
         )
-        const relation = `(SELECT CAST(NULL AS VARCHAR) AS _error, CAST(NULL AS VARCHAR) AS _raw, ${texts.join(', ')}, 'delete' AS _change
-          FROM ${rows.antiJoin(alive, `(${present})`, same)})`
+        const found = lacking.map((row) => key.map((column) => String(row[column])))
+        const lost = await session.materialize(
+          `SELECT * FROM ${antiJoin(alive, `(${present})`, same)}`,
+        )
+        const rows = await goneRows(session, known, lost, { key, cursor, columns })
+        if ((await count(session, `SELECT count(*) AS n FROM ${rows.sql}`)) === 0)
+          return { gone: undefined, known: 0, lacking: found }
         const data = `${batch.folder}/deleted.${this.dataset.format}`
         await context.storage.prepare(data)
-        const kept = await this.write(session, relation, data)
-        const found = lacking.map((row) => source.key.map((column) => String(row[column])))
-        if (kept.rows === 0) return { gone: undefined, known: 0, lacking: found }
+        const kept = await this.write(session, rows.sql, data)
         const about = this.fileOf(`${this.what}#${batch.number}.deleted`, there, data, kept)
         const [file] = await sealFiles(context.storage, [about])
         // How many there are matters only where many are gone.

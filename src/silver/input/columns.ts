@@ -16,6 +16,8 @@ import { bronzeLineage } from '../../step/batches.js'
 export interface Available {
   names: readonly string[]
   spelt: ReadonlyMap<string, string>
+  /** Columns that batches which were read before have, where only new ones are read. */
+  earlier: readonly string[]
 }
 
 /** Whether a column withIngestedAt from outside, rather than being lineage. */
@@ -78,7 +80,7 @@ function available(
   dataset: Silver,
   name: string,
   source: string,
-  { names, spelt }: Available,
+  { names, spelt, earlier }: Available,
 ): string {
   const lower = source.toLowerCase()
   const found =
@@ -93,11 +95,28 @@ function available(
     `${fullName(dataset)}: its input has no column '${source}'`,
     {
       place: dataset.place && { ...dataset.place, near: `${name}:` },
-      hint: similar
-        ? `Did you mean '${similar}'? Rename it with select: { ${name}: '${similar}' }`
-        : hintOf(dataset, known),
+      hint: earlier.some((column) => column.toLowerCase() === lower)
+        ? hintOfGone(
+            dataset,
+            name,
+            source,
+            known.filter((column) => !earlier.includes(column)),
+          )
+        : similar
+          ? `Did you mean '${similar}'? Rename it with select: { ${name}: '${similar}' }`
+          : hintOf(dataset, known),
     },
   )
+}
+
+/**
+ * A column that rows had which were read before: under one new name alone, others would lose it.
+ */
+function hintOfGone(dataset: Silver, name: string, source: string, fresh: readonly string[]) {
+  const inputs = dataset.from.map(fullName).join(', ')
+  const [now = 'new_name'] = fresh
+  const others = fresh.length > 1 ? ` (its new columns are: ${fresh.join(', ')})` : ''
+  return `The new rows of ${inputs} lack it; earlier ones have it. If it was renamed, read both names: select: { ${name}: sql\`coalesce(${now}, ${source})\` }${others}. If it was removed, make the column optional, or take it from the schema`
 }
 
 function hintOf(dataset: Silver, known: readonly string[]): string {

@@ -1,3 +1,4 @@
+import { CHANGE } from '../../bronze/database/known-rows.js'
 import { fullName } from '../../define/dataset.js'
 import type { AnyInput, Silver } from '../../define/model.js'
 import { quoteName } from '../../define/sql/sql.js'
@@ -5,7 +6,7 @@ import type { Session } from '../../engine/engine.js'
 import type { BuildDecision } from '../../plan/decision.js'
 import { knownOfAll } from '../../quality/known.js'
 import { columnsOf } from '../../step/batches.js'
-import { ROW_ID } from '../keys.js'
+import { comparesKeys, ROW_ID } from '../keys.js'
 import { isOwn } from './columns.js'
 import { partOf } from './part.js'
 import { areRowsPlaced } from './places.js'
@@ -47,10 +48,12 @@ export async function silverInput(
   for (const { sql } of unions) names.push((await session.describe(sql)).map((c) => c.name))
   const given = distinct(names.flat()).filter((name) => !/^_v\d+$/.test(name))
   const earlier = await earlierColumns(context, dataset, decision)
-  const known = distinct([...given, ...earlier])
+  // Where keys are compared only since lately, no batch may have the column that says so.
+  const change = dataset.from.some(comparesKeys) ? [CHANGE] : []
+  const known = distinct([...given, ...earlier, ...change])
   const columns = known.filter(isOwn)
   const available = dataset.from.every(mayLack) ? known : given
-  const all = { names: available, spelt: await speltBy(context, dataset) }
+  const all = { names: available, spelt: await speltBy(context, dataset), earlier }
   const parts: SilverPart[] = []
   for (const [i, source] of unions.entries()) {
     // A part may lack columns that others have.
