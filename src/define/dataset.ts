@@ -116,8 +116,12 @@ export function silver<S extends Shape>(
     rules: rulesOf(name, rules, columns),
     severity: byColumn(severity as Record<string, Severity>),
     partitionBy: (partitionBy ?? []).map(toPartition),
-    deleteWhen: gone && deleteWhen ? sql`${gone} or (${deleteWhen}
-)` : (deleteWhen ?? gone),
+    // Its end stands on a line of its own, as a comment may come before it.
+    deleteWhen:
+      gone && deleteWhen
+        ? sql`${gone} or (${deleteWhen}
+)`
+        : (deleteWhen ?? gone),
     onInvalidUpdate: onInvalidUpdate ?? 'keep',
     identifies: list(identifies),
     checks: checks ?? [],

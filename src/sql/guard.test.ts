@@ -93,6 +93,10 @@ it.each([
   ['select count(*) from silver.levels group by at', 'at'],
   ["select 'ö', order from silver.levels", 'order'],
   ['select End from silver.levels', 'End'],
+  ['select level from silver.levels order by at desc', 'at'],
+  ['select count(*) from silver.levels group by at order by 1', 'at'],
+  ['select level from silver.levels order by at limit 1', 'at'],
+  ['select case when order > 1 then 2 end from silver.levels', 'order'],
 ])('says of a keyword that is not understood how it names a column: %s', async (sql, word) => {
   await expect(prove(sql)).rejects.toMatchObject({
     hint: `Check the SQL. If ${word} is a column, put it in quotes: "${word}"`,

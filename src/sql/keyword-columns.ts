@@ -11,9 +11,18 @@ const keywords = new Set(
   ).split(' '),
 )
 
-/** A keyword at a place in SQL, or just before it, that may be meant as the name of a column. */
+/** Those of them that a value may follow. */
+const leads = new Set('all both leading limit offset only trailing using when'.split(' '))
+
+/**
+ * A keyword at a place in SQL, or just before it, that may be meant as the name of a column. Of
+ * two, it is the first, as in `order by at desc`.
+ */
 export function keywordAt(sql: string, at: number): string | undefined {
   const here = /^\w+/.exec(sql.slice(at))?.[0]
   const before = /(?<![\w".])(\w+)\s*$/.exec(sql.slice(0, at))?.[1]
-  return [here, before].find((word) => word !== undefined && keywords.has(word.toLowerCase()))
+  const isColumn = before !== undefined && !leads.has(before.toLowerCase())
+  return [...(isColumn ? [before] : []), here, before].find(
+    (word) => word !== undefined && keywords.has(word.toLowerCase()),
+  )
 }

@@ -810,6 +810,41 @@ export default defineLake({ name: 'shop', datasets: [rows] })
         expect(await project.query('SELECT count(*) AS n FROM bronze.rows')).toEqual([{ n: 3n }])
       })
 
+      it('are there for rows of before, too: they are replayed, and traced to their source', async () => {
+        const known = (ids: string, more = '') => `
+import { bronze, defineLake, gold, rule, silver, sql, t, z } from 'moraine'
+import { ${kind.source} } from 'moraine/sources'
+const raw = bronze('rows', { from: ${kind.source}({ url: '${server.url}' }).table('${table}', { ${incremental} }) })
+const rows = silver('rows', {
+  from: raw, ${incremental}, rules: [rule('known', sql\`id in (${ids})\`)],
+  schema: z.object({ ${schema}${more} }),
+})
+const sums = gold('sums', { query: sql\`select sum(amount) as amount from \${rows}\` })
+export default defineLake({ name: 'shop', datasets: [sums] })
+`
+        const { project, table } = await shop(orders, incremental, schema, incremental)
+        await project.write({ 'lake.ts': known('1, 3') })
+        const add = (id: number, more = '') =>
+          client.query(`INSERT INTO ${table} VALUES (${id}, ${id * 10}, ${kind.now}${more})`)
+        await add(1)
+        await add(2)
+        await good(project)
+        await client.query(`ALTER TABLE ${table} ADD COLUMN note varchar(20)`)
+        await add(3, ", 'new'")
+        const note = ', note: z.string().nullable()'
+        await project.write({ 'lake.ts': known('1, 3', note) })
+        await good(project)
+        await project.write({ 'lake.ts': known('1, 2, 3', note) })
+        await good(project, { replay: { dataset: 'silver.rows' }, select: ['silver.rows+'] })
+        expect(await project.query('SELECT id, note FROM silver.rows ORDER BY id')).toEqual([
+          { id: 1, note: null },
+          { id: 2, note: null },
+          { id: 3, note: 'new' },
+        ])
+        const why = await project.cli('why', 'gold.sums', '--where', 'true', '--column', 'amount')
+        expect([why.code, why.stderr]).toEqual([0, ''])
+      })
+
       it('that get another name: the error says how to read both names', async () => {
         const { project, table } = await shop(orders, incremental, schema, incremental)
         await client.query(`INSERT INTO ${table} VALUES (1, 10, ${kind.now})`)

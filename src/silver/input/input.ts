@@ -50,9 +50,10 @@ export async function silverInput(
   const earlier = await earlierColumns(context, dataset, decision)
   // Where keys are compared only since lately, no batch may have the column that says so.
   const change = dataset.from.some(comparesKeys) ? [CHANGE] : []
-  const known = distinct([...given, ...earlier, ...change])
+  const newest = await newestColumns(context, dataset)
+  const known = distinct([...given, ...newest, ...earlier, ...change])
   const columns = known.filter(isOwn)
-  const available = dataset.from.every(mayLack) ? known : given
+  const available = dataset.from.every(mayLack) ? known : distinct([...given, ...newest])
   const all = { names: available, spelt: await speltBy(context, dataset), earlier }
   const parts: SilverPart[] = []
   for (const [i, source] of unions.entries()) {
@@ -92,6 +93,15 @@ async function earlierColumns(
   if (raw && isIncremental) return raw
   const batches = names.map((name) => relations.batchColumns(view.batches[name] ?? []))
   return distinct((await Promise.all(batches)).flat())
+}
+
+/**
+ * The columns that inputs have by now: batches that are read once more, as to replay rows of them,
+ * may be from before some of these.
+ */
+async function newestColumns({ relations }: InputContext, { from }: Silver): Promise<string[]> {
+  const last = from.map((one) => (relations.view.batches[fullName(one)] ?? []).slice(-1))
+  return (await Promise.all(last.map((batch) => relations.batchColumns(batch)))).flat()
 }
 
 async function speltBy({ relations }: InputContext, { from }: Silver) {
