@@ -101,6 +101,7 @@ export function silver<S extends Shape>(
     ...about
   } = others
   const columns = columnRefs()
+  // Put together with a condition of its own, on whose last line a comment may stand.
   const gone = list(from).some(comparesKeys) ? sql`_change = 'delete'` : undefined
   return made(good, {
     kind: 'dataset',
@@ -116,7 +117,6 @@ export function silver<S extends Shape>(
     rules: rulesOf(name, rules, columns),
     severity: byColumn(severity as Record<string, Severity>),
     partitionBy: (partitionBy ?? []).map(toPartition),
-    // Its end stands on a line of its own, as a comment may come before it.
     deleteWhen:
       gone && deleteWhen
         ? sql`${gone} or (${deleteWhen}
