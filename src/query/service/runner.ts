@@ -22,7 +22,7 @@ import type {
 } from './request.js'
 import { type Kept, Reuse } from './reuse.js'
 import { Spool } from './spool.js'
-import { noStatistics, watchReading } from './statistics.js'
+import { noStatistics, readsNothing, watchReading } from './statistics.js'
 import { tooMuch, type Workgroups } from './workgroups.js'
 
 /** Bytes of the longest statement, as Athena has it. */
@@ -191,9 +191,12 @@ export class Runner {
           const price = this.options.priceOf?.(found.bytes) ?? 0
           const begun = { ...one, ...cost, error: undefined }
           this.past.begin(this.recordOf({ ...begun, statistics: { ...statistics, price } }))
-          watch = watchReading(process, this.workgroups.most(group, found), (bytes) =>
-            tooMuch(group.name, bytes, group.maxScan ?? 0, true),
-          )
+          watch =
+            found.refs.length === 0
+              ? readsNothing
+              : watchReading(process, this.workgroups.most(group, found), (bytes) =>
+                  tooMuch(group.name, bytes, group.maxScan ?? 0, true),
+                )
         },
       })
       const columns = result.columns.map(({ name, sqlType: type }) => ({ name, type }))

@@ -54,3 +54,6 @@ export function watchReading(
     },
   }
 }
+
+/** Of a query that names no table: its process reads the statement alone, and may open no file. */
+export const readsNothing: ReturnType<typeof watchReading> = { end: () => 0 }
