@@ -2,7 +2,7 @@ import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
 import { MoraineError } from '../../errors.js'
 import { parseStatement } from './statement.js'
-import { translateChange, translateInsert, translateTrino } from './translate.js'
+import { translateChange, translateInsert, translateShown, translateTrino } from './translate.js'
 import { typeOfEngine } from './types.js'
 
 const columns = [
@@ -212,10 +212,59 @@ describe('SQL in Trino’s dialect', () => {
     ],
     ['SELECT * FROM read_parquet(1)', /The table function read_parquet is not translated/],
     ['SELECT a FROM (SELECT 1 AS a, 2 AS a)', /Column 'a' is ambiguous/],
+    ['SELECT id FROM sales GROUP BY DISTINCT ROLLUP (id), ROLLUP (id)', /GROUP BY DISTINCT/],
+    ['SELECT id FROM sales GROUP BY CUBE (1)', /must be a column reference/],
+    ["SELECT CASE id WHEN 'a' THEN 1 END FROM sales", /Cannot compare integer with varchar/],
+    ["SELECT id FROM sales WHERE id LIKE '1%'", /LIKE takes texts, and not integer/],
+    ["SELECT id FROM sales WHERE JSON '1' = JSON '1'", /Cannot compare json with json/],
+    ['SELECT * FROM TABLE(read_parquet(1))', /The table function read_parquet is not translated/],
+    ['SELECT * FROM TABLE(sequence(stop => id))', /cannot be resolved/],
+    ['SELECT * FROM TABLE(sequence(1, 9, 0))', /Step must not be zero/],
+    ['SELECT * FROM TABLE(sequence(9, 1))', /Step must be negative/],
+    ["SELECT TIME '24:00:00'", /not a valid time literal/],
+    ["SELECT TIMESTAMP '2026-01-31 10:00:00 No/Where!'", /not a valid timestamp literal/],
+    [
+      "SELECT CASE WHEN id = 1 THEN now() ELSE now() AT TIME ZONE 'Asia/Kolkata' END FROM sales",
+      /All values must be of one type/,
+    ],
+    ['SELECT x -> 1', /A lambda can only be an argument/],
     [`SELECT ${'('.repeat(300)}1${')'.repeat(300)}`, /nested too deeply/],
     [`SELECT ${'- '.repeat(5000)}1`, /nested too deeply/],
   ])('refuses %s', (sql, why) => {
     expect(() => translate(sql)).toThrow(why)
+  })
+
+  it('reads numbers with a point as doubles, and compares short decimals to the digit', () => {
+    const half = "CAST('1.5' AS DOUBLE)"
+    expect(translate('SELECT 1.5 AS a')).toBe(`SELECT ${half} AS "a"`)
+    expect(translate("SELECT DECIMAL '1.50' AS a")).toBe(
+      `SELECT CAST('1.50' AS DECIMAL(3, 2)) AS "a"`,
+    )
+    const where = (condition: string) =>
+      translate(`SELECT id FROM sales WHERE ${condition}`).replace(/^.* WHERE /, '')
+    expect(where('price > 1.5')).toBe(`("sales"."price" > CAST('1.5' AS DECIMAL(2, 1)))`)
+    expect(where('price IN (1.5, -2, .25)')).toBe(
+      `("sales"."price" IN (CAST('1.5' AS DECIMAL(2, 1)), (-2), CAST('.25' AS DECIMAL(2, 2))))`,
+    )
+    // Doubles keep no more than 15 digits apart.
+    expect(where('price > 1.5000000000000001')).toContain('AS DOUBLE')
+    expect(where('price * 2 > 1.5')).toContain(half)
+    expect(where('id > 1.5')).toContain(half)
+  })
+
+  it('writes what people are shown as texts and lists, and nothing else', () => {
+    const shown = (sql: string) => {
+      const { statement } = parseStatement(sql)
+      if (statement.kind !== 'query') throw new Error('no query')
+      return translateShown(statement.query, { statement: sql, table })
+    }
+    expect(shown('SELECT id FROM sales ORDER BY 1').sql).toBe(
+      translate('SELECT id FROM sales ORDER BY 1'),
+    )
+    const zoned = shown("SELECT now() AT TIME ZONE 'Asia/Kolkata' AS a, id FROM sales")
+    expect(zoned.sql).toMatch(/^SELECT \(strftime\(.* AS "a", "c1" AS "id" FROM \(SELECT/)
+    expect(zoned.fields[0]?.type).toMatchObject({ name: 'timestamptz', zone: 'Asia/Kolkata' })
+    expect(() => shown("SELECT ARRAY[INTERVAL '1' DAY]")).toThrow(/cannot be shown/)
   })
 
   it('takes only values for parameters', () => {

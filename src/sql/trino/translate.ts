@@ -7,6 +7,7 @@ import { writeExpression } from './write/expression.js'
 import { type Insert, type WrittenInsert, writeInsert } from './write/insert.js'
 import { writeQuery } from './write/query.js'
 import type { Context, Named, Scope } from './write/scope.js'
+import { asShown } from './write/shown.js'
 import type { QueryWriter, WrittenQuery } from './write/writer.js'
 
 export interface TranslateOptions extends Pick<Context, 'table'> {
@@ -35,6 +36,12 @@ export function translateQuery(query: Query, context: Context): WrittenQuery {
     throw refuse(context.statement, 0, 'A query stands where none may')
   })
   return writer.whole(query, { fields: [] }, new Map())
+}
+
+/** A query whose values are shown as Athena shows them. */
+export function translateShown(query: Query, context: Context): WrittenQuery {
+  const written = translateQuery(query, context)
+  return { ...written, sql: asShown(written, context) }
 }
 
 /** @param query writes queries that stand outside of a whole one. */

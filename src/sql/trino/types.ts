@@ -9,6 +9,8 @@ export interface TrinoType {
   of?: readonly TrinoType[]
   /** Of a row. */
   fields?: readonly (string | undefined)[]
+  /** Of a moment: the zone that it is seen in, where that is not UTC. */
+  zone?: string
 }
 
 export const type = (name: string): TrinoType => ({ name })
@@ -29,6 +31,9 @@ export const DATE = type('date')
 export const UNKNOWN = type('unknown')
 export const VARBINARY = type('varbinary')
 export const JSON_TYPE = type('json')
+export const TIMESTAMPTZ: TrinoType = { name: 'timestamptz', precision: 3 }
+/** Between two moments, two days, and two months. */
+export const INTERVALS = ['interval', 'interval of days', 'interval of months']
 
 const INTEGERS = ['tinyint', 'smallint', 'integer', 'bigint']
 const DIGITS: Readonly<Record<string, number>> = {
@@ -41,6 +46,7 @@ const DIGITS: Readonly<Record<string, number>> = {
 export const isInteger = ({ name }: TrinoType) => INTEGERS.includes(name)
 export const isFloat = ({ name }: TrinoType) => name === 'double' || name === 'real'
 export const isText = ({ name }: TrinoType) => name === 'varchar' || name === 'char'
+export const isInterval = ({ name }: TrinoType) => INTERVALS.includes(name)
 export const isNumber = (one: TrinoType) => isInteger(one) || isFloat(one) || one.name === 'decimal'
 
 /** The wider of two types of integers. */
@@ -68,9 +74,14 @@ export function common(a: TrinoType | undefined, b: TrinoType | undefined): Trin
     )
     return decimal(whole + scale, scale)
   }
-  if (isText(a) && isText(b)) return VARCHAR
+  if (isText(a) && isText(b)) return commonText(a, b)
   if (a.name === b.name && a.name === 'timestamp')
     return timestamp(Math.max(a.precision ?? 3, b.precision ?? 3))
+  if (isInterval(a) && isInterval(b)) return commonInterval(a, b)
+  if (a.name === b.name && a.name === 'time')
+    return { ...a, precision: Math.max(digits(a), digits(b)) }
+  if (a.name === b.name && a.name === 'timestamptz')
+    return a.zone === b.zone ? { ...a, precision: Math.max(digits(a), digits(b)) } : undefined
   if (a.name === 'date' && b.name === 'timestamp') return b
   if (b.name === 'date' && a.name === 'timestamp') return a
   if (a.name === b.name && a.of && a.of.length === b.of?.length) {
@@ -80,6 +91,19 @@ export function common(a: TrinoType | undefined, b: TrinoType | undefined): Trin
     return of.every((one) => one !== undefined) ? { ...a, of } : undefined
   }
   return shown(a) === shown(b) ? a : undefined
+}
+
+const commonInterval = (a: TrinoType, b: TrinoType) => {
+  if (a.name === b.name) return a
+  return shown(a) === shown(b) ? type('interval') : undefined
+}
+
+const digits = ({ precision = 3 }: TrinoType) => precision
+
+/** Texts of a length are filled up to it, so that those of several are no texts of one. */
+function commonText(a: TrinoType, b: TrinoType): TrinoType | undefined {
+  if (a.name !== 'char' && b.name !== 'char') return VARCHAR
+  return a.name === b.name && a.precision === b.precision ? a : undefined
 }
 
 /** What the engine calls a field of a row. */
@@ -106,6 +130,9 @@ export function shown({ name, precision, scale, of = [], fields = [] }: TrinoTyp
   }
   if (of.length > 0) return `${name}(${of.map(shown).join(', ')})`
   if (name === 'timestamptz') return `timestamp(${precision ?? 3}) with time zone`
+  if (name === 'timetz') return `time(${precision ?? 3}) with time zone`
+  if (name === 'interval' || name === 'interval of days') return 'interval day to second'
+  if (name === 'interval of months') return 'interval year to month'
   return precision === undefined ? name : `${name}(${precision})`
 }
 
@@ -123,8 +150,11 @@ const ENGINE: Readonly<Record<string, string>> = {
   timestamp: 'TIMESTAMP',
   timestamptz: 'TIMESTAMP WITH TIME ZONE',
   time: 'TIME',
+  timetz: 'TIME WITH TIME ZONE',
+  char: 'VARCHAR',
   json: 'JSON',
   uuid: 'UUID',
+  ipaddress: 'VARCHAR',
   unknown: 'INTEGER',
 }
 
@@ -195,7 +225,9 @@ const PLAIN: Readonly<Record<string, TrinoType>> = {
   TIMESTAMP_MS: timestamp(3),
   'TIMESTAMP WITH TIME ZONE': { name: 'timestamptz', precision: 6 },
   TIMESTAMPTZ: { name: 'timestamptz', precision: 6 },
-  TIME: type('time'),
+  TIME: { name: 'time', precision: 6 },
+  'TIME WITH TIME ZONE': { name: 'timetz', precision: 6 },
+  TIMETZ: { name: 'timetz', precision: 6 },
   JSON: JSON_TYPE,
   UUID: type('uuid'),
 }

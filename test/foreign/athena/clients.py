@@ -58,7 +58,7 @@ def pyathena_qmark():
 
 @step
 def pyathena_nulls_and_types():
-    found = rows("SELECT CAST(NULL AS varchar), '', 1.50, true, DATE '2026-01-31', ARRAY[1, 2], CAST(2 AS double), category FROM events WHERE eventid = 0")
+    found = rows("SELECT CAST(NULL AS varchar), '', DECIMAL '1.50', true, DATE '2026-01-31', ARRAY[1, 2], CAST(2 AS double), category FROM events WHERE eventid = 0")
     same(found[0][:5], (None, "", Decimal("1.50"), True, __import__("datetime").date(2026, 1, 31)))
     same(found[0][6:], (2.0, None))
 

@@ -43,9 +43,18 @@ function numeric(text: string): string {
   return String(Number(Number(value).toPrecision(12)))
 }
 
+/** To Athena a number with a point is a double (ADR 0148), which Trino writes with an exponent. */
+function withDoubles(sql: string): string {
+  const points = tokens(sql).filter(({ kind }) => kind === 'decimal')
+  return points.reduceRight((text, { at, raw }) => {
+    const end = at + raw.length
+    return `${text.slice(0, end)}e0${text.slice(end)}`
+  }, sql)
+}
+
 export async function onTrino(trino: Trino, sql: string): Promise<Given> {
   try {
-    const { rows } = await trino.run(sql, PRECISE)
+    const { rows } = await trino.run(withDoubles(sql), PRECISE)
     return { rows: rows.map((row) => JSON.stringify(row.map(plain))) }
   } catch (error) {
     return { failed: String((error as Error).message) }

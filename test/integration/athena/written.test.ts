@@ -35,10 +35,12 @@ it('INSERT takes values of the columns’ types, each column once, and NULL wher
   const refused: [string, RegExp][] = [
     [
       "INSERT INTO goods VALUES (1.7, 1.5, 'a')",
-      /TYPE_MISMATCH: line 1:13: The column id is integer, and the value is decimal/,
+      /TYPE_MISMATCH: line 1:13: The column id is integer, and the value is double/,
     ],
     ["INSERT INTO goods (price) VALUES (DECIMAL '1.555')", /TYPE_MISMATCH/],
     ["INSERT INTO goods (id) VALUES ('1')", /TYPE_MISMATCH/],
+    ['INSERT INTO goods (price) VALUES (1.555)', /more digits than decimal\(8,2\)/],
+    ['UPDATE goods SET id = 1.5', /The column id is integer, and the value is double/],
     ['INSERT INTO goods (id, ID) VALUES (1, 2)', /'ID' is named more than once/],
     ["INSERT INTO goods (id, nme) VALUES (1, 'a')", /COLUMN_NOT_FOUND: .*'nme'/],
     ['INSERT INTO goods VALUES (1)', /has 1 columns, and goods takes: id, price, name/],
@@ -50,7 +52,14 @@ it('INSERT takes values of the columns’ types, each column once, and NULL wher
   expect(await done("INSERT INTO goods (NAME, Id) VALUES ('a', 1), (NULL, 2)")).toBe(2)
   expect(await done('INSERT INTO goods SELECT id + 2, price, name FROM goods')).toBe(2)
   expect(await done('INSERT INTO goods SELECT 5 AS n, NULL AS n, NULL AS n')).toBe(1)
-  expect(await done('DELETE FROM goods WHERE id = 5')).toBe(1)
+  // A number with a point is a double, and one of a column where it is not rounded for it.
+  expect(await done('INSERT INTO goods (id, price) SELECT CAST(6 AS bigint), 1.5')).toBe(1)
+  expect(await done('UPDATE goods SET price = price * 3.0 WHERE id = 6')).toBe(1)
+  expect(await rows('SELECT price FROM goods WHERE id = 6')).toEqual([['4.50']])
+  await expect(done('INSERT INTO goods (id) VALUES (9999999999)')).rejects.toThrow(
+    /out of range for integer/,
+  )
+  expect(await done('DELETE FROM goods WHERE id >= 5')).toBe(2)
   expect(await rows('SELECT id, price, name FROM goods ORDER BY id')).toEqual([
     ['1', null, 'a'],
     ['2', null, null],

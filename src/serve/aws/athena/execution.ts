@@ -1,6 +1,7 @@
 import type { RowValue } from '../../../engine/engine.js'
 import type { Caller } from '../../../query/service/request.js'
 import type { QueryService } from '../../../query/service/service.js'
+import type { TrinoType } from '../../../sql/trino/types.js'
 import type { ColumnInfo } from './types.js'
 import { writerOf } from './values.js'
 
@@ -60,6 +61,8 @@ export interface Result {
   updateCount?: number
   /** The rows themselves, or the execution of the query service that has them. */
   rows: (string | null)[][] | { execution: string }
+  /** Types of the columns, where the statement says more of them than the engine. */
+  types?: (TrinoType | null)[]
 }
 
 /** Rows of a result, as texts. */
@@ -70,7 +73,7 @@ interface TextPage {
 
 /** Gives whoever makes an answer of them rows of a result, from one number on. */
 export async function withPage<T>(
-  { rows }: Result,
+  { rows, types = [] }: Result,
   { service, caller }: { service: QueryService; caller: Caller },
   { from, most }: { from: number; most: number },
   use: (page: TextPage) => Promise<T>,
@@ -78,7 +81,7 @@ export async function withPage<T>(
   if (Array.isArray(rows))
     return use({ rows: rows.slice(from, from + most), hasMore: from + most < rows.length })
   return service.withResults(rows.execution, caller, { from, most }, (page) => {
-    const writers = page.columns.map(({ type }) => writerOf(type))
+    const writers = page.columns.map(({ type }, i) => writerOf(type, types[i] ?? undefined))
     const texts = page.rows.map((row) => writers.map((write, i) => write(row[i] as RowValue)))
     return use({ rows: texts, hasMore: page.next !== undefined })
   })

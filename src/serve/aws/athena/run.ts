@@ -7,7 +7,12 @@ import {
   parseStatement,
   type Statement,
 } from '../../../sql/trino/statement.js'
-import { translateChange, translateInsert, translateQuery } from '../../../sql/trino/translate.js'
+import {
+  translateChange,
+  translateInsert,
+  translateQuery,
+  translateShown,
+} from '../../../sql/trino/translate.js'
 import type { Context } from '../../../sql/trino/write/scope.js'
 import type { ObjectStores } from '../s3/store.js'
 import type { AthenaExecution } from './execution.js'
@@ -108,8 +113,10 @@ export async function run(one: AthenaExecution, parts: RunParts): Promise<void> 
     return { change, request: { ...asking(change.sql), places } }
   }
   switch (statement.kind) {
-    case 'query':
-      return keepRows(one, ask(statement.query), parts)
+    case 'query': {
+      const { sql, fields } = translateShown(statement.query, context)
+      return keepRows(one, { request: asking(sql), fields }, parts)
+    }
     case 'explain':
       return show(await explained(ask(statement.query), service))
     case 'prepare': {
@@ -195,7 +202,10 @@ function parsed(one: AthenaExecution, { prepared }: RunParts): ParsedStatement {
 /** Runs a query, writes its result's files, and remembers where its rows are. */
 async function keepRows(
   one: AthenaExecution,
-  request: QueryRequest,
+  {
+    request,
+    fields,
+  }: { request: QueryRequest; fields: ReturnType<typeof translateShown>['fields'] },
   parts: RunParts,
 ): Promise<void> {
   const { service } = parts
@@ -217,10 +227,11 @@ async function keepRows(
         error?.hint === undefined ? {} : { hint: error.hint },
       ),
     )
-  const infos = columns.map(({ name, type }) => columnInfo(name, type))
-  const writers = columns.map(({ type }) => writerOf(type))
+  const infos = columns.map(({ name, type }, i) => columnInfo(name, type, fields[i]?.type))
+  const writers = columns.map(({ type }, i) => writerOf(type, fields[i]?.type))
   const texts = (row: readonly unknown[]) => writers.map((write, i) => write(row[i] as never))
-  one.result = { columns: infos, hasHeader: true, rows: { execution: id } }
+  const stated = fields.map(({ type }) => type ?? null)
+  one.result = { columns: infos, hasHeader: true, rows: { execution: id }, types: stated }
   if (one.output === undefined) return
   const lines = async function* () {
     yield Buffer.from(csvLine(infos.map(({ Name }) => Name)))

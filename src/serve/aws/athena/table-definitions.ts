@@ -308,6 +308,8 @@ const PLAIN: Readonly<Record<string, string>> = {
   real: 'float',
   double: 'double',
   varchar: 'string',
+  // Filled up to its length, as it is where it is cast to one.
+  char: 'string',
   varbinary: 'binary',
   date: 'date',
   timestamp: 'timestamp',

@@ -10,6 +10,7 @@ import {
   VARCHAR,
 } from '../types.js'
 import { quotient } from '../write/arithmetic.js'
+import { once } from '../write/written.js'
 import { type Functions, firstType, type Signature, type Site } from './signature.js'
 
 /** An aggregate that the engine has by a name. */
@@ -60,9 +61,21 @@ const pairs = (name: string) => ({
     {
       takes: ['number', 'number'],
       returns: DOUBLE,
-      write: ([a, b], { around }) => around(`${name}(CAST(${a} AS DOUBLE), CAST(${b} AS DOUBLE))`),
+      write: ([a, b], { around }) =>
+        once(
+          { x: { sql: around(`${name}(CAST(${a} AS DOUBLE), CAST(${b} AS DOUBLE))`) } },
+          // Of one row, or of values that are all the same, there is none.
+          ({ x }) => `CASE WHEN isfinite(${x}) THEN ${x} END`,
+        ),
     },
   ] satisfies Signature[],
+})
+
+/** Of several values, where a number of them is asked for. */
+const most = (engine: string): Signature => ({
+  takes: ['any', 'count'],
+  returns: ([a]) => a?.type && arrayOf(a.type),
+  write: ([a, n], { around }) => around(`${engine}(${a}, ${n})`),
 })
 
 const by = (engine: string): Signature[] => [
@@ -101,8 +114,8 @@ export const aggregates: Functions = {
           : average(sql, site),
     },
   ],
-  min: one('any', firstType, 'min'),
-  max: one('any', firstType, 'max'),
+  min: [...one('any', firstType, 'min'), most('min')],
+  max: [...one('any', firstType, 'max'), most('max')],
   min_by: by('arg_min_null'),
   max_by: by('arg_max_null'),
   any_value: one('any', firstType, 'any_value'),
@@ -147,7 +160,35 @@ export const aggregates: Functions = {
         return around(`quantile_disc(${a}, CAST(${p} AS DOUBLE))`)
       },
     },
+    {
+      takes: ['number', 'array'],
+      returns: ([a]) => a?.type && arrayOf(a.type),
+      write: ([a, p], { around, args, refused }) => {
+        if (!args[1]?.isPlain) throw refused('approx_percentile needs constant percentages')
+        return around(`quantile_disc(${a}, CAST(${p} AS DOUBLE[]))`)
+      },
+    },
   ],
+  // A key that is there twice fails, as Trino does not say which value it has.
+  map_agg: [
+    {
+      takes: ['any', 'any'],
+      returns: ([k, v]) => (k?.type && v?.type ? { name: 'map', of: [k.type, v.type] } : undefined),
+      write: ([k, v], { around }) =>
+        `map_from_entries(list_filter(${around(`list({'key': ${k}, 'value': ${v}})`)}, lambda "m e": "m e"."key" IS NOT NULL))`,
+    },
+  ],
+  geometric_mean: [
+    {
+      takes: ['number'],
+      returns: DOUBLE,
+      write: ([a], { around }) => around(`geomean(CAST(${a} AS DOUBLE))`),
+    },
+  ],
+  ...pairs('regr_slope'),
+  ...pairs('regr_intercept'),
+  bitwise_and_agg: one('integer', BIGINT, 'bit_and'),
+  bitwise_or_agg: one('integer', BIGINT, 'bit_or'),
   ...numeric('stddev'),
   ...numeric('stddev_samp'),
   ...numeric('stddev_pop'),

@@ -1,24 +1,7 @@
-import { arrayOf, BIGINT, BOOLEAN, isInteger, isText, type TrinoType, VARCHAR } from '../types.js'
-import type { Written } from '../write/written.js'
+import { arrayOf, BIGINT, BOOLEAN, common, isInteger, isText, VARCHAR } from '../types.js'
 import { failsWhen, once } from '../write/written.js'
+import { element, lambdaAt, plainly } from './lambdas.js'
 import { call, type Functions, firstType, type Signature, type Site } from './signature.js'
-
-const element = (args: readonly Written[]) => args[0]?.type?.of?.[0]
-const plainly = (args: readonly Written[], index: number, sql: string) => ({
-  sql,
-  isPlain: args[index]?.isPlain ?? false,
-})
-
-/** The lambda that is the argument of a place, for elements of these types. */
-function lambdaAt(
-  { args, refused }: Site,
-  index: number,
-  types: readonly (TrinoType | undefined)[],
-): Written {
-  const made = args[index]?.lambda?.(types)
-  if (!made) throw refused('A lambda is missing: x -> …')
-  return made
-}
 
 /** Whether elements of any kind meet a condition: NULL where none does, but one is not known. */
 const matching = (write: (values: string) => string): Signature[] => [
@@ -32,8 +15,9 @@ const matching = (write: (values: string) => string): Signature[] => [
   },
 ]
 
-const has = (m: string, value: boolean) => `len(list_filter(${m}, lambda "b": "b" = ${value})) > 0`
-const hasNull = (m: string) => `len(list_filter(${m}, lambda "b": "b" IS NULL)) > 0`
+const has = (m: string, value: boolean) =>
+  `len(list_filter(${m}, lambda "m b": "m b" = ${value})) > 0`
+const hasNull = (m: string) => `len(list_filter(${m}, lambda "m n": "m n" IS NULL)) > 0`
 
 /** The greatest or least element, which is NULL where one is NULL. */
 const extreme = (engine: string): Signature[] => [
@@ -77,6 +61,28 @@ const days = (name: 'date' | 'timestamp'): Signature => ({
       },
     ),
 })
+
+const bothTypes: Signature['returns'] = ([a, b]) => common(a?.type, b?.type)
+
+/** @throws for arrays of two types, of which the engine would cast one. */
+function alikeOr({ args: [a, b], node, refused }: Site): void {
+  if (!common(a?.type, b?.type)) throw refused(`${node.name} takes arrays of one type`)
+}
+
+/** Whether the element `b` is in another array, as it may be NULL. */
+const isIn = (array: string) =>
+  `CASE WHEN "m b" IS NULL THEN ${hasNull(array)} ELSE list_contains(${array}, "m b") END`
+
+/** The elements in the places in which they are first. */
+const distinct = (a: string, isPlain: boolean) =>
+  once(
+    { a: { sql: a, isPlain } },
+    ({ a }) =>
+      `list_filter(${a}, lambda "m b", "m i": CASE WHEN "m b" IS NULL THEN NOT (${hasNull(`list_slice(${a}, 1, "m i" - 1)`)}) ELSE list_position(${a}, "m b") = "m i" END)`,
+  )
+
+const ifNone = (values: readonly (string | undefined)[], sql: string) =>
+  `CASE WHEN ${values.map((one) => `${one} IS NULL`).join(' OR ')} THEN NULL ELSE ${sql} END`
 
 export const arrays: Functions = {
   cardinality: [
@@ -145,7 +151,6 @@ export const arrays: Functions = {
   ],
   array_max: extreme('list_max'),
   array_min: extreme('list_min'),
-  reverse: [{ takes: ['array'], returns: firstType, write: call('list_reverse') }],
   flatten: [{ takes: ['array'], returns: element, write: call('flatten') }],
   slice: [
     {
@@ -187,28 +192,93 @@ export const arrays: Functions = {
     (m) =>
       `CASE WHEN ${m} IS NULL THEN NULL WHEN ${has(m, true)} THEN false WHEN ${hasNull(m)} THEN NULL ELSE true END`,
   ),
-  map: [
+  array_distinct: [
+    {
+      takes: ['array'],
+      returns: firstType,
+      write: ([a = ''], { args }) => distinct(a, args[0]?.isPlain ?? false),
+    },
+  ],
+  array_remove: [
+    {
+      takes: ['array', 'any'],
+      returns: firstType,
+      write: ([a = '', x = ''], { args }) =>
+        once({ a: plainly(args, 0, a), x: plainly(args, 1, x) }, ({ a, x }) =>
+          ifNone([x], `list_filter(${a}, lambda "m b": "m b" IS NULL OR "m b" <> ${x})`),
+        ),
+    },
+  ],
+  array_union: [
     {
       takes: ['array', 'array'],
-      returns: ([k, v]) => {
-        const of = [k?.type?.of?.[0], v?.type?.of?.[0]]
-        return of[0] && of[1] ? { name: 'map', of: of as TrinoType[] } : undefined
+      returns: bothTypes,
+      write: ([a, b], site) => {
+        alikeOr(site)
+        return `CASE WHEN ${a} IS NOT NULL AND ${b} IS NOT NULL THEN ${distinct(`list_concat(${a}, ${b})`, false)} END`
       },
-      write: call('map'),
     },
   ],
-  map_keys: [
+  array_except: [
     {
-      takes: ['map'],
-      returns: ([m]) => m?.type?.of && arrayOf(m.type.of[0] as TrinoType),
-      write: call('map_keys'),
+      takes: ['array', 'array'],
+      returns: firstType,
+      write: ([a = '', b = ''], site) => {
+        alikeOr(site)
+        return once(
+          { a: plainly(site.args, 0, a), b: plainly(site.args, 1, b) },
+          ({ a = '', b = '' }) =>
+            ifNone([b], `list_filter(${distinct(a, true)}, lambda "m b": NOT (${isIn(b)}))`),
+        )
+      },
     },
   ],
-  map_values: [
+  // In the order of the longer one.
+  array_intersect: [
     {
-      takes: ['map'],
-      returns: ([m]) => m?.type?.of && arrayOf(m.type.of[1] as TrinoType),
-      write: call('map_values'),
+      takes: ['array', 'array'],
+      returns: bothTypes,
+      write: ([a = '', b = ''], site) => {
+        alikeOr(site)
+        return once(
+          { a: plainly(site.args, 0, a), b: plainly(site.args, 1, b) },
+          ({ a = '', b = '' }) => {
+            const [long, short] = [`len(${a}) < len(${b})`, `len(${a}) >= len(${b})`].map(
+              (isOther) => `(CASE WHEN ${isOther} THEN ${b} ELSE ${a} END)`,
+            ) as [string, string]
+            return ifNone(
+              [a, b],
+              `list_filter(${distinct(long, true)}, lambda "m b": ${isIn(short)})`,
+            )
+          },
+        )
+      },
+    },
+  ],
+  arrays_overlap: [
+    {
+      takes: ['array', 'array'],
+      returns: BOOLEAN,
+      write: ([a = '', b = ''], site) => {
+        alikeOr(site)
+        return once(
+          { a: plainly(site.args, 0, a), b: plainly(site.args, 1, b) },
+          ({ a = '', b = '' }) =>
+            `CASE WHEN ${a} IS NULL OR ${b} IS NULL THEN NULL WHEN list_has_any(${a}, ${b}) THEN true WHEN len(${a}) > 0 AND len(${b}) > 0 AND (${hasNull(a)} OR ${hasNull(b)}) THEN NULL ELSE false END`,
+        )
+      },
+    },
+  ],
+  repeat: [
+    {
+      takes: ['any', 'integer'],
+      returns: ([x]) => x?.type && arrayOf(x.type),
+      write: ([x = '', n = ''], { args }) =>
+        once(
+          { x: plainly(args, 0, x), n: plainly(args, 1, n) },
+          ({ x, n }) =>
+            `CASE ${failsWhen(`${n} > 10000`, 'count argument of repeat function must be less than or equal to 10000')} ELSE list_transform(range(greatest(CAST(${n} AS BIGINT), 0)), lambda "m b": ${x}) END`,
+        ),
     },
   ],
 }

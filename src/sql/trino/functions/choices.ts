@@ -1,4 +1,5 @@
-import { common, isFloat, type TrinoType } from '../types.js'
+import { common, isFloat, shown, type TrinoType, VARCHAR } from '../types.js'
+import { text } from '../write/scope.js'
 import { failsWhen, type Written } from '../write/written.js'
 import { call, type Functions, firstType, type Signature } from './signature.js'
 
@@ -65,6 +66,19 @@ export const choices: Functions = {
     },
   ],
   try: [{ takes: ['any'], returns: firstType, write: call('try') }],
+  typeof: [
+    {
+      takes: ['any'],
+      returns: VARCHAR,
+      write: (_, { args, refused }) => {
+        const name = args[0]?.type && shown(args[0].type)
+        // Trino knows how long a constant is.
+        if (!name || /varchar|varbinary/.test(name))
+          throw refused('typeof of this value is not translated')
+        return text(name)
+      },
+    },
+  ],
   greatest: extreme('greatest'),
   least: extreme('least'),
 }

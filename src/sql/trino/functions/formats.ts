@@ -22,7 +22,9 @@ const MYSQL: Readonly<Record<string, string>> = {
   S: '%S',
   s: '%S',
   T: '%H:%M:%S',
+  v: '%V',
   W: '%A',
+  x: '%G',
   Y: '%Y',
   y: '%y',
   '%': '%%',
@@ -37,7 +39,7 @@ export const fromMysql = (site: Site, index: number): string => translated(site,
  * or less of.
  */
 export function readFromMysql(site: Site, index: number): string[] {
-  const format = translated(site, index, 'acejklWy')
+  const format = translated(site, index, 'acejklvWxy')
   // Without one, engines take different ones.
   if (!/(?<!%)(?:%%)*%Y/.test(format)) throw site.refused('A format without %Y is not translated')
   const months = /(?<!%)((?:%%)*)%[bB]/g
@@ -64,22 +66,46 @@ const JODA: Readonly<Record<string, string>> = {
   MMM: '%b',
   MMMM: '%B',
   M: '%-m',
+  yy: '%y',
+  xxxx: '%G',
+  ww: '%V',
+  DDD: '%j',
+  D: '%-j',
+  e: '%u',
   dd: '%d',
   d: '%-d',
   HH: '%H',
   H: '%-H',
   mm: '%M',
   ss: '%S',
+  m: '%-M',
+  s: '%-S',
   SSS: '%g',
   hh: '%I',
   h: '%-I',
   a: '%p',
+  E: '%a',
+  EE: '%a',
   EEE: '%a',
   EEEE: '%A',
 }
 
+/** Letters that are read alike by engines. */
+const READ = ['yyyy', 'MM', 'M', 'dd', 'd', 'HH', 'H', 'mm', 'ss', 'SSS']
+
 /** A format of `format_datetime`. */
-export function fromJoda({ args, refused }: Site, index: number): string {
+export const fromJoda = (site: Site, index: number): string =>
+  jodaIn(site, index, Object.keys(JODA))
+
+/** A format of `parse_datetime`. */
+export function readFromJoda(site: Site, index: number): string {
+  const format = jodaIn(site, index, READ)
+  // Without one, engines take different ones.
+  if (!/(?<!%)(?:%%)*%Y/.test(format)) throw site.refused('A format without yyyy is not translated')
+  return format
+}
+
+function jodaIn({ args, refused }: Site, index: number, letters: readonly string[]): string {
   const format = args[index]?.word ?? ''
   return format.replace(
     /'((?:[^']|'')*)'|([A-Za-z])\2*|[^A-Za-z']+|'/gs,
@@ -87,7 +113,7 @@ export function fromJoda({ args, refused }: Site, index: number): string {
       if (quoted !== undefined)
         return quoted === '' ? "'" : quoted.replaceAll("''", "'").replaceAll('%', '%%')
       if (!/^[A-Za-z']/.test(whole)) return whole.replaceAll('%', '%%')
-      const found = Object.hasOwn(JODA, whole) ? JODA[whole] : undefined
+      const found = letters.includes(whole) ? JODA[whole] : undefined
       if (found === undefined) throw refused(`The format '${whole}' is not translated`)
       return found
     },

@@ -2,6 +2,7 @@ import { aggregates } from './aggregates.js'
 import { arrays } from './arrays.js'
 import { choices } from './choices.js'
 import { json } from './json.js'
+import { maps } from './maps.js'
 import { numbers } from './numbers.js'
 import type { Functions } from './signature.js'
 import { texts } from './texts.js'
@@ -16,6 +17,7 @@ export const functions: Functions = {
   ...arrays,
   ...choices,
   ...json,
+  ...maps,
   ...numbers,
   ...texts,
   ...times,

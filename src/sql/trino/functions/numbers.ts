@@ -1,6 +1,6 @@
 import { BIGINT, BOOLEAN, DOUBLE, decimal, isInteger, type TrinoType } from '../types.js'
 import { writeArithmetic } from '../write/arithmetic.js'
-import { once, type Written } from '../write/written.js'
+import { failsWhen, once, type Written } from '../write/written.js'
 import { call, type Functions, firstType, type Signature, type Site } from './signature.js'
 
 const asDouble = (name: string): Signature[] => [
@@ -114,6 +114,51 @@ export const numbers: Functions = {
   ],
   sqrt: within('sqrt', (x) => `WHEN ${x} < 0 THEN ${NAN}`),
   cbrt: asDouble('cbrt'),
+  log: [
+    {
+      takes: ['number', 'number'],
+      returns: DOUBLE,
+      write: ([b = '', x = ''], { args }) =>
+        once(
+          {
+            b: { sql: `CAST(${b} AS DOUBLE)`, isPlain: args[0]?.isPlain ?? false },
+            x: { sql: `CAST(${x} AS DOUBLE)`, isPlain: args[1]?.isPlain ?? false },
+          },
+          ({ b = '', x = '' }) => {
+            const ln = (one: string) =>
+              `CASE WHEN isnan(${one}) THEN ${NAN} ${log(one)} ELSE ln(${one}) END`
+            return `((${ln(x)}) / (${ln(b)}))`
+          },
+        ),
+    },
+  ],
+  width_bucket: [
+    {
+      takes: ['number', 'number', 'number', 'integer'],
+      returns: BIGINT,
+      write: (given, { args }) => {
+        const values = Object.fromEntries(
+          given.map((sql, i) => [
+            'xabn'[i] as string,
+            {
+              sql: `CAST(${sql} AS ${i === 3 ? 'BIGINT' : 'DOUBLE'})`,
+              isPlain: args[i]?.isPlain ?? false,
+            },
+          ]),
+        )
+        return once(values, ({ x, a, b, n }) => {
+          const isWrong = failsWhen(
+            `${n} <= 0 OR isnan(${x}) OR NOT isfinite(${a}) OR NOT isfinite(${b}) OR ${a} = ${b}`,
+            'width_bucket takes finite bounds that differ, and a number of buckets above 0',
+          )
+          const low = `least(${a}, ${b})`
+          const high = `greatest(${a}, ${b})`
+          const up = `CASE WHEN ${x} < ${low} THEN 0 WHEN ${x} >= ${high} THEN ${n} + 1 ELSE CAST(floor(${n} * (${x} - ${low}) / (${high} - ${low})) AS BIGINT) + 1 END`
+          return `CASE WHEN ${x} IS NULL OR ${a} IS NULL OR ${b} IS NULL OR ${n} IS NULL THEN NULL ${isWrong} WHEN ${a} > ${b} THEN ${n} - (${up}) + 1 ELSE ${up} END`
+        })
+      },
+    },
+  ],
   exp: asDouble('exp'),
   ln: within('ln', log),
   log2: within('log2', log),
@@ -146,6 +191,7 @@ export const numbers: Functions = {
   bitwise_and: bitwise('&'),
   bitwise_or: bitwise('|'),
   bitwise_xor: bitwise('xor'),
+  bitwise_not: [{ takes: ['integer'], returns: BIGINT, write: ([a]) => `(~CAST(${a} AS BIGINT))` }],
 }
 
 function remainder({ args, node }: Site) {

@@ -17,7 +17,7 @@ export interface Site {
 
 /** A function of Trino: what it takes, what it gives, and how the engine says it. */
 export interface Signature {
-  /** Kinds of arguments: a type, or `text`, `number`, `time`, `word` (a constant), `any`. */
+  /** Kinds of arguments: a type, or `text`, `number`, `word` (a constant), `any`. */
   takes: readonly string[]
   /** Whether any number may follow that are as the last one. */
   more?: boolean

@@ -1,8 +1,8 @@
-import { arrayOf, BIGINT, BOOLEAN, VARBINARY, VARCHAR } from '../types.js'
+import { arrayOf, BIGINT, BOOLEAN, isInteger, isText, VARBINARY, VARCHAR } from '../types.js'
 import { text } from '../write/scope.js'
 import { failsWhen, once } from '../write/written.js'
 import { patternIn, replacementIn } from './patterns.js'
-import { call, type Functions, type Signature } from './signature.js'
+import { call, type Functions, firstType, type Signature } from './signature.js'
 
 /** Characters that Trino trims. */
 const SPACES = [
@@ -16,8 +16,43 @@ const ofText = (name: string, returns = VARCHAR): Signature[] => [
 ]
 
 const trimmed = (name: string): Signature[] => [
-  { takes: ['text'], returns: VARCHAR, write: ([a]) => `${name}(${a}, ${spaces})` },
+  {
+    takes: ['text', 'text'],
+    least: 1,
+    returns: VARCHAR,
+    write: ([a, chars = spaces]) => `${name}(${a}, ${chars})`,
+  },
 ]
+
+/** `format('%s: %d', …)`, of what Java and the engine write alike. */
+const format: Signature = {
+  takes: ['word', 'any'],
+  more: true,
+  least: 1,
+  returns: VARCHAR,
+  write: ([, ...values], { args, refused }) => {
+    const pattern = args[0]?.word ?? ''
+    const found = [...pattern.matchAll(/%(?:%|(0?\d*)([sd])|(.?))/gs)]
+    const items = found.filter(([whole]) => whole !== '%%')
+    const isKnown = items.every(([, width, kind], i) => {
+      const type = args[i + 1]?.type
+      if (kind === 's') return width === '' && type && (isText(type) || isInteger(type))
+      return kind === 'd' && type && isInteger(type)
+    })
+    if (!isKnown || items.length !== values.length)
+      throw refused(
+        `The format '${pattern}' is not translated for these values`,
+        'It may have %s for texts and %d or %05d for integers, one for each value.',
+      )
+    const cast = values.map((one, i) =>
+      items[i]?.[2] === 'd' ? `CAST(${one} AS BIGINT)` : `CAST(${one} AS VARCHAR)`,
+    )
+    const shown = values.length === 0 ? [] : cast
+    const none = shown.map((one) => `${one} IS NULL`).join(' OR ')
+    const sql = `printf(${[text(pattern), ...shown].join(', ')})`
+    return none === '' ? sql : `CASE ${failsWhen(none, 'format of NULL')} ELSE ${sql} END`
+  },
+}
 
 /** From a place on that counts from 1, or from the end; 0 is no place. */
 const part: Signature[] = [
@@ -60,7 +95,10 @@ const hash = (name: string): Signature[] => [
 ]
 
 export const texts: Functions = {
-  length: ofText('length', BIGINT),
+  length: [
+    ...ofText('length', BIGINT),
+    { takes: ['varbinary'], returns: BIGINT, write: call('octet_length') },
+  ],
   lower: ofText('lower'),
   upper: [
     {
@@ -68,12 +106,30 @@ export const texts: Functions = {
       returns: VARCHAR,
       // The engine would make another letter of ß.
       write: ([a]) =>
-        `array_to_string(list_transform(string_split(${a}, 'ß'), lambda "p": upper("p")), 'ß')`,
+        `array_to_string(list_transform(string_split(${a}, 'ß'), lambda "m p": upper("m p")), 'ß')`,
     },
   ],
   trim: trimmed('trim'),
   ltrim: trimmed('ltrim'),
   rtrim: trimmed('rtrim'),
+  reverse: [
+    {
+      takes: ['text'],
+      returns: VARCHAR,
+      write: ([a]) => `array_to_string(list_reverse(regexp_extract_all(${a}, '(?s).')), '')`,
+    },
+    { takes: ['array'], returns: firstType, write: call('list_reverse') },
+  ],
+  format: [format],
+  concat_ws: [
+    {
+      takes: ['text', 'text'],
+      more: true,
+      returns: VARCHAR,
+      write: call('concat_ws'),
+    },
+  ],
+  translate: [{ takes: ['text', 'word', 'word'], returns: VARCHAR, write: call('translate') }],
   substr: part,
   substring: part,
   lpad: padded('lpad'),
@@ -156,6 +212,20 @@ export const texts: Functions = {
       write: ([a], site) => `regexp_extract_all(${a}, ${patternIn(site)})`,
     },
   ],
+  regexp_split: [
+    {
+      takes: ['text', 'word'],
+      returns: arrayOf(VARCHAR),
+      write: ([a], site) => `regexp_split_to_array(${a}, ${patternIn(site)})`,
+    },
+  ],
+  regexp_count: [
+    {
+      takes: ['text', 'word'],
+      returns: BIGINT,
+      write: ([a], site) => `len(regexp_extract_all(${a}, ${patternIn(site)}))`,
+    },
+  ],
   regexp_replace: [
     {
       takes: ['text', 'word', 'word'],
@@ -179,6 +249,7 @@ export const texts: Functions = {
         ),
     },
   ],
+  from_base64: [{ takes: ['text'], returns: VARBINARY, write: call('from_base64') }],
   to_base64: [{ takes: ['varbinary'], returns: VARCHAR, write: call('to_base64') }],
   md5: hash('md5'),
   sha1: hash('sha1'),

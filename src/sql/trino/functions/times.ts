@@ -1,19 +1,40 @@
-import { BIGINT, DATE, DOUBLE, type TrinoType, timestamp, VARCHAR } from '../types.js'
+import {
+  BIGINT,
+  DATE,
+  DOUBLE,
+  shown,
+  TIMESTAMPTZ,
+  type TrinoType,
+  timestamp,
+  VARCHAR,
+} from '../types.js'
 import { writeCast } from '../write/casts.js'
-import { CALENDAR, PARTS, writeNow } from '../write/moments.js'
+import {
+  CALENDAR,
+  kindsOf,
+  localOf,
+  momentOf,
+  PARTS,
+  writeExtract,
+  writeNow,
+  zoneIn,
+} from '../write/moments.js'
 import { text } from '../write/scope.js'
-import { failsWhen, once } from '../write/written.js'
-import { fromJoda, fromMysql, readFromMysql } from './formats.js'
+import { failsWhen, once, type Written } from '../write/written.js'
+import { fromJoda, fromMysql, readFromJoda, readFromMysql } from './formats.js'
 import type { Functions, Signature, Site } from './signature.js'
 
-const CLOCK = ['second', 'minute', 'hour']
+/** What clocks show, with or without a day. */
+const CLOCKS = [...CALENDAR, 'time']
+const CLOCK = ['second', 'minute', 'hour', 'millisecond']
 const DAYS = ['day', 'week', 'month', 'quarter', 'year']
 
-/** The unit that is named first; those of a clock are not for dates. */
+/** The unit that is named first; those of a clock are not for dates, and others not for times. */
 function unitIn({ args, refused, node }: Site, of = 1): string {
   const unit = (args[0]?.word ?? '').toLowerCase()
-  const isDate = args[of]?.type?.name === 'date'
-  if (DAYS.includes(unit) || (!isDate && [...CLOCK, 'millisecond'].includes(unit))) return unit
+  const name = args[of]?.type?.name
+  if (name !== 'time' && DAYS.includes(unit)) return unit
+  if (name !== 'date' && CLOCK.includes(unit)) return unit
   throw refused(`${node.name} has no unit '${unit}' for this type`)
 }
 
@@ -26,16 +47,23 @@ const each = (
 ): Signature[] => kinds.map((kind) => ({ takes: [...before, kind, ...after], ...rest }))
 
 const parts: Functions = Object.fromEntries(
-  Object.entries(PARTS).map(([name, { engine, ofTime }]) => [
+  Object.entries(PARTS).map(([name, part]) => [
     name,
     each(
       [],
       [],
-      { returns: BIGINT, write: ([a]) => `date_part('${engine}', ${a})` },
-      ofTime ? CALENDAR.slice(1) : CALENDAR,
+      {
+        returns: BIGINT,
+        write: (_, { args, node }) =>
+          writeExtract(name, args[0] as Written, node.at, { statement: '' }).sql,
+      },
+      kindsOf(part),
     ),
   ]),
 )
+
+/** A date or time as its clocks show it. */
+const shownAt = ({ args }: Site, index: number) => localOf(args[index] as Written)
 
 /** A text as a moment, whose fraction of a second may have up to nine digits. */
 function dateParse(value: string, site: Site): string {
@@ -64,15 +92,29 @@ function isoMoment(value: string, site: Site): string {
 
 function truncated([, a = '']: readonly string[], site: Site): string {
   const unit = unitIn(site)
+  const of = site.args[1] as Written
+  const { name, zone } = of.type ?? {}
   const sql = `date_trunc('${unit}', ${a})`
-  return site.args[1]?.type?.name === 'date' ? `CAST(${sql} AS DATE)` : sql
+  if (name === 'date') return `CAST(${sql} AS DATE)`
+  if (name === 'time') return `CAST(date_trunc('${unit}', DATE '2000-01-01' + ${a}) AS TIME)`
+  if (zone === undefined) return sql
+  return once({ a: of }, ({ a = '' }) => {
+    const local = `CAST(${localOf({ sql: a, type: of.type })} AS TIMESTAMP)`
+    const begin = `date_trunc('${unit}', ${local})`
+    // An hour may be there twice on clocks.
+    return CLOCK.includes(unit) ? `(${a} - (${local} - ${begin}))` : momentOf(begin, zone)
+  })
 }
 
-function added([, n, a]: readonly string[], site: Site): string {
+function added([, n]: readonly string[], site: Site): string {
   const unit = unitIn(site, 2)
+  const of = site.args[2] as Written
+  const { name, zone } = of.type ?? {}
   const [size, times] = unit === 'quarter' ? ['month', ' * 3'] : [unit, '']
-  const sql = `(${a} + INTERVAL '1' ${size} * (CAST(${n} AS BIGINT)${times}))`
-  return site.args[2]?.type?.name === 'date' ? `CAST(${sql} AS DATE)` : sql
+  const moved = (a: string) => `(${a} + INTERVAL '1' ${size} * (CAST(${n} AS BIGINT)${times}))`
+  if (name === 'date') return `CAST(${moved(of.sql)} AS DATE)`
+  if (zone === undefined || CLOCK.includes(unit)) return moved(of.sql)
+  return momentOf(moved(localOf(of)), zone)
 }
 
 /** Trino computes some with milliseconds alone, to which it rounds. */
@@ -87,12 +129,46 @@ const whole = (sql: string | undefined, type: TrinoType | undefined) =>
     ? `CAST(${sql} AS TIMESTAMP)`
     : `date_trunc('millisecond', CAST(${sql} AS TIMESTAMP))`
 
-function apart([, a, b]: readonly string[], site: Site): string {
-  const { args, refused } = site
-  const unit = unitIn(site)
-  if (args[1]?.type?.name !== args[2]?.type?.name) throw refused('date_diff takes two of one type')
-  const [x, y] = [a, b].map((one, i) => whole(one, args[i + 1]?.type))
+function apart(_: readonly string[], site: Site): string {
+  const { args } = site
+  const [, a, b] = args as [Written, Written, Written]
+  const unit = unitIn(site, a.type?.name === 'date' ? 2 : 1)
+  if (a.type?.name === 'time') return `date_sub('${unit}', ${a.sql}, ${b.sql})`
+  // With more digits of a second than three, Trino has the days of UTC.
+  const isExact = [a, b].every(({ type }) => type?.name === 'date' || (type?.precision ?? 3) <= 3)
+  const zone = CLOCK.includes(unit) || !isExact ? undefined : a.type?.zone
+  const [x, y] = [a, b].map((one) => {
+    const type = one.type as TrinoType
+    const isLocal = zone === undefined || type.name === 'timestamptz'
+    const moment = isLocal ? one.sql : momentOf(one.sql, undefined)
+    return whole(localOf({ sql: moment, type: TIMESTAMPTZ }, zone), type)
+  })
   return `date_sub('${unit}', ${x}, ${y})`
+}
+
+/** Two of any kind: a day is its first moment. */
+const twoOf = (kinds: readonly string[]): Signature[] =>
+  kinds.flatMap((one) =>
+    kinds.map((other) => ({ takes: ['word', one, other], returns: BIGINT, write: apart })),
+  )
+
+/** As ISO 8601 writes it. */
+function isoText(sql: readonly string[], site: Site): string {
+  const [a = ''] = sql
+  const type = site.args[0]?.type
+  const { name = '', precision = 3, zone } = type ?? {}
+  if (name === 'date') return `CAST(${a} AS VARCHAR)`
+  const fraction = { 0: '', 3: '.%g', 6: '.%f' }[precision]
+  if (fraction === undefined || (zone !== undefined && !/^[+-]/.test(zone)))
+    throw site.refused(`to_iso8601 of a ${shown(type as TrinoType)} is not translated`)
+  const clock = `strftime(CAST(${shownAt(site, 0)} AS TIMESTAMP), '%Y-%m-%dT%H:%M:%S${fraction}')`
+  return name === 'timestamp' ? clock : `(${clock} || ${text(zone ?? 'Z')})`
+}
+
+const zoneAt = ({ args, refused }: Site) => {
+  const zone = zoneIn(args[1]?.word ?? '')
+  if (zone === null) throw refused('A time zone must be a name in quotes', "'Europe/Berlin'")
+  return zone === undefined ? {} : { zone }
 }
 
 const now = (name: string): Signature[] => {
@@ -114,22 +190,20 @@ export const times: Functions = {
   ...parts,
   date: ['text', ...CALENDAR].map((kind) => cast(kind, DATE)),
   now: now('CURRENT_TIMESTAMP'),
-  date_trunc: each(['word'], [], { returns: ([, a]) => a?.type, write: truncated }),
-  date_add: each(
-    ['word', 'integer'],
-    [],
-    { returns: ([, , a]) => a?.type, write: added },
-    CALENDAR.slice(0, 3),
-  ),
-  date_diff: CALENDAR.slice(0, 3).map((kind) => ({
-    takes: ['word', kind, kind],
-    returns: BIGINT,
-    write: apart,
-  })),
-  last_day_of_month: each([], [], { returns: DATE, write: ([a]) => `last_day(${a})` }),
+  date_trunc: each(['word'], [], { returns: ([, a]) => a?.type, write: truncated }, CLOCKS),
+  date_add: each(['word', 'integer'], [], { returns: ([, , a]) => a?.type, write: added }, CLOCKS),
+  date_diff: [
+    ...twoOf(CALENDAR),
+    { takes: ['word', 'time', 'time'], returns: BIGINT, write: apart },
+  ],
+  last_day_of_month: each([], [], {
+    returns: DATE,
+    write: (_, site) => `last_day(${shownAt(site, 0)})`,
+  }),
   date_format: each([], ['word'], {
     returns: VARCHAR,
-    write: ([a], site) => `strftime(${millis(a, site.args[0]?.type)}, ${text(fromMysql(site, 1))})`,
+    write: (_, site) =>
+      `strftime(${millis(shownAt(site, 0), site.args[0]?.type)}, ${text(fromMysql(site, 1))})`,
   }),
   date_parse: [
     {
@@ -143,14 +217,47 @@ export const times: Functions = {
     ['word'],
     {
       returns: VARCHAR,
-      write: ([a], site) =>
-        `strftime(${millis(a, site.args[0]?.type)}, ${text(fromJoda(site, 1))})`,
+      write: (_, site) =>
+        `strftime(${millis(shownAt(site, 0), site.args[0]?.type)}, ${text(fromJoda(site, 1))})`,
     },
     CALENDAR.slice(1),
   ),
-  from_unixtime: ['integer', 'double', 'decimal'].map((kind) => ({
+  parse_datetime: [
+    {
+      takes: ['text', 'word'],
+      returns: TIMESTAMPTZ,
+      write: ([a], site) => momentOf(`strptime(${a}, ${text(readFromJoda(site, 1))})`, undefined),
+    },
+  ],
+  to_iso8601: each([], [], { returns: VARCHAR, write: isoText }),
+  to_milliseconds: ['interval', 'interval of days'].map((kind) => ({
     takes: [kind],
-    returns: { name: 'timestamptz', precision: 3 },
+    returns: BIGINT,
+    write: ([a]: readonly string[]) => `epoch_ms(${a})`,
+  })),
+  at_timezone: [
+    {
+      takes: ['timestamptz', 'word'],
+      returns: (args, site) => ({ ...(args[0]?.type as TrinoType), ...zoneAt(site) }),
+      write: ([a = '']) => a,
+    },
+  ],
+  with_timezone: [
+    {
+      takes: ['timestamp', 'word'],
+      returns: ([a], site) => ({
+        ...TIMESTAMPTZ,
+        precision: a?.type?.precision ?? 3,
+        ...zoneAt(site),
+      }),
+      write: ([a = ''], site) => momentOf(a, zoneAt(site).zone),
+    },
+  ],
+  current_timezone: [{ takes: [], returns: VARCHAR, write: () => "'UTC'" }],
+  from_unixtime: ['integer', 'double', 'decimal'].map((kind) => ({
+    takes: [kind, 'word'],
+    least: 1,
+    returns: (args, site) => ({ ...TIMESTAMPTZ, ...(args[1] ? zoneAt(site) : {}) }),
     write: ([a]: readonly string[]) =>
       `epoch_ms(CAST(round(CAST(${a} AS DOUBLE) * 1000) AS BIGINT))::TIMESTAMP::TIMESTAMP WITH TIME ZONE`,
   })),
@@ -161,7 +268,7 @@ export const times: Functions = {
   from_iso8601_timestamp: [
     {
       takes: ['text'],
-      returns: { name: 'timestamptz', precision: 3 },
+      returns: TIMESTAMPTZ,
       write: ([a], site) => isoMoment(a as string, site),
     },
   ],

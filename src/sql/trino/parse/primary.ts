@@ -1,23 +1,10 @@
-import {
-  BIGINT,
-  BOOLEAN,
-  DATE,
-  DOUBLE,
-  decimal,
-  INTEGER,
-  type TrinoType,
-  timestamp,
-  type,
-  UNKNOWN,
-  VARBINARY,
-  VARCHAR,
-} from '../types.js'
 import { parseCall } from './call.js'
 import type { Cursor } from './cursor.js'
+import { literalOf, typedLiteral } from './literal.js'
 import type { Expression } from './tree.js'
 import { parseType } from './type.js'
 
-const NOW = ['CURRENT_DATE', 'CURRENT_TIMESTAMP', 'LOCALTIMESTAMP']
+const NOW = ['CURRENT_DATE', 'CURRENT_TIME', 'CURRENT_TIMESTAMP', 'LOCALTIME', 'LOCALTIMESTAMP']
 const UNITS = ['SECOND', 'MINUTE', 'HOUR', 'DAY', 'MONTH', 'YEAR']
 
 /** A value with what is taken of it: `a.b`, `a[1]`. */
@@ -86,31 +73,6 @@ function isLambda(cursor: Cursor): boolean {
   return cursor.isSymbol(')', by) && cursor.isSymbol('->', by + 1)
 }
 
-function literalOf(cursor: Cursor): Expression | undefined {
-  const { kind, text, at } = cursor.token
-  const of = (type: TrinoType, value: string): Expression => {
-    cursor.next()
-    return { kind: 'literal', at, type, value }
-  }
-  if (kind === 'string') return of(VARCHAR, text)
-  if (kind === 'binary') return of(VARBINARY, text)
-  if (kind === 'double') return of(DOUBLE, text)
-  if (kind === 'integer') {
-    const value = BigInt(text)
-    if (value >= 2n ** 63n) throw cursor.refuse(`Invalid numeric literal: ${text}`)
-    return of(value < 2n ** 31n ? INTEGER : BIGINT, text)
-  }
-  if (kind === 'decimal') {
-    const [whole = '', fraction = ''] = text.split('.')
-    const digits = whole.replace(/^0+/, '').length + fraction.length
-    if (digits > 38) throw cursor.refuse('A decimal has at most 38 digits')
-    return of(decimal(Math.max(1, digits), fraction.length), text)
-  }
-  if (cursor.at('NULL')) return of(UNKNOWN, 'NULL')
-  if (cursor.at('TRUE') || cursor.at('FALSE')) return of(BOOLEAN, text)
-  return undefined
-}
-
 /** What begins with a word that is no name. */
 function special(cursor: Cursor): Expression | undefined {
   const { at, text } = cursor.token
@@ -119,36 +81,9 @@ function special(cursor: Cursor): Expression | undefined {
     cursor.next()
     return { kind: 'now', at, name: text }
   }
-  if (isText && text === 'DATE') {
-    cursor.next()
-    return { kind: 'literal', at, type: DATE, value: cursor.string() }
-  }
-  if (isText && text === 'TIMESTAMP') {
-    cursor.next()
-    const value = cursor.string()
-    return { kind: 'literal', at, type: timestamp(/\.(\d+)/.exec(value)?.[1]?.length ?? 0), value }
-  }
-  if (isText && ['JSON', 'DECIMAL', 'DOUBLE', 'BIGINT', 'REAL', 'VARCHAR'].includes(text)) {
-    const to = text === 'DECIMAL' ? undefined : type(text.toLowerCase())
-    cursor.next()
-    const value = cursor.string()
-    if (to)
-      return {
-        kind: 'cast',
-        at,
-        of: { kind: 'literal', at, type: VARCHAR, value },
-        to,
-        isTry: false,
-      }
-    if (!/^[+-]?(\d+\.?\d*|\.\d+)$/.test(value)) throw cursor.refuse(`'${value}' is not a decimal`)
-    return cursor.over(value).isSymbol('-')
-      ? cursor.over(value).expression()
-      : {
-          kind: 'literal',
-          at,
-          type: decimal(value.replace(/\D/g, '').length, value.split('.')[1]?.length ?? 0),
-          value,
-        }
+  if (isText) {
+    const typed = typedLiteral(cursor)
+    if (typed) return typed
   }
   if (text === 'INTERVAL' && (isText || /^[+-]$/.test(cursor.ahead().raw))) return interval(cursor)
   const words: Readonly<Record<string, () => Expression>> = {
@@ -164,6 +99,7 @@ function special(cursor: Cursor): Expression | undefined {
     }),
     SUBSTRING: () => substring(cursor),
     POSITION: () => position(cursor),
+    TRIM: () => trim(cursor),
   }
   if (text === 'ARRAY' && cursor.isSymbol('[', 1)) return array(cursor)
   if (!Object.hasOwn(words, text)) return undefined
@@ -262,6 +198,20 @@ function substring(cursor: Cursor): Expression {
     while (cursor.takeSymbol(',') || cursor.take('FROM') || cursor.take('FOR'))
       args.push(cursor.expression())
     return called(at, 'substring', args)
+  })
+}
+
+/** `trim(BOTH 'x' FROM y)`, `trim(y)`. */
+function trim(cursor: Cursor): Expression {
+  const { at } = cursor.token
+  return afterWord(cursor, () => {
+    const sides = { BOTH: 'trim', LEADING: 'ltrim', TRAILING: 'rtrim' }
+    const side = Object.entries(sides).find(([word]) => cursor.take(word))?.[1]
+    if (side !== undefined && cursor.take('FROM')) return called(at, side, [cursor.expression()])
+    const first = cursor.expression()
+    if (cursor.take('FROM')) return called(at, side ?? 'trim', [cursor.expression(), first])
+    const more = cursor.takeSymbol(',') ? [cursor.expression()] : []
+    return called(at, side ?? 'trim', [first, ...more])
   })
 }
 

@@ -69,6 +69,7 @@ function unaliased(cursor: Cursor): Relation {
     const items = cursor.inBrackets(() => cursor.list(() => cursor.expression()))
     return { kind: 'unnest', at, items, ordinality: cursor.take('WITH', 'ORDINALITY') }
   }
+  if (cursor.at('TABLE') && cursor.isSymbol('(', 1)) return tableFunction(cursor)
   if (cursor.isSymbol('(')) {
     let by = 0
     while (cursor.isSymbol('(', by)) by++
@@ -86,6 +87,22 @@ function unaliased(cursor: Cursor): Relation {
   if (cursor.isSymbol('('))
     throw cursor.refuse(`The table function ${parts.join('.')} is not translated`, undefined, at)
   return { kind: 'table', at, parts }
+}
+
+/** `TABLE(sequence(start => 1, stop => 9))`. */
+function tableFunction(cursor: Cursor): Relation {
+  const { at } = cursor.next()
+  return cursor.inBrackets((): Relation => {
+    const name = cursor.path().join('.').toLowerCase()
+    const arg = () => {
+      const isNamed = cursor.isSymbol('=>', 1)
+      const own = isNamed ? { name: cursor.name().toLowerCase() } : {}
+      cursor.takeSymbol('=>')
+      return { ...own, value: cursor.expression() }
+    }
+    const args = cursor.inBrackets(() => (cursor.isSymbol(')') ? [] : cursor.list(arg)))
+    return { kind: 'function', at, name, args }
+  })
 }
 
 /** Names of columns in brackets, after the name of what has them. */

@@ -119,6 +119,7 @@ export type Relation = Placed & { alias?: Alias } & (
     | { kind: 'table'; parts: string[]; sample?: { method: string; percent: Expression } }
     | { kind: 'query'; query: Query; lateral: boolean }
     | { kind: 'unnest'; items: Expression[]; ordinality: boolean }
+    | { kind: 'function'; name: string; args: { name?: string; value: Expression }[] }
     | {
         kind: 'join'
         type: string

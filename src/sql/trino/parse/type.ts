@@ -19,6 +19,8 @@ const PLAIN: Readonly<Record<string, string>> = {
   DATE: 'date',
   JSON: 'json',
   UUID: 'uuid',
+  CHAR: 'char',
+  IPADDRESS: 'ipaddress',
 }
 
 /** A type, as casts and columns have it. */
@@ -52,15 +54,14 @@ function baseType(cursor: Cursor): TrinoType {
       throw cursor.refuse('Times have at most 6 digits of a second here', undefined, token.at)
     const zoned = cursor.take('WITH', 'TIME', 'ZONE')
     if (!zoned) cursor.take('WITHOUT', 'TIME', 'ZONE')
-    if (word === 'TIME' && zoned)
-      throw cursor.refuse('TIME WITH TIME ZONE is not translated', undefined, token.at)
-    return { name: zoned ? 'timestamptz' : word.toLowerCase(), precision }
+    return { name: `${word.toLowerCase()}${zoned ? 'tz' : ''}`, precision }
   }
   const name = PLAIN[word]
   if (word === 'DOUBLE') cursor.take('PRECISION')
   if (name === undefined)
     throw cursor.refuse(`The type ${token.raw} is not translated`, undefined, token.at)
-  const [length] = name === 'varchar' || name === 'varbinary' ? numbers(cursor) : []
+  const [length] = ['varchar', 'varbinary', 'char'].includes(name) ? numbers(cursor) : []
+  if (name === 'char') return { name, precision: length ?? 1 }
   return length === undefined ? type(name) : { name, precision: length }
 }
 

@@ -1,5 +1,6 @@
 import { refuse } from '../refusal.js'
 import {
+  arrayOf,
   asDecimal,
   common,
   DATE,
@@ -7,6 +8,7 @@ import {
   engineType,
   isFloat,
   isInteger,
+  isInterval,
   isNumber,
   isText,
   shown,
@@ -14,6 +16,7 @@ import {
   VARCHAR,
   wider,
 } from '../types.js'
+import { localOf, momentOf } from './moments.js'
 import type { Context } from './scope.js'
 import { failsWhen, once, type Written } from './written.js'
 
@@ -61,12 +64,31 @@ function joined(left: Written, right: Written, at: number, statement: string): W
     )
     if (type) return { sql: whole, type, at }
   }
+  const added = appended(left, right)
+  if (added) return { ...added, at }
   throw refuse(
     statement,
     at,
     `Cannot apply operator: ${shown(a)} || ${shown(b)}`,
     'Cast both sides to varchar.',
   )
+}
+
+/** An array with one more element at an end of it. */
+function appended(left: Written, right: Written): Omit<Written, 'at'> | undefined {
+  const isLast = left.type?.name === 'array'
+  const [list, one] = isLast ? [left, right] : [right, left]
+  const [of] = list.type?.of ?? []
+  if (list.type?.name !== 'array' || !of || !one.type) return undefined
+  const element = common(of, one.type)
+  const type = element && arrayOf(element)
+  const engine = type && engineType(type)
+  if (!engine) return undefined
+  const sql = once({ a: list, x: one }, ({ a, x }) => {
+    const both = isLast ? `list_append(${a}, ${x})` : `list_prepend(${x}, ${a})`
+    return `CASE WHEN ${a} IS NOT NULL AND ${x} IS NOT NULL THEN CAST(${both} AS ${engine}) END`
+  })
+  return { sql, type }
 }
 
 function numbers(operator: string, left: Written, right: Written): Omit<Written, 'at'> {
@@ -173,18 +195,57 @@ function withPoint(whole: string, precision: number, scale: number): string {
   return `CAST(CAST(${whole} AS DECIMAL(${38 - scale}, 0)) * CAST('${unit}' AS DECIMAL(${scale}, ${scale})) AS DECIMAL(${precision}, ${scale}))`
 }
 
-/** Dates and times that are moved by an interval. */
+/** Dates and times that are moved by an interval, or from which another is taken. */
 function times(operator: string, left: Written, right: Written): Omit<Written, 'at'> | undefined {
   const [a, b] = [left.type, right.type] as [TrinoType, TrinoType]
-  const isInterval = ({ name }: TrinoType) => name === 'interval' || name === 'interval of days'
-  if (operator === '+' && isInterval(a)) return times('+', right, left)
-  if (operator === '*' && isInterval(a) && isInteger(b))
-    return { sql: `(${left.sql} * ${right.sql})`, type: a }
-  if (operator === '*' && isInteger(a) && isInterval(b))
-    return { sql: `(${left.sql} * ${right.sql})`, type: b }
-  if ((operator !== '+' && operator !== '-') || !isInterval(b)) return undefined
+  if (operator === '*') return multiplied(left, right)
+  if (operator !== '+' && operator !== '-') return undefined
+  if (operator === '+' && isInterval(a) && !isInterval(b)) return times('+', right, left)
+  if (!isInterval(b)) return operator === '-' ? apart(left, right) : undefined
   const sql = `(${left.sql} ${operator} ${right.sql})`
+  if (isInterval(a)) {
+    const type = common(a, b)
+    return type && { sql, type }
+  }
   if (a.name === 'date')
-    return b.name === 'interval of days' ? { sql: `CAST(${sql} AS DATE)`, type: DATE } : undefined
-  return a.name === 'timestamp' || a.name === 'timestamptz' ? { sql, type: a } : undefined
+    return b.name === 'interval' ? undefined : { sql: `CAST(${sql} AS DATE)`, type: DATE }
+  if (!/^time(stamp|stamptz)?$/.test(a.name)) return undefined
+  const isMonths = b.name === 'interval of months'
+  // Intervals of days and less have milliseconds.
+  const type = isMonths ? a : { ...a, precision: Math.max(3, a.precision ?? 3) }
+  if (a.name === 'time') return isMonths ? undefined : { sql, type }
+  // Months are those of its zone's calendar; days are of 24 hours.
+  if (!isMonths || a.zone === undefined) return { sql, type }
+  const local = `(${localOf(left)} ${operator} ${right.sql})`
+  return { sql: momentOf(local, a.zone), type: a }
+}
+
+function multiplied(left: Written, right: Written): Omit<Written, 'at'> | undefined {
+  const [a, b] = [left.type, right.type] as [TrinoType, TrinoType]
+  const sql = `(${left.sql} * ${right.sql})`
+  if (isInterval(a) && isInteger(b)) return { sql, type: a }
+  return isInteger(a) && isInterval(b) ? { sql, type: b } : undefined
+}
+
+/** What lies between two days, or two moments. */
+function apart(left: Written, right: Written): Omit<Written, 'at'> | undefined {
+  const names = [left, right].map(({ type }) => type?.name)
+  if (names.every((name) => name === 'date')) {
+    const [x, y] = [left, right].map(({ sql }) => `CAST(${sql} AS TIMESTAMP)`)
+    return { sql: `(${x} - ${y})`, type: { name: 'interval of days' } }
+  }
+  if (!names.every((name) => /^(date|timestamp)/.test(name ?? ''))) return undefined
+  const isZoned = names.includes('timestamptz')
+  const [x, y] = [left, right].map(({ sql }) =>
+    isZoned ? `CAST(${sql} AS TIMESTAMP WITH TIME ZONE)` : `CAST(${sql} AS TIMESTAMP)`,
+  )
+  const type = { name: 'interval' }
+  const digits = Math.max(...[left, right].map((one) => one.type?.precision ?? 0))
+  if (digits <= 3) return { sql: `(${x} - ${y})`, type }
+  // Of milliseconds, to which they are rounded.
+  const between = once({ d: { sql: `(epoch_us(${x}) - epoch_us(${y}))` } }, ({ d }) => {
+    const rounded = `CASE WHEN ${d} >= 0 THEN (${d} + 500) // 1000 ELSE (${d} - 499) // 1000 END`
+    return `to_microseconds((${rounded}) * 1000)`
+  })
+  return { sql: between, type }
 }

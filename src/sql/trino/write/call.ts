@@ -85,13 +85,12 @@ const KINDS: Readonly<Record<string, readonly string[]>> = {
   integer: ['tinyint', 'smallint', 'integer', 'bigint'],
   double: ['double', 'real'],
   number: ['tinyint', 'smallint', 'integer', 'bigint', 'double', 'real', 'decimal'],
-  time: ['timestamp', 'timestamptz', 'zoned'],
 }
 
 function isOf(kind: string, { type, word, lambda, sql }: Written): boolean {
   if (kind === 'lambda') return lambda !== undefined
   if (lambda) return false
-  if (kind === 'any') return type?.name !== 'zoned'
+  if (kind === 'any') return true
   // A constant text, one that says something.
   if (kind === 'word') return word !== undefined && type?.name === 'varchar'
   if (kind === 'count') return /^\d+$/.test(word ?? '') && /^\d+$/.test(sql)

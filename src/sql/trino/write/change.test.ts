@@ -85,11 +85,11 @@ describe('statements that change rows', () => {
       'id = NULL',
     ])
       expect(why(`UPDATE t SET ${set}`), set).toMatch(/^\{/)
-    expect(why('UPDATE t SET qty = id')).toMatchInlineSnapshot(
-      `"line 1:20: The column qty is integer, and the value is bigint"`,
-    )
+    // A wider one fails for values that the column cannot have.
+    expect(why('UPDATE t SET qty = id')).toContain('Trino: A value is out of range for integer')
+    expect(why('UPDATE t SET price = 1.555')).toContain('A value has more digits than decimal(8,2)')
     expect(why('UPDATE t SET qty = 1.7')).toMatchInlineSnapshot(
-      `"line 1:20: The column qty is integer, and the value is decimal(2,1)"`,
+      `"line 1:20: The column qty is integer, and the value is double"`,
     )
     expect(why('UPDATE t SET price = price * 2')).toMatchInlineSnapshot(
       `"line 1:28: The column price is decimal(8,2), and the value is decimal(18,2)"`,

@@ -1,12 +1,21 @@
 import type { Assignment, ChangeStatement, MergeCase, Target } from '../parse/change.js'
 import type { Expression } from '../parse/tree.js'
 import { refuse } from '../refusal.js'
-import { common, engineType, isText, shown, type TrinoType, withNamesOf } from '../types.js'
+import {
+  common,
+  engineType,
+  isInteger,
+  isText,
+  shown,
+  type TrinoType,
+  wider,
+  withNamesOf,
+} from '../types.js'
 import { byPlaces } from './casts.js'
 import { writeRelation } from './relation.js'
 import { folded, quote, type Scope } from './scope.js'
 import { condition, type QueryWriter, write } from './writer.js'
-import type { Written } from './written.js'
+import { failsWhen, once, type Written } from './written.js'
 
 /** What is done with rows, by the number that each has in the column `m action`, from 1. */
 interface ChangeAction {
@@ -198,14 +207,42 @@ export function refuseOthers(
 export function asColumn(to: TrinoType | undefined, of: Written): string {
   const engine = to && engineType(to)
   if (!to || !engine) return of.sql
+  if (of.type && isChecked(to, of.type)) return checked(of, to, engine)
   const sql = of.type?.of ? byPlaces(of, of.type, to) : of.sql
   return `CAST(${sql} AS ${engine})`
+}
+
+/**
+ * Whether values of a type become those of a column if they are the same there: numbers with a
+ * point are doubles, and others may be wider than the column.
+ */
+export function isChecked(column: TrinoType, value: TrinoType): boolean {
+  if (isInteger(column) && isInteger(value)) return wider(column, value) !== column
+  return column.name === 'decimal' && value.name === 'double'
+}
+
+/** A value that fails where the column would change it. */
+function checked(of: Written, to: TrinoType, engine: string): string {
+  return once({ v: of }, ({ v = '' }) => {
+    const isWhole = isInteger(to)
+    const plain = isWhole
+      ? `TRY_CAST(${v} AS ${engine})`
+      : `CAST(CAST(${v} AS VARCHAR) AS ${engine})`
+    const isOther = isWhole
+      ? `${v} IS NOT NULL AND ${plain} IS NULL`
+      : `CAST(${plain} AS DOUBLE) <> ${v}`
+    const why = isWhole
+      ? `A value is out of range for ${shown(to)}`
+      : `A value has more digits than ${shown(to)}: round it, or cast it`
+    return `CASE ${failsWhen(isOther, why)} ELSE ${plain} END`
+  })
 }
 
 /** Whether a value becomes one of a column without a cast; what is not known may. */
 function fits(column: TrinoType | undefined, value: TrinoType | undefined): boolean {
   if (!column || !value || value.name === 'unknown') return true
   if (isText(column) && isText(value)) return true
+  if (isChecked(column, value)) return true
   // Digits of a second are those that the table has.
   if (column.name.startsWith('timestamp') && column.name === value.name) return true
   const both = common(column, withNamesOf(column, value))

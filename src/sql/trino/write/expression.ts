@@ -6,20 +6,21 @@ import {
   common,
   engineType,
   INTEGER,
-  isFloat,
+  isInterval,
   isNumber,
+  isText,
   shown,
   type TrinoType,
-  timestamp,
   UNKNOWN,
-  VARBINARY,
 } from '../types.js'
 import { writeArithmetic } from './arithmetic.js'
 import { writeCall } from './call.js'
 import { writeCast } from './casts.js'
+import { alike, comparable, compared, inQuery } from './compare.js'
+import { writeLiteral } from './literals.js'
 import { writeExtract, writeNow, writeZone } from './moments.js'
 import { fieldOf, writeName } from './names.js'
-import { type Context, type Field, folded, quote, type Scope, text } from './scope.js'
+import { type Context, type Field, folded, quote, type Scope } from './scope.js'
 import { condition, type Writer, write } from './writer.js'
 import { failsWhen, once, type Written } from './written.js'
 
@@ -52,7 +53,8 @@ const writers: { [K in Expression['kind']]: Write<K> } = {
     ) as [Written, Written, Written]
     comparable(of, low, node.at, writer)
     comparable(of, high, node.at, writer)
-    return bool(`(${of.sql} ${not(node)}BETWEEN ${low.sql} AND ${high.sql})`, node.at)
+    const [x, y, z] = alike([of, low, high]) as [Written, Written, Written]
+    return bool(`(${x.sql} ${not(node)}BETWEEN ${y.sql} AND ${z.sql})`, node.at)
   },
   in: writeIn,
   like: writeLike,
@@ -68,7 +70,7 @@ const writers: { [K in Expression['kind']]: Write<K> } = {
     const of = write(node.of, scope, writer)
     const word = node.word === 'SOME' ? 'ANY' : node.word
     const { sql, types } = writer.query(node.query, scope)
-    if (types.length === 1) comparable(of, { ...of, type: types[0] }, node.at, writer)
+    if (types.length === 1) inQuery(of, types[0], node.at, writer)
     return bool(`(${of.sql} ${node.operator} ${word} (${sql}))`, node.at)
   },
   array: (node, scope, writer) => {
@@ -80,6 +82,7 @@ const writers: { [K in Expression['kind']]: Write<K> } = {
       sql: engine ? `CAST(${sql} AS ${engine})` : sql,
       type: type && arrayOf(type),
       at: node.at,
+      isPlain: items.every(({ word }) => word !== undefined),
     }
   },
   row: (node, scope, writer) => {
@@ -118,64 +121,13 @@ function allCommon(items: readonly Written[], at: number, { statement }: Context
   }, first.type)
 }
 
-function writeLiteral(
-  { type, value, at }: Of<'literal'>,
-  _: Scope,
-  { statement }: Writer,
-): Written {
-  const made = (sql: string): Written => ({ sql, type, at, isPlain: true, word: value })
-  switch (type.name) {
-    case 'varchar':
-      return made(text(value))
-    case 'varbinary':
-      if (value.length % 2 === 1)
-        throw refuse(statement, at, 'Binary literal must contain an even number of digits')
-      return { ...made(`from_hex('${value}')`), type: VARBINARY }
-    case 'double':
-      return made(`CAST('${value}' AS DOUBLE)`)
-    case 'decimal':
-      return made(`CAST('${value}' AS ${engineType(type)})`)
-    case 'date':
-      if (!/^\s*\d{4}-\d{1,2}-\d{1,2}\s*$/.test(value) || !isDate(value))
-        throw refuse(statement, at, `'${value}' is not a valid date literal`)
-      return { ...made(`CAST('${value.trim()}' AS DATE)`) }
-    case 'timestamp': {
-      const [, local = '', day = '', zone] = MOMENT.exec(value) ?? []
-      if (!isDate(day))
-        throw refuse(
-          statement,
-          at,
-          `'${value}' is not a valid timestamp literal`,
-          'Write it without a zone or in UTC, with at most 6 digits of a second.',
-        )
-      const precision = /\.(\d+)$/.exec(local)?.[1]?.length ?? 0
-      if (zone === undefined)
-        return { ...made(`CAST('${local}' AS TIMESTAMP)`), type: timestamp(precision) }
-      const moment = made(`CAST('${local}+00:00' AS TIMESTAMP WITH TIME ZONE)`)
-      return { ...moment, type: { name: 'timestamptz', precision } }
-    }
-    default:
-      return made(value)
-  }
-}
-
-/** A day, with or without its time, and UTC by one of its names. */
-const MOMENT =
-  /^((\d{4}-\d{1,2}-\d{1,2})(?: \d{1,2}:\d{2}(?::\d{2}(?:\.\d{1,6})?)?)?)(?:\s*(UTC|Z|[+-]00:00))?$/
-
-function isDate(value: string): boolean {
-  const [y = 0, m = 0, d = 0] = value.trim().split('-').map(Number)
-  const date = new Date(Date.UTC(2000, m - 1, d))
-  date.setUTCFullYear(y)
-  return m >= 1 && m <= 12 && d >= 1 && d <= new Date(Date.UTC(y, m, 0)).getUTCDate()
-}
-
 function writeInterval({ amount, unit, negative, at }: Of<'interval'>): Written {
   const value = negative ? -BigInt(amount) : BigInt(amount)
-  const isDays = ['DAY', 'WEEK', 'MONTH', 'YEAR'].includes(unit)
+  const isMonths = unit === 'MONTH' || unit === 'YEAR'
+  const isDays = unit === 'DAY' || unit === 'WEEK'
   return {
     sql: `(INTERVAL '1' ${unit} * ${value})`,
-    type: { name: isDays ? 'interval of days' : 'interval' },
+    type: { name: `interval${isMonths ? ' of months' : isDays ? ' of days' : ''}` },
     at,
     isPlain: true,
   }
@@ -186,7 +138,7 @@ function writeLambda(
   scope: Scope,
   writer: Writer,
 ): Written {
-  const lambda = (types: readonly (TrinoType | undefined)[]): Written => {
+  const lambda: Written['lambda'] = (types, named) => {
     if (types.length !== names.length)
       throw refuse(
         writer.statement,
@@ -194,9 +146,13 @@ function writeLambda(
         `The lambda has ${names.length} parameters, and not ${types.length}`,
       )
     const own = new Map<string, Field>(
-      names.map((name, i) => [folded(name), { name, type: types[i], sql: quote(name) }]),
+      names.map((name, i) => [
+        folded(name),
+        { name, type: types[i], sql: named?.[i] ?? quote(name) },
+      ]),
     )
     const written = write(body, { fields: [], lambda: own, outer: scope }, writer)
+    if (named) return written
     return { ...written, sql: `lambda ${names.map(quote).join(', ')}: ${written.sql}` }
   }
   return { sql: '', type: undefined, at, lambda }
@@ -205,21 +161,24 @@ function writeLambda(
 function writeCase(node: Of<'case'>, scope: Scope, writer: Writer): Written {
   const of = node.operand && write(node.operand, scope, writer)
   const results: Written[] = []
-  const parts = node.whens.map(([when, then]) => {
-    const whenSql = of ? write(when, scope, writer).sql : condition(when, scope, writer)
+  const cases = node.whens.map(([when]) => (of ? write(when, scope, writer) : undefined))
+  for (const one of cases) if (of && one) comparable(of, one, one.at, writer)
+  const [operand, ...compared] = of ? alike([of, ...(cases as Written[])]) : []
+  const parts = node.whens.map(([when, then], i) => {
+    const whenSql = compared[i]?.sql ?? condition(when, scope, writer)
     const result = write(then, scope, writer)
     results.push(result)
     return `WHEN ${whenSql} THEN ${result.sql}`
   })
   const otherwise = node.otherwise && write(node.otherwise, scope, writer)
   if (otherwise) results.push(otherwise)
-  const sql = `CASE ${of ? `${of.sql} ` : ''}${parts.join(' ')}${otherwise ? ` ELSE ${otherwise.sql}` : ''} END`
+  const sql = `CASE ${operand ? `${operand.sql} ` : ''}${parts.join(' ')}${otherwise ? ` ELSE ${otherwise.sql}` : ''} END`
   return { sql, type: allCommon(results, node.at, writer), at: node.at }
 }
 
 function writeNegative({ of, at }: Of<'negative'>, scope: Scope, writer: Writer): Written {
   const value = write(of, scope, writer)
-  if (value.type && !isNumber(value.type) && !value.type.name.startsWith('interval'))
+  if (value.type && !isNumber(value.type) && !isInterval(value.type))
     throw refuse(writer.statement, at, `Cannot negate ${shown(value.type)}`)
   const word = value.word === undefined ? {} : { word: `-${value.word}` }
   // The smallest integer, whose digits alone are too large for one.
@@ -245,55 +204,30 @@ function writeBinary(
   return bool(compared(a, operator, b), at)
 }
 
-/**
- * A comparison. To Trino, NaN is neither greater nor less than anything, nor the same as itself.
- */
-function compared(a: Written, operator: string, b: Written): string {
-  const plain = `(${a.sql} ${operator} ${b.sql})`
-  const floats = [a, b].filter((one) => one.type && isFloat(one.type) && one.word === undefined)
-  if (floats.length === 0 || operator.startsWith('IS')) return plain
-  const [only] = floats
-  if (only && floats.length === 1 && (a.word !== undefined || b.word !== undefined)) {
-    // The engine has it as the greatest, so that it matters on one side alone.
-    const matters = only === a ? ['>', '>='] : ['<', '<=']
-    return matters.includes(operator) ? `(${plain} AND NOT isnan(${only.sql}))` : plain
-  }
-  const nan = (names: readonly string[]) => names.map((one) => `isnan(${one})`).join(' OR ')
-  return once({ a, b }, ({ a: x = '', b: y = '' }) => {
-    const which = nan([x, y].filter((_, i) => floats.includes([a, b][i] as Written)))
-    return `CASE WHEN ${x} IS NULL OR ${y} IS NULL THEN NULL WHEN ${which} THEN ${operator === '<>'} ELSE ${x} ${operator} ${y} END`
-  })
-}
-
-/** @throws for types that Trino does not compare: the engine would cast one of them. */
-function comparable(a: Written, b: Written, at: number, { statement }: Context): void {
-  if (!a.type || !b.type) return
-  const isZoned = a.type.name === 'zoned' || b.type.name === 'zoned'
-  const isTimes = [a, b].every(({ type }) => /^timestamp|^date$/.test(type?.name ?? ''))
-  if (!isZoned && (common(a.type, b.type) || isTimes)) return
-  throw refuse(
-    statement,
-    at,
-    `Cannot compare ${shown(a.type)} with ${shown(b.type)}`,
-    "Cast one of them: CAST(… AS varchar), DATE '2026-01-31'",
-  )
-}
-
 function writeIn(node: Of<'in'>, scope: Scope, writer: Writer): Written {
   const of = write(node.of, scope, writer)
   if (!Array.isArray(node.list)) {
     const { sql, types } = writer.query(node.list, scope)
-    if (types.length === 1) comparable(of, { ...of, type: types[0] }, node.at, writer)
+    if (types.length === 1) inQuery(of, types[0], node.at, writer)
     return bool(`(${of.sql} ${not(node)}IN (${sql}))`, node.at)
   }
   const items = node.list.map((one) => write(one, scope, writer))
   for (const one of items) comparable(of, one, node.at, writer)
-  return bool(`(${of.sql} ${not(node)}IN (${items.map(({ sql }) => sql).join(', ')}))`, node.at)
+  const [sql, ...list] = alike([of, ...items]).map((one) => one.sql)
+  return bool(`(${sql} ${not(node)}IN (${list.join(', ')}))`, node.at)
 }
 
 function writeLike(node: Of<'like'>, scope: Scope, writer: Writer): Written {
   const [of, pattern] = [write(node.of, scope, writer), write(node.pattern, scope, writer)]
   const escaped = node.escape && write(node.escape, scope, writer)
+  for (const { type } of [of, pattern])
+    if (type && !isText(type) && type.name !== 'unknown')
+      throw refuse(
+        writer.statement,
+        node.at,
+        `LIKE takes texts, and not ${shown(type)}`,
+        'Cast it: CAST(… AS varchar)',
+      )
   if (escaped && escaped.word?.length !== 1)
     throw refuse(writer.statement, node.at, 'ESCAPE must be one character in quotes')
   return bool(

@@ -1,6 +1,6 @@
 import { refuse } from '../refusal.js'
 import type { TrinoType } from '../types.js'
-import { asColumn, refuseOthers } from './change.js'
+import { asColumn, isChecked, refuseOthers } from './change.js'
 import { type Context, folded, quote } from './scope.js'
 import type { WrittenQuery } from './writer.js'
 
@@ -59,7 +59,9 @@ function asColumns(
   const names = fields.map((_, i) => quote(`c${i}`))
   const values = names.map((name, i) => {
     const of = { sql: name, type: fields[i]?.type, at: 0, isPlain: true }
-    return of.type?.of ? asColumn(types[i], of) : name
+    const to = types[i]
+    const isOther = of.type?.of ?? (to && of.type && isChecked(to, of.type))
+    return isOther ? asColumn(to, of) : name
   })
   const isUnique = new Set(fields.map(({ name }) => folded(name))).size === fields.length
   if (isUnique && values.every((value, i) => value === names[i])) return sql

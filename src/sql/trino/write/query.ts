@@ -197,22 +197,13 @@ function writeSelect(
     type: written.type,
   }))
   for (const { written, at } of items)
-    if (written.type?.name === 'zoned' || written.lambda)
-      throw refuse(
-        writer.statement,
-        at,
-        'A time in a zone cannot be shown',
-        'Cast it: CAST(… AT TIME ZONE … AS timestamp)',
-      )
+    if (written.lambda)
+      throw refuse(writer.statement, at, 'A lambda can only be an argument of a function')
   const parts = [
     `SELECT ${select.distinct ? 'DISTINCT ' : ''}${items.map(({ written }, i) => `${written.sql} AS ${quote(columns[i]?.name as string)}`).join(', ')}`,
     ...(from.length > 0 ? [`FROM ${from.join(', ')}`] : []),
     ...(select.where ? [`WHERE ${condition(select.where, scope, writer)}`] : []),
-    ...(select.groupBy
-      ? [
-          `GROUP BY ${select.groupBy.elements.map((one) => grouped(one, items, scope, writer)).join(', ')}`,
-        ]
-      : []),
+    ...(select.groupBy ? [`GROUP BY ${groups(select, items, scope, writer)}`] : []),
     ...(select.having ? [`HAVING ${condition(select.having, scope, writer)}`] : []),
     ...(select.windows.length > 0
       ? [
@@ -252,10 +243,33 @@ function itemsOf(item: SelectItem, scope: Scope, writer: Writer): Item[] {
 const lastOf = (value: Extract<Expression, { kind: 'name' | 'field' }>) =>
   value.kind === 'name' ? value.parts.at(-1) : value.name
 
+function groups(
+  { at, groupBy }: Select,
+  items: readonly Item[],
+  scope: Scope,
+  writer: Writer,
+): string {
+  if (groupBy?.distinct)
+    throw refuse(
+      writer.statement,
+      at,
+      'GROUP BY DISTINCT is not translated',
+      'Name each set of columns once: GROUP BY GROUPING SETS (…)',
+    )
+  return (groupBy?.elements ?? []).map((one) => grouped(one, items, scope, writer)).join(', ')
+}
+
 /** What is grouped by: numbers are those of columns. */
 function grouped(element: Grouping, items: readonly Item[], scope: Scope, writer: Writer): string {
   const one = (by: Expression) => {
     if (by.kind !== 'literal' || by.type.name !== 'integer') return write(by, scope, writer).sql
+    if (element.kind !== 'by')
+      throw refuse(
+        writer.statement,
+        by.at,
+        'GROUP BY expression must be a column reference',
+        'Name the column: numbers stand outside of ROLLUP, CUBE and GROUPING SETS alone.',
+      )
     const found = items[Number(by.value) - 1]
     if (!found)
       throw refuse(writer.statement, by.at, `GROUP BY position ${by.value} is not in select list`)

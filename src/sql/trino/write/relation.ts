@@ -1,8 +1,10 @@
 import type { Relation } from '../parse/tree.js'
 import { refuse } from '../refusal.js'
 import { BIGINT, type TrinoType } from '../types.js'
+import { comparable } from './compare.js'
 import { type Field, folded, type Named, quote, type Scope } from './scope.js'
 import { condition, type QueryWriter, type Writer, write } from './writer.js'
+import type { Written } from './written.js'
 
 /** What stands in FROM, and the columns that it has. */
 export interface WrittenRelation {
@@ -28,6 +30,8 @@ export function writeRelation(
     }
     case 'unnest':
       return unnest(node, outer, writer)
+    case 'function':
+      return tableFunction(node, writer)
     case 'join':
       return join(node, outer, named, writer)
     case 'inside': {
@@ -129,6 +133,38 @@ function unnest(node: Of<'unnest'>, outer: Scope, writer: Writer): WrittenRelati
   return aliased(node, sql, columns, writer)
 }
 
+/** Numbers one after another, as Trino's function of tables gives them. */
+function tableFunction(node: Of<'function'>, writer: Writer): WrittenRelation {
+  const { name, args, at } = node
+  const wrong = (why: string, hint?: string) => refuse(writer.statement, at, why, hint)
+  if (name !== 'sequence' && name !== 'system.builtin.sequence')
+    throw wrong(
+      `The table function ${name} is not translated`,
+      'sequence is: TABLE(sequence(start => 1, stop => 9))',
+    )
+  const places = ['start', 'stop', 'step']
+  const given = new Map(args.map((one, i) => [one.name ?? places[i], one.value]))
+  const strange = [...given.keys()].find((one) => one === undefined || !places.includes(one))
+  if (args.length > places.length || strange !== undefined || given.size < args.length)
+    throw wrong('sequence takes start, stop and step')
+  const [start = 0, stop, step = 1] = places.map((place) => {
+    const value = given.get(place)
+    if (!value) return undefined
+    const { word = '', type } = write(value, { fields: [] }, writer)
+    if (!/^-?\d+$/.test(word) || type?.name === 'varchar')
+      throw wrong(`The ${place} of sequence is not a whole number`)
+    return BigInt(word)
+  })
+  if (stop === undefined) throw wrong('Missing argument: STOP')
+  if (BigInt(step) === 0n) throw wrong('Step must not be zero')
+  const isUp = BigInt(step) > 0n
+  if (isUp ? stop < BigInt(start) : stop > BigInt(start))
+    throw wrong(`Step must be ${isUp ? 'negative' : 'positive'} for sequence [${start}, ${stop}]`)
+  const columns = [{ name: 'sequential_number', type: BIGINT }]
+  const sql = `(SELECT generate_series AS "sequential_number" FROM generate_series(CAST(${start} AS BIGINT), CAST(${stop} AS BIGINT), CAST(${step} AS BIGINT)))`
+  return aliased(node, sql, columns, writer)
+}
+
 function join(node: Of<'join'>, outer: Scope, named: Named, writer: QueryWriter): WrittenRelation {
   const left = writeRelation(node.left, outer, named, writer)
   const right = writeRelation(node.right, { fields: left.fields, outer }, named, writer)
@@ -147,6 +183,8 @@ function join(node: Of<'join'>, outer: Scope, named: Named, writer: QueryWriter)
     )
     if (!a || !b)
       throw refuse(writer.statement, node.at, `Column '${name}' is not on both sides of the join`)
+    const [x, y] = [a, b].map(({ sql, type }) => ({ sql, type, at: node.at })) as [Written, Written]
+    comparable(x, y, node.at, writer)
     return { name: a.name, type: a.type, sql: quote(a.name) }
   })
   const others = fields.filter((one) => !using.some((name) => folded(name) === folded(one.name)))

@@ -10,8 +10,11 @@ export interface Written {
   word?: string
   /** Whether it is a constant or a column, which may be written twice. */
   isPlain?: boolean
-  /** Of a lambda: how it is written once its parameters' types are known. */
-  lambda?: (types: readonly (TrinoType | undefined)[]) => Written
+  /**
+   * Of a lambda: how it is written once its parameters' types are known, and what stands for them
+   * where its body alone is written.
+   */
+  lambda?: (types: readonly (TrinoType | undefined)[], named?: readonly string[]) => Written
 }
 
 /** A value that is needed more than once: computed once, whatever it is. */
