@@ -251,6 +251,9 @@ export const cases: readonly string[] = [
   ]),
   "CAST(at_timezone(tz, 'Europe/Berlin') AS varchar)",
   "CAST(TIMESTAMP '2026-01-31 10:00:00.5 Europe/Berlin' + INTERVAL '1' MONTH AS varchar)",
+  ...["'-0'", "'+5'", "'UTC-3'", "'+0530'"].map(
+    (zone) => `CAST(ts AT TIME ZONE ${zone} AS varchar)`,
+  ),
   'current_timezone()',
   ...both('to_iso8601', 'day', 'ts', 'tz'),
   ...both('parse_datetime', "'2026-01-31 10:11:12', 'yyyy-MM-dd HH:mm:ss'", "j, 'yyyy-MM-dd'"),

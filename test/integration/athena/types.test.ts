@@ -133,12 +133,21 @@ describe('moments and what lies between them', () => {
         `date_add('day', 1, TIMESTAMP '2024-11-02 12:00:00 America/New_York'),
           CAST(TIMESTAMP '2024-07-05 23:00:00 America/New_York' AS date),
           date_diff('day', DATE '2024-07-05', TIMESTAMP '2024-07-07 10:00:00'),
-          CAST('2024-07-05 10:00:00-0' AS timestamp), CAST('2024-07-05 10:00:00.1235' AS timestamp)`,
+          TIMESTAMP '2024-07-05 10:00:00-0' AT TIME ZONE '+5', CAST('2024-07-05 10:00:00-0' AS timestamp), CAST('2024-07-05 10:00:00.1235' AS timestamp)`,
       ),
     ).toEqual([
       '2024-11-03 12:00:00.000 America/New_York',
-      ...['2024-07-05', '2', '2024-07-05 10:00:00.000', '2024-07-05 10:00:00.124'],
+      ...['2024-07-05', '2', '2024-07-05 15:00:00.000 +05:00', '2024-07-05 10:00:00.000'],
+      '2024-07-05 10:00:00.124',
     ])
+    await client.done('CREATE TABLE scratch.seen AS SELECT localtimestamp AS at WHERE false')
+    await client.done(
+      "INSERT INTO scratch.seen VALUES TIMESTAMP '2024-07-05 10:00:00 Asia/Kolkata'",
+    )
+    expect(await client.rows('SELECT at FROM scratch.seen')).toEqual([['2024-07-05 10:00:00.000']])
+    await expect(one("TIMESTAMP '2024-07-05 10:00:00 EST'")).rejects.toThrow(
+      /not a valid timestamp/,
+    )
   })
 
   it('intervals are shown as such, and measured', async () => {

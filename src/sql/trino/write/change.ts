@@ -11,7 +11,7 @@ import {
   wider,
   withNamesOf,
 } from '../types.js'
-import { byPlaces } from './casts.js'
+import { byPlaces, castOf } from './casts.js'
 import { writeRelation } from './relation.js'
 import { folded, quote, type Scope } from './scope.js'
 import { condition, type QueryWriter, write } from './writer.js'
@@ -214,15 +214,17 @@ export function asColumn(to: TrinoType | undefined, of: Written): string {
 
 /**
  * Whether values of a type become those of a column if they are the same there: numbers with a
- * point are doubles, and others may be wider than the column.
+ * point are doubles, others may be wider than the column, and moments are shown by clocks.
  */
 export function isChecked(column: TrinoType, value: TrinoType): boolean {
   if (isInteger(column) && isInteger(value)) return wider(column, value) !== column
+  if (column.name === 'timestamp' && value.name === 'timestamptz') return true
   return column.name === 'decimal' && value.name === 'double'
 }
 
 /** A value that fails where the column would change it. */
 function checked(of: Written, to: TrinoType, engine: string): string {
+  if (to.name === 'timestamp') return castOf(of, of.type as TrinoType, to) as string
   return once({ v: of }, ({ v = '' }) => {
     const isWhole = isInteger(to)
     const plain = isWhole

@@ -77,20 +77,19 @@ export function writeExtract(
   return { sql: engine === 'millisecond' ? `(${plain} % 1000)` : plain, type: BIGINT, at }
 }
 
-/** A difference to UTC, which is a zone by itself: `-05:30`. */
-const OFFSET = /^([+-])(\d{1,2}):?(\d{2})$/
-const NAMED = /^[A-Za-z]+([/_+-][A-Za-z0-9_+-]+)*$/
-const IS_UTC = /^(etc\/)?(utc|uct|ut|gmt|zulu|z|greenwich|universal|[+-]00:?00)$/i
+/** A difference to UTC, which is a zone by itself: `-05:30`, `+2`, `UTC-3`. */
+const OFFSET = /^(?:utc|ut|gmt)?([+-])(\d{1,2})(?::?(\d{2}))?$/i
+const NAMED = /^[A-Za-z]+(\/[A-Za-z0-9_+-]+)+$/
+const IS_UTC = /^(etc\/)?(utc|uct|ut|gmt|zulu|z|greenwich|universal)$/i
 
 /** A zone as types have it: `undefined` for UTC; `null` for what is none. */
 export function zoneIn(word: string): string | undefined | null {
   if (IS_UTC.test(word)) return undefined
-  const [, sign, hours = '', minutes = ''] = OFFSET.exec(word) ?? []
-  if (sign !== undefined) {
-    const isOne = Number(hours) * 60 + Number(minutes) <= 14 * 60 && Number(minutes) < 60
-    return isOne ? `${sign}${hours.padStart(2, '0')}:${minutes}` : null
-  }
-  return NAMED.test(word) ? word : null
+  const [, sign, hours = '', minutes = '00'] = OFFSET.exec(word) ?? []
+  if (sign === undefined) return NAMED.test(word) ? word : null
+  const total = Number(hours) * 60 + Number(minutes)
+  if (total > 14 * 60 || Number(minutes) > 59) return null
+  return total === 0 ? undefined : `${sign}${hours.padStart(2, '0')}:${minutes}`
 }
 
 /** A moment as clocks of its zone show it; what is none as it is. */
