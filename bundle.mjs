@@ -58,6 +58,7 @@ for (const [from, to = from] of [
   ['query/worker'],
   ['process/watchdog-thread'],
   ['source/text/look-thread'],
+  ['source/formats/xml/piece-thread'],
   ['storage/hash-thread'],
   ['source/decoder/process', 'source/decoder'],
 ])

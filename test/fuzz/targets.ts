@@ -12,7 +12,7 @@ import {
   exactNumbers,
   JsonSplitter,
 } from '../../src/source/formats/json-records.js'
-import { XmlReader } from '../../src/source/formats/xml.js'
+import { XmlReader } from '../../src/source/formats/xml/reader.js'
 import { RecordReader } from '../../src/source/text/records.js'
 import { entriesOf } from '../../src/source/unpack/archive.js'
 import { withUnpacked } from '../../src/source/unpack/unpack.js'

@@ -6,8 +6,8 @@ import { abortController } from '../../signals.js'
 import { ingestHere } from '../files/ingest-file.js'
 import { textOf } from '../files/ingested.js'
 import { eventsOf, type Reached } from '../follow/events.js'
-import { recordsOf } from '../formats/document.js'
 import { readSheetNames, withSheet } from '../formats/excel/rows.js'
+import { writeDocument } from '../formats/write-document.js'
 import { writeRecords } from '../formats/write-records.js'
 import { type CanonicalText, canonicalize } from '../text/canonical.js'
 import { canonicalOptions } from '../text/header.js'
@@ -33,7 +33,7 @@ export const jobs: Jobs = {
     return { ...text, header } as unknown as CanonicalText
   },
   records: ({ file, source, inspection, to, lead }) =>
-    writeRecords(recordsOf(file, source, inspection, {}), to, { ...(lead ? { lead } : {}) }),
+    writeDocument({ file, source, inspection }, to, lead),
   sheet: ({ file, reading, to }) =>
     withSheet(file, reading, async (sheet) => {
       const written = await writeRecords(sheet.rows, to, {})

@@ -19,9 +19,7 @@ import {
   objectText,
 } from './json-records.js'
 import { LineReader, readPairs } from './lines.js'
-import type { XmlReader } from './xml.js'
-
-const PIECE = 1 << 16
+import { XmlChunks } from './xml/chunks.js'
 
 interface RowReader {
   push(chunk: Buffer, last: boolean): JsonRecord[]
@@ -117,28 +115,11 @@ async function readerOf(
       hint: "Set its encoding: encoding: 'latin1'",
     })
   if (layout?.kind === 'xml') {
-    const { XmlReader } = await import('./xml.js')
+    const { XmlReader } = await import('./xml/reader.js')
     return () => new XmlChunks(new XmlReader(layout.rows, layout.lists))
   }
   const names = layout?.kind === 'json' && layout.rows !== undefined ? layout.rows.split('.') : []
   return () => new Documents(file, names)
-}
-
-class XmlChunks implements RowReader {
-  private readonly decoder = new TextDecoder()
-
-  constructor(private readonly xml: XmlReader) {}
-
-  push(chunk: Buffer, last: boolean): JsonRecord[] {
-    if (last) return this.xml.push(this.decoder.decode(chunk), true)
-    // Small texts: large ones are allocated one by one.
-    const found: JsonRecord[][] = []
-    for (let at = 0; at < chunk.length; at += PIECE) {
-      const text = this.decoder.decode(chunk.subarray(at, at + PIECE), { stream: true })
-      found.push(this.xml.push(text, false))
-    }
-    return found.flat()
-  }
 }
 
 /** Lines of which each is a row. */

@@ -15,7 +15,8 @@ export interface WrittenRecords {
 }
 
 /** A record as a line, which ends with a line feed. */
-export function recordText({ line, json = '', error = '', raw = '' }: JsonRecord): string {
+export function recordText(record: JsonRecord, line = String(record.line)): string {
+  const { json = '', error = '', raw = '' } = record
   return `${line}${SEPARATOR}${error}${SEPARATOR}${escapeText(raw)}${SEPARATOR}${escapeText(json)}\n`
 }
 

@@ -275,7 +275,7 @@ async function xmlContent(
   { rows: name, lists }: HttpSource,
   place: string,
 ): Promise<Content> {
-  const { XmlReader } = await import('../formats/xml.js')
+  const { XmlReader } = await import('../formats/xml/reader.js')
   const text = body.toString('utf8')
   const read = (element: string | undefined) =>
     text.trim() === ''

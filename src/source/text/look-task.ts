@@ -1,6 +1,5 @@
-import { closeSync, openSync, readSync } from 'node:fs'
 import { Look, type LookOptions, type TextFacts } from './look.js'
-import { pieceOf } from './piece.js'
+import { chunksOf } from './piece.js'
 import type { Machine } from './value-machine.js'
 import { type TextLayout, ValueTexts } from './value-texts.js'
 
@@ -56,7 +55,7 @@ export function lookAtPart(part: LookPart, isOver: () => boolean): PartFound {
   // A line that goes on behind the part is of this part.
   const end = start >= to || to >= size ? Math.min(to, size) : lineAfter(path, to - 1, size, isOver)
   let at = start
-  for (const chunk of chunksOf(path, start, end, isOver)) {
+  for (const chunk of chunksOf({ path, from: start, to: end, isOver })) {
     look.at(chunk, at === 0)
     values?.take(chunk)
     at += chunk.length
@@ -67,28 +66,10 @@ export function lookAtPart(part: LookPart, isOver: () => boolean): PartFound {
 /** Where the line begins that follows the first line feed from there on. */
 function lineAfter(path: string, from: number, size: number, isOver: () => boolean): number {
   let at = from
-  for (const chunk of chunksOf(path, from, size, isOver)) {
+  for (const chunk of chunksOf({ path, from, to: size, isOver })) {
     const found = chunk.indexOf(LF)
     if (found >= 0) return at + found + 1
     at += chunk.length
   }
   return size
-}
-
-/** The bytes of a part of a file, in a memory that the next ones take. */
-function* chunksOf(path: string, from: number, to: number, isOver: () => boolean) {
-  if (from >= to) return
-  const file = openSync(path, 'r')
-  try {
-    const memory = Buffer.allocUnsafe(pieceOf(to - from))
-    for (let at = from; at < to; ) {
-      if (isOver()) throw new Error('the look was given up')
-      const read = readSync(file, memory, 0, Math.min(memory.length, to - at), at)
-      if (read === 0) return
-      yield memory.subarray(0, read)
-      at += read
-    }
-  } finally {
-    closeSync(file)
-  }
 }

@@ -1,7 +1,7 @@
 import { SaxesParser, type SaxesTagPlain } from 'saxes'
-import { BrokenDocument, type JsonRecord } from './json-records.js'
-import { isTag, PlainElements } from './xml-plain.js'
-import { jsonText, Parts } from './xml-shape.js'
+import { BrokenDocument, type JsonRecord } from '../json-records.js'
+import { isTag, PlainElements } from './plain.js'
+import { jsonText, Parts } from './shape.js'
 
 const DEEPEST = 500
 
@@ -20,9 +20,10 @@ interface Open {
  */
 export class XmlReader {
   private readonly parser = new SaxesParser({ xmlns: false, position: true })
+  /** The elements that a row is in, from the outermost, and those of the row. */
+  private readonly around: string[] = []
   private readonly open: Open[] = []
   private readonly lists: ReadonlySet<string>
-  private depth = 0
   private rowLine = 1
   private records: JsonRecord[] = []
   /** What was not read yet. */
@@ -45,6 +46,10 @@ export class XmlReader {
     parser.on('doctype', () => {
       throw this.broken('it has a document type definition, which is not read')
     })
+    parser.on('opentagstart', () => {
+      // The character behind the name was read: a line end is not of the line that the tag begins.
+      if (this.open.length === 0) this.rowLine = this.line - (parser.column === 0 ? 1 : 0)
+    })
     parser.on('opentag', (tag) => this.opened(tag))
     parser.on('text', (text) => this.addText(text))
     parser.on('cdata', (text) => this.addText(text))
@@ -57,6 +62,34 @@ export class XmlReader {
     const { records } = this
     this.records = []
     return records
+  }
+
+  /** The line that is read, from 1. */
+  private get line(): number {
+    return this.parser.line + this.passed
+  }
+
+  /** How many elements are open. */
+  private get depth(): number {
+    return this.around.length + this.open.length
+  }
+
+  /**
+   * Ends where more may follow: gives the rows that are left, the line, and in which elements a row
+   * would begin here; `undefined` where none could, as within a row, a comment or CDATA. Nothing
+   * can be read after that.
+   */
+  cut(): { records: JsonRecord[]; line: number; within: readonly string[] | undefined } {
+    this.take('', true)
+    const { parser, records } = this
+    let within: readonly string[] | undefined
+    // Only between rows and their surroundings what is written now is an element of its own.
+    parser.on('opentag', () => {
+      if (this.open.length === 0) within = this.around
+    })
+    parser.on('closetag', () => {})
+    parser.write('<cut/>')
+    return { records, line: this.line, within }
   }
 
   private take(more: string, last: boolean): void {
@@ -97,7 +130,7 @@ export class XmlReader {
         if (row === 'cut' && !last && text.length - at < MOST_HELD) return at
         if (row === 'cut' || row === 'odd') this.plain = undefined
         else {
-          this.records.push({ line: this.parser.line + this.passed, json: row.json })
+          this.records.push({ line: this.line, json: row.json })
           this.passed += linesIn(text, at, this.plain.end)
           at = this.plain.end
         }
@@ -125,15 +158,16 @@ export class XmlReader {
   }
 
   private broken(message: string): BrokenDocument {
-    return new BrokenDocument(this.parser.line + this.passed, message)
+    return new BrokenDocument(this.line, message)
   }
 
   private opened({ name, attributes }: SaxesTagPlain): void {
-    this.depth++
-    if (this.depth > DEEPEST) throw this.broken(`there are more than ${DEEPEST} levels`)
-    const starts = this.rows === undefined ? this.depth === 2 : name === this.rows
-    if (this.open.length === 0 && !starts) return
-    if (this.open.length === 0) this.rowLine = this.parser.line + this.passed
+    if (this.depth === DEEPEST) throw this.broken(`there are more than ${DEEPEST} levels`)
+    const starts = this.rows === undefined ? this.around.length === 1 : name === this.rows
+    if (this.open.length === 0 && !starts) {
+      this.around.push(name)
+      return
+    }
     const parts = new Parts(this.lists)
     let nil = false
     for (const attribute in attributes) {
@@ -150,9 +184,11 @@ export class XmlReader {
   }
 
   private closed(): void {
-    this.depth--
     const done = this.open.pop()
-    if (!done) return
+    if (!done) {
+      this.around.pop()
+      return
+    }
     const { name, parts, text, nil } = done
     const outer = this.open.at(-1)
     if (outer) outer.parts.addElement(name, parts, text, nil)

@@ -1,8 +1,8 @@
 import fc from 'fast-check'
 import { expect, it } from 'vitest'
-import { amount } from '../../../test/support/effort.js'
-import { seed } from '../../../test/support/seed.js'
-import { XmlReader } from './xml.js'
+import { amount } from '../../../../test/support/effort.js'
+import { seed } from '../../../../test/support/seed.js'
+import { XmlReader } from './reader.js'
 
 /**
  * The rows of a document that comes in pieces of some length; what is wrong with it where it is
@@ -64,9 +64,10 @@ const attribute = fc
   .tuple(
     fc.constantFrom('id', 'b', 'xsi:nil', '__proto__'),
     fc.constantFrom('"', "'"),
-    fc.constantFrom('1', 'true', ' &lt;\t', '>', ''),
+    fc.constantFrom('1', 'true', ' &lt;\t', '>', '', '\n'),
+    fc.constantFrom(' ', '\n', '\r\n', ' \r'),
   )
-  .map(([key, quote, value]) => ` ${key} = ${quote}${value}${quote}`)
+  .map(([key, quote, value, space]) => `${space}${key} = ${quote}${value}${quote}`)
 const attributes = fc.oneof(
   fc.constant(''),
   fc.array(attribute, { maxLength: 2 }).map((all) => all.join('')),
@@ -130,6 +131,19 @@ it('tells the line of a row behind rows that the parser never saw', () => {
   const rows = Array.from({ length: 50 }, (_, i) => `<r>\n<n>${i}</n>\r\n</r>`).join('\n')
   const { found } = read(`<all>\n${rows}\n<r><?odd?>x</r>\n<r>y</r></all>`, 37)
   expect(found.map(([line]) => line).slice(-3)).toEqual([2 + 49 * 3, 2 + 50 * 3, 3 + 50 * 3])
+})
+
+it('tells the line that a row begins on, whoever reads it', () => {
+  const rows = '\n<r\n id="1"\n x="2">a</r><r\r\n>b</r>\n<r id="1\n2"/><r>c</r>'
+  for (const [first, size] of [
+    ['', 1000],
+    ['', 1],
+    ['<r><?odd?></r>', 1000],
+    ['<r><?odd?></r>', 1],
+  ] as const) {
+    const { found } = read(`<all>${first}${rows}</all>`, size)
+    expect(found.map(([line]) => line).slice(-4)).toEqual([2, 4, 6, 7])
+  }
 })
 
 it('leaves a row that is very long to the parser', () => {

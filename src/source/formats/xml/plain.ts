@@ -1,5 +1,5 @@
-import { ownValue } from '../../own-value.js'
-import { jsonText, Parts } from './xml-shape.js'
+import { ownValue } from '../../../own-value.js'
+import { jsonText, Parts } from './shape.js'
 
 /**
  * Why an element could not be read here: it is not complete yet, or it is written in a way that
