@@ -6,6 +6,7 @@ import { afterAll, beforeAll, expect, it } from 'vitest'
 import { amount } from '../../../../test/support/effort.js'
 import { seed } from '../../../../test/support/seed.js'
 import type { FilesSource } from '../../../define/source.js'
+import { decode } from '../../decoder/client.js'
 import { inspect } from '../../files/inspect.js'
 import { SEPARATOR } from '../../text/canonical.js'
 import { unpackInto } from '../../unpack/unpack.js'
@@ -230,4 +231,20 @@ it.skipIf(availableParallelism() < 2)('threads read what one reads', async () =>
   const { whole, pieces } = await read({ bytes, rows: 'order' }, { ...threads, piece: 2 ** 16 })
   expect(pieces).toHaveLength(30_000)
   expect(pieces).toEqual(whole)
+})
+
+it.skipIf(availableParallelism() < 2)('a decoder reads a large document by threads', async () => {
+  const word = 'w'.repeat(1000)
+  const bytes = rowsOf(36_000, (i) => `<order><n>${i}</n>\n<w>${word}</w></order>`)
+  const [path, to] = [join(folder, 'large.xml'), join(folder, 'large')]
+  await writeFile(path, bytes)
+  const source = { layout: { kind: 'xml', rows: 'order', lists: [] } } as unknown as FilesSource
+  const file = { path, name: 'large.xml', size: bytes.length, modified: 0 }
+  const inspection = await inspect(path, file.name, { quote: null })
+  const { records } = await decode('records', file, { source, inspection, to })
+  expect(records).toBe(36_000)
+  const lines = (await readFile(to, 'utf8')).split('\n')
+  // Numbers of as many digits are those of pieces.
+  expect(lines[0]?.slice(0, 20)).toBe(`00000002${SEPARATOR.repeat(3)}{"n":"0",`)
+  expect(lines[35_999]?.slice(0, 24)).toBe(`00036001${SEPARATOR.repeat(3)}{"n":"35999",`)
 })
