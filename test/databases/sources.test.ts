@@ -697,8 +697,9 @@ export default defineLake({ name: 'shop', datasets: [rows] })
     })
 
     /** A table of many rows, and a storage that does something after the first of its commits. */
-    async function large(after: () => void) {
-      const { project, table } = await shop(orders, incremental, schema, incremental)
+    async function large(after: () => void, cursor = 'changed') {
+      const reads = `key: 'id', cursor: '${cursor}'`
+      const { project, table } = await shop(orders, reads, schema, reads)
       await client.query(
         `INSERT INTO ${table} SELECT n, n, ${kind.now} FROM ${kind.numbers(30_000)}`,
       )
@@ -764,6 +765,27 @@ export default defineLake({ name: 'shop', datasets: [rows] })
           await all()
         })
       }
+
+      it('has the rows that changes move, between two parts of its first reading, to where was read', async () => {
+        const stop = new AbortController()
+        const { project, table, storage, all } = await large(() => stop.abort(), 'id')
+        const free = '(id < 2000 OR id % 100 = 0)'
+        // What is freed at its beginning takes the next rows that are written.
+        await client.query(`UPDATE ${table} SET amount = amount + 1 WHERE ${free}`)
+        await client.query(kind.source === 'postgres' ? `VACUUM ${table}` : `SELECT 1`)
+        const stopped = await project.runOn(storage, { ...parts, signal: stop.signal })
+        expect(stopped.outcome).toBe('cancelled')
+        await client.query(`UPDATE ${table} SET amount = -id WHERE id > 28000`)
+        const rest = await good(project, parts)
+        expect(step(rest, 'bronze.rows').reason).toBe('its first load continues')
+        await all()
+        const changed = 'SELECT count(*) AS n FROM silver.rows WHERE id > 28000 AND amount <> -id'
+        expect(await project.query(changed)).toEqual([{ n: 0n }])
+        expect((await good(project)).steps.map((s) => s.outcome)).toEqual([
+          'unchanged',
+          'unchanged',
+        ])
+      })
 
       it('on a server that is started again in the middle is read further', async () => {
         const { project, storage, all } = await large(() => void server.kill())

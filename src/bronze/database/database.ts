@@ -146,7 +146,8 @@ class RowsIngest {
     for (let at = load.done; at < Math.max(ranges.length, load.done + 1); at += TOGETHER) {
       const group = ranges.slice(at, at + TOGETHER)
       const batch = this.newBatch(context, result.state)
-      const files = await this.extract(context, batch, group.map(conditionsOf))
+      const again = resumed && at === load.done ? this.moved(load, ranges[at], cursor) : []
+      const files = await this.extract(context, batch, [...group.map(conditionsOf), ...again])
       const last = at + TOGETHER >= ranges.length
       const position = last
         ? { from: next, ...(await this.seenNow(context, batch, next, resumed)) }
@@ -160,6 +161,18 @@ class RowsIngest {
         result.notes.push(afterNow(cursor.name, position.later))
     }
     return result
+  }
+
+  /**
+   * Rows that may have come among those that were read before they were read themselves: one that
+   * is changed lies elsewhere then. A later window has those alone whose cursor says so.
+   */
+  private moved({ next, epoch }: Load, first: Range | undefined, cursor: RemoteColumn): string[][] {
+    const { reader } = this.seen
+    const moved = reader.movedSql?.(epoch)
+    if (next == null || moved === undefined) return []
+    const read = first?.before === undefined ? [] : [first.before]
+    return [[moved, ...read, reader.windowSql(cursor, { until: next })]]
   }
 
   /**

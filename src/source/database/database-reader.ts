@@ -124,8 +124,13 @@ class DatabaseReader implements Reader {
     const { split, quote } = this.dialect
     if (table === undefined) return wholeTable
     const ask = (sql: string, values?: readonly unknown[]) => this.ask(source, sql, values)
-    if ('rangesOf' in split) return split.rangesOf(ask, table, bytes)
+    if ('rangesOf' in split) return split.rangesOf(ask, table, bytes, epoch)
     return rangesByKey(epoch, quote, () => this.spread(source, table, bytes))
+  }
+
+  movedSql(epoch: string): string | undefined {
+    const { split } = this.dialect
+    return 'movedSql' in split ? split.movedSql(epoch) : undefined
   }
 
   async extract(

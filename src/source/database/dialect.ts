@@ -54,7 +54,14 @@ export interface Times {
  * How a table is split into ranges: by its first key, a whole number, or in a way of the database's
  * own.
  */
-export type TableSplit = SplitByKey | { rangesOf(ask: Ask, table: string, bytes: number): Ranges }
+export type TableSplit = SplitByKey | SplitByPlace
+
+/** Ranges of places, from which rows go elsewhere when they change. */
+export interface SplitByPlace {
+  rangesOf(ask: Ask, table: string, bytes: number, epoch?: string): Ranges
+  /** The condition that a row came to its place since ranges of an epoch were begun. */
+  movedSql(epoch: string): string
+}
 
 export interface SplitByKey {
   /** The first column of a table's primary key. */

@@ -58,6 +58,9 @@ export function rangesBetween<T>(
       ...(i > 0 ? [condition('>=', start)] : []),
       ...(end === undefined ? [] : [condition('<', end)]),
     ]
-    return found.length > 0 ? { condition: found.join(' AND ') } : {}
+    return {
+      ...(found.length > 0 ? { condition: found.join(' AND ') } : {}),
+      ...(i > 0 ? { before: condition('<', start) } : {}),
+    }
   })
 }

@@ -70,6 +70,8 @@ export type Mark = readonly [time: number, cursor: string]
  */
 export interface Range {
   condition?: string
+  /** The condition of all ranges before it. */
+  before?: string
 }
 
 /** What is asked for of one source. */
@@ -132,6 +134,11 @@ export interface Reader {
     bytes: number,
     epoch?: string,
   ): Promise<{ ranges: Range[]; epoch: string }>
+  /**
+   * The condition that a row may have come to its range from another one since ranges of an epoch
+   * were begun. Without it, a row stays in its range whatever is done to it.
+   */
+  movedSql?(epoch: string): string | undefined
   /**
    * Writes rows as delimited text: commas, quotes where needed, nothing for NULL, `\n` at line
    * ends, UTF-8. May be called several times at once.

@@ -36,7 +36,10 @@ export const postgres: SourceDialect = {
       return found.join(' AND ') || 'true'
     },
   },
-  split: { rangesOf: rangesByBlock },
+  split: {
+    rangesOf: rangesByBlock,
+    movedSql: (epoch) => writtenSince(BigInt(epochOf(epoch).begun)),
+  },
   hints: {
     '42P01': 'Check the name, with its schema: public.orders',
     '3F000': 'Check the name, with its schema: public.orders',
@@ -70,18 +73,25 @@ function columnSql({ name, type }: RemoteColumn): string {
 const stringOf = (text: string) => `E${literal(text.replaceAll('\\', '\\\\'))}`
 
 const BLOCKS = `
-  SELECT relkind, coalesce(pg_relation_filenode(oid)::text, '') AS epoch,
+  SELECT relkind, coalesce(pg_relation_filenode(oid)::text, '') AS file,
     pg_relation_size(oid) / current_setting('block_size')::int AS blocks, current_setting('block_size') AS size,
-    current_setting('server_version_num') AS version
+    current_setting('server_version_num') AS version, pg_snapshot_xmin(pg_current_snapshot())::text AS begun
   FROM pg_class WHERE oid = to_regclass($1)`
 
+/** The file whose blocks are read, and the first transaction that may have changed it since. */
+function epochOf(epoch: string): { file: string; begun: string } {
+  const [file = '', begun = '0'] = epoch.split('@')
+  return { file, begun }
+}
+
 /** Ranges of a table by the blocks of its file, which stay until it is written anew. */
-async function rangesByBlock(ask: Ask, table: string, bytes: number): Ranges {
-  const [[kind, epoch, blocks, size, version] = []] = await ask(BLOCKS, [table])
+async function rangesByBlock(ask: Ask, table: string, bytes: number, before = ''): Ranges {
+  const [[kind, file, blocks, size, version, begun] = []] = await ask(BLOCKS, [table])
   if ((kind !== 'r' && kind !== 'm') || Number(version) < READS_RANGES) return wholeTable
   const step = Math.max(1, Math.floor(bytes / Number(size)))
   const count = Math.max(1, Math.ceil(Number(blocks) / step))
   const starts = Array.from({ length: count }, (_, i) => i * step)
   const ranges = rangesBetween(starts, (compared, start) => `ctid ${compared} '(${start},0)'`)
-  return { ranges, epoch: epoch ?? '' }
+  const isGoingOn = before.includes('@') && epochOf(before).file === file
+  return { ranges, epoch: isGoingOn ? before : `${file}@${begun}` }
 }
