@@ -33,7 +33,7 @@ export const VARBINARY = type('varbinary')
 export const JSON_TYPE = type('json')
 export const TIMESTAMPTZ: TrinoType = { name: 'timestamptz', precision: 3 }
 /** Between two moments, two days, and two months. */
-export const INTERVALS = ['interval', 'interval of days', 'interval of months']
+const INTERVALS = ['interval', 'interval of days', 'interval of months']
 
 const INTEGERS = ['tinyint', 'smallint', 'integer', 'bigint']
 const DIGITS: Readonly<Record<string, number>> = {

@@ -306,7 +306,7 @@ function sameParts(from: TrinoType, to: TrinoType): boolean {
 }
 
 /** A value as Trino writes it. */
-export function textOf(of: Value, from: TrinoType): string | undefined {
+function textOf(of: Value, from: TrinoType): string | undefined {
   if (isText(from)) return of.sql
   if (from.name === 'json') return fromJson(of, { name: 'varchar' })
   if (isInteger(from) || ['decimal', 'boolean', 'date', 'uuid', 'ipaddress'].includes(from.name))

@@ -127,7 +127,7 @@ export function writeZone(of: Written, zone: Written, at: number, { statement }:
 }
 
 /** The zone that a constant names, as a part of a type. */
-export function zoneOf(
+function zoneOf(
   zone: Pick<Written, 'word' | 'at'>,
   { statement }: Pick<Context, 'statement'>,
 ): { zone?: string } {
