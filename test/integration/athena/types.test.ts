@@ -107,6 +107,17 @@ describe('values of types that few columns have', () => {
           reduce(ARRAY[1, 2, 3], 0, (s, x) -> s + x, s -> s * 10), ARRAY[1] || 2`,
       ),
     ).toEqual(['{a=2}', '[2, 1]', '60', '[1, 2]'])
+    // As dbt asks, where the delimiter is a column.
+    const parts = `SELECT split_part(a, d, 2), cardinality(split(a, d)), replace(a, d) FROM
+      (VALUES ('x|y', '|'), ('x,y', ','), ('x', NULL)) AS v(a, d)`
+    expect(await client.rows(parts)).toEqual([
+      ['y', '2', 'xy'],
+      ['y', '2', 'xy'],
+      [null, null, null],
+    ])
+    await expect(one("split_part(a, d, 1) FROM (VALUES ('x', '')) AS v(a, d)")).rejects.toThrow(
+      /delimiter of split_part is empty/,
+    )
   })
 })
 

@@ -1,8 +1,8 @@
 import { arrayOf, BIGINT, BOOLEAN, isInteger, isText, VARBINARY, VARCHAR } from '../types.js'
 import { text } from '../write/scope.js'
-import { failsWhen, once } from '../write/written.js'
+import { failsWhen, once, type Written } from '../write/written.js'
 import { patternIn, replacementIn } from './patterns.js'
-import { call, type Functions, firstType, type Signature } from './signature.js'
+import { call, type Functions, firstType, type Signature, type Site } from './signature.js'
 
 /** Characters that Trino trims. */
 const SPACES = [
@@ -94,6 +94,16 @@ const hash = (name: string): Signature[] => [
   { takes: ['varbinary'], returns: VARBINARY, write: ([a]) => `unhex(${name}(${a}))` },
 ]
 
+/** What is done with a delimiter, which is not empty: engines differ for that, and for NULL. */
+function parted({ args, node, refused }: Site, write: (delimiter: string) => string): string {
+  const [, given] = args as [Written, Written]
+  const why = `The delimiter of ${node.name} is empty`
+  if (given.word === '') throw refused(why)
+  if (given.word !== undefined) return write(given.sql)
+  const sql = given.isPlain ? given.sql : `(${given.sql})`
+  return `CASE WHEN ${sql} IS NULL THEN NULL ${failsWhen(`${sql} = ''`, why)} ELSE ${write(sql)} END`
+}
+
 export const texts: Functions = {
   length: [
     ...ofText('length', BIGINT),
@@ -138,13 +148,10 @@ export const texts: Functions = {
   starts_with: [{ takes: ['text', 'text'], returns: BOOLEAN, write: call('starts_with') }],
   replace: [
     {
-      takes: ['text', 'word', 'text'],
+      takes: ['text', 'text', 'text'],
       least: 2,
       returns: VARCHAR,
-      write: ([a, b, c = "''"], { args, refused }) => {
-        if (args[1]?.word === '') throw refused('replace needs a text to search for')
-        return `replace(${a}, ${b}, ${c})`
-      },
+      write: ([a, , c = "''"], site) => parted(site, (d) => `replace(${a}, ${d}, ${c})`),
     },
   ],
   concat: [
@@ -163,25 +170,23 @@ export const texts: Functions = {
   ],
   split: [
     {
-      takes: ['text', 'word'],
+      takes: ['text', 'text'],
       returns: arrayOf(VARCHAR),
-      write: ([a, b], { args, refused }) => {
-        if (args[1]?.word === '') throw refused('The delimiter of split is empty')
-        return `string_split(${a}, ${b})`
-      },
+      write: ([a], site) => parted(site, (d) => `string_split(${a}, ${d})`),
     },
   ],
   split_part: [
     {
-      takes: ['text', 'word', 'integer'],
+      takes: ['text', 'text', 'integer'],
       returns: VARCHAR,
-      write: ([a = '', b, n = ''], { args, refused }) => {
-        if (args[1]?.word === '') throw refused('The delimiter of split_part is empty')
-        const index = { sql: n, isPlain: args[2]?.isPlain ?? false }
-        return once(
-          { n: index },
-          ({ n }) =>
-            `CASE ${failsWhen(`${n} < 1`, 'Index must be greater than zero')} ELSE string_split(${a}, ${b})[${n}] END`,
+      write: ([a, , n = ''], site) => {
+        const index = { sql: n, isPlain: site.args[2]?.isPlain ?? false }
+        return parted(site, (d) =>
+          once(
+            { n: index, d: { sql: d }, a: { sql: a as string } },
+            ({ a, d, n }) =>
+              `CASE ${failsWhen(`${n} < 1`, 'Index must be greater than zero')} ELSE string_split(${a}, ${d})[${n}] END`,
+          ),
         )
       },
     },
