@@ -188,6 +188,8 @@ export function substituted(
 export function plain(expression: AstNode): string {
   const copy = unqualified(expression)
   for (const node of nodesOf(copy)) {
+    // A column that stands for one of a star has no place.
+    delete node.query_location
     if (node.class === 'COLUMN_REF')
       node.column_names = (node.column_names as string[]).map((name) => name.toLowerCase())
     if (node.class === 'FUNCTION') node.function_name = String(node.function_name).toLowerCase()

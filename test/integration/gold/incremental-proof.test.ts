@@ -45,6 +45,18 @@ describe('a query is computed part by part', () => {
       'shop',
     ],
     [
+      'the newest row of each, chosen from a star',
+      'select * exclude (nth) from (select *, row_number() over (partition by shop, kind order by id desc) as nth from silver.orders) where nth = 1',
+      'shop',
+      'shop',
+    ],
+    [
+      'DISTINCT ON over a star',
+      'select distinct on (shop) * from silver.orders order by id',
+      'shop',
+      'shop',
+    ],
+    [
       'lists in the order of their values',
       'select shop, list(id order by id) as ids, list(distinct kind order by kind desc) as kinds from silver.orders group by shop',
       'shop',
