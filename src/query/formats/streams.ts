@@ -2,6 +2,7 @@ import type { RowValue } from '../../engine/engine.js'
 import { MoraineError } from '../../errors.js'
 import type { QueryAnswer } from '../service/request.js'
 import { arrow } from './arrow.js'
+import { BrokenOff } from './broken-off.js'
 import { plainRows } from './json-values.js'
 import { parquet } from './parquet.js'
 
@@ -70,7 +71,10 @@ export function patientStream(
       clearTimeout(late)
       const { done, value } = await parts.next().catch(async (error) => {
         await over()
-        throw error
+        throw new BrokenOff(
+          'it could not be computed to its end; the history of queries says why',
+          error,
+        )
       })
       if (done) {
         await over()
@@ -79,7 +83,8 @@ export function patientStream(
       }
       controller.enqueue(typeof value === 'string' ? Buffer.from(value) : value)
       late = setTimeout(() => {
-        controller.error(new MoraineError('query', 'The client does not read the answer'))
+        const slow = new MoraineError('query', 'The client does not read the answer')
+        controller.error(new BrokenOff('its client did not read it', slow))
         over().catch(() => {})
       }, patience).unref()
     },

@@ -2,9 +2,10 @@ import { once } from 'node:events'
 import { readdirSync } from 'node:fs'
 import { connect } from 'node:net'
 import { tmpdir } from 'node:os'
+import { format } from 'node:util'
 import { setFlagsFromString } from 'node:v8'
 import { runInNewContext } from 'node:vm'
-import { afterAll, beforeAll, describe, expect, it } from 'vitest'
+import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest'
 import type { RowValue } from '../../../../src/engine/engine.js'
 import { QueryService } from '../../../../src/query/service/service.js'
 import { Principals } from '../../../../src/serve/principals.js'
@@ -34,6 +35,7 @@ const authorization = 'Bearer boss-token-0001'
 it.each(['application/x-ndjson', 'application/vnd.apache.arrow.stream'])(
   'whoever does not read its rows as %s gives its place to others after a while',
   async (accept) => {
+    const said = vi.spyOn(console, 'error').mockReturnValue()
     const sql = "select repeat('x', 1000) as x from range(10000000)"
     const body = JSON.stringify({ sql, workgroup: 'one' })
     const head = ['host: localhost', `authorization: ${authorization}`, `accept: ${accept}`]
@@ -52,6 +54,9 @@ it.each(['application/x-ndjson', 'application/vnd.apache.arrow.stream'])(
     })
     expect(await other.json()).toMatchObject({ rows: [[1]] })
     slow.destroy()
+    const line = 'An answer broke off: its client did not read it'
+    await until('the log says so', async () => said.mock.calls.length > 0)
+    expect(said.mock.calls.map((given) => format(...given))).toEqual([line])
   },
   30_000,
 )
