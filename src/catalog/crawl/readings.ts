@@ -187,9 +187,9 @@ export const textReadings: readonly Reading[] = [
   },
   { pattern: '-?(0|[1-9][0-9]*)?([.][0-9]+)?', some: '.*[0-9].*', point: '.', type: decimal() },
   {
-    // Programs write 1e+5 or 1.0E5: what is written 1E5 is a code.
+    // Programs write 1e5, 1e+5 or 1.0E5: what is written 1E5 is a code.
     pattern:
-      '-?((0|[1-9][0-9]*)?([.][0-9]*)?([eE][+-][0-9]+)?|(0|[1-9][0-9]*)?[.][0-9]*[eE][0-9]+)',
+      '-?((0|[1-9][0-9]*)?([.][0-9]*)?(e[+-]?[0-9]+|E[+-][0-9]+)?|(0|[1-9][0-9]*)?[.][0-9]*E[0-9]+)',
     some: '.*[eE].*',
     type: simple('double'),
   },
