@@ -2,7 +2,6 @@ import { randomUUID } from 'node:crypto'
 import type { IncomingMessage } from 'node:http'
 import { Readable } from 'node:stream'
 import type { Context } from 'hono'
-import { brokenOff } from '../../query/formats/broken-off.js'
 import { HeldText } from '../../query/formats/held-text.js'
 import { HeldBytes } from '../../query/service/held-bytes.js'
 import type { Caller } from '../../query/service/request.js'
@@ -34,8 +33,6 @@ const LARGEST = 2 ** 20
 const HELD = 64 * LARGEST
 /** Bytes of an object that is put at once. */
 const LARGEST_OBJECT = 5 * 2 ** 30
-/** What a log says where an object could not be sent to its end. */
-const UNREAD = 'an object could not be read'
 
 /** Athena, Glue, S3 and STS on one port: told apart by what a request's signature is for. */
 export class AwsProtocols {
@@ -135,9 +132,7 @@ export class AwsProtocols {
     const isStream =
       answer !== undefined && typeof answer === 'object' && Symbol.asyncIterator in answer
     const sent = isStream
-      ? (Readable.toWeb(
-          Readable.from(brokenOff(answer as AsyncIterable<Uint8Array>, UNREAD)),
-        ) as never)
+      ? (Readable.toWeb(Readable.from(answer as AsyncIterable<Uint8Array>)) as never)
       : ((answer ?? null) as never)
     return new Response(sent, { status, headers })
   }

@@ -1,3 +1,4 @@
+import { brokenOff } from '../../../query/formats/broken-off.js'
 import type { Caller } from '../../../query/service/request.js'
 import { AwsError } from '../protocol/failure.js'
 import { document, textsOf, type Xml } from '../protocol/xml.js'
@@ -315,11 +316,13 @@ function ranged(
   }
   const range = /^bytes=(\d*)-(\d*)$/.exec(site.header('range') ?? '')
   const isHead = site.method === 'HEAD'
+  const body = (from: number, to: number) =>
+    brokenOff(read(from, to), 'an object could not be read')
   if (!range || (range[1] === '' && range[2] === ''))
     return {
       status: 200,
       headers: { ...headers, 'content-length': String(size) },
-      ...(isHead ? {} : { body: read(0, size - 1) }),
+      ...(isHead ? {} : { body: body(0, size - 1) }),
     }
   const [, first = '', last = ''] = range
   const from = first === '' ? Math.max(0, size - Number(last)) : Number(first)
@@ -331,7 +334,7 @@ function ranged(
     'content-range': `bytes ${from}-${to}/${size}`,
     'content-length': String(to - from + 1),
   }
-  return { status: 206, headers: partial, ...(isHead ? {} : { body: read(from, to) }) }
+  return { status: 206, headers: partial, ...(isHead ? {} : { body: body(from, to) }) }
 }
 
 function answer(root: string, value: Xml): S3Answer {
