@@ -1,23 +1,19 @@
-import { afterAll, beforeAll, describe, expect, it } from 'vitest'
+import { describe, expect, it } from 'vitest'
 import { allRights } from '../../../src/define/access/rights.js'
 import type { QueryAnswer } from '../../../src/query/service/request.js'
 import { failureOf } from '../../../src/serve/aws/athena/failures.js'
 import { LakeAccess } from '../../../src/serve/aws/athena/lake-access.js'
 import { TableChanges } from '../../../src/serve/aws/athena/table-changes.js'
 import { abortController } from '../../../src/signals.js'
-import { Asked } from './asked.js'
-import { type ServedLake, servedLake } from './served.js'
+import type { Asked } from './asked.js'
+import { onScratch } from './scratch.js'
+import type { ServedLake } from './served.js'
 
 let lake: ServedLake
 let client: Asked
-beforeAll(async () => {
-  lake = await servedLake()
-  client = new Asked(lake)
-  await done('CREATE SCHEMA scratch')
-})
-afterAll(async () => {
-  expect(lake.errors).toEqual([])
-  await lake.close()
+onScratch((asked, served) => {
+  client = asked
+  lake = served
 })
 
 const done = (sql: string) => client.done(sql)

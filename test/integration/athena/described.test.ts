@@ -6,24 +6,17 @@ import {
   UpdateTableCommand,
 } from '@aws-sdk/client-glue'
 import { ListObjectsV2Command, PutObjectCommand, S3Client } from '@aws-sdk/client-s3'
-import { afterAll, beforeAll, expect, it } from 'vitest'
-import { Asked } from './asked.js'
-import { type ServedLake, servedLake } from './served.js'
+import { expect, it } from 'vitest'
+import type { Asked } from './asked.js'
+import { onScratch } from './scratch.js'
 
-let lake: ServedLake
 let client: Asked
 let glue: GlueClient
 let s3: S3Client
-beforeAll(async () => {
-  lake = await servedLake()
-  client = new Asked(lake)
+onScratch((asked) => {
+  client = asked
   glue = new GlueClient(client.options())
   s3 = new S3Client({ ...client.options(), forcePathStyle: true })
-  await client.done('CREATE SCHEMA scratch')
-})
-afterAll(async () => {
-  expect(lake.errors).toEqual([])
-  await lake.close()
 })
 
 const put = (Key: string, Body: string | Uint8Array) =>

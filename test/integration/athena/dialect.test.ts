@@ -1,17 +1,10 @@
-import { afterAll, beforeAll, expect, it } from 'vitest'
-import { Asked } from './asked.js'
-import { type ServedLake, servedLake } from './served.js'
+import { expect, it } from 'vitest'
+import type { Asked } from './asked.js'
+import { onScratch } from './scratch.js'
 
-let lake: ServedLake
 let client: Asked
-beforeAll(async () => {
-  lake = await servedLake()
-  client = new Asked(lake)
-  await client.done('CREATE SCHEMA scratch')
-})
-afterAll(async () => {
-  expect(lake.errors).toEqual([])
-  await lake.close()
+onScratch((asked) => {
+  client = asked
 })
 
 it('days are counted up, and moments are read as programs write them', async () => {

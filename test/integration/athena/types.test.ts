@@ -3,20 +3,13 @@ import {
   GetQueryResultsCommand,
   type GetQueryResultsCommandOutput,
 } from '@aws-sdk/client-athena'
-import { afterAll, beforeAll, describe, expect, it } from 'vitest'
-import { Asked } from './asked.js'
-import { type ServedLake, servedLake } from './served.js'
+import { describe, expect, it } from 'vitest'
+import type { Asked } from './asked.js'
+import { onScratch } from './scratch.js'
 
-let lake: ServedLake
 let client: Asked
-beforeAll(async () => {
-  lake = await servedLake()
-  client = new Asked(lake)
-  await client.done('CREATE SCHEMA scratch')
-})
-afterAll(async () => {
-  expect(lake.errors).toEqual([])
-  await lake.close()
+onScratch((asked) => {
+  client = asked
 })
 
 const one = async (sql: string) => (await client.rows(`SELECT ${sql}`))[0]

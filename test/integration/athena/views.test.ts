@@ -1,18 +1,11 @@
 import { DeleteTableCommand, GetTableCommand, GlueClient } from '@aws-sdk/client-glue'
-import { afterAll, beforeAll, expect, it } from 'vitest'
-import { Asked } from './asked.js'
-import { type ServedLake, servedLake } from './served.js'
+import { expect, it } from 'vitest'
+import type { Asked } from './asked.js'
+import { onScratch } from './scratch.js'
 
-let lake: ServedLake
 let client: Asked
-beforeAll(async () => {
-  lake = await servedLake()
-  client = new Asked(lake)
-  await client.done('CREATE SCHEMA scratch')
-})
-afterAll(async () => {
-  expect(lake.errors).toEqual([])
-  await lake.close()
+onScratch((asked) => {
+  client = asked
 })
 
 it('a view is made, read, replaced, described and dropped as on Athena', async () => {

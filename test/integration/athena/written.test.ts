@@ -1,4 +1,4 @@
-import { afterAll, beforeAll, expect, it } from 'vitest'
+import { expect, it } from 'vitest'
 import { allRights } from '../../../src/define/access/rights.js'
 import type { QueryAnswer } from '../../../src/query/service/request.js'
 import { failureOf } from '../../../src/serve/aws/athena/failures.js'
@@ -6,19 +6,15 @@ import { LakeAccess } from '../../../src/serve/aws/athena/lake-access.js'
 import { withEngine } from '../../../src/serve/aws/athena/rows-file.js'
 import { TableChanges } from '../../../src/serve/aws/athena/table-changes.js'
 import { abortController } from '../../../src/signals.js'
-import { Asked } from './asked.js'
-import { type ServedLake, servedLake } from './served.js'
+import type { Asked } from './asked.js'
+import { onScratch } from './scratch.js'
+import type { ServedLake } from './served.js'
 
 let lake: ServedLake
 let client: Asked
-beforeAll(async () => {
-  lake = await servedLake()
-  client = new Asked(lake)
-  await done('CREATE SCHEMA scratch')
-})
-afterAll(async () => {
-  expect(lake.errors).toEqual([])
-  await lake.close()
+onScratch((asked, served) => {
+  client = asked
+  lake = served
 })
 
 const boss = { name: 'boss', rights: allRights }
