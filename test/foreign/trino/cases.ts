@@ -88,6 +88,9 @@ export const cases: readonly string[] = [
   ...[
     "'v' || CAST(d AS varchar)",
     "'v' || CAST(CAST(e AS real) AS varchar)",
+    "CAST(CAST(d * 1e300 AS real) AS varchar) || '/' || CAST(CAST(-1e39 AS real) AS varchar)",
+    'CAST(CAST(ARRAY[d, 1e300, NULL] AS array(real)) AS array(varchar))',
+    "CAST(CAST('-1e300' AS real) AS varchar)",
     'CAST(i AS varchar(3))',
     'CAST(o AS varchar(4))',
     'CAST(t AS char(3))',
@@ -341,7 +344,7 @@ export const cases: readonly string[] = [
   ...both('array_distinct', 'a', 'a || c', "split(t, ',')"),
   ...both('array_remove', 'a, i', 'a, 1'),
   ...['array_union', 'array_except', 'array_intersect', 'arrays_overlap'].flatMap((name) =>
-    both(name, 'a, c'),
+    both(name, 'a, c', 'a || a, filter(c, x -> x > 9)', 'filter(a, x -> x > 9), c || c'),
   ),
   ...both('repeat', 'i, 3', 't, 2'),
   'transform(zip(a, c), r -> coalesce(r[1], 0) - coalesce(r[2], 0))',
@@ -369,6 +372,7 @@ export const cases: readonly string[] = [
 ]
 
 export const aggregateCases: readonly string[] = [
+  'CAST(sum(CAST(if(d > 0, 3e38, 0) AS real)) AS varchar)',
   'count(*)',
   ...both('count', 't', 'DISTINCT t', 'DISTINCT i'),
   ...both('count_if', 'o'),

@@ -60,7 +60,9 @@ it('counts rows that are too old when they come as expired, and not as kept', as
   expect(status).toMatchObject({ rows: 3, ...all })
   // Those that were there before, and expire with a later step, are not of what that has read.
   await project.write({ 'orders/2.csv': csv([{ id: 7, at: now, amount: 1 }]) })
-  const later = await project.run({ now: () => new Date(now + 98.5 * DAY) })
+  // Whole days go: 98 of them later, at noon, the row of three days before is the only one.
+  const noon = Math.floor(now / DAY) * DAY + 98.5 * DAY
+  const later = await project.run({ now: () => new Date(noon) })
   const step7 = step(later, 'silver.orders')
   expect(step7).toMatchObject({ counts: { in: 1, kept: 1 }, notes: ['1 row expired'], rows: 1 })
   expect((await project.state()).tables['silver.orders']?.counts).toMatchObject({

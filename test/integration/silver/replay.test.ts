@@ -192,7 +192,10 @@ describe('moraine replay', () => {
       'in/1.csv': csv('1,1,new,5', '2,1,=cmd(),7', '3,1,sent,-1', '4,x'),
     })
     await project.run()
-    const exported = await project.cli('discarded', 'orders', '--export', 'csv')
+    const plain = await project.cli('discarded', 'orders', '--export', 'csv')
+    expect(plain.stdout).toMatch(/rule: status is known,in\/1\.csv,3,\S+,7,2,=cmd\(\),1,\n/)
+    const args = ['discarded', 'orders', '--export', 'csv', '--escape-formulas']
+    const exported = await project.cli(...args)
     expect(exported.stdout).toMatch(
       /^_reasons,_source_file,_source_line,_batch,amount,id,status,v,_raw\n/,
     )

@@ -10,6 +10,7 @@ import {
   VARCHAR,
 } from '../types.js'
 import { quotient } from '../write/arithmetic.js'
+import { asReal } from '../write/casts.js'
 import { once } from '../write/written.js'
 import { type Functions, firstType, type Signature, type Site } from './signature.js'
 
@@ -34,7 +35,7 @@ function sum([a = '']: readonly string[], { args, distinct, around }: Site): str
   const total = around(`sum(${distinct}${a})`)
   if (type && isInteger(type)) return `CAST(${total} AS BIGINT)`
   if (type?.name === 'unknown') return `CAST(${around('count(NULL)')} + NULL AS BIGINT)`
-  return type?.name === 'real' ? `CAST(${total} AS FLOAT)` : total
+  return type?.name === 'real' ? asReal({ sql: total }) : total
 }
 
 function average([a = '']: readonly string[], { args, distinct, around }: Site): string {

@@ -227,8 +227,11 @@ export const arrays: Functions = {
         alikeOr(site)
         return once(
           { a: plainly(site.args, 0, a), b: plainly(site.args, 1, b) },
-          ({ a = '', b = '' }) =>
-            ifNone([b], `list_filter(${distinct(a, true)}, lambda "m b": NOT (${isIn(b)}))`),
+          ({ a = '', b = '' }) => {
+            const left = `list_filter(${distinct(a, true)}, lambda "m b": NOT (${isIn(b)}))`
+            // Less nothing, an array keeps what it has twice.
+            return `CASE WHEN len(${b}) = 0 THEN ${a} ELSE ${ifNone([b], left)} END`
+          },
         )
       },
     },

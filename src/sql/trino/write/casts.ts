@@ -171,6 +171,8 @@ function roundedTo(sql: string, precision: number, engine: string): string {
 function numbersOf({ sql, isPlain }: Value, from: TrinoType, to: TrinoType): string | undefined {
   const engine = engineType(to)
   const plain = `CAST(${sql} AS ${engine})`
+  if (from.name === 'double' && to.name === 'real')
+    return asReal({ sql, isPlain: isPlain ?? false })
   if (isFloat(from) && isInteger(to)) return `CAST(round(${sql}) AS ${engine})`
   // By the digits that it is shown with, and not by those that it has.
   if (isFloat(from) && to.name === 'decimal')
@@ -182,6 +184,13 @@ function numbersOf({ sql, isPlain }: Value, from: TrinoType, to: TrinoType): str
   if (from.name === 'boolean' && isNumber(to) && to.name !== 'decimal') return plain
   return undefined
 }
+
+/** A double as a real: one that a real has no room for is infinite, where the engine's cast fails. */
+export const asReal = (of: Pick<Written, 'sql' | 'isPlain'>): string =>
+  once({ v: of }, ({ v = '' }) => {
+    const infinite = `CAST(${v} * CAST('Infinity' AS DOUBLE) AS FLOAT)`
+    return `coalesce(TRY_CAST(${v} AS FLOAT), ${infinite})`
+  })
 
 /** Dates and times as others of them. */
 function timesOf(of: Value, from: TrinoType, to: TrinoType): string | undefined {
