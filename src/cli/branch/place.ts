@@ -159,7 +159,10 @@ export async function onBranch(
   const branch = branchFor(command.name(), said, own ?? variable('MORAINE_BRANCH'))
   if (branch === undefined) return house
   // A run is the first that has something to do there.
-  if (branch !== own) return house.onBranch(branch)
+  if (branch !== own)
+    return house.onBranch(branch).catch((error) => {
+      throw said === undefined ? byVariable(error, branch) : error
+    })
   if (command.name() === 'run') {
     const seconds = env?.ttl === undefined ? undefined : secondsOf(env.ttl)
     await ensureBranch(house.log, branch, seconds === undefined ? undefined : seconds * 1000)
@@ -168,6 +171,13 @@ export async function onBranch(
       hint: `Create it with: moraine run --env ${name}`,
     })
   return house.onBranch(branch, sources)
+}
+
+/** An error about a branch that no option of the command names. */
+export function byVariable(error: unknown, branch: string): unknown {
+  if (!(error instanceof MoraineError) || error.kind !== 'usage') return error
+  const hint = [`MORAINE_BRANCH is set to ${branch}.`, error.hint].join(' ').trim()
+  return new MoraineError('usage', error.message, { hint, cause: error })
 }
 
 /** The branch that an environment is for this user. */

@@ -19,6 +19,7 @@ export function agentApp(options: AgentOptions & { principals: Principals }): Ho
   app.onError((error, c) => {
     // Where the SDK is not installed, an agent's person can do something about it.
     const isUsage = error instanceof MoraineError && error.kind === 'usage'
+    if (!isUsage) options.onError?.(error)
     const told = isUsage ? `${error.message}. ${error.hint ?? ''}` : 'the server failed to answer'
     return c.json({ error: redact(told) }, isUsage ? 501 : 500)
   })

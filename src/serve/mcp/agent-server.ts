@@ -5,6 +5,7 @@ import { MoraineError, messageOf } from '../../errors.js'
 import { importPeer } from '../../peers.js'
 import type { Caller } from '../../query/service/request.js'
 import { redact } from '../../secrets.js'
+import { isOwnFailure, OWN_FAILURE } from '../own-failure.js'
 import { type AgentOptions, MOST_ROWS, Tools, USUAL_ROWS } from './tools.js'
 
 const INSTRUCTIONS = `A data lake of bronze (as it arrived), silver (checked rows) and gold (computed) tables.
@@ -36,13 +37,14 @@ export async function agentServer(options: AgentOptions, caller: Caller): Promis
   const { McpServer } = await importPeer('@modelcontextprotocol/sdk')
   const server = new McpServer({ name: 'moraine', version: '1' }, { instructions: INSTRUCTIONS })
   const tools = new Tools(options, caller)
-  addCatalogTools(server, tools)
-  addRowTools(server, tools)
+  const answered = answering(options.onError)
+  addCatalogTools(server, tools, answered)
+  addRowTools(server, tools, answered)
   return server
 }
 
 /** What is known of tables, without their rows. */
-function addCatalogTools(server: McpServer, tools: Tools): void {
+function addCatalogTools(server: McpServer, tools: Tools, answered: Answering): void {
   server.registerTool(
     'list_tables',
     {
@@ -78,7 +80,7 @@ function addCatalogTools(server: McpServer, tools: Tools): void {
 }
 
 /** Rows, and why others are not there. */
-function addRowTools(server: McpServer, tools: Tools): void {
+function addRowTools(server: McpServer, tools: Tools, answered: Answering): void {
   server.registerTool(
     'sample_rows',
     {
@@ -110,17 +112,27 @@ function addRowTools(server: McpServer, tools: Tools): void {
   )
 }
 
-/** An answer as a text of JSON; what went wrong is told to the agent, which can mend it. */
-async function answered(ask: () => Promise<object>): Promise<CallToolResult> {
-  try {
-    const text = JSON.stringify(await ask(), (_, value) =>
-      typeof value === 'bigint' ? String(value) : value,
-    )
-    return { content: [{ type: 'text', text }] }
-  } catch (error) {
-    const hint = error instanceof MoraineError && error.hint ? `\n${error.hint}` : ''
-    const isOurs = error instanceof MoraineError
-    const text = isOurs ? redact(`${messageOf(error)}${hint}`) : 'The server failed to answer'
-    return { isError: true, content: [{ type: 'text', text }] }
+type Answering = (ask: () => Promise<object>) => Promise<CallToolResult>
+
+/** Makes answers texts of JSON; what went wrong is told to the agent, where it can mend it. */
+function answering(onError: (error: unknown) => void = () => {}): Answering {
+  return async (ask) => {
+    try {
+      const text = JSON.stringify(await ask(), (_, value) =>
+        typeof value === 'bigint' ? String(value) : value,
+      )
+      return { content: [{ type: 'text', text }] }
+    } catch (error) {
+      return { isError: true, content: [{ type: 'text', text: told(error, onError) }] }
+    }
   }
+}
+
+function told(error: unknown, onError: (error: unknown) => void): string {
+  if (isOwnFailure(error)) {
+    onError(error)
+    return OWN_FAILURE
+  }
+  const hint = error instanceof MoraineError && error.hint ? `\n${error.hint}` : ''
+  return redact(`${messageOf(error)}${hint}`)
 }

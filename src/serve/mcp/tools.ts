@@ -18,6 +18,8 @@ export interface AgentOptions {
   entries: () => Promise<readonly CatalogEntry[]>
   /** Whose limits hold for queries. */
   workgroup?: string | undefined
+  /** Hears of what went wrong inside; agents are told only that something did. */
+  onError?: (error: unknown) => void
 }
 
 /** Rows that an answer has when nothing is said, and at most. */

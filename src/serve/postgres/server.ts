@@ -32,6 +32,8 @@ export interface PostgresOptions {
   held?: number
   /** Milliseconds after which an idle session is closed: half an hour when not given. */
   idle?: number
+  /** Hears of what went wrong inside; clients are told only that something did. */
+  onError?: (error: unknown) => void
 }
 
 /** Answers clients of PostgreSQL: each socket that is given to it is a session. */
@@ -47,7 +49,8 @@ export class PostgresServer {
 
   /** Serves a connection to its end. */
   accept(socket: Socket): void {
-    const { service, principals, database, tls, sessions = MOST, idle = IDLE } = this.options
+    const { sessions = MOST, idle = IDLE, onError = () => {} } = this.options
+    const { service, principals, database, tls } = this.options
     if (this.open.size >= sessions + MOST_STARTING) {
       socket.destroy()
       return
@@ -63,7 +66,7 @@ export class PostgresServer {
       return true
     }
     const own = { cancels: this.cancels, held: this.held, mayBegin }
-    const shared = { service, principals, database, tls, idle, ...own }
+    const shared = { service, principals, database, tls, idle, onError, ...own }
     void runSession(connection, shared).finally(() => {
       this.open.delete(connection)
       if (isCounted) this.sessions--

@@ -7,6 +7,7 @@ import { streamed, streamOf } from '../../query/formats/streams.js'
 import type { Caller, Execution, QueryAnswer } from '../../query/service/request.js'
 import type { QueryService } from '../../query/service/service.js'
 import { redact } from '../../secrets.js'
+import { isOwnFailure, OWN_FAILURE } from '../own-failure.js'
 import type { Principals } from '../principals.js'
 import { callerOf } from './caller.js'
 import { newest, page } from './http/schemas.js'
@@ -52,8 +53,9 @@ export function queryApp(
     if (isBusy) c.header('retry-after', '2')
     const status = isBusy ? 429 : (statuses[kind] ?? 500)
     if (status >= 500) onError(error)
-    const message = status === 500 ? 'The server failed to answer' : redact(messageOf(error))
-    return c.json({ error: { kind, message, ...(hint ? { hint: redact(hint) } : {}) } }, status)
+    if (isOwnFailure(error)) return c.json({ error: { kind, message: OWN_FAILURE } }, status)
+    const told = { kind, message: redact(messageOf(error)) }
+    return c.json({ error: { ...told, ...(hint ? { hint: redact(hint) } : {}) } }, status)
   })
   app.notFound((c) => c.json({ error: { kind: 'usage', message: 'There is no such route' } }, 404))
   routeQueries(app, service, patience)

@@ -4,7 +4,7 @@ import { createBranch, deleteBranch, namedBranch } from '../../../src/log/branch
 import { CommitLog } from '../../../src/log/log.js'
 import { verifyLake } from '../../../src/log/verify/verify.js'
 import { type Vacuumed, vacuum } from '../../../src/maintain/vacuum.js'
-import type { Project } from '../../support/project.js'
+import { moraine, type Project } from '../../support/project.js'
 import { change, csv, lakeFile, onBranch, shop } from './shop.js'
 
 /*
@@ -125,6 +125,14 @@ describe('a branch', () => {
     const unknown = await project.cli('query', 'select 1', '--branch', 'nightly')
     expect(unknown.stderr).toMatch(/There is no branch nightly/)
     expect(unknown.stderr).toMatch(/There are: dev/)
+    for (const args of [['query', 'select 1'], ['run'], ['diff'], ['diff', 'gold.by_status']]) {
+      const byVariable = await moraine(['-C', project.folder, ...args], {
+        MORAINE_BRANCH: 'nightly',
+      })
+      expect([args, byVariable.code]).toEqual([args, 2])
+      expect(byVariable.stderr).toMatch(/There is no branch nightly/)
+      expect(byVariable.stderr).toMatch(/MORAINE_BRANCH is set to nightly\. There are: dev/)
+    }
     for (const args of [
       ['promote', 'main'],
       ['branch', 'delete', 'main'],

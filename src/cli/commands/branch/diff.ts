@@ -5,13 +5,14 @@ import { diffStates, type LakeDiff } from '../../../branch/diff/diff.js'
 import { goneSide, type Range, rangeOf } from '../../../branch/diff/sides.js'
 import { fullName } from '../../../define/dataset.js'
 import { MoraineError } from '../../../errors.js'
+import { noSuchBranch } from '../../../log/branch/named.js'
 import { select } from '../../../plan/graph.js'
 import { variable } from '../../../settings.js'
 import { replaceFile } from '../../../storage/replace-file.js'
 import { diffHtml } from '../../branch/diff-html.js'
 import { diffLines } from '../../branch/diff-lines.js'
 import { diffMarkdown } from '../../branch/diff-markdown.js'
-import { branchOfEnv } from '../../branch/place.js'
+import { branchOfEnv, byVariable } from '../../branch/place.js'
 import { withMemory } from '../../engine.js'
 import { examples } from '../../examples.js'
 import { openProject, type Project, print } from '../../project.js'
@@ -63,8 +64,11 @@ async function asked(command: Command, project: Project) {
   const range = first === undefined ? undefined : await rangeOf(project.log, first)
   if (range) return { range, selectors: others }
   const ofEnv = await branchOfEnv(command, project.lake, project.log)
-  const branch = ofEnv ?? variable('MORAINE_BRANCH')
+  const named = variable('MORAINE_BRANCH')
+  const branch = ofEnv ?? named
   const own = branch === undefined ? undefined : await rangeOf(project.log, branch)
+  if (!own && branch !== undefined && branch === named)
+    throw byVariable(noSuchBranch(branch, await project.log.head()), branch)
   if (own) return { range: own, selectors: first === undefined ? [] : [first, ...others] }
   throw new MoraineError(
     'usage',

@@ -69,9 +69,9 @@ export async function openQuery(
   await service.resume().catch(onError)
   const { agentApp } = await import('../../../serve/mcp/agent-app.js')
   const { PostgresServer } = await import('../../../serve/postgres/server.js')
-  const agents = agentApp({ ...agentOptions(project, service), principals })
+  const agents = agentApp({ ...agentOptions(project, service), principals, onError })
   const postgres = new PostgresServer({
-    ...{ service, principals, database: lake.name },
+    ...{ service, principals, database: lake.name, onError },
     tls: await secureContext(tls),
   })
   const queries = queryApp(service, { principals, onError })

@@ -1,9 +1,10 @@
 import type { Command } from 'commander'
 import { type Rights, readingRights, rightsOf } from '../../../define/access/rights.js'
 import type { Lake } from '../../../define/lake.js'
-import { MoraineError } from '../../../errors.js'
+import { MoraineError, messageOf } from '../../../errors.js'
 import { importPeer } from '../../../peers.js'
 import { QueryService } from '../../../query/service/service.js'
+import { redact } from '../../../secrets.js'
 import { agentServer } from '../../../serve/mcp/agent-server.js'
 import { examples } from '../../examples.js'
 import { openProject } from '../../project.js'
@@ -35,7 +36,11 @@ export async function run(command: Command): Promise<number> {
   const { lake, storage, log } = project
   const caller = callerNamed(lake, principal)
   const service = new QueryService({ storage, log, lake })
-  const server = await agentServer({ ...agentOptions(project, service), workgroup }, caller)
+  // Standard output is the agent's.
+  const onError = (error: unknown) =>
+    process.stderr.write(`moraine mcp: ${redact(messageOf(error))}\n`)
+  const options = { ...agentOptions(project, service), workgroup, onError }
+  const server = await agentServer(options, caller)
   const { StdioServerTransport } = await importPeer('@modelcontextprotocol/sdk')
   try {
     await server.connect(new StdioServerTransport())

@@ -1,6 +1,7 @@
 import { MoraineError, messageOf } from '../../../errors.js'
 import { redact } from '../../../secrets.js'
 import { pointedAt, withoutPointer } from '../../../sql/pointer.js'
+import { isOwnFailure, OWN_FAILURE } from '../../own-failure.js'
 import { PgError } from '../pg-error.js'
 
 /** SQLSTATEs of what the engine says, by its words. */
@@ -42,6 +43,10 @@ export function pgErrorOf(error: unknown, sql?: string): PgError {
   const at = sql === undefined ? undefined : pointedAt(text, sql)
   const position = at === undefined ? undefined : at + 1
   const isOurs = error instanceof MoraineError
+  if (isOwnFailure(error))
+    return new PgError((isOurs ? kinds[error.kind] : undefined) ?? 'XX000', OWN_FAILURE, {
+      cause: error,
+    })
   const byWords =
     isOurs && error.kind !== 'query'
       ? undefined

@@ -1,6 +1,7 @@
 import type { SecureContext } from 'node:tls'
 import { quoteName } from '../../../define/sql/sql.js'
 import type { HeldBytes } from '../../../query/service/held-bytes.js'
+import { isOwnFailure } from '../../own-failure.js'
 import type { Principals } from '../../principals.js'
 import { usualPath } from '../catalog/visible.js'
 import { PgError } from '../pg-error.js'
@@ -32,6 +33,8 @@ export interface SessionOptions {
   idle: number
   /** Says whether another session may begin. */
   mayBegin: () => boolean
+  /** Hears of what went wrong inside. */
+  onError: (error: unknown) => void
 }
 
 /** Milliseconds that the rest of a portal's rows waits for the client. */
@@ -57,18 +60,27 @@ export async function runSession(connection: Connection, options: SessionOptions
       ...{ service: options.service, caller, settings, database },
       gone: connection.signal,
     })
-    const session = new Session({ connection, settings, questions, held: options.held })
+    const { held, onError } = options
+    const session = new Session({ connection, settings, questions, held }, onError)
     const { process, secret, forget: leave } = options.cancels.add(() => questions.cancel())
     forget = leave
     connection.write(write.backendKeyData(process, secret))
     await session.run(options.idle)
   } catch (error) {
-    const { code, message, hint } = pgErrorOf(error)
+    const { code, message, hint } = told(error, options.onError)
     connection.write(write.error(new PgError(code, message, { hint, fatal: true })))
   } finally {
     forget()
     connection.end()
   }
+}
+
+/** An error as clients hear of it; the log hears of what was no fault of theirs. */
+function told(error: unknown, onError: (error: unknown) => void): PgError {
+  const found = pgErrorOf(error)
+  const inner = error instanceof PgError ? error.cause : error
+  if (inner !== undefined && isOwnFailure(inner)) onError(inner)
+  return found
 }
 
 function settingsOf(
@@ -106,7 +118,10 @@ class Session {
 
   private readonly connection: Connection
 
-  constructor(own: Pick<SessionState, 'connection' | 'settings' | 'questions' | 'held'>) {
+  constructor(
+    own: Pick<SessionState, 'connection' | 'settings' | 'questions' | 'held'>,
+    private readonly onError: (error: unknown) => void,
+  ) {
     this.connection = own.connection
     this.state = {
       ...{ ...own, transaction: this.transaction },
@@ -154,7 +169,7 @@ class Session {
       await this.answer(message)
       if (!this.connection.hasMore || message.type === 'flush') await this.connection.flush()
     } catch (error) {
-      const found = pgErrorOf(error)
+      const found = told(error, this.onError)
       if (found.fatal) throw found
       this.connection.write(write.error(found))
       this.transaction.failed()

@@ -185,7 +185,9 @@ function numbersOf({ sql, isPlain }: Value, from: TrinoType, to: TrinoType): str
   return undefined
 }
 
-/** A double as a real: one that a real has no room for is infinite, where the engine's cast fails. */
+/**
+ * A double as a real: one that a real has no room for is infinite, where the engine's cast fails.
+ */
 export const asReal = (of: Pick<Written, 'sql' | 'isPlain'>): string =>
   once({ v: of }, ({ v = '' }) => {
     const infinite = `CAST(${v} * CAST('Infinity' AS DOUBLE) AS FLOAT)`
