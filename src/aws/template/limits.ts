@@ -4,13 +4,19 @@ import type { Context } from './context.js'
 import { jobId } from './names.js'
 import { problem } from './problems.js'
 import { MOST, MOST_POLICIES, sizeOf } from './services/policy-size.js'
-import { type Group, MOST_RESOURCES } from './stacks.js'
+import { type Group, MOST_BYTES, MOST_OUTPUTS, MOST_RESOURCES, type Stack } from './stacks.js'
 
 /**
  * Bytes of all variables of a function:
  * https://docs.aws.amazon.com/lambda/latest/dg/gettingstarted-limits.html
  */
 const MOST_ENVIRONMENT = 4096
+
+/**
+ * Characters of what says who may assume a role:
+ * https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_iam-quotas.html
+ */
+const MOST_TRUST = 2048
 
 /** https://docs.aws.amazon.com/AmazonS3/latest/userguide/object-lifecycle-mgmt.html */
 const MOST_RULES = 1000
@@ -31,6 +37,32 @@ export function checkLimits(context: Context, groups: readonly Group[]): void {
   if (problems.length > 0) throw new DefinitionError(problems)
 }
 
+/**
+ * Holds stacks against what CloudFormation takes: jobs stay in the stack that has them already,
+ * however much more they need by now.
+ *
+ * @throws DefinitionError with all that it would refuse.
+ */
+export function checkStacks(context: Context, stacks: readonly Stack[]): void {
+  const problems = stacks.flatMap(({ name, template }) => {
+    const { Resources, Outputs = {} } = template
+    const sizes: [number, string, number][] = [
+      [Object.keys(Resources).length, 'resources', MOST_RESOURCES],
+      [Object.keys(Outputs).length, 'outputs', MOST_OUTPUTS],
+      [JSON.stringify(template).length, 'bytes', MOST_BYTES],
+    ]
+    return sizes
+      .filter(([size, , most]) => size > most)
+      .map(([size, what, most]) =>
+        problem(context, {
+          message: `Stack ${name} would have ${size} ${what}, and a stack of CloudFormation has at most ${most}`,
+          hint: 'Jobs stay in the stack that they are in. Deploy without the schedules and inboxes of some of them, and then with them: they come into another stack.',
+        }),
+      )
+  })
+  if (problems.length > 0) throw new DefinitionError(problems)
+}
+
 function tooMany(context: Context, name: string, count: number): Problem[] {
   if (count <= MOST_RESOURCES) return []
   return [
@@ -45,6 +77,15 @@ function tooLarge(context: Context, id: string, { Type, Properties = {} }: Resou
   const job = context.jobs.find((one) => id.startsWith(jobId(one)))
   const whose = job ? job.name : id
   if (Type === 'AWS::IAM::Role') {
+    const trust = sizeOf(Properties.AssumeRolePolicyDocument, context.deploy.region)
+    if (trust > MOST_TRUST)
+      return [
+        problem(context, {
+          message: `The trust policy of ${whose} would have ${trust} characters, and IAM takes ${MOST_TRUST}`,
+          hint: 'Name one role that all members may assume, rather than each of them.',
+          near: 'members',
+        }),
+      ]
     const { length } = (Properties.ManagedPolicyArns ?? []) as readonly Json[]
     if (length <= MOST_POLICIES) return []
     return [

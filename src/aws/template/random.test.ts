@@ -5,6 +5,8 @@ import { after, bronze, cron, defineLake, every, gold, silver, sql, t, z } from 
 import { files, inbox } from '../../source/index.js'
 import { aws } from '../options/aws.js'
 import type { AwsOptions } from '../options/options.js'
+import { deployedJobs } from './jobs.js'
+import { jobId, ownFunctions } from './names.js'
 import { template } from './template.js'
 
 const name = fc.stringMatching(/^[a-z][a-z0-9_]{0,60}$/)
@@ -94,6 +96,67 @@ describe('a template', () => {
     expect(Math.max(...countOf(large))).toBeLessThan(500)
     expect(faultsOf(large)).toEqual([])
   })
+})
+
+describe('a lake of several stacks that is deployed again', () => {
+  const deploy = aws({ region: 'eu-central-1' })
+  const named = (count: number, what = 'data') =>
+    Array.from({ length: count }, (_, i) => `${what}_${i}`)
+  const made = (names: readonly string[], more = {}, placed = new Map<string, string>()) => {
+    const own = aws({ region: 'eu-central-1', ...more })
+    return template(lakeOf(names, [undefined], own), own, { placed })
+  }
+  const homes = ({ stacks }: ReturnType<typeof template>) =>
+    new Map(
+      stacks.flatMap(({ name, template: { Resources } }) =>
+        Object.keys(Resources).map((id) => [id, name] as const),
+      ),
+    )
+  /** Where jobs lie, as a deployment finds them. */
+  const placedIn = (before: ReturnType<typeof template>) => {
+    const home = homes(before)
+    const jobs = deployedJobs(lakeOf(named(90), [undefined], deploy)).map((job) => job.name)
+    return new Map(
+      [...jobs, ...ownFunctions].flatMap((name) => {
+        const found = home.get(`${jobId({ name })}Function`)
+        return found === undefined ? [] : [[name, found] as const]
+      }),
+    )
+  }
+  const before = made(named(90))
+  const placed = placedIn(before)
+
+  it.each([
+    ['without some of its first jobs', named(90).slice(10)],
+    ['with others in front', [...named(12, 'first'), ...named(90)]],
+    ['with others behind', [...named(90), ...named(20, 'last')]],
+    ['in another order', named(90).reverse()],
+  ])('leaves everything in its stack: %s', (_, names) => {
+    const after = made(names, {}, placed)
+    expect(faultsOf(after)).toEqual([])
+    const [was, is] = [homes(before), homes(after)]
+    const moved = [...is].filter(([id, home]) => was.has(id) && was.get(id) !== home)
+    expect(moved).toEqual([])
+  })
+
+  it('is refused where its jobs need more than their stack has room for, with what to do', () => {
+    const glued = () => made(named(90), { glue: {} }, placed)
+    expect(glued).toThrowError(/Stack random would have \d+ resources, .* has at most 500/)
+    expect(faultsOf(made(named(90), { glue: {} }))).toEqual([])
+  })
+})
+
+it('a team of many members is refused, as IAM would', () => {
+  const team = (count: number) => {
+    const members = Array.from(
+      { length: count },
+      (_, i) => `arn:aws:iam::123456789012:role/aws-reserved/sso.amazonaws.com/AWSReservedSSO_${i}`,
+    )
+    const deploy = aws({ region: 'eu-central-1', teams: { all: { read: ['gold'], members } } })
+    return template(lakeOf(['orders'], [undefined], deploy), deploy)
+  }
+  expect(faultsOf(team(10))).toEqual([])
+  expect(() => team(40)).toThrowError(/trust policy .* IAM takes 2048/)
 })
 
 describe('a large lake', () => {

@@ -2,7 +2,8 @@ import type { Json, Resource, Resources, Template } from './cfn.js'
 
 /** https://docs.aws.amazon.com/AWSCloudFormation/latest/UserGuide/cloudformation-limits.html */
 export const MOST_RESOURCES = 500
-const MOST_BYTES = 1_000_000
+export const MOST_BYTES = 1_000_000
+export const MOST_OUTPUTS = 200
 /** What is left free, for what the next versions of a lake bring. */
 const FULL = 0.9
 
@@ -18,6 +19,9 @@ export interface Stack {
   /** Values that whoever deploys gives: `CodeKey`, where in the lake's bucket the code lies. */
   readonly parameters: readonly string[]
 }
+
+/** The group of what jobs share. */
+export const SHARED = 'shared'
 
 /** Resources that lie in one stack together. */
 export interface Group {
@@ -91,27 +95,41 @@ function templateOf(
   }
 }
 
-interface Draft {
-  readonly name: string
-  readonly phase: 'base' | 'rest'
-  resources: Resources
+interface Draft extends Pick<Stack, 'name' | 'phase'> {
+  readonly resources: Resources
 }
 
+/**
+ * Groups lie where they lie already, and others where there is room: these look for it only when
+ * all of those are there.
+ */
 function distribute(groups: readonly Group[], { prefix, placed }: Naming): Draft[] {
-  const drafts: Draft[] = []
-  const nameOf = (phase: Group['phase'], number: number) =>
-    phase === 'base' ? `${prefix}-base` : number === 0 ? prefix : `${prefix}-${number + 1}`
-  for (const { name, phase, resources } of groups) {
-    const own = drafts.filter((draft) => draft.phase === phase)
-    const there = drafts.find((draft) => draft.name === placed.get(name))
-    const room = there ?? own.find((draft) => fits(draft.resources, resources))
-    if (room) room.resources = { ...room.resources, ...resources }
-    else drafts.push({ name: nameOf(phase, own.length), phase, resources })
+  const drafts = new Map<string, Draft>()
+  const nameOf = (number: number) => (number === 1 ? prefix : `${prefix}-${number}`)
+  const put = (name: string, { phase, resources }: Group) => {
+    const there = drafts.get(name)?.resources
+    drafts.set(name, { name, phase, resources: { ...there, ...resources } })
   }
-  return drafts
+  // What jobs share comes first, as references lead to earlier stacks alone.
+  const homeOf = ({ name, phase }: Group) =>
+    phase === 'base' ? `${prefix}-base` : name === SHARED ? prefix : placed.get(name)
+  for (const group of groups) {
+    const home = homeOf(group)
+    if (home !== undefined) put(home, group)
+  }
+  for (const group of groups.filter((one) => homeOf(one) === undefined)) {
+    let number = 1
+    while (!fits(drafts.get(nameOf(number))?.resources ?? {}, group.resources)) number++
+    put(nameOf(number), group)
+  }
+  const turn = ({ name, phase }: Draft) =>
+    phase === 'base' ? 0 : name === prefix ? 1 : Number(name.slice(prefix.length + 1))
+  return [...drafts.values()].sort((a, b) => turn(a) - turn(b))
 }
 
+/** A group that is too large for any stack has one of its own. */
 function fits(there: Resources, more: Resources): boolean {
+  if (Object.keys(there).length === 0) return true
   const count = Object.keys(there).length + Object.keys(more).length
   return count <= MOST_RESOURCES * FULL && bytesOf(there) + bytesOf(more) <= MOST_BYTES * FULL
 }

@@ -6,10 +6,10 @@ import { projection } from './functions/projection.js'
 import { jobResources } from './jobs/resources.js'
 import type { Sizes } from './jobs/sizes.js'
 import { deployedJobs } from './jobs.js'
-import { checkLimits } from './limits.js'
+import { checkLimits, checkStacks } from './limits.js'
 import { checkDeployment } from './problems.js'
 import { base, shared } from './shared.js'
-import { type Group, type Stack, stacksOf } from './stacks.js'
+import { type Group, SHARED, type Stack, stacksOf } from './stacks.js'
 
 /** What is deployed of a lake. */
 export interface Deployment {
@@ -42,7 +42,7 @@ export function template(
   checkDeployment(context)
   const groups: Group[] = [
     { name: 'base', phase: 'base', resources: base(context) },
-    { name: 'shared', phase: 'rest', resources: shared(context) },
+    { name: SHARED, phase: 'rest', resources: shared(context) },
     { name: 'projection', phase: 'rest', resources: projection(context) },
     { name: 'catalog', phase: 'rest', resources: catalog(context) },
     ...context.jobs.map(
@@ -51,5 +51,7 @@ export function template(
   ]
   checkLimits(context, groups)
   const all = groups.filter(({ resources }) => Object.keys(resources).length > 0)
-  return { stacks: stacksOf(all, { prefix: context.prefix, lake: lake.name, placed }) }
+  const stacks = stacksOf(all, { prefix: context.prefix, lake: lake.name, placed })
+  checkStacks(context, stacks)
+  return { stacks }
 }
