@@ -13,7 +13,7 @@ export const variables = {
     'Where the lake is stored, a folder or `s3://…`; overrides the `root` of `lake.ts`.',
   MORAINE_BRANCH: 'The branch that commands read and run on, like `--branch` (default: main).',
   MORAINE_MEMORY:
-    'Memory limit of a command, such as `2GB`, like `--memory` (default: 60 % of the machine).',
+    'Memory limit of commands that build or maintain the lake, such as `2GB`, like their `--memory` (default: 60 % of the machine). Queries have [limits of their own](reading.md#limits).',
   MORAINE_CACHE:
     'The folder for local copies of objects in a bucket (default: `~/.cache/moraine`).',
   MORAINE_CACHE_SIZE: 'Maximum size of these copies, such as `20GiB` (default: `10GiB`).',
@@ -24,9 +24,9 @@ export const variables = {
   MORAINE_DECODER_MEMORY:
     'Memory that decoding a file may take, such as `4GiB` (default: half of the machine).',
   MORAINE_METRICS_TOKEN:
-    'The token that `serve` requires at `/metrics`; without one, only this machine can read it.',
+    'The token that `serve` requires at `/metrics` and `/status`; without one, only a server on 127.0.0.1 without `--behind-proxy` has them.',
   MORAINE_TOKEN:
-    'The token that `serve --catalog` requires for reading and writing; without one, it is read-only.',
+    'A token for `serve --catalog` and `serve --query` that may read and write everything, beside `access`; also for runs on Trino. Without it and without `access`, the catalog is read-only, and the query service makes keys for this machine.',
   MORAINE_JOB: 'The job that a function of AWS is for; without it, events say which.',
   MORAINE_GLUE_JOB: 'The job of Glue to which a function hands over what it can’t finish.',
   MORAINE_GLUE_FROM:

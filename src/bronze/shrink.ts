@@ -70,7 +70,7 @@ export async function holdBack(
   return { ...result, state, commits: [...done.commits, state.number] }
 }
 
-/** `held back: 100 rows in place of 2,350`. */
+/** `held back: 100 rows instead of 2,350`. */
 export function heldText({ rows, before }: Pick<Held, 'rows' | 'before'>): string {
   return `held back: ${thousands(rows)} ${rows === 1 ? 'row' : 'rows'} instead of ${thousands(before)}`
 }

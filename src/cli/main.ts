@@ -155,7 +155,7 @@ export const commands: [name: string, load: () => Promise<CommandModule>, summar
   [
     'review',
     () => import('./commands/branch/review.js'),
-    'build a change on a branch, and say what it does, as a comment in CI',
+    'build a change on a branch, compare it with main, and print the result as Markdown, for CI',
   ],
   [
     'promote',
@@ -243,7 +243,7 @@ async function commandLine(argv: readonly string[]): Promise<number> {
     .version(version)
     .option('-C, --directory <dir>', "the project's folder", '.')
     .option('--root <url>', 'where the lake is stored; overrides lake.ts and MORAINE_ROOT')
-    .option('--env <name>', 'an environment of lake.ts: its root and its branch')
+    .option('--env <name>', 'an environment of lake.ts: its root, branch and sources')
     .option('--branch <name>', 'the branch to work on; overrides MORAINE_BRANCH (default: main)')
     .option('--json', 'print one JSON value')
     .showHelpAfterError(

@@ -406,8 +406,8 @@ export interface GoldOptions<S extends Shape> extends About {
    */
   writes?: Writes
   /**
-   * Store the query, not its rows: readers get the current result. There is no table, so other
-   * engines do not see it, and there is nothing to partition, check, compress or expire.
+   * Store the query, not its rows: readers get the current result. There is no table, so there is
+   * nothing to partition, check, compress or expire, and other engines see columns and SQL alone.
    */
   view?: boolean
   /** What runs its steps, if not the engine of the lake: `duckdb()`, `workers(4)`. */

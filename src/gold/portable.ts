@@ -1,13 +1,7 @@
 import { fullName, schemaOf } from '../define/dataset.js'
 import type { Gold } from '../define/model.js'
-import {
-  datasetsIn,
-  historiesIn,
-  placeInSql,
-  quoteName,
-  reference,
-  renderSql,
-} from '../define/sql/sql.js'
+import { datasetsIn, historiesIn, quoteName, reference, renderSql } from '../define/sql/sql.js'
+import { placeInSql } from '../define/sql/sql-places.js'
 import { typeName } from '../define/types/column-type.js'
 import type { BoundTable, Session } from '../engine/engine.js'
 import { MoraineError } from '../errors.js'

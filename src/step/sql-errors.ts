@@ -1,5 +1,5 @@
 import type { Sql } from '../define/model.js'
-import { placeInSql } from '../define/sql/sql.js'
+import { placeInSql } from '../define/sql/sql-places.js'
 import { SqlError } from '../engine/sql-error.js'
 import { MoraineError } from '../errors.js'
 

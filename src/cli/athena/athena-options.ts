@@ -16,7 +16,7 @@ export const athenaOptions = (command: Command): Command =>
     .option('--workgroup <name>', 'with --on athena: the workgroup (default: primary)')
     .option(
       '--output <url>',
-      'with --on athena: where the result is put, if the workgroup does not say',
+      'with --on athena: where to write the result, if the workgroup does not set it',
     )
     .option(
       '--prefix <text>',

@@ -25,7 +25,10 @@ export function queryOptions(command: Command): Command {
       'show what the query would read, and what Athena would charge; run nothing',
     )
     .option('--explain', 'show how the query would run: its steps, and what they read; run nothing')
-    .option('--max-scan <size>', 'refuse the query if it would read more, by what manifests say')
+    .option(
+      '--max-scan <size>',
+      'refuse the query if it would read more than this, as manifests tell',
+    )
 }
 
 /** The values of parameters that these options give. */

@@ -1,5 +1,7 @@
 import type { Sql } from '../model.js'
-import { sql } from './sql.js'
+import { described } from '../problems/described.js'
+import { mistake } from '../problems/mistakes.js'
+import { noSql, sql } from './sql.js'
 
 /** Digits after the point that both sides may have. */
 const DIGITS = 6
@@ -15,8 +17,14 @@ const DIGITS = 6
  *   group by shop`
  */
 export function divide(dividend: Sql, divisor: Sql, scale: number): Sql {
-  if (!Number.isInteger(scale) || scale < 0 || scale > 12)
-    throw new RangeError(`divide: scale is ${scale}, but must be a whole number from 0 to 12`)
+  if (!Number.isInteger(scale) || scale < 0 || scale > 12) {
+    mistake(
+      `divide: scale is ${described(scale)}, but must be a whole number from 0 to 12`,
+      undefined,
+      'It is the number of digits after the point of the result.',
+    )
+    return noSql
+  }
   const whole = (value: Sql) =>
     sql`CAST(CAST((${value}) AS DECIMAL(38, 6)) * ${10 ** DIGITS} AS HUGEINT)`
   const [a, b] = [whole(dividend), whole(divisor)]

@@ -2,13 +2,8 @@ import { fullName } from '../../define/dataset.js'
 import { viewsOf } from '../../define/inputs.js'
 import type { AnyDataset, Gold, Silver, Sql } from '../../define/model.js'
 import { lookupOf } from '../../define/sql/lookup.js'
-import {
-  datasetsIn,
-  historiesIn,
-  placeInSql,
-  placeOfText,
-  renderSql,
-} from '../../define/sql/sql.js'
+import { datasetsIn, historiesIn, renderSql } from '../../define/sql/sql.js'
+import { placeInSql, placeOfText } from '../../define/sql/sql-places.js'
 import type { Engine, Session } from '../../engine/engine.js'
 import { DefinitionError, type Problem } from '../../errors.js'
 import { type AstNode, nodesOf } from '../../plan/ast.js'

@@ -49,8 +49,8 @@ export interface TableOptions<C extends string> {
   deletes?: 'compare'
   /**
    * The fraction of rows of a full extract, or of compared keys, that may disappear at once; an
-   * extract with fewer rows is held back until `moraine run --accept-shrink` accepts it. Up to 20
-   * rows may always disappear. Default: 0.5; with 1, nothing is held back.
+   * extract with fewer rows is held back until `moraine run --accept-shrink` accepts it. Fewer than
+   * 20 rows may always disappear. Default: 0.5; with 1, nothing is held back.
    */
   maxShrink?: number
 }

@@ -93,8 +93,8 @@ export interface FullExportOptions {
   full?: boolean | { by?: 'file' | 'folder' | RegExp; newest?: 'name' | 'modified' }
   /**
    * The fraction of rows that may disappear from one full extract to the next; an extract with
-   * fewer rows is held back until `moraine run --accept-shrink` accepts it. Up to 20 rows may
-   * always disappear. Default: 0.5; with 1, nothing is held back.
+   * fewer rows is held back until `moraine run --accept-shrink` accepts it. Fewer than 20 rows
+   * may always disappear. Default: 0.5; with 1, nothing is held back.
    */
   maxShrink?: number
 }

@@ -67,7 +67,7 @@ export interface HttpOptions<C extends string> {
   cursor?: { column: C; param: string; start?: string }
   /**
    * The fraction of rows of a full extract that may disappear; an extract with fewer rows is held
-   * back until `moraine run --accept-shrink` accepts it. Up to 20 rows may always disappear.
+   * back until `moraine run --accept-shrink` accepts it. Fewer than 20 rows may always disappear.
    * Default: 0.5; with 1, nothing is held back.
    */
   maxShrink?: number

@@ -22,7 +22,10 @@ export function define(command: Command): Command {
     .argument('<branch>', 'the branch whose tables are published')
     .option('--commit <commit>', 'the commit of the branch that was reviewed: any other is refused')
     .option('--keep', 'keep the branch; without it, the branch ends with the same commit')
-    .option('--refresh', 'first build again what main has changed since')
+    .option(
+      '--refresh',
+      'first bring the branch to the newest state of main, and rebuild what that affects',
+    )
     .addHelpText(
       'after',
       examples(

@@ -22,7 +22,7 @@ export function define(command: Command): Command {
   return withEngine(withMemory(command))
     .argument('<branch>', 'the branch of the change, such as pr-12; it is made if it is not there')
     .option('--ttl <duration>', 'how long after its last commit vacuum deletes a new branch', '14d')
-    .option('--approved', 'what the policy of lake.ts objects to is approved')
+    .option('--approved', 'accept what the policy of lake.ts objects to: exit code 0 instead of 3')
     .option('--out <file>', 'write the Markdown to a file as well')
     .option('--examples <examples>', 'rows to show of each kind', '3')
     .addHelpText(

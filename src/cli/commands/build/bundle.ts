@@ -14,7 +14,7 @@ import { type GlobalOptions, print } from '../../project.js'
 export function define(command: Command): Command {
   return command
     .option('--spark [file]', 'an archive for executors of Spark (default: moraine-spark.tar.gz)')
-    .option('--no-node', 'without Node, where executors have it')
+    .option('--no-node', 'leave Node out, if executors have it')
     .addHelpText(
       'after',
       examples(

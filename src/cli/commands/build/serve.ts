@@ -74,7 +74,7 @@ export function define(command: Command): Command {
     )
     .option(
       '--query',
-      'answer SQL over HTTP, to clients of PostgreSQL and to agents (MCP), who must show who they are: principals of access in lake.ts, MORAINE_TOKEN, or keys that are made for this machine',
+      'answer SQL over HTTP, and by the protocols of PostgreSQL, Athena (with Glue and S3) and agents (MCP); for principals of lake.ts, MORAINE_TOKEN, or keys that are made for this machine',
     )
     .option(
       '--tls-cert <file>',
@@ -250,7 +250,7 @@ async function listenFor(
       token: (dataset.from as InboxSource).token,
       notify: () => daemon.notify(fullName(dataset)),
     })),
-    ...metricsFor(host, daemon, lake.name),
+    ...metricsFor({ host, behindProxy: options.behindProxy === true }, daemon, lake.name),
     ...(opened ? { catalog: opened.app } : {}),
     ...query?.protocols,
     onError: (error) => log.failed(error),
@@ -364,7 +364,7 @@ function tellBeginning(
       `  ${job.name}  ${whenOf(job)}: ${job.datasets.map(fullName).join(', ')}`,
     )
   const others = unscheduled(lake, daemon.jobs)
-  if (daemon.jobs.length > 0 && others.length > 0)
+  if (others.length > 0)
     log.tell(
       { event: 'not scheduled', datasets: others.map(fullName) },
       `  No schedule runs ${others.map(fullName).join(', ')}: add a schedule to them or to their inputs.`,
@@ -374,13 +374,17 @@ function tellBeginning(
 
 /**
  * Whoever is not on this machine must show MORAINE_METRICS_TOKEN; without one there is nothing to
- * see.
+ * see. What a proxy passes on comes from anywhere.
  */
-function metricsFor(host: string, daemon: Daemon, lake: string) {
+function metricsFor(
+  { host, behindProxy }: { host: string; behindProxy: boolean },
+  daemon: Daemon,
+  lake: string,
+) {
   const token = variable('MORAINE_METRICS_TOKEN')
   const text = () => daemon.metricsText()
   const status = () => statusOf(daemon, lake)
-  return isLoopback(host) || token ? { metrics: { text, status, token } } : {}
+  return (isLoopback(host) && !behindProxy) || token ? { metrics: { text, status, token } } : {}
 }
 
 /** What `GET /status` shows. */

@@ -75,7 +75,7 @@ function refuseElsewhere({ env, root, branch }: DeployOptions): void {
     'usage',
     `moraine deploy does not take --${name} ${value}: it deploys where aws({ … }) in lake.ts says, under the names that are given there`,
     {
-      hint: "Give a second deployment names of its own: aws({ name: 'shop-test', databases: 'shop_test' }), if a variable that lake.ts reads says so.",
+      hint: "For a second deployment, choose the names by a variable of the environment: aws({ name: isTest ? 'shop-test' : 'shop', databases: isTest ? 'shop_test' : 'shop' })",
     },
   )
 }

@@ -13,7 +13,7 @@ import { agentOptions } from '../build/serve-query.js'
 export function define(command: Command): Command {
   return command
     .option('--principal <name>', 'what the agent may query: the rights of a principal of lake.ts')
-    .option('--workgroup <name>', 'whose limits hold for its queries')
+    .option('--workgroup <name>', 'the workgroup whose limits apply to its queries')
     .addHelpText(
       'after',
       `

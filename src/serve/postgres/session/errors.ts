@@ -55,3 +55,11 @@ export function pgErrorOf(error: unknown, sql?: string): PgError {
   const hint = isOurs && error.hint ? redact(error.hint) : undefined
   return new PgError(code, message, { hint, position, cause: error })
 }
+
+/** An error as clients hear of it; the log hears of what was no fault of theirs. */
+export function toldOf(error: unknown, onError: (error: unknown) => void): PgError {
+  const found = pgErrorOf(error)
+  const inner = error instanceof PgError ? error.cause : error
+  if (inner !== undefined && isOwnFailure(inner)) onError(inner)
+  return found
+}

@@ -1,7 +1,6 @@
 import type { SecureContext } from 'node:tls'
 import { quoteName } from '../../../define/sql/sql.js'
 import type { HeldBytes } from '../../../query/service/held-bytes.js'
-import { isOwnFailure } from '../../own-failure.js'
 import type { Principals } from '../../principals.js'
 import { usualPath } from '../catalog/visible.js'
 import { PgError } from '../pg-error.js'
@@ -11,7 +10,7 @@ import { write } from '../wire/write-message.js'
 import { authenticate } from './authenticate.js'
 import type { Cancels } from './cancels.js'
 import type { Connection } from './connection.js'
-import { pgErrorOf } from './errors.js'
+import { toldOf } from './errors.js'
 import type { SessionState } from './execute-command.js'
 import { Extended } from './extended.js'
 import { type Queries, Questions } from './questions.js'
@@ -67,20 +66,12 @@ export async function runSession(connection: Connection, options: SessionOptions
     connection.write(write.backendKeyData(process, secret))
     await session.run(options.idle)
   } catch (error) {
-    const { code, message, hint } = told(error, options.onError)
+    const { code, message, hint } = toldOf(error, options.onError)
     connection.write(write.error(new PgError(code, message, { hint, fatal: true })))
   } finally {
     forget()
     connection.end()
   }
-}
-
-/** An error as clients hear of it; the log hears of what was no fault of theirs. */
-function told(error: unknown, onError: (error: unknown) => void): PgError {
-  const found = pgErrorOf(error)
-  const inner = error instanceof PgError ? error.cause : error
-  if (inner !== undefined && isOwnFailure(inner)) onError(inner)
-  return found
 }
 
 function settingsOf(
@@ -169,7 +160,7 @@ class Session {
       await this.answer(message)
       if (!this.connection.hasMore || message.type === 'flush') await this.connection.flush()
     } catch (error) {
-      const found = told(error, this.onError)
+      const found = toldOf(error, this.onError)
       if (found.fatal) throw found
       this.connection.write(write.error(found))
       this.transaction.failed()
