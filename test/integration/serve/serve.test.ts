@@ -53,6 +53,24 @@ async function receiver(): Promise<{ told: Line[]; port: number }> {
 }
 
 describe('moraine serve', () => {
+  it('shows metrics to this machine, and to whoever a proxy lets through only with their token', async () => {
+    const statusOf = async (token: string | undefined, ...args: string[]) => {
+      const env = token === undefined ? {} : { MORAINE_METRICS_TOKEN: token }
+      const served = Served.start(await Project.create({ 'lake.ts': lake() }), args, env)
+      const { url } = await served.line(({ event }) => event === 'listening')
+      const paths = ['metrics', 'status', 'healthz']
+      const headers = token === undefined ? {} : { authorization: `Bearer ${token}` }
+      const found = await Promise.all(
+        paths.map(async (path) => (await fetch(`${url}/${path}`, { headers })).status),
+      )
+      await served.stop()
+      return found
+    }
+    expect(await statusOf(undefined)).toEqual([200, 200, 200])
+    expect(await statusOf(undefined, '--behind-proxy')).toEqual([404, 404, 200])
+    expect(await statusOf('token-of-metrics', '--behind-proxy')).toEqual([200, 200, 200])
+  })
+
   it('brings a file that is dropped to gold, by an event and by what comes after it', async () => {
     const project = await Project.create({ 'lake.ts': lake() })
     const served = Served.start(project)
