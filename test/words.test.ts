@@ -93,3 +93,26 @@ it('nor does the guide leave open who is meant', () => {
   )
   expect(found).toEqual([])
 })
+
+/** A text of the program as a pattern: anything stands where a value is put in. */
+function patternOf(text: string): RegExp {
+  const parts = text.trim().split('…')
+  return new RegExp(parts.map((part) => part.replace(/[.*+?^${}()|[\]\\]/g, '\\$&')).join('.*'))
+}
+
+it('and shows no message that no program prints any more', () => {
+  const all = files(join(repository, 'src')).flatMap((path) => texts(readFileSync(path, 'utf8')))
+  const known = all.filter((text) => text.replaceAll('…', '').trim().length >= 12).map(patternOf)
+  const guide = join(repository, 'docs/guide')
+  const lines = readdirSync(guide).flatMap((name) =>
+    [...readFileSync(join(guide, name), 'utf8').matchAll(/^```(\w*)[^\n]*\n(.*?)^```/gms)]
+      .flatMap(([, language = '', fence = '']) =>
+        /^(text)?$/.test(language) ? fence.split('\n') : [],
+      )
+      .filter((line) => /^[✖!→] /.test(line) && !/ [\d.]+ m?s$/.test(line))
+      .map((line) => ({ name, line })),
+  )
+  expect(lines.length).toBeGreaterThan(20)
+  const old = lines.filter(({ line }) => !known.some((pattern) => pattern.test(line)))
+  expect(old).toEqual([])
+})
