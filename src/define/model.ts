@@ -124,9 +124,11 @@ export type Tier = 'bronze' | 'silver' | 'gold'
 
 /** Descriptive options of every dataset. */
 export interface About {
+  /** What it holds, in a sentence: shown by `moraine catalog`, and stored with the table. */
   description?: string
   /** The person or team to ask. */
   owner?: string
+  /** Words to find it by, also as selectors: `moraine run tag:facts`. */
   tags?: readonly string[]
   /**
    * When this dataset runs, together with downstream datasets that have no schedule of their own.
@@ -281,6 +283,7 @@ export interface BronzeColumns {
 export type BronzeFormat = 'parquet' | 'avro' | 'csv' | 'jsonl' | 'raw'
 
 export interface BronzeOptions<C extends string> extends About {
+  /** Where its rows come from: `files(…)`, `inbox()`, `http(…)`, a table of a database. */
   from: Source<C>
   /**
    * File format for rows of a database: Parquet (the default, and the fastest to read), or Avro,
@@ -328,6 +331,7 @@ export interface SilverOptions<S extends Shape> extends About {
    * can look something up in another dataset.
    */
   select?: { [K in Name<S>]?: string | Sql }
+  /** Columns and types, in Zod; values that do not fit are reasons to discard the row. */
   schema: z.ZodObject<S>
   /** One row is kept per key: the latest by cursor, batch, file and row. */
   key?: Name<S> | readonly Name<S>[]
@@ -337,6 +341,7 @@ export interface SilverOptions<S extends Shape> extends About {
   rules?: readonly Rule[] | ((columns: ColumnRefs<Name<S>>) => readonly Rule[])
   /** What a failed check of a column does, if not `discard`. */
   severity?: { [K in Name<S>]?: Severity }
+  /** Columns by whose values its files are divided, or parts of them: `day('placed')`. */
   partitionBy?: readonly (Name<S> | Partition<Name<S>>)[]
   /**
    * A condition over the input row for deletions: sql`op = 'D'`. Of such a row, only key and cursor
@@ -381,6 +386,7 @@ export interface SilverOptions<S extends Shape> extends About {
 }
 
 export interface GoldOptions<S extends Shape> extends About {
+  /** One SELECT over datasets, in the dialect of DuckDB. */
   query: Sql
   /**
    * The same query in an engine's own SQL, where it can't be written from `query`: what the engine
@@ -390,6 +396,7 @@ export interface GoldOptions<S extends Shape> extends About {
   dialects?: readonly DialectSql[]
   /** The columns and their types, in order; without them rows are typed as unknown values. */
   columns?: S
+  /** Columns by whose values its files are divided, or parts of them: `day('placed')`. */
   partitionBy?: readonly (GoldName<S> | Partition<GoldName<S>>)[]
   /** Without it, the whole query is computed whenever an input changes. */
   incremental?: Incremental<GoldName<S>>
@@ -421,9 +428,11 @@ export interface ExternalOptions<S extends Shape> {
    * unknown values.
    */
   columns?: S
+  /** What it holds, in a sentence: shown by `moraine catalog`, and stored with the table. */
   description?: string
   /** The person or team to ask. */
   owner?: string
+  /** Words to find it by, also as selectors: `moraine run tag:facts`. */
   tags?: readonly string[]
 }
 

@@ -13,6 +13,7 @@ import { having, needed, type OptionList } from './options.js'
 export interface LakeOptions {
   /** The lake's name: lower-case letters, digits, `_` and `-`. */
   name: string
+  /** Datasets of the lake; those that they are built from come by themselves. */
   datasets: readonly AnyInput[]
   /** Folder or bucket that holds the lake, relative to the project's folder. Default: `lake`. */
   root?: string

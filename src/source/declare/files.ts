@@ -17,6 +17,7 @@ import { type FileFormat, refuseMeaningless } from './format-options.js'
 export type { FileFormat } from './format-options.js'
 
 export interface FilesOptions<C extends string> {
+  /** How files are read. Default: by the extension of each. */
   format?: FileFormat
   /** The field delimiter, one or more characters. Default: by the file's extension. */
   delimiter?: string

@@ -50,10 +50,13 @@ export interface HttpOptions<C extends string> {
    * `page.after` is a key inside another.
    */
   parametersIn?: 'query' | 'body'
+  /** Headers that every request has; values may be secrets. */
   headers?: Readonly<Record<string, Secret>>
   /** Query parameters of the URL. */
   params?: Readonly<Record<string, Secret>>
+  /** How requests prove who asks. */
   auth?: HttpAuth
+  /** How one page leads to the next. */
   paging?: Paging
   /**
    * Fields of a response that look as if there were more rows than were read, but mean something
