@@ -22,12 +22,12 @@ export interface TrinoOptions {
   /** Their password: `secret('env:TRINO_PASSWORD')`. It is only sent by https. */
   password?: Secret
   /**
-   * The name of the principal of `lake.ts` for which runs act in the catalog. Default: whoever has
-   * the `MORAINE_TOKEN` of `moraine serve --catalog`.
+   * The name of the principal of `lake.ts` for which runs act in the catalog. Default: the one that
+   * has the `MORAINE_TOKEN` of `moraine serve --catalog`.
    */
   as?: string
   /**
-   * Allows an address without encryption that is not this machine's: whoever reads along has the
+   * Allows an address without encryption that is not this machine's: a listener has the
    * token of a step, which reads the lake for an hour. A password is not sent in any case.
    */
   allowUnencrypted?: boolean
