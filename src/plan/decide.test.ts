@@ -94,4 +94,43 @@ describe('what is decided for a dataset', () => {
     expect(requested).toMatchObject({ mode: 'full', lost: ['bronze.orders'] })
     expect(decide(orders, view, options)).not.toHaveProperty('lost')
   })
+
+  it('computes no part, and looks nothing up, in batches of which some have expired', () => {
+    const input = bronze('orders', { from: inbox(), keep: '30d' })
+    const query = sql`select id, count(*) as n from ${input} group by id`
+    const counted = gold('counted', { query, incremental: { by: 'id' } })
+    const other = bronze('others', { from: inbox() })
+    const found = sql`(select max(o.id) from ${input} as o where o.id = id)`
+    const read = silver('read', { from: other, schema, select: { id: found } })
+    const state = (dataset: typeof counted | typeof read, driving: string[]) =>
+      ({ ...table, definition: definitionOf(dataset, hash), drivingInputs: driving }) as TableState
+    const view: View = {
+      ...empty,
+      tables: {
+        'gold.counted': state(counted, ['bronze.orders']),
+        'silver.read': state(read, []),
+      },
+      batches: {
+        'bronze.orders': [batch(2), batch(3)],
+        'bronze.others': [batch(1, { dataset: 'bronze.others' })],
+      },
+      offsets: {
+        'gold.counted': { 'bronze.orders': 2 },
+        'silver.read': { 'bronze.orders': 3, 'bronze.others': 0 },
+      },
+    }
+    const expired = { ...view, expired: { 'bronze.orders': 1 } }
+    for (const dataset of [counted, read]) {
+      expect(decide(dataset, view, options)).toMatchObject({ mode: 'incremental' })
+      expect(decide(dataset, expired, options)).toMatchObject({
+        mode: 'full',
+        lost: ['bronze.orders'],
+      })
+    }
+    // What came before a full extract is not missing.
+    const whole = [batch(2, { fullExtract: true }), batch(3)]
+    const again = { ...expired, batches: { ...view.batches, 'bronze.orders': whole } }
+    for (const dataset of [counted, read])
+      expect(decide(dataset, again, options)).toMatchObject({ mode: 'incremental' })
+  })
 })

@@ -213,11 +213,18 @@ function nothingYet(dataset: AnyDataset, view: View): string | undefined {
  * rows a table's parts were made that went.
  */
 function lostInputs(dataset: AnyDataset, view: View): string[] {
-  const batches = bronzeInputs(dataset)
-    .map(fullName)
-    .filter((name) => (view.expired?.[name] ?? 0) > 0)
-    .filter((name) => !view.batches[name]?.some((batch) => batch.fullExtract))
-  return [...batches, ...expiredInputs(view.tables[fullName(dataset)], view)]
+  const batches = bronzeInputs(dataset).filter((input) => hasExpired(input, view))
+  return [...batches.map(fullName), ...expiredInputs(view.tables[fullName(dataset)], view)]
+}
+
+/** Whether first batches of an input have expired, and its rest is not all that there is. */
+function hasExpired(input: AnyInput, view: View): boolean {
+  const name = fullName(input)
+  return (
+    input.tier === 'bronze' &&
+    (view.expired?.[name] ?? 0) > 0 &&
+    !view.batches[name]?.some((batch) => batch.fullExtract)
+  )
 }
 
 /** Inputs that have let rows go of which a table keeps what was made of them. */
@@ -286,7 +293,7 @@ function decideByInputs(
   const [first] = changed
   const history = historiesOf(dataset).find((name) => !hasSeenTable(seen[name], name, view))
   if (!first && history)
-    return rebuildParts(table, view, `${history} changed`) ?? build(`${history} changed`)
+    return rebuildParts(dataset, table, view, `${history} changed`) ?? build(`${history} changed`)
   if (!first) return { action: 'none', reason: 'its inputs have not changed' }
   if (dataset.tier === 'gold') return decideGold(dataset, table, changed, view, seen, build)
   const other = changed.find((input) => input.tier !== 'bronze')
@@ -319,19 +326,27 @@ function decideGold(
   if (!incremental || driving === undefined) return build(said)
   if (names.some((name) => !driving.includes(name))) {
     const reason = `${said}, which may affect any partition`
-    return rebuildParts(table, view, reason) ?? build(reason)
+    return rebuildParts(dataset, table, view, reason) ?? build(reason)
   }
   const whole = changed.some((input) => {
     const { batches } = windowAfter(input, view, Number(seen[fullName(input)] ?? 0))
     return input.tier === 'bronze' && batches.some((batch) => batch.fullExtract)
   })
   if (whole) return build(`${said}, which is a full extract`)
+  // A part is computed from all of its rows, and of the batches some may have been in those.
+  if (inputsOf(dataset).some((input) => hasExpired(input, view))) return build(said)
   const reason = `${said}: only the affected values of '${incremental.by}' are computed`
   return { action: 'build', mode: 'incremental', reason, windows: [] }
 }
 
 /** Where parts are final, as rows that they were made of are gone, the others are computed. */
-function rebuildParts(table: TableState, view: View, reason: string): Decision | undefined {
+function rebuildParts(
+  dataset: AnyDataset,
+  table: TableState,
+  view: View,
+  reason: string,
+): Decision | undefined {
+  if (inputsOf(dataset).some((input) => hasExpired(input, view))) return undefined
   if (expiredInputs(table, view).length === 0) return undefined
   return { action: 'build', mode: 'incremental', reason, windows: [], all: true }
 }
@@ -357,6 +372,8 @@ function decideByBatches(dataset: Silver, view: View, seen: Offsets, build: Buil
   const lookups = lookupsOf(dataset).map(fullName)
   const looked = windows.find((window) => lookups.includes(window.dataset))
   if (looked) return build(`${reason}${readAgain(dataset, lookupsOf(dataset), view)}`)
+  // New rows would not find what has expired there.
+  if (lookupsOf(dataset).some((input) => hasExpired(input, view))) return build(reason)
   return { action: 'build', mode: 'incremental', reason, windows }
 }
 

@@ -19,12 +19,16 @@ export function wouldLose(dataset: AnyDataset, lost: readonly string[]): Moraine
   const back = batches
     ? `If they are archived, restore them first: moraine rebuild ${name} --from archive. Or build`
     : 'Build'
+  const between =
+    batches && dataset.tier === 'gold'
+      ? `. A silver dataset between ${lost.join(', ')} and ${name} keeps its rows`
+      : ''
   return new MoraineError(
     'usage',
     `${name} would have to be rebuilt from all of its rows, but ${lost.join(', ')} has expired some of them`,
     {
       ...(dataset.place ? { place: dataset.place } : {}),
-      hint: `${back} it from what is left: moraine run ${name} --allow-loss`,
+      hint: `${back} it from what is left: moraine run ${name} --allow-loss${between}`,
     },
   )
 }

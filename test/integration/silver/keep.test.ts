@@ -79,6 +79,35 @@ it('builds from what there is where that is wanted', async () => {
   expect(await ids(project)).toEqual([2, 102])
 })
 
+it('computes no part of gold from what is left of its batches: silver between keeps the rows', async () => {
+  const definition = (between: boolean) => `
+import { bronze, defineLake, gold, silver, sql, t, z } from 'moraine'
+import { inbox } from 'moraine/sources'
+const raw = bronze('orders', { from: inbox({ settle: '0ms' }), keep: '30d' })
+const orders = silver('orders', { from: raw, schema: z.object({ id: t.int(), amount: z.string() }) })
+const counted = gold('counted', { query: sql\`select amount, count(*) as n from \${${between ? 'orders' : 'raw'}} group by amount\`, incremental: { by: 'amount' } })
+export default defineLake({ name: 'shop', datasets: [orders, counted] })
+`
+  const counted = async (project: Project) =>
+    (await project.query("SELECT n FROM gold.counted WHERE amount = '-1'")).map(({ n }) => n)
+  const project = await Project.create({ 'lake.ts': definition(false) })
+  await load(project, 1, '2026-01-01')
+  await load(project, 2, '2026-02-10')
+  expect([await numbers(project), await counted(project)]).toEqual([[2], [2n]])
+  const refused = step(await load(project, 3, '2026-02-11'), 'gold.counted')
+  expect(refused.error?.message).toContain('but bronze.orders has expired some of them')
+  expect(refused.error?.hint).toContain('A silver dataset between bronze.orders and gold.counted')
+  expect(await counted(project)).toEqual([2n])
+
+  await project.write({ 'lake.ts': definition(true) })
+  const now = () => new Date('2026-02-11T12:00:00Z')
+  expect(step(await project.run({ allowLoss: true, now }), 'gold.counted').outcome).toBe('done')
+  await load(project, 4, '2026-06-01')
+  expect(await numbers(project)).toEqual([4])
+  await load(project, 5, '2026-06-02')
+  expect(await counted(project)).toEqual([5n])
+})
+
 it('keeps batches that somebody has not read yet', async () => {
   const project = await Project.create({ 'lake.ts': lake() })
   await project.run({ now: () => new Date('2026-01-01T00:00:00Z') })
