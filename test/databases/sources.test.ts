@@ -422,6 +422,23 @@ export default defineLake({ name: 'shop', datasets: [rows] })
         expect(files.filter((file) => file.endsWith('.parquet'))).toHaveLength(2)
       })
 
+      it('whose keys are compared with what it was read as anew: rows that another where leaves out are not gone from it', async () => {
+        const compare = `${incremental}, deletes: 'compare'`
+        const { project, table } = await shop(orders, compare, schema, incremental)
+        await client.query(`INSERT INTO ${table} SELECT n, n, ${kind.now} FROM ${kind.numbers(60)}`)
+        await good(project)
+        const definition = await readFile(join(project.folder, 'lake.ts'), 'utf8')
+        const fewer = definition.replace(compare, `${compare}, where: 'id <= 12'`)
+        await project.write({ 'lake.ts': fewer })
+        const again = step(await good(project), 'bronze.rows')
+        expect([again.outcome, again.rows]).toEqual(['done', 12])
+        expect(await amounts(project)).toHaveLength(12)
+        await client.query(`DELETE FROM ${table} WHERE id = 1`)
+        const gone = step(await good(project), 'bronze.rows')
+        expect(gone.notes).toContain('1 key no longer exists in its source')
+        expect(await amounts(project)).toHaveLength(11)
+      })
+
       it.each([
         ['without a cursor', "key: 'id'"],
         ['whose keys are compared', `${incremental}, deletes: 'compare'`],

@@ -2,7 +2,8 @@ import { fullName } from '../../define/dataset.js'
 import type { Bronze } from '../../define/model.js'
 import { quoteName, quoteText } from '../../define/sql/sql.js'
 import type { Relation, Session } from '../../engine/engine.js'
-import type { BatchPointer, LakeState } from '../../log/commit.js'
+import type { LakeState } from '../../log/commit.js'
+import { sinceFull } from '../../plan/offsets.js'
 import { isBefore } from '../../source/database/cursor-text.js'
 import type { RemoteColumn } from '../../source/database/reader.js'
 import type { Dialect } from '../../sql/dialect.js'
@@ -181,17 +182,12 @@ function notBefore(column: string, text: string, { values }: Dialect): string {
 }
 
 /** Rows of all batches since the source was last read as a whole. */
-async function bronzeRows({
+export function bronzeRows({
   session,
   storage,
   state,
   dataset,
 }: InLake): Promise<{ sql: string; columns: string[] }> {
-  const pointers: readonly BatchPointer[] = state.batches[fullName(dataset)] ?? []
-  const fullExtract = pointers.findLastIndex((pointer) => pointer.fullExtract)
-  return new Relations(storage, state).bronzeRelation(
-    session,
-    pointers.slice(Math.max(0, fullExtract)),
-    [],
-  )
+  const pointers = sinceFull(state.batches[fullName(dataset)] ?? [])
+  return new Relations(storage, state).bronzeRelation(session, pointers, [])
 }

@@ -14,7 +14,6 @@ import { STREAMS } from '../../source/database/streams.js'
 import { type Kept, keepRecords, type Records } from '../../source/files/encode.js'
 import { type BatchFile, sealFiles } from '../../step/batches.js'
 import { type RunContext, withSession } from '../../step/context.js'
-import { Relations } from '../../step/relations.js'
 import { requestedTypes } from '../../step/requested-types.js'
 import { sha256 } from '../../storage/checksum.js'
 import { scratchFolder } from '../../storage/scratch.js'
@@ -23,7 +22,7 @@ import type { Ingestion } from '../ingestion.js'
 import { FEW } from '../shrink.js'
 import { directColumns, directTypes, exactTypes, isFloat, isLong } from './direct.js'
 import { aliveKeys, goneRows } from './gone.js'
-import { CHANGE, rowHash } from './known-rows.js'
+import { bronzeRows, CHANGE, rowHash } from './known-rows.js'
 
 /** How readers write their texts. */
 const textOptions = { delimiter: ',', quote: '"', nulls: [''], newline: '\n' as const, skip: 0 }
@@ -390,8 +389,8 @@ export class RowsWriter {
       const all = { source, columns: key, conditions: [] }
       const there = await reader.extract(all, path, context.signal)
       return withSession(context, name, async (session) => {
-        const relations = new Relations(context.storage, state)
-        const known = await relations.bronzeRelation(session, state.batches[name] ?? [], [])
+        const { storage } = context
+        const known = await bronzeRows({ session, storage, state, dataset: this.dataset })
         const { antiJoin } = session.dialect.rows
         const { sql: alive } = await aliveKeys(session, known, key, cursor)
         const present =
