@@ -5,8 +5,6 @@ import type { FilesSource, InboxSource } from '../define/source.js'
 import type { Session } from '../engine/engine.js'
 import { MoraineError } from '../errors.js'
 import type { BatchPointer, LakeState } from '../log/commit.js'
-import { cutOf } from '../log/fold.js'
-import type { CommitLog } from '../log/log.js'
 import { ingestFile } from '../source/files/ingest-file.js'
 import { inspectFile } from '../source/files/inspect-file.js'
 import { settleKind } from '../source/files/kind.js'
@@ -25,9 +23,10 @@ import { requestedTypes } from '../step/requested-types.js'
 import { readJson } from '../storage/checked.js'
 import type { Storage } from '../storage/storage.js'
 import { emptied, nothingKnown } from './discard-batch.js'
+import { type EverCommitted, everCommitted, refuseGaps } from './ever-committed.js'
 import { faultOf, isFault, writeUnreadable } from './files/unreadable.js'
 import { readerOf } from './inbox/inspected.js'
-import { archivedBatch, originalOf } from './originals.js'
+import { originalOf } from './originals.js'
 
 /** What was made anew. */
 export interface Rebuilt {
@@ -76,15 +75,18 @@ export async function prepareRebuild(context: Context, dataset: Bronze): Promise
       hint: 'Only an inbox with archive: true keeps its original files.',
     })
   const ever = await everCommitted(context.log, name)
-  const now = (await context.log.head()).batches[name] ?? []
+  const state = await context.log.head()
+  const now = state.batches[name] ?? []
+  refuseGaps(state, name, ever)
   const pointers: BatchPointer[] = []
   let files = 0
   await withSession(context as RunContext, name, async (session) => {
-    for (const before of ever) {
+    for (const known of ever) {
+      const before = known.pointer
       const isThere = now.some(({ manifest }) => manifest === before.manifest)
       // What was discarded stays so.
       if (before.discarded !== undefined) {
-        pointers.push(isThere ? before : await discardedAgain(context, dataset, before))
+        pointers.push(isThere ? before : await discardedAgain(context, dataset, known))
         continue
       }
       // Of what was forgotten, bronze alone has the other rows.
@@ -93,7 +95,7 @@ export async function prepareRebuild(context: Context, dataset: Bronze): Promise
         pointers.push(before)
         continue
       }
-      const { pointer, count } = await rebuildBatch(context, session, dataset, from, before)
+      const { pointer, count } = await rebuildBatch(context, session, dataset, from, known)
       pointers.push(pointer)
       files += count
       context.progress(name, { rows: pointers.reduce((sum, { rows }) => sum + rows, 0) })
@@ -141,18 +143,6 @@ export async function commitRebuilt(
   )
 }
 
-/** All batches of a dataset that the log has seen, but those that a rollback took back. */
-async function everCommitted(log: CommitLog, name: string): Promise<BatchPointer[]> {
-  let found: BatchPointer[] = []
-  for await (const { commit } of log.entries()) {
-    const cut = cutOf(commit.changes, name)
-    // A rebuild cuts all, and brings them back under the same numbers.
-    if (cut !== undefined) found = found.filter(({ number }) => number <= cut)
-    found.push(...(commit.changes.batches ?? []).filter(({ dataset }) => dataset === name))
-  }
-  return found
-}
-
 function forgotten({ dataset, number, batch }: BatchPointer): MoraineError {
   return new MoraineError(
     'usage',
@@ -165,13 +155,12 @@ function forgotten({ dataset, number, batch }: BatchPointer): MoraineError {
 async function discardedAgain(
   { storage, author, started }: Context,
   dataset: Bronze,
-  before: BatchPointer,
+  known: EverCommitted,
 ): Promise<BatchPointer> {
+  const before = known.pointer
   // What was archived of it may be gone, as nobody could look into that.
   const isClosed = before.forgotten !== undefined
-  const archived = isClosed
-    ? nothingKnown(before, started)
-    : await archivedManifest(storage, dataset, before)
+  const archived = isClosed ? nothingKnown(before, started) : await archivedManifest(storage, known)
   const left = emptied(archived, { now: started, author, rows: before.discarded ?? 0 })
   const path = `${folderOf(dataset, before, started)}/manifest.json`
   const { body: _, ...described } = await writeManifest(storage, path, left)
@@ -189,11 +178,11 @@ async function rebuildBatch(
   session: Session,
   dataset: Bronze,
   source: InboxSource,
-  before: BatchPointer,
+  known: EverCommitted,
 ): Promise<{ pointer: BatchPointer; count: number }> {
   const { storage } = context
-  const manifest = await archivedManifest(storage, dataset, before)
-  return remakeBatch(context, session, dataset, before, manifest, {
+  const manifest = await archivedManifest(storage, known)
+  return remakeBatch(context, session, dataset, known.pointer, manifest, {
     find: (file) => originalOf(storage, file),
     readerOf: (name) => readerOf(source, name),
   })
@@ -202,10 +191,8 @@ async function rebuildBatch(
 /** What the archive says of a batch. */
 async function archivedManifest(
   storage: Storage,
-  dataset: Bronze,
-  before: BatchPointer,
+  { pointer: before, archived: path }: EverCommitted,
 ): Promise<BatchManifest> {
-  const path = before.archived?.path ?? archivedBatch(dataset.name, before.batch)
   if (!(await storage.stat(path)))
     throw new MoraineError(
       'corrupt',

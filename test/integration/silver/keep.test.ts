@@ -139,3 +139,47 @@ it('brings back what is archived, also beside a batch that was discarded and is 
   expect(await ids(project)).toEqual([2, 3, 4, 102, 103, 104])
   expect((await project.cli('verify', '--deep')).code).toBe(0)
 })
+
+it('brings back what had expired before its dataset got another name, and before a rollback took that back', async () => {
+  const project = await Project.create({ 'lake.ts': lake() })
+  await load(project, 1, '2026-01-01')
+  await load(project, 2, '2026-01-02')
+  await load(project, 3, '2026-06-01')
+  expect(await numbers(project)).toEqual([3])
+  const { number } = await project.state()
+  const renamed = (text: string) => text.replace("bronze('orders'", "bronze('sales'")
+  await project.write({ 'lake.ts': renamed(lake()) })
+  expect((await project.cli('rename', 'bronze.orders', 'bronze.sales')).code).toBe(0)
+
+  await project.write({ 'lake.ts': renamed(lake('.min(0)')) })
+  expect((await project.cli('run')).stdout).toContain('rebuild silver.orders --from archive')
+  const rebuilt = await project.cli('rebuild', 'silver.orders', '--from', 'archive')
+  expect([rebuilt.code, rebuilt.stderr]).toEqual([0, ''])
+  expect(rebuilt.stdout).toContain('bronze.sales  6 rows of 3 files in 3 batches')
+  expect(await ids(project)).toEqual([1, 2, 3])
+  expect((await project.cli('verify', '--deep')).code).toBe(0)
+
+  await project.write({ 'lake.ts': lake() })
+  const back = await project.cli('rollback', '--to', `${number}`)
+  expect([back.code, back.stderr]).toEqual([0, ''])
+  const again = await project.cli('rebuild', 'silver.orders', '--from', 'archive')
+  expect([again.code, again.stderr]).toEqual([0, ''])
+  expect(again.stdout).toContain('bronze.orders  6 rows of 3 files in 3 batches')
+  expect(await ids(project)).toEqual([1, 2, 3, 101, 102, 103])
+})
+
+it('restores nothing where some of the batches that a dataset has had cannot be found', async () => {
+  const project = await Project.create({ 'lake.ts': lake() })
+  await load(project, 1, '2026-01-01')
+  const log = new CommitLog(project.storage)
+  await log.commit(
+    await log.head(),
+    { expire: { 'bronze.orders': 3 } },
+    { author: 'test', run: null, message: 'expire' },
+  )
+  const refused = await project.cli('rebuild', 'orders', '--from', 'archive')
+  expect(refused.code).toBe(2)
+  expect(refused.stderr).toContain('Batches 2, 3 of bronze.orders cannot be found in the log')
+  expect(await numbers(project)).toEqual([])
+  expect(await ids(project)).toEqual([1, 101])
+})
