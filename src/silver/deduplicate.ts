@@ -15,7 +15,7 @@ import {
   samePlace,
 } from './keys.js'
 import type { Deduplicated, Validated } from './stages.js'
-import { keysAlone, type Tally } from './validate.js'
+import { keysOfAll, type Tally } from './validate.js'
 
 /**
  * What the newest row of a key says: that the key has these values, that it is gone, or (where
@@ -140,9 +140,9 @@ export async function withoutOutrun(
   decision: BuildDecision,
   deduplicated: Deduplicated,
 ): Promise<Deduplicated> {
+  if (dataset.key.length === 0) return deduplicated
   const { only: _, ...whole } = decision
-  const all = await keysAlone(context, session, dataset, whole)
-  if (all === undefined) return deduplicated
+  const all = await keysOfAll(context, session, dataset, whole)
   const { candidates, latest, superseded } = deduplicated
   const { cursor } = dataset
   const same = [...keysOf(dataset), ...(cursor ? [quoteName(cursor)] : []), '_batch'].map(
@@ -153,7 +153,7 @@ export async function withoutOutrun(
   const discarded = await context.relations.tableRelation(session, `discarded.${dataset.name}`)
   const { sql: outrun } = await session.materialize(
     `SELECT DISTINCT w._source_line, w._source_file, w._batch FROM ${candidates.sql} AS w
-     JOIN (SELECT * FROM ${antiJoin(all.relation.sql, `(${discarded})`, { using: ROW_ID })}) AS k ON ${same.join(' AND ')} AND ${isLater}`,
+     JOIN (SELECT * FROM ${antiJoin(all.sql, `(${discarded})`, { using: ROW_ID })}) AS k ON ${same.join(' AND ')} AND ${isLater}`,
   )
   const outrunLatest = await count(
     session,

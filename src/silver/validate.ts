@@ -184,21 +184,11 @@ export async function keysAlone(
   dataset: Silver,
   decision: BuildDecision,
 ): Promise<Keyed | undefined> {
-  const { key, cursor, schema, select } = dataset
-  if (key.length === 0) return undefined
-  const pick = <T>(from: Readonly<Record<string, T>>) =>
-    Object.fromEntries(
-      Object.entries(from).filter(([name]) => key.includes(name) || name === cursor),
-    )
-  const narrow = {
-    ...dataset,
-    schema: z.object(pick(schema.shape)) as unknown as z.ZodObject,
-    select: pick(select),
-    deleteWhen: undefined,
-  }
+  if (dataset.key.length === 0) return undefined
+  const narrow = ofKeys(dataset)
   const { parts, rows } = await silverInput(context, session, narrow, decision)
   const keys = keyedColumns(dataset)
-  const checked = { ...narrow, severity: {}, rules: [], cursor: undefined }
+  const checked = { ...narrow, cursor: undefined }
   const compiled = parts.map(({ raw }) => compileChecks(checked, raw, session))
   if (compiled.some(({ passes }) => passes.length > 0)) return undefined
   const own = parts.map(
@@ -214,6 +204,42 @@ export async function keysAlone(
     relation,
     ...(rows === undefined ? {} : { rows }),
     extremes: extremes.join('\nUNION ALL\n'),
+  }
+}
+
+/** The same for a dataset with a key, also where JavaScript is asked about the keys. */
+export async function keysOfAll(
+  context: InputContext & Pick<StepContext, 'javascript' | 'signal'>,
+  session: Session,
+  dataset: Silver,
+  decision: BuildDecision,
+): Promise<Relation> {
+  const alone = await keysAlone(context, session, dataset, decision)
+  if (alone) return alone.relation
+  const narrow = ofKeys(dataset)
+  const { parts } = await silverInput(context, session, narrow, decision, true)
+  const [part] = parts as [SilverPart]
+  const { passes, over } = compileChecks({ ...narrow, cursor: undefined }, part.raw, session)
+  const input = `(${part.relation})`
+  return withAnswers(context, session, dataset, passes, input, (relation) =>
+    session.materialize(`SELECT ${keyedColumns(dataset)} FROM (${over(relation)})`),
+  )
+}
+
+/** A dataset that has the columns of its key and its cursor, and no checks of other columns. */
+function ofKeys(dataset: Silver): Silver {
+  const { key, cursor, schema, select } = dataset
+  const pick = <T>(from: Readonly<Record<string, T>>) =>
+    Object.fromEntries(
+      Object.entries(from).filter(([name]) => key.includes(name) || name === cursor),
+    )
+  return {
+    ...dataset,
+    schema: z.object(pick(schema.shape)) as unknown as z.ZodObject,
+    select: pick(select),
+    deleteWhen: undefined,
+    severity: {},
+    rules: [],
   }
 }
 

@@ -107,6 +107,33 @@ describe('moraine replay', () => {
     expect(await versions()).toEqual(found)
   })
 
+  it('knows that as well where JavaScript checks the key', async () => {
+    const refined = (statuses: string) =>
+      lake(statuses, 'history: true,').replace(
+        'id: t.int()',
+        'id: z.string().refine((id) => id.length === 2)',
+      )
+    const project = await Project.create({
+      'lake.ts': refined("'new'"),
+      'in/1.csv': csv('A1,1,sent,5', 'A1,1,new,6', 'B2,1,new,6', 'B2,1,sent,5', 'C,1,sent,5'),
+    })
+    await project.run()
+    await project.write({ 'lake.ts': refined("'new', 'sent'") })
+    const record = await project.run(replay)
+    expect(record.steps.map(({ error }) => error)).toEqual([undefined, undefined])
+    const found = [
+      { id: 'A1', v: 1, status: 'new', amount: 6 },
+      { id: 'B2', v: 1, status: 'sent', amount: 5 },
+    ]
+    const versions = () =>
+      project.query('SELECT id, v, status, amount FROM history.orders ORDER BY id')
+    expect(await rows(project)).toEqual(found)
+    expect(await versions()).toEqual(found)
+    await project.run({ full: true })
+    expect(await rows(project)).toEqual(found)
+    expect(await versions()).toEqual(found)
+  })
+
   it('leaves new batches to the next run', async () => {
     const project = await Project.create({
       'lake.ts': lake("'new'"),
