@@ -130,8 +130,8 @@ async function latestByValue(
 }
 
 /**
- * Leaves out rows that a later row of their batch has superseded: the table does not tell at which
- * line of a batch its rows were.
+ * Leaves out rows that a later row of their batch has superseded: neither the table nor tombstones
+ * tell at which line of a batch their rows were.
  */
 export async function withoutOutrun(
   context: StepContext & { careful?: boolean },
@@ -141,7 +141,7 @@ export async function withoutOutrun(
   deduplicated: Deduplicated,
 ): Promise<Deduplicated> {
   if (dataset.key.length === 0) return deduplicated
-  const { only: _, ...whole } = decision
+  const { only: chosen, ...whole } = decision
   const all = await keysOfAll(context, session, dataset, whole)
   const { candidates, latest, superseded } = deduplicated
   const { cursor } = dataset
@@ -151,9 +151,11 @@ export async function withoutOutrun(
   const isLater = `(k._source_file > w._source_file OR (k._source_file = w._source_file AND k._source_line > w._source_line))`
   const { antiJoin, semiJoin } = session.dialect.rows
   const discarded = await context.relations.tableRelation(session, `discarded.${dataset.name}`)
+  // Where invalid rows take keys away, those that stay discarded do so as well.
+  const silent = dataset.onInvalidUpdate === 'remove' && chosen ? chosen : `(${discarded})`
   const { sql: outrun } = await session.materialize(
     `SELECT DISTINCT w._source_line, w._source_file, w._batch FROM ${candidates.sql} AS w
-     JOIN (SELECT * FROM ${antiJoin(all.sql, `(${discarded})`, { using: ROW_ID })}) AS k ON ${same.join(' AND ')} AND ${isLater}`,
+     JOIN (SELECT * FROM ${antiJoin(all.sql, silent, { using: ROW_ID })}) AS k ON ${same.join(' AND ')} AND ${isLater}`,
   )
   const outrunLatest = await count(
     session,

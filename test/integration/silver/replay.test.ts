@@ -134,6 +134,28 @@ describe('moraine replay', () => {
     expect(await versions()).toEqual(found)
   })
 
+  it('leaves a key removed that a later row removes, though that row is not replayed', async () => {
+    const remove = "onInvalidUpdate: 'remove',"
+    const project = await Project.create({
+      'lake.ts': lake("'new'", remove),
+      'in/1.csv': csv('1,1,sent,5', '1,1,new,-1', '2,1,new,-1', '2,1,sent,5'),
+    })
+    await project.run()
+    expect(await rows(project)).toEqual([])
+    await project.write({ 'lake.ts': lake("'new', 'sent'", remove) })
+    const known = { dataset: 'silver.orders', rule: 'status is known' }
+    const record = await project.run({ ...replay, replay: known })
+    const counts = { in: 2, kept: 1, discarded: 0, superseded: 1 }
+    expect(step(record, 'silver.orders').counts).toMatchObject(counts)
+    const found = [{ id: 2, v: 1, status: 'sent', amount: 5 }]
+    expect(await rows(project)).toEqual(found)
+    const gone = () => project.query('SELECT id, _kind, _source_line AS line FROM deleted.orders')
+    expect(await gone()).toEqual([{ id: 1, _kind: 'invalid', line: 3n }])
+    await project.run({ full: true })
+    expect(await rows(project)).toEqual(found)
+    expect(await gone()).toEqual([{ id: 1, _kind: 'invalid', line: 3n }])
+  })
+
   it('leaves new batches to the next run', async () => {
     const project = await Project.create({
       'lake.ts': lake("'new'"),
@@ -179,9 +201,12 @@ describe('moraine replay', () => {
       minLength: 1,
       maxLength: 3,
     })
-    const policy = fc.constantFrom('', 'history: true,')
+    const policy = fc.record({
+      more: fc.constantFrom('', 'history: true,', "onInvalidUpdate: 'remove',"),
+      rule: fc.constantFrom({}, { rule: 'status is known' }),
+    })
     await fc.assert(
-      fc.asyncProperty(batches, policy, async (parts, more) => {
+      fc.asyncProperty(batches, policy, async (parts, { more, rule }) => {
         const project = await Project.create({ 'lake.ts': lake("'new'", more) })
         for (const [i, part] of parts.entries()) {
           await project.write({
@@ -190,18 +215,22 @@ describe('moraine replay', () => {
           await project.run()
         }
         await project.write({ 'lake.ts': lake("'new', 'paid', 'sent'", more) })
-        const record = await project.run(replay)
+        const chosen = { ...replay, replay: { ...replay.replay, ...rule } }
+        const record = await project.run(chosen)
         expect(record.outcome).toBe('done')
         const all = async () => [
           await rows(project),
           await discarded(project),
           await project.query('SELECT * FROM gold.total'),
-          ...(more
+          ...(more.startsWith('history')
             ? [
                 await project.query(
                   'SELECT id, v, status, valid_to FROM history.orders ORDER BY 1, 2',
                 ),
               ]
+            : []),
+          ...(more.startsWith('on')
+            ? [await project.query('SELECT id, v, _kind, _batch FROM deleted.orders ORDER BY 1')]
             : []),
           (await project.state()).tables['silver.orders']?.counts,
         ]
