@@ -1,3 +1,4 @@
+import { batchesOfOpenRows } from '../bronze/database/known-rows.js'
 import { batchesToExpire } from '../bronze/expire-batches.js'
 import { isForgetting } from '../plan/decision.js'
 import type { ExpireStage } from '../plan/plan.js'
@@ -7,11 +8,12 @@ import type { Shared } from './run-context.js'
 
 /** Lets old batches go that all readers have read. */
 export async function expireBatches(
-  { lake, storage, log, author, run, signal }: Shared,
+  shared: Shared,
   stages: readonly ExpireStage[],
   recorder: RunRecorder,
   now: () => Date,
 ): Promise<void> {
+  const { lake, storage, log, author, run, signal } = shared
   if (stages.length === 0 || signal.aborted) return
   const kept = stages.map(({ dataset }) => dataset)
   const state = await log.head()
@@ -21,6 +23,7 @@ export async function expireBatches(
     state,
     batches: new Batches(storage),
     now: now(),
+    needed: (dataset, pointers) => batchesOfOpenRows(shared, state, dataset, pointers),
   })
   const names = Object.keys(expire)
   if (names.length === 0) return

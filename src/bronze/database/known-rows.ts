@@ -131,8 +131,7 @@ async function knownInBronze(
   const { sql, columns: there } = await bronzeRows(lake)
   const column = quoteName(cursor)
   const { dialect } = lake.session
-  const since =
-    from === null ? 'true' : `(${column} IS NULL OR ${notBefore(column, from, dialect)})`
+  const since = isOpen(column, from, dialect)
   const rowsThere = there.includes(CHANGE) ? `coalesce(${CHANGE}, '') <> 'delete'` : 'true'
   const shared = columns.filter((name) => there.includes(name))
   const hash = shared.length > 0 && there.includes(cursor) ? rowHash(shared, dialect) : undefined
@@ -142,6 +141,32 @@ async function knownInBronze(
   return lake.session.materialize(
     `SELECT _hash, row_number() OVER (PARTITION BY _hash) AS _nth FROM (${rows})`,
   )
+}
+
+/**
+ * Which batches have rows that will be read again, and that are known by bronze alone: without
+ * them, those rows would count as new.
+ */
+export async function batchesOfOpenRows(
+  context: Pick<RunContext, 'storage' | 'engine' | 'signal' | 'progress'>,
+  state: LakeState,
+  dataset: Bronze,
+  pointers: readonly BatchPointer[],
+): Promise<ReadonlySet<string>> {
+  const { from: source } = dataset
+  const name = fullName(dataset)
+  const { knownRows: known = 'bronze', from = null } = (state.watermarks[name] ?? {}) as Watermark
+  if (source.kind !== 'database' || source.cursor === undefined || known !== 'bronze')
+    return new Set()
+  const { cursor } = source
+  return withSession(context, name, async (session) => {
+    const relations = new Relations(context.storage, state)
+    const { sql, columns } = await relations.bronzeRelation(session, pointers, [])
+    if (!columns.includes(cursor)) return new Set()
+    const open = isOpen(quoteName(cursor), from, session.dialect)
+    const rows = await session.rows(`SELECT DISTINCT _batch FROM (${sql}) WHERE ${open}`)
+    return new Set(rows.map(({ _batch }) => String(_batch)))
+  })
 }
 
 /** The newest cursor that bronze has, up to a value; `undefined` where it has none. */
@@ -166,6 +191,10 @@ async function newestInBronze(
  */
 export const greatest = (column: string, { values }: Dialect) =>
   `coalesce(CAST(max(${values.tryCast(column, values.wholeType)}) AS VARCHAR), max(${column}))`
+
+/** SQL that a row is read again: its cursor is not before a value, or it has none. */
+const isOpen = (column: string, from: string | null, dialect: Dialect) =>
+  from === null ? 'true' : `(${column} IS NULL OR ${notBefore(column, from, dialect)})`
 
 /**
  * SQL that a cursor's text is not before another: as numbers where they are, otherwise as times are
