@@ -118,6 +118,21 @@ describe('requests that are signed, and hostile', () => {
     expect(lake.errors).toEqual([])
   })
 
+  it('find names by patterns of many stars, and the server answers others meanwhile', async () => {
+    const found = async (Expression: string) => {
+      const body = JSON.stringify({ DatabaseName: 'silver', Expression })
+      const headers = { 'x-amz-target': 'AmazonAthena.ListTableMetadata' }
+      const { text } = await send('athena', 'POST', '/', { body, headers })
+      return (JSON.parse(text).TableMetadataList as { Name: string }[]).map(({ Name }) => Name)
+    }
+    expect(await found('S*E.*s|event?')).toEqual(['sales'])
+    expect(await found('%vent%|nothing')).toEqual(['events'])
+    expect(await found('.ales')).toEqual([])
+    for (const many of ['*', '.*', '%', '*e', '%s'])
+      expect(await found(`${many.repeat(60)}0`)).toEqual([])
+    expect(await found('*'.repeat(256))).toEqual(['events', 'sales'])
+  })
+
   it('to S3 reach no file but the objects of who asks', async () => {
     const paths = [
       '/..%2f..%2flake.ts',

@@ -5,6 +5,7 @@ import type { QueryService } from '../../../query/service/service.js'
 import { LONGEST_STATEMENT } from '../../../sql/trino/parse/tokens.js'
 import { AwsError, invalidRequest } from '../protocol/failure.js'
 import { type Fields, pageOf, startOf } from '../protocol/fields.js'
+import { hasInOrder } from '../protocol/wildcards.js'
 import { LAKE_BUCKET } from '../s3/lake-files.js'
 import { addressIn } from '../s3/store.js'
 import { type AthenaExecution, told, withPage } from './execution.js'
@@ -319,13 +320,7 @@ function schemaIn(tables: Tables, name: string): string {
 function matches(pattern: string, name: string): boolean {
   if (!/^[\w.*|%?-]*$/.test(pattern))
     throw invalidRequest('Expression may have letters, digits, _, -, . , * and |')
-  const parts = pattern.split('|').map((part) =>
-    part
-      .split(/\.?\*|%/)
-      .map((one) => one.replace(/[.?]/g, '\\$&'))
-      .join('.*'),
-  )
-  return parts.some((one) => new RegExp(`^${one}$`, 'i').test(name))
+  return pattern.split('|').some((part) => hasInOrder(name, part.split(/\.?\*|%/)))
 }
 
 function metadata({ name, kind, columns, comment }: VisibleTable) {
