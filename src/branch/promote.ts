@@ -1,5 +1,5 @@
 import { MoraineError } from '../errors.js'
-import type { Moved } from '../log/branch/moved.js'
+import { type Moved, WRITTEN_TWICE } from '../log/branch/moved.js'
 import { openNamed } from '../log/branch/named.js'
 import { type BranchStates, namesOf, statesOf } from '../log/branch/own-changes.js'
 import { refuseOwnSources } from '../log/branch/own-sources.js'
@@ -119,8 +119,9 @@ function stale(name: string, moved: readonly Moved[], isLeft: boolean): MoraineE
   const review = isLeft
     ? `Build it on what main has now, and look at it again: moraine run, moraine diff ${name}, moraine promote ${name}.`
     : `It has nothing left to publish. Build what main lacks, and look at it: moraine run, moraine diff ${name}, moraine promote ${name}. If there is nothing to do: moraine branch delete ${name}.`
-  const hint =
-    name === REVIEW
+  const hint = moved.some(({ isForeign }) => isForeign)
+    ? WRITTEN_TWICE
+    : name === REVIEW
       ? review
       : `Bring it up to date, and look at it again: moraine branch refresh ${name}, moraine run --branch ${name}, moraine diff main..${name}. Or do it in one go: moraine promote ${name} --refresh.`
   return new MoraineError(

@@ -120,6 +120,21 @@ export function writtenExternal({ namespaces = {}, relations = {} }: ExternalCha
   ]
 }
 
+/** What both change, each to something else: only one of the two could be there afterwards. */
+export function externalDiffering(mine: ExternalChanges = {}, others: ExternalChanges = {}) {
+  const differing = <T>(of: Record<string, T> = {}, theirs: Record<string, T> = {}) =>
+    Object.fromEntries(
+      Object.entries(of).filter(
+        ([key, value]) =>
+          Object.hasOwn(theirs, key) && JSON.stringify(theirs[key]) !== JSON.stringify(value),
+      ),
+    )
+  return writtenExternal({
+    namespaces: differing(mine.namespaces, others.namespaces),
+    relations: differing(mine.relations, others.relations),
+  })
+}
+
 /** What one puts into a namespace, or looks for there, that the other takes away. */
 export function externalBoth(mine: ExternalChanges = {}, others: ExternalChanges = {}): string[] {
   return [...intoDropped(mine, others), ...intoDropped(others, mine)]

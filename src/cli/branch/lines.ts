@@ -1,6 +1,7 @@
 import type { BranchContents } from '../../branch/contents.js'
 import { commitText } from '../../branch/reviewed.js'
 import type { Waiting } from '../../branch/waiting.js'
+import { WRITTEN_TWICE } from '../../log/branch/moved.js'
 import { REVIEW } from '../../log/branch/standing.js'
 import { count, plural, readableTime, size } from '../output/format.js'
 import { textTable } from '../output/table.js'
@@ -60,7 +61,8 @@ export function* contentsLines(contents: BranchContents): Iterable<string> {
     yield `${plural(files, 'file')} (${size(bytes)}) that only this branch has; it shares all others with main.`
   }
   for (const why of new Set(moved.map((one) => one.why))) yield `! ${why}`
-  if (moved.length > 0)
+  if (moved.some(({ isForeign }) => isForeign)) yield WRITTEN_TWICE
+  else if (moved.length > 0)
     yield branch === REVIEW
       ? RUN
       : again(`Bring it up to date with: moraine branch refresh ${branch}`)

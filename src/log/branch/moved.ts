@@ -1,6 +1,6 @@
 import { countOf } from '../../define/thousands.js'
 import type { LakeState, TableState } from '../commit.js'
-import { externalBoth, externalTo } from '../external.js'
+import { externalBoth, externalDiffering, externalTo } from '../external.js'
 import { type BranchStates, type OwnChanges, ownChanges } from './own-changes.js'
 import { ownSourcesIn } from './own-sources.js'
 
@@ -12,7 +12,13 @@ export interface Moved {
   by: string
   /** In words. */
   why: string
+  /** Whether other engines wrote it on both sides, so that no refresh brings the two together. */
+  isForeign?: true
 }
+
+/** What to do about these. */
+export const WRITTEN_TWICE =
+  'Other engines wrote these tables, so no run can bring them up to date: write to a new branch.'
 
 /** What of the changes of a branch is not on main already. */
 export function leftOf(own: OwnChanges, main: LakeState): OwnChanges {
@@ -37,11 +43,14 @@ export function leftOf(own: OwnChanges, main: LakeState): OwnChanges {
   return { tables, views, offsets, ...(isLeft ? { external: { relations, namespaces } } : {}) }
 }
 
-/** Tables of other engines that both a branch and main have changed since it left. */
+/**
+ * Tables and namespaces of other engines that both a branch and main have changed since it left,
+ * but what main has by now as the branch has it.
+ */
 export function bothWrote({ fork, head }: BranchStates, main: LakeState): string[] {
   const mine = ownChanges({ fork, head }).external
   const theirs = externalTo(fork.external, main.external).external
-  return externalBoth(mine, theirs)
+  return [...new Set([...externalDiffering(mine, theirs), ...externalBoth(mine, theirs)])]
 }
 
 /**
@@ -75,7 +84,7 @@ export function movedSince(
     }),
   )
   const external = bothWrote(states, main).map((name): Moved => {
-    return { dataset: name, by: name, why: `main has another ${name} by now` }
+    return { dataset: name, by: name, why: `main has another ${name} by now`, isForeign: true }
   })
   return [...itself, ...inputs, ...external]
 }

@@ -6,7 +6,7 @@ import { changesTo, isEmpty } from '../fold.js'
 import type { CommitLog } from '../log.js'
 import { merged } from '../maps.js'
 import type { Life } from './fork.js'
-import { bothWrote, hasAllOf, hasLetGo, leftOf } from './moved.js'
+import { bothWrote, hasAllOf, hasLetGo, leftOf, WRITTEN_TWICE } from './moved.js'
 import { idOf, openNamed, refuseBehind } from './named.js'
 import { type BranchStates, namesOf, type OwnChanges, ownChanges, statesOf } from './own-changes.js'
 import {
@@ -49,7 +49,7 @@ export async function refreshBranch(
       'conflict',
       `Branch ${name} and main have both changed ${both.join(', ')}`,
       {
-        hint: 'Other engines wrote these tables, so no run can bring them up to date: write to a new branch. Nothing was changed.',
+        hint: `${WRITTEN_TWICE} Nothing was changed.`,
       },
     )
   const { carried, dropped } = carriedTo(states, at)
@@ -107,7 +107,12 @@ export async function asRefreshed(
   }
 }
 
-/** What a run has committed to the branch of before while the other one was made. */
+/**
+ * What was committed to the branch of before while the other one was made.
+ *
+ * @throws MoraineError of kind `conflict` where other engines have changed there what main had
+ *   changed as well.
+ */
 async function carryLate(states: BranchStates, at: LakeState, to: CommitLog, info: CommitInfo) {
   const { branch: old, head: seen } = states
   const late = await old.head()
@@ -116,12 +121,19 @@ async function carryLate(states: BranchStates, at: LakeState, to: CommitLog, inf
   const { carried } = carriedTo({ ...states, head: late }, at)
   const { tables, views, offsets, external } = ownChanges({ fork: seen, head: late })
   const made = new Set([tables, views, offsets].flatMap((of) => Object.keys(of).map(nameOf)))
+  const both = bothWrote({ ...states, head: late }, at)
   const changes = {
     ...pick(carried, (name) => made.has(name)),
-    ...(external ? { external } : {}),
+    ...(external && both.length === 0 ? { external } : {}),
     ...ownIntake(late, await to.head()),
   }
   if (!isEmpty(changes)) await to.commit(await to.head(), changes, info, { seen: true })
+  if (both.length === 0) return
+  throw new MoraineError(
+    'conflict',
+    `Other engines have changed ${both.join(', ')} while the branch was brought to commit ${at.number} of main, which has changed the same`,
+    { hint: 'The branch has what main has there, without these changes: write them again.' },
+  )
 }
 
 /** By which definition the last commit of a branch was made. */
