@@ -30,8 +30,8 @@ export interface ForeignFile {
 
 /** What is not to be followed again. */
 export interface Known {
-  /** Snapshots whose files are known. */
-  snapshot?: (id: string) => boolean
+  /** Snapshots whose files are known: by id and by what they lead to, as an id may be reused. */
+  snapshot?: (key: string) => boolean
   /** Manifests, or lists of them, whose files are known. */
   manifest?: (path: string) => boolean
   /** Manifests, or lists of them, that the table's owner may have removed, and has. */
@@ -78,7 +78,7 @@ export async function* filesOfMetadata(
     for (const file of objects(metadata[name]))
       yield located(file['statistics-path'], false, file['file-size-in-bytes'])
   for (const snapshot of objects(metadata.snapshots)) {
-    if (known.snapshot?.(String(snapshot['snapshot-id']))) continue
+    if (known.snapshot?.(snapshotKey(snapshot))) continue
     const list = snapshot['manifest-list']
     const manifests: ForeignFile[] = []
     if (typeof list === 'string') {
@@ -104,27 +104,24 @@ export async function* filesOfMetadata(
   }
 }
 
-/** The ids of a table's snapshots, and the manifests of its current one. */
-export async function knownParts(
-  storage: Storage,
-  table: ForeignTable,
-): Promise<[snapshots: Set<string>, manifests: Set<string>]> {
-  return knownPartsOf(storage, await foreignMetadata(storage, table))
-}
-
-/** The same of metadata that are known. */
-export async function knownPartsOf(
-  storage: Storage,
-  metadata: Json,
-): Promise<[snapshots: Set<string>, manifests: Set<string>]> {
+/** What a table leads to already: its snapshots, and the manifests of its current one. */
+export async function knownOf(storage: Storage, metadata: Json): Promise<Required<Parts>> {
   const snapshots = objects(metadata.snapshots)
   const current = String(metadata['current-snapshot-id'])
   const list = snapshots.find((one) => String(one['snapshot-id']) === current)?.['manifest-list']
   const at = list === undefined ? undefined : readableIn(storage, String(list))
   const records = at === undefined ? [] : await recordsOf(storage, at)
-  const manifests = records.map((record) => readableIn(storage, String(record.manifest_path)) ?? '')
-  return [new Set(snapshots.map((one) => String(one['snapshot-id']))), new Set(manifests)]
+  const manifests = new Set(
+    records.map((record) => readableIn(storage, String(record.manifest_path)) ?? ''),
+  )
+  const keys = new Set(snapshots.map(snapshotKey))
+  return { snapshot: (key) => keys.has(key), manifest: (path) => manifests.has(path) }
 }
+
+type Parts = Pick<Known, 'snapshot' | 'manifest'>
+
+const snapshotKey = (one: Json) =>
+  JSON.stringify([String(one['snapshot-id']), one['manifest-list'], one.manifests])
 
 /** The status of an entry whose file the snapshot has dropped (spec, Manifests). */
 const DELETED = 2

@@ -1,5 +1,5 @@
 import { MoraineError } from '../errors.js'
-import { filesOfAllSnapshots, type Known, knownParts } from '../iceberg/all-files.js'
+import { filesOfAllSnapshots, foreignMetadata, type Known, knownOf } from '../iceberg/all-files.js'
 import { Table } from '../iceberg/table.js'
 import type { Storage } from '../storage/storage.js'
 import type { BatchPointer, Changes, ExternalState, LakeState, TableState } from './commit.js'
@@ -139,7 +139,7 @@ function externalReferences(storage: Storage, base: Base, { external }: Changes)
     return [
       {
         path: table.metadata,
-        files: async () => filesOf(table, await knownOf(storage, before)),
+        files: async () => filesOf(table, await knownAt(storage, before)),
         before: async () => (before ? filesOf(before) : []),
       },
     ]
@@ -147,10 +147,9 @@ function externalReferences(storage: Storage, base: Base, { external }: Changes)
 }
 
 /** What a table has already: what that leads to is not looked for again. */
-async function knownOf(storage: Storage, before: ExternalState | undefined): Promise<Known> {
+async function knownAt(storage: Storage, before: ExternalState | undefined): Promise<Known> {
   if (before?.kind !== 'table') return {}
-  const [snapshots, manifests] = await knownParts(storage, before)
-  return { snapshot: (id) => snapshots.has(id), manifest: (path) => manifests.has(path) }
+  return knownOf(storage, await foreignMetadata(storage, before))
 }
 
 /**

@@ -135,6 +135,31 @@ describe('a table of one’s own', () => {
     expect(status).toBe(403)
   })
 
+  it('names no files of others under the id of a snapshot that it had', async () => {
+    const lake = await SharedLake.create()
+    const own = (await lake.metadata('ml', 'ml.scores')).metadata.location.slice(`${root}/`.length)
+    const mine = lastSnapshot(await lake.table(`${own}/mine`, 'a'))
+    expect((await lake.append('narrow', 'ml.scores', mine)).status).toBe(200)
+    const [hr, silver] = [
+      await lake.table('external/hr/secret-0123456789ab', 'b'),
+      await lake.table('silver/orders', 'b'),
+    ]
+    const led = await lake.table(`${own}/led`, 'external/hr/secret-0123456789ab/data/b.parquet')
+    const id = mine['snapshot-id']
+    for (const table of [hr, silver, led]) {
+      const snapshot = { ...lastSnapshot(table), 'snapshot-id': id, 'sequence-number': 2 }
+      const updates = [
+        { action: 'remove-snapshots', 'snapshot-ids': [id] },
+        { action: 'add-snapshot', snapshot },
+        { action: 'set-snapshot-ref', 'ref-name': 'main', type: 'branch', 'snapshot-id': id },
+      ]
+      const answer = await lake.ask('narrow', 'POST', 'namespaces/ml/tables/scores', { updates })
+      expect([400, 403]).toContain(answer.status)
+    }
+    const { metadata } = await lake.metadata('ml', 'ml.scores')
+    expect(metadata.snapshots).toMatchObject([{ 'manifest-list': mine['manifest-list'] }])
+  })
+
   it('is not registered from the metadata of another table, nor from what names its files', async () => {
     const lake = await SharedLake.create()
     const register = (name: string, at: string, who: Name = 'ml') =>

@@ -311,6 +311,32 @@ describe('vacuum', () => {
     expect(lake.data()).toEqual(['a', 'fresh'].map((name) => `external/ml/t/data/${name}.parquet`))
   })
 
+  it('is seen where a table is registered over with a snapshot of the same id and other files', async () => {
+    const lake = new Lake()
+    const table = await lake.written('external/ml/t', ['a'])
+    await lake.register('t', table)
+    const log = new CommitLog(lake.storage)
+    const vacuumed = new Date(Date.now() + 86_400_000).toISOString()
+    await log.commit(await log.head(), { vacuumed }, { ...info, message: 'vacuum' })
+    // The file of the metadata is newer than that; what they name is gone all the same.
+    onTestFinished(() => void vi.useRealTimers())
+    vi.useFakeTimers({ toFake: ['Date'], now: Date.now() + 20 * 86_400_000 })
+    const bytes = await lake.storage.read(table.file as string)
+    const metadata = parseJson(new TextDecoder().decode(bytes)) as any
+    metadata.snapshots[0]['manifest-list'] = lake.storage.locate('external/ml/t/metadata/gone.avro')
+    const path = 'external/ml/t/metadata/again.metadata.json'
+    await lake.storage.write(path, new TextEncoder().encode(toJsonText(metadata)))
+    const again = await lake.ask('POST', 'namespaces/ml/register', {
+      name: 't',
+      'metadata-location': lake.storage.locate(path),
+      overwrite: true,
+    })
+    expect([again.status, again.json.error.message]).toEqual([
+      409,
+      expect.stringContaining('Vacuum has removed files'),
+    ])
+  })
+
   it('keeps what a commit to a branch leads to, which is made while it looks', async () => {
     const lake = new Lake()
     const main = new CommitLog(lake.storage)

@@ -1,5 +1,5 @@
 import { ownValue } from '../../../own-value.js'
-import { type Apply, change, type Draft } from './draft.js'
+import { type Apply, change, type Draft, draftOf } from './draft.js'
 import { integerOf, type Json, longOf, namesOf, objectOf, textOf, textsOf } from './json.js'
 import { type AnyMetadata, asWritten, emptyMetadata, VERSIONS } from './metadata-json.js'
 import { invalid } from './refused.js'
@@ -29,7 +29,7 @@ export function applyUpdates(
   { previousFile, now }: Applied,
 ): AnyMetadata {
   const begun = before ?? emptyMetadata(versionOf(updates))
-  const draft: Draft = { metadata: begun, last: {}, added: new Set(), now }
+  const draft = draftOf(begun, now)
   for (const update of updates) applyOne(draft, update)
   if (draft.metadata === begun && before) return begun
   const metadata = withoutGaps(begun, draft)
@@ -48,7 +48,7 @@ export function applyUpdates(
  */
 export function withUpdates<M extends AnyMetadata>(metadata: M, updates: readonly Json[]): M {
   const now = metadata['last-updated-ms']
-  const draft: Draft = { metadata, last: {}, added: new Set(), now }
+  const draft = draftOf(metadata, now)
   for (const update of updates) applyOne(draft, update)
   return draft.metadata as M
 }

@@ -9,12 +9,22 @@ export interface Draft {
   last: { schema?: number; spec?: number; order?: number }
   /** Snapshots that these updates add. */
   added: Set<string>
+  /** Snapshots that these updates remove: no other may get the id of one. */
+  removed: Set<string>
   /** When the table changed last, where an update says so. */
   updated?: number
   now: number
   /** How much of the metadata has been copied so far. */
   copied?: number
 }
+
+export const draftOf = (metadata: AnyMetadata, now: number): Draft => ({
+  metadata,
+  last: {},
+  added: new Set(),
+  removed: new Set(),
+  now,
+})
 
 /** Values of the metadata that one commit may copy: each update makes its list anew. */
 const MOST_COPIED = 50_000_000

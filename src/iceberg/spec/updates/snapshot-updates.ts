@@ -1,5 +1,5 @@
 import { ownValue } from '../../../own-value.js'
-import type { Id } from '../metadata.js'
+import { type Id, isSameId } from '../metadata.js'
 import { type Apply, change, type Draft } from './draft.js'
 import { isSame, type Json, listOf, longOf, objectOf, textOf } from './json.js'
 import type { AnyMetadata, AnySnapshot } from './metadata-json.js'
@@ -12,7 +12,11 @@ const addSnapshot: Apply = (draft, update) => {
   const { metadata } = draft
   if (metadata.schemas.length === 0)
     throw invalid('Attempting to add a snapshot before a schema is added')
-  if (metadata.snapshots.some((known) => String(known['snapshot-id']) === id))
+  // Whoever knows what snapshots of before lead to takes one with such an id for the same.
+  if (
+    draft.removed.has(id) ||
+    metadata.snapshots.some((known) => isSameId(known['snapshot-id'], id))
+  )
     throw invalid(`Snapshot already exists for id: ${id}`)
   const snapshot = sent as unknown as AnySnapshot
   change(draft, {
@@ -100,6 +104,7 @@ const removeSnapshots: Apply = (draft, update) => {
   const { snapshots, statistics, 'partition-statistics': partitions } = draft.metadata
   const kept = snapshots.filter((known) => !ids.has(String(known['snapshot-id'])))
   if (kept.length === snapshots.length) return
+  for (const id of ids) draft.removed.add(id)
   const stays = (file: Json) => !ids.has(String(file['snapshot-id']))
   change(draft, {
     snapshots: kept,

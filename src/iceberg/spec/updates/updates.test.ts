@@ -251,6 +251,17 @@ describe('updates', () => {
     expect(() => apply(created(), update)).toThrow(message)
   })
 
+  it('give the id of a snapshot that they remove to no other', () => {
+    const one = apply(created(), ...add(1, 1))
+    const remove = { action: 'remove-snapshots', 'snapshot-ids': [1] }
+    const other = { ...snapshot(1, 2), 'manifest-list': 'file:///lake/external/hr/secret.avro' }
+    expect(() => apply(one, remove, { action: 'add-snapshot', snapshot: other })).toThrow(
+      'Snapshot already exists for id: 1',
+    )
+    const both = apply(one, remove, ...add(2, 2))
+    expect(both.snapshots.map((left) => left['snapshot-id'])).toEqual([2])
+  })
+
   it('leave what every engine can read, where a client writes nulls and numbers', () => {
     const [added, shown] = add(1, 1)
     const sent = {

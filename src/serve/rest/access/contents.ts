@@ -1,5 +1,5 @@
 import { MoraineError } from '../../../errors.js'
-import { filesOfMetadata, knownPartsOf } from '../../../iceberg/all-files.js'
+import { filesOfMetadata, knownOf } from '../../../iceberg/all-files.js'
 import type { Json } from '../../../iceberg/spec/updates/json.js'
 import type { AnyMetadata } from '../../../iceberg/spec/updates/metadata-json.js'
 import { registeredTable, registeredView } from '../../../iceberg/spec/updates/registered.js'
@@ -50,13 +50,7 @@ async function refuseForeignFiles(
 ): Promise<void> {
   if (claim.caller.principal.rights.unlimited) return
   try {
-    const [snapshots, manifests] = before
-      ? await knownPartsOf(storage, before as unknown as Json)
-      : [new Set<string>(), new Set<string>()]
-    const known = {
-      snapshot: (id: string) => snapshots.has(id),
-      manifest: (path: string) => manifests.has(path),
-    }
+    const known = before && (await knownOf(storage, before as unknown as Json))
     const files = filesOfMetadata(storage, withNewStatistics(metadata, before), known)
     for await (const { location } of files) locations.granted(location, claim, 'file')
   } catch (error) {
