@@ -32,8 +32,10 @@ export interface ForeignFile {
 export interface Known {
   /** Snapshots whose files are known: by id and by what they lead to, as an id may be reused. */
   snapshot?: (key: string) => boolean
-  /** Manifests, or lists of them, whose files are known. */
+  /** Manifests whose files are known. */
   manifest?: (path: string) => boolean
+  /** Lists of manifests of which the same is so: one file could be read as either. */
+  list?: (path: string) => boolean
   /** Manifests, or lists of them, that the table's owner may have removed, and has. */
   isGone?: (path: string) => Promise<boolean>
   /** Told of what names others and can't be read; without it, that is an error. */
@@ -42,8 +44,9 @@ export interface Known {
 
 /**
  * All files that a table of another engine keeps: those of each of its snapshots, whatever their
- * branch or tag, and its statistics. A file that tells of others comes before them. Any version of
- * the format is read, as far as it names files.
+ * branch or tag, the newest first, and its statistics. A file that tells of others comes before
+ * them. A manifest comes once, however many snapshots it is of. Any version of the format is read,
+ * as far as it names files.
  *
  * @throws MoraineError of kind `corrupt` when something that names others can't be read.
  */
@@ -77,21 +80,29 @@ export async function* filesOfMetadata(
   for (const name of ['statistics', 'partition-statistics'])
     for (const file of objects(metadata[name]))
       yield located(file['statistics-path'], false, file['file-size-in-bytes'])
-  for (const snapshot of objects(metadata.snapshots)) {
+  // Snapshots share most of their manifests.
+  const followed = new Set<string>()
+  const isNew = (as: 'list' | 'manifest', { path, location }: ForeignFile) => {
+    const key = `${as} ${location}`
+    if (followed.has(key) || (path !== undefined && known[as]?.(path))) return false
+    followed.add(key)
+    return true
+  }
+  for (const snapshot of objects(metadata.snapshots).reverse()) {
     if (known.snapshot?.(snapshotKey(snapshot))) continue
     const list = snapshot['manifest-list']
     const manifests: ForeignFile[] = []
     if (typeof list === 'string') {
       const found = located(list, true)
-      const isNew = found.path === undefined || !known.manifest?.(found.path)
+      const isFollowed = isNew('list', found)
       yield found
-      if (found.path !== undefined && isNew && !(await known.isGone?.(found.path)))
+      if (found.path !== undefined && isFollowed && !(await known.isGone?.(found.path)))
         for (const record of await read(found.path))
           manifests.push(located(record.manifest_path, true, record.manifest_length))
     } else
       for (const one of (snapshot.manifests ?? []) as unknown[]) manifests.push(located(one, true))
     for (const manifest of manifests) {
-      if (manifest.path !== undefined && known.manifest?.(manifest.path)) continue
+      if (!isNew('manifest', manifest)) continue
       yield manifest
       if (manifest.path === undefined || (await known.isGone?.(manifest.path))) continue
       for (const { status, data_file: file } of await read(manifest.path)) {
@@ -105,7 +116,7 @@ export async function* filesOfMetadata(
 }
 
 /** What a table leads to already: its snapshots, and the manifests of its current one. */
-export async function knownOf(storage: Storage, metadata: Json): Promise<Required<Parts>> {
+export async function knownOf(storage: Storage, metadata: Json): Promise<Known> {
   const snapshots = objects(metadata.snapshots)
   const current = String(metadata['current-snapshot-id'])
   const list = snapshots.find((one) => String(one['snapshot-id']) === current)?.['manifest-list']
@@ -117,8 +128,6 @@ export async function knownOf(storage: Storage, metadata: Json): Promise<Require
   const keys = new Set(snapshots.map(snapshotKey))
   return { snapshot: (key) => keys.has(key), manifest: (path) => manifests.has(path) }
 }
-
-type Parts = Pick<Known, 'snapshot' | 'manifest'>
 
 const snapshotKey = (one: Json) =>
   JSON.stringify([String(one['snapshot-id']), one['manifest-list'], one.manifests])

@@ -36,8 +36,8 @@ interface Reference {
   path: string
   /** All files that belong to it. */
   files: () => Promise<string[]>
-  /** Those that the same dataset had at the base. */
-  before: () => Promise<string[]>
+  /** Those that the same dataset had at the base: they are read as far as they are asked for. */
+  before: () => AsyncIterable<string>
 }
 
 /**
@@ -67,10 +67,27 @@ export async function goneFiles(
     if (old.length === 0) continue
     seen ??= await visible()
     if (seen.has(reference.path)) continue
-    const before = new Set(await reference.before())
-    gone.push(...old.filter((path) => !before.has(path)))
+    gone.push(...(await withoutThose(reference.before(), old)))
   }
   return gone
+}
+
+/** What of some paths is not among others. */
+async function withoutThose(others: AsyncIterable<string>, paths: string[]): Promise<Set<string>> {
+  const left = new Set(paths)
+  for await (const path of others) {
+    left.delete(path)
+    if (left.size === 0) break
+  }
+  return left
+}
+
+async function* nothing(): AsyncGenerator<string> {}
+
+async function allOf(paths: AsyncIterable<string>): Promise<string[]> {
+  const all = new Set<string>()
+  for await (const path of paths) all.add(path)
+  return [...all]
 }
 
 async function candidatesOf(
@@ -111,9 +128,7 @@ function referencesOf(storage: Storage, { base, changes, isOnBranch }: Writing):
   })
   const indexes = Object.entries(changes.watermarks ?? {}).flatMap(([name, watermark]) => {
     const [path, earlier] = [indexOf(watermark), indexOf(base.watermarks?.[name])]
-    return path && path !== earlier
-      ? [{ path, files: async () => [path], before: async () => [] }]
-      : []
+    return path && path !== earlier ? [{ path, files: async () => [path], before: nothing }] : []
   })
   return [...tables, ...batches, ...indexes]
 }
@@ -129,21 +144,24 @@ function externalReferences(storage: Storage, base: Base, { external }: Changes)
   return changed.flatMap(([key, table]) => {
     if (!table || there.has(table.metadata)) return []
     const before = relationAt(base.external, key)
-    const filesOf = async (of: ExternalState, known?: Known) => {
-      if (of.kind === 'view') return [of.metadata]
-      const files: string[] = []
-      for await (const { path } of filesOfAllSnapshots(storage, of, known))
-        if (path !== undefined) files.push(path)
-      return files
-    }
     return [
       {
         path: table.metadata,
-        files: async () => filesOf(table, await knownAt(storage, before)),
-        before: async () => (before ? filesOf(before) : []),
+        files: async () => allOf(filesOfExternal(storage, table, await knownAt(storage, before))),
+        before: () => (before ? filesOfExternal(storage, before) : nothing()),
       },
     ]
   })
+}
+
+async function* filesOfExternal(
+  storage: Storage,
+  of: ExternalState,
+  known?: Known,
+): AsyncGenerator<string> {
+  if (of.kind === 'view') return yield of.metadata
+  for await (const { path } of filesOfAllSnapshots(storage, of, known))
+    if (path !== undefined) yield path
 }
 
 /** What a table has already: what that leads to is not looked for again. */
@@ -164,8 +182,8 @@ function tableReference(
 ): Reference {
   return {
     path: metadata,
-    files: () => filesOfTable(storage, metadata),
-    before: async () => (before ? filesOfTable(storage, before.metadata, others) : []),
+    files: () => allOf(filesOfTable(storage, metadata)),
+    before: () => (before ? filesOfTable(storage, before.metadata, others) : nothing()),
   }
 }
 
@@ -176,8 +194,8 @@ function batchReference(
 ): Reference {
   return {
     path: manifest,
-    files: () => filesOfBatch(storage, manifest),
-    before: async () => (before ? filesOfBatch(storage, before.manifest) : []),
+    files: () => allOf(filesOfBatch(storage, manifest)),
+    before: () => (before ? filesOfBatch(storage, before.manifest) : nothing()),
   }
 }
 
@@ -191,17 +209,20 @@ function indexOf(watermark: unknown): string | undefined {
  *
  * @param others also all other snapshots, as far as their files are there.
  */
-async function filesOfTable(storage: Storage, metadata: string, others = false): Promise<string[]> {
+async function* filesOfTable(
+  storage: Storage,
+  metadata: string,
+  others = false,
+): AsyncGenerator<string> {
   const table = await Table.load(storage, metadata)
-  const files = [metadata]
-  for await (const path of table.paths(() => false, { others })) files.push(path)
-  return files
+  yield metadata
+  yield* table.paths(() => false, { others })
 }
 
-async function filesOfBatch(storage: Storage, manifest: string): Promise<string[]> {
+async function* filesOfBatch(storage: Storage, manifest: string): AsyncGenerator<string> {
   const { files } = JSON.parse(new TextDecoder().decode(await storage.read(manifest))) as {
     files: { data: string; original?: { path: string } }[]
   }
-  const paths = files.flatMap(({ data, original }) => [data, ...(original ? [original.path] : [])])
-  return [...new Set([manifest, ...paths])]
+  yield manifest
+  for (const { data, original } of files) yield* original ? [data, original.path] : [data]
 }

@@ -212,7 +212,8 @@ export class Roots {
       if (await isGone(relation.metadata)) continue
       this.foreign.add(relation.metadata)
       const read = new Set([relation.metadata])
-      const known = { manifest: (path: string) => this.read.has(path) || read.has(path), isGone }
+      const isRead = (path: string) => this.read.has(path) || read.has(path)
+      const known = { list: isRead, manifest: isRead, isGone }
       if (relation.kind !== 'view')
         for await (const { path, leadsOn } of filesOfAllSnapshots(this.storage, relation, known)) {
           if (path !== undefined) this.foreign.add(path)

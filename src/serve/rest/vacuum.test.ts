@@ -337,6 +337,56 @@ describe('vacuum', () => {
     ])
   })
 
+  it('does not make commits to a table with many snapshots read each manifest for each of them', async () => {
+    const lake = new Lake()
+    const folder = 'external/ml/t'
+    const MANY = 40
+    let table = await lake.written(folder, [])
+    const added = async (...names: string[]) => {
+      const files = names.map((name) => `${folder}/data/${name}.parquet`)
+      for (const path of files) await lake.storage.write(path, randomBytes(1))
+      table = await table.write({ removed: new Set(), added: files.map((path) => file(path)) })
+    }
+    await added('a', 'b')
+    for (let n = 1; n < MANY; n++) await added(`c${n}`)
+    expect((await lake.register('t', table)).status).toBe(200)
+    const log = new CommitLog(lake.storage)
+    const vacuumed = new Date(Date.now() + 86_400_000).toISOString()
+    await log.commit(await log.head(), { vacuumed }, { ...info, message: 'vacuum' })
+    let reads = 0
+    const read = lake.storage.read.bind(lake.storage)
+    lake.storage.read = async (...of) => {
+      if (String(of[0]).endsWith('.avro')) reads++
+      return read(...of)
+    }
+    // Its lists and manifests, each once; and the new ones.
+    const most = 2 * MANY + 10
+    onTestFinished(() => void vi.useRealTimers())
+    vi.useFakeTimers({ toFake: ['Date'], now: Date.now() + 20 * 86_400_000 })
+    // It removes one of two files: the manifest that it writes names the other, which is old.
+    const removed = new Set([`memory:///lake/${folder}/data/a.parquet`])
+    const next = await table.write({ removed, added: [] })
+    const snapshot = (await Table.load(lake.storage, next.file as string)).metadata.snapshots.at(-1)
+    const id = snapshot?.['snapshot-id']
+    reads = 0
+    const done = await lake.ask('POST', 'namespaces/ml/tables/t', {
+      updates: [
+        { action: 'add-snapshot', snapshot },
+        { action: 'set-snapshot-ref', 'ref-name': 'main', type: 'branch', 'snapshot-id': id },
+      ],
+    })
+    expect([done.status, reads < most]).toEqual([200, true])
+    // All of it is old: whoever registers it has to write it again.
+    reads = 0
+    const path = 'external/ml/t/metadata/again.metadata.json'
+    await lake.storage.write(path, await read(table.file as string))
+    const location = lake.storage.locate(path)
+    const again = { name: 'again', 'metadata-location': location }
+    expect((await lake.ask('POST', 'namespaces/ml/register', again)).status).toBe(409)
+    expect(reads).toBeGreaterThanOrEqual(MANY)
+    expect(reads).toBeLessThan(most)
+  })
+
   it('keeps what a commit to a branch leads to, which is made while it looks', async () => {
     const lake = new Lake()
     const main = new CommitLog(lake.storage)
