@@ -381,6 +381,34 @@ describe('a compaction of another engine', () => {
     expect((await project.cli('verify', '--deep')).code).toBe(0)
   })
 
+  it('does not say which snapshots of before the next run keeps', async () => {
+    const { project, ask } = await lakeOfParts()
+    const ids = async () =>
+      (await ask('GET', ORDERS)).json.metadata.snapshots.map((one: Snapshot) =>
+        String(one['snapshot-id']),
+      )
+    const before = await ids()
+    const snapshot = await rewritten(project)
+    const { updates } = adding(snapshot)
+    for (const retention of [
+      { 'min-snapshots-to-keep': 1, 'max-snapshot-age-ms': 1 },
+      { 'max-ref-age-ms': 1 },
+    ]) {
+      const sent = updates.map((one, i) => (i === 1 ? { ...one, ...retention } : one))
+      const { status, json } = await ask('POST', ORDERS, { updates: sent })
+      expect(status).toBe(400)
+      expect(json.error.message).toContain('Cannot set which snapshots of silver.orders are kept')
+      expect(json.error.message).toContain('run instead: moraine vacuum --history')
+    }
+    // What some clients say for none is none.
+    const none = { 'min-snapshots-to-keep': null, 'max-snapshot-age-ms': null }
+    const sent = updates.map((one, i) => (i === 1 ? { ...one, ...none } : one))
+    expect((await ask('POST', ORDERS, { updates: sent })).status).toBe(200)
+    await project.write({ 'in/9.csv': 'id,amount\n2,22\n' })
+    expect((await project.run({ rewriteUpTo: 0 })).outcome).toBe('done')
+    expect(await ids()).toEqual(expect.arrayContaining(before))
+  })
+
   it('may leave lists of deleted rows behind whose files it has rewritten', async () => {
     const { project, ask } = await lake()
     const many = Array.from({ length: 40 }, (_, i) => `${i + 10},1`).join('\n')

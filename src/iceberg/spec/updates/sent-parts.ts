@@ -34,7 +34,7 @@ export function snapshotFrom(json: Json): Json {
 
 const LONGEST = 2 ** 31 - 1
 /** How long a reference protects snapshots: how many of them, and for how many milliseconds. */
-const PROTECTED = ['min-snapshots-to-keep', 'max-snapshot-age-ms', 'max-ref-age-ms'] as const
+export const RETENTION = ['min-snapshots-to-keep', 'max-snapshot-age-ms', 'max-ref-age-ms'] as const
 
 /** A branch or tag (REST specification, SnapshotReference). */
 export function refFrom(json: Json): SnapshotRef {
@@ -42,7 +42,7 @@ export function refFrom(json: Json): SnapshotRef {
   const type = textOf(sent, 'type')
   if (type !== 'branch' && type !== 'tag') throw invalid(`Invalid type of a reference: ${type}`)
   const ref: SnapshotRef = { 'snapshot-id': longOf(sent, 'snapshot-id'), type }
-  for (const name of PROTECTED) {
+  for (const name of RETENTION) {
     if (sent[name] === undefined) continue
     if (type === 'tag' && name !== 'max-ref-age-ms') throw invalid(`A tag can have no ${name}`)
     const value = Number(longOf(sent, name))

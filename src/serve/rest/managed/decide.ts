@@ -1,8 +1,9 @@
 import { isSameId } from '../../../iceberg/spec/metadata.js'
 import { isObject, type Json, textOf } from '../../../iceberg/spec/updates/json.js'
 import type { AnyMetadata } from '../../../iceberg/spec/updates/metadata-json.js'
+import { RETENTION } from '../../../iceberg/spec/updates/sent-parts.js'
 import { ownValue } from '../../../own-value.js'
-import { refusedSnapshot, refusedUpdate } from './refusals.js'
+import { refusedRetention, refusedSnapshot, refusedUpdate } from './refusals.js'
 
 /** What a client wants of a table that `lake.ts` defines. */
 export interface ManagedRequest {
@@ -35,6 +36,8 @@ export function decideManaged(request: ManagedRequest): ManagedDecision {
   const snapshots = updates.flatMap(({ action, snapshot }) =>
     action === 'add-snapshot' && isObject(snapshot) ? [snapshot] : [],
   )
+  if (updates.some((update) => setsRetention(metadata, update)))
+    return { as: 'refused', why: refusedRetention(table) }
   const names: string[] = []
   for (const update of updates) {
     if (isOfSnapshot(update, snapshots)) continue
@@ -89,6 +92,15 @@ function isOfSnapshot(update: Json, added: readonly Json[]): boolean {
   if (action === 'add-snapshot') return added.length > 0
   if (action !== 'set-snapshot-ref' || name !== 'main' || type !== 'branch') return false
   return added.some((snapshot) => isSameId(snapshot['snapshot-id'], id))
+}
+
+/** Whether a later run would remove other snapshots than it would without an update. */
+function setsRetention({ refs }: AnyMetadata, update: Json): boolean {
+  if (update.action !== 'set-snapshot-ref' || update['ref-name'] !== 'main') return false
+  return RETENTION.some((name) => {
+    const value = update[name] ?? undefined
+    return value !== undefined && String(value) !== String(refs.main?.[name])
+  })
 }
 
 /** What is wrong with snapshots that are to follow the current one, by what they say themselves. */

@@ -34,6 +34,10 @@ export function refusedSnapshot(table: string, snapshot: unknown): string {
   return `Cannot ${doing} ${table}: its rows are computed from its inputs, as lake.ts says, and a later run would not know of these. Write to a table in a namespace of your own instead${allowed}`
 }
 
+/** The same of a snapshot that says how many of those before it are kept. */
+export const refusedRetention = (table: string) =>
+  `Cannot set which snapshots of ${table} are kept: earlier states of the lake refer to their files. Leave min-snapshots-to-keep, max-snapshot-age-ms and max-ref-age-ms of main as they are, and run instead: moraine vacuum --history <time>`
+
 const columns: Refusal = (table) =>
   `Cannot change the columns of ${table}: lake.ts defines them. Change them there, then run: moraine run`
 
