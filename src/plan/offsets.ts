@@ -26,8 +26,10 @@ export function sinceFull(batches: readonly BatchPointer[]): readonly BatchPoint
   return first > 0 ? batches.slice(first) : batches
 }
 
-function version(input: AnyInput, view: View): string | undefined {
-  return view.tables[fullName(input)]?.metadata
+/** How far it has been read of an input, once all is. */
+export function offsetOn(input: AnyInput, view: View): number | string {
+  const name = fullName(input)
+  return input.tier === 'bronze' ? lastNumber(name, view) : (view.tables[name]?.metadata ?? '')
 }
 
 /** Whether what was read of a table has the rows that it has now, be it in other files. */
@@ -46,11 +48,10 @@ export function hasSeenTable(
 
 /** How far a dataset has read its inputs once it is built on this view. */
 export function offsetsOn(dataset: AnyDataset, view: View): Offsets {
-  const entries = inputsOf(dataset).map((input): [string, number | string] => {
-    const name = fullName(input)
-    if (input.tier === 'bronze') return [name, lastNumber(name, view)]
-    return [name, version(input, view) ?? '']
-  })
+  const entries = inputsOf(dataset).map((input): [string, number | string] => [
+    fullName(input),
+    offsetOn(input, view),
+  ])
   const histories = historiesOf(dataset).map((name) => [name, view.tables[name]?.metadata ?? ''])
   return Object.fromEntries([...entries, ...histories])
 }

@@ -90,7 +90,7 @@ async function build(
   if (older) throw older
   const loss = options.allowLoss ? undefined : lossOf(dataset, decision)
   if (loss) throw loss
-  const work = workKey(dataset, view, options.full ?? false)
+  const work = workKey(dataset, view, options)
   const start = performance.now()
   const found = await recorder.journal.resumable(work)
   if (found && (await context.log.hasFiles(view, found.tables))) {

@@ -249,6 +249,69 @@ describe('a run that was stopped', () => {
     expect(step(await project.run(), 'silver.orders').notes).toBeUndefined()
     expect((await project.cli('verify', '--deep')).stdout).toContain('All values could be read')
   })
+
+  /** A run that is stopped once silver.orders is built, and has published nothing. */
+  async function stopped(project: Project, options: { allowBreaking?: boolean } = {}) {
+    const abort = new AbortController()
+    const record = await project.run({
+      ...options,
+      keepAfter: 0,
+      signal: abort.signal,
+      onEvent: (event) => {
+        if (event.type === 'step-finished' && event.result.dataset === 'silver.orders')
+          abort.abort()
+      },
+    })
+    expect(record.outcome).toBe('cancelled')
+  }
+
+  const noShop = (shop: number) =>
+    `check.sql('shops are right', sql\`select * from this_table where shop = ${shop}\`)`
+  it.each([
+    ['is new', '', 'check.rowCount({ min: 3 })', 'it has 2 rows'],
+    ['asks for more', 'check.rowCount({ min: 1 })', 'check.rowCount({ min: 3 })', 'it has 2 rows'],
+    ['is another one of the same name', noShop(7), noShop(1), 'its query returns 2 rows'],
+    [
+      'only warned',
+      "check.rowCount({ min: 3, severity: 'warn' })",
+      'check.rowCount({ min: 3 })',
+      'it has 2 rows',
+    ],
+  ])('has its results held against a check that %s', async (_, before, after, message) => {
+    const project = await Project.create(files(before, good))
+    await stopped(project)
+    await project.write({ 'lake.ts': lake(after) })
+    const run = await project.run()
+    expect(step(run, 'silver.orders').error?.message).toContain(message)
+    expect(Object.keys((await project.state()).tables)).not.toContain('silver.orders')
+  })
+
+  it.each([
+    ['references', "check.references('shop', shops, 'shop')"],
+    ['SQL', "check.sql('known', sql`select * from this_table anti join ${shops} using (shop)`)"],
+  ])(
+    'has its results held against a table that a check looks into by %s, and that has other rows since',
+    async (_, check) => {
+      const project = await Project.create(files(check, good))
+      await stopped(project)
+      await project.write({ 'shops.csv': 'shop,city\n2,Basel\n' })
+      const run = await project.run()
+      expect(step(run, 'silver.shops').outcome).toBe('done')
+      expect(step(run, 'silver.orders').outcome).toBe('failed')
+      expect(Object.keys((await project.state()).tables)).not.toContain('silver.orders')
+    },
+  )
+
+  it('that was allowed to break readers says nothing of one that is not', async () => {
+    const project = await Project.create(files('', good))
+    await project.run()
+    const without = lake('').replace(', at: t.timestamp()', '')
+    await project.write({ 'lake.ts': without })
+    await stopped(project, { allowBreaking: true })
+    const run = await project.run()
+    expect(step(run, 'silver.orders').error?.message).toContain('would break its readers')
+    expect((await project.query('from silver.orders'))[0]).toHaveProperty('at')
+  })
 })
 
 describe('a rollback', () => {
