@@ -1,17 +1,12 @@
 import { fullName } from '../../define/dataset.js'
-import { inputsOf } from '../../define/inputs.js'
 import type { Lake } from '../../define/lake.js'
-import type { AnyDataset, Gold } from '../../define/model.js'
-import { renderSql } from '../../define/sql/sql.js'
-import { type Field, typeName } from '../../define/types/column-type.js'
-import type { Session } from '../../engine/engine.js'
-import { MoraineError } from '../../errors.js'
+import { typeName } from '../../define/types/column-type.js'
 import { ownSourcesIn, readersIn } from '../../log/branch/own-sources.js'
-import type { Definition, LakeState, TableState } from '../../log/commit.js'
+import type { Definition, LakeState } from '../../log/commit.js'
 import { compareDefinitions, type Known } from '../../plan/changes.js'
 import type { ColumnChange } from '../../plan/schema-diff.js'
 import { type CheckDiff, diffChecks, type HeldChecks } from './checks.js'
-import { groupedBy } from './grouped.js'
+import { keyOf } from './key.js'
 import { Reach, type Reached } from './reach.js'
 import type { RowsDiff } from './rows.js'
 import { hasSameRows, type OtherChange, otherChanges } from './same.js'
@@ -22,7 +17,6 @@ import {
   diffDiscarded,
   diffTables,
   type FilesDiff,
-  type Key,
 } from './table-diff.js'
 
 /** What two states of the lake are called, and when they were. */
@@ -212,52 +206,3 @@ function discardedOf(asked: DiffAsked, name: string): Promise<DiscardedDiff> {
   const states = table === name ? [] : [asked.before.tables[table], asked.after.tables[table]]
   return diffDiscarded(asked, states[0], states[1])
 }
-
-/**
- * The key of a dataset: what silver is keyed by, or what a check of gold says is unique, or else
- * what may be one. A key that was another one before says nothing of rows of then.
- */
-async function keyOf(
-  { key, session, storage }: DiffAsked,
-  { name, dataset }: { name: string; dataset: AnyDataset | undefined },
-  before: TableState,
-  after: TableState,
-): Promise<Key> {
-  if (key) {
-    const sides = await Promise.all([before, after].map((one) => columnsOfTable(storage, one)))
-    return { columns: knownColumns(name, key, sides.flat()), isUnique: false }
-  }
-  if (dataset?.tier === 'silver') {
-    const isUnique = before.definition.key === after.definition.key
-    return { columns: dataset.key, isUnique: isUnique && dataset.key.length > 0 }
-  }
-  if (dataset?.tier !== 'gold') return { columns: [], isUnique: false }
-  const unique = dataset.checks.find(isUniqueCheck)
-  if (unique) return { columns: unique.columns, isUnique: false }
-  return { columns: [], isUnique: false, guesses: await guessesOf(session, dataset) }
-}
-
-/** @throws MoraineError of kind `usage` for a column that neither side has. */
-function knownColumns(name: string, asked: readonly string[], fields: readonly Field[]): string[] {
-  const names = [...new Set(fields.map((field) => field.name))]
-  return asked.map((column) => {
-    const found =
-      names.find((one) => one === column) ??
-      names.find((one) => one.toLowerCase() === column.toLowerCase())
-    if (found !== undefined) return found
-    throw new MoraineError('usage', `${name} has no column '${column}'`, {
-      hint: `Its columns: ${names.join(', ')}`,
-    })
-  })
-}
-
-/** Groups have one row each; so has a part as a rule, and a row of silver that is only joined. */
-async function guessesOf(session: Session, gold: Gold): Promise<(readonly string[])[]> {
-  const groups = groupedBy(await session.parser.tree(renderSql(gold.query)))
-  const parts = gold.incremental ? [gold.incremental.by] : []
-  const keys = inputsOf(gold).flatMap((input) => (input.tier === 'silver' ? [input.key] : []))
-  return [groups, parts, ...keys]
-}
-
-const isUniqueCheck = <C extends { check: string }>(check: C): check is C & { check: 'unique' } =>
-  check.check === 'unique'

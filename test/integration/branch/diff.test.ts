@@ -117,6 +117,34 @@ describe('diff', () => {
     expect(columns.fee).toBeUndefined()
   })
 
+  it('counts a key that neither side was built with, before it pairs rows by it', async () => {
+    const keyless = (rule?: string) => {
+      const { 'lake.ts': text } = lakeFile(rule ? { rule } : {})
+      return { 'lake.ts': (text as string).replace("key: 'order_id',", '') }
+    }
+    const project = await shop({
+      ...keyless(),
+      'data/1.csv': csv([
+        [1, 'paid', '10.00'],
+        [1, 'open', '20.00'],
+        [2, 'paid', '99.00'],
+      ]),
+    })
+    await project.cli('branch', 'create', 'dev')
+    await project.write(keyless('amount < 50'))
+    expect((await project.cli('run', '--branch', 'dev')).code).toBe(0)
+    // Orders have a key from now on, and no run has built them so.
+    await project.write(lakeFile({ rule: 'amount < 50' }))
+    const [orders] = (await diffOf(project, 'dev', 'silver.orders')).datasets
+    expect(orders?.rows).toMatchObject({
+      key: [],
+      note: '1 key has several rows before: whole rows are compared',
+      added: 0,
+      removed: 1,
+      changed: 0,
+    })
+  })
+
   it('sums whole rows of each side, where the other one has an infinity', async () => {
     const ratios = (low: string) => {
       const [file] = Object.values(lakeFile()) as [string]
