@@ -6,7 +6,7 @@ import { refuseOwnSources } from '../log/branch/own-sources.js'
 import { lastDefinition } from '../log/branch/refresh.js'
 import { REVIEW } from '../log/branch/standing.js'
 import type { CommitInfo, LakeState } from '../log/commit.js'
-import { lookForLive } from '../log/live.js'
+import { lookForLive, nameOfLive } from '../log/live.js'
 import type { CommitLog } from '../log/log.js'
 import { ownValue } from '../own-value.js'
 import type { Storage } from '../storage/storage.js'
@@ -29,6 +29,11 @@ export interface Promoted {
   published: string[]
   /** Datasets of main that read one of these, and were not built on the branch. */
   behind: string[]
+  /**
+   * A commit that the branch got while it was being published, and with which it has ended: it was
+   * not published, and is seen by nobody.
+   */
+  unpublished?: { commit: string; run: string | null }
 }
 
 /**
@@ -56,7 +61,7 @@ export async function promote(
       `Branch ${name} is at commit ${reviewed.includes('-') ? commitText(head) : head.number}, and commit ${reviewed} was reviewed`,
       { hint: `Look at it again: moraine diff ${name}. Nothing was published.` },
     )
-  await refuseAtWork(storage, states)
+  await refuseAtWork(storage, name, states, keep)
   const base = await log.head()
   // It may have been brought to a newer state of main, with more on it than was reviewed.
   if (ownValue(base.branches, name) !== branch.branch) throw changed(name)
@@ -77,7 +82,24 @@ export async function promote(
     { seen: true },
   )
   const all = [...new Set([...behindOf(state), ...behind])]
-  return { branch: name, commit: state.number, published, behind: all }
+  const promoted = { branch: name, commit: state.number, published, behind: all }
+  const unpublished = keep ? undefined : await lateCommit(branch, head)
+  return unpublished ? { ...promoted, unpublished } : promoted
+}
+
+/**
+ * What was committed to a branch just before it ended. Writers look, behind their commit, whether
+ * the branch is there: so one of the two always sees the other.
+ */
+async function lateCommit(
+  branch: CommitLog,
+  published: LakeState,
+): Promise<Promoted['unpublished']> {
+  // It has ended, and a vacuum may have removed its commits already.
+  const last = await branch.head().catch(() => published)
+  if (last.hash === published.hash) return undefined
+  const entry = await branch.entry(last.number).catch(() => undefined)
+  return { commit: commitText(last), run: entry?.commit.run ?? null }
 }
 
 /** @throws MoraineError of kind `usage` where no run has left anything for a review. */
@@ -99,14 +121,23 @@ const changed = (name: string) =>
     },
   )
 
-/** A run on the branch may commit more than it has, until it has ended. */
-async function refuseAtWork(storage: Storage, { branch, head, fork }: BranchStates) {
+/**
+ * A run may commit more than it has, until it has ended; one that has committed nothing yet could
+ * not do so any more, once the branch has ended.
+ */
+async function refuseAtWork(
+  storage: Storage,
+  name: string,
+  { branch, head, fork }: BranchStates,
+  keep: boolean,
+): Promise<void> {
   const entry = head.number > fork.number ? await branch.entry(head.number) : undefined
-  const run = entry?.commit.run
-  if (!run) return
   const { live } = await lookForLive(storage, Date.now())
-  if (!live.some(({ id, certain }) => id === run && certain)) return
-  throw new MoraineError('conflict', `Run ${run} on this branch has not ended yet`, {
+  const found = live.find(
+    (one) => one.certain && (one.id === entry?.commit.run || (one.branch === name && !keep)),
+  )
+  if (!found) return
+  throw new MoraineError('conflict', `${nameOfLive(found)} on this branch has not ended yet`, {
     retryable: true,
     hint: 'Wait until it has, and try again. Nothing was published.',
   })

@@ -98,11 +98,25 @@ class Scheduled extends MemoryStorage {
 const encoder = new TextEncoder()
 let made = 0
 
+/** What actors were told. */
+interface Told {
+  published: {
+    commit: number
+    tables: object
+    /** The branch's id, and its last commit that was published, or said to be not. */
+    branch: string
+    last: number
+    keep: boolean
+  }[]
+  /** Commits to branches. */
+  worked: { branch: string; number: number }[]
+}
+
 /** What one actor does; each deed is a process of its own, which may die. */
 class Actor {
   constructor(
     private readonly storage: Scheduled,
-    private readonly published: { commit: number; tables: object }[],
+    private readonly told: Told,
   ) {}
 
   async do(what: Deed, crash: number | undefined): Promise<void> {
@@ -127,8 +141,12 @@ class Actor {
         return build(storage, log, 0)
       case 'create':
         return createBranch(log, what.name, await log.head(), author)
-      case 'work':
-        return build(storage, await openNamed(log, what.name), what.version + 1)
+      case 'work': {
+        const branch = await openNamed(log, what.name)
+        const state = await build(storage, branch, what.version + 1)
+        if (state) this.told.worked.push({ branch: branch.branch, number: state.number })
+        return
+      }
       case 'refresh':
         return refreshBranch(log, what.name, author)
       case 'delete':
@@ -148,10 +166,13 @@ class Actor {
         const states = await statesOf(await openNamed(log, what.name))
         const reviewed = commitText(states.head)
         const options = { keep: what.keep, reviewed }
-        const { commit } = await promote({ log, storage }, what.name, author, options)
+        const promoted = await promote({ log, storage }, what.name, author, options)
+        const { commit, unpublished } = promoted
         if (commit === undefined) return
         const { tables } = ownChanges(states)
-        this.published.push({ commit, tables })
+        const last = Number((unpublished?.commit ?? reviewed).split('-')[0])
+        const { branch } = states.branch
+        this.told.published.push({ commit, tables, branch, last, keep: what.keep })
       }
     }
   }
@@ -209,7 +230,15 @@ async function build(storage: Scheduled, log: CommitLog, version: number) {
   }
   const written = await table.write({ removed: isSame ? new Set() : 'all', added })
   const state: TableState = { metadata: written.file as string, definition, ...written.totals }
-  await log.commit(base, { tables: { 'silver.a': state }, offsets }, info)
+  return log.commit(base, { tables: { 'silver.a': state }, offsets }, info)
+}
+
+/** What was committed to a branch that a promotion ended was published, or is said to be not. */
+function expectTold({ published, worked }: Told): void {
+  for (const { branch, last, keep } of published) {
+    const numbers = worked.filter((one) => one.branch === branch).map(({ number }) => number)
+    if (!keep) expect(Math.max(0, ...numbers)).toBeLessThanOrEqual(last)
+  }
 }
 
 /** A table has the rows of all batches that it has read, whatever branch it came by. */
@@ -232,16 +261,16 @@ it('publishes what was reviewed; nothing is lost, and nothing of a living branch
   await fc.assert(
     fc.asyncProperty(fc.scheduler(), fc.tuple(program, program, program), async (s, programs) => {
       const real = new MemoryStorage()
-      const published: { commit: number; tables: object }[] = []
+      const told: Told = { published: [], worked: [] }
       const first = new Scheduled(real, s)
       const begin = async () => {
-        const actor = new Actor(first, published)
+        const actor = new Actor(first, told)
         await actor.do({ kind: 'ingest', rows: 1 }, undefined)
         await actor.do({ kind: 'run' }, undefined)
         await actor.do({ kind: 'create', name: 'dev' }, undefined)
         await Promise.all(
           programs.map(async (deeds) => {
-            const own = new Actor(new Scheduled(real, s), published)
+            const own = new Actor(new Scheduled(real, s), told)
             for (const one of deeds) await own.do(one.deed, one.crash)
           }),
         )
@@ -254,7 +283,8 @@ it('publishes what was reviewed; nothing is lost, and nothing of a living branch
           expectWhole(await log.stateAt(commit.number), `commit ${commit.number}`)
       for (const branch of Object.keys(head.branches ?? {}))
         expectWhole(await (await openNamed(log, branch)).head(), branch)
-      for (const { commit, tables } of published) {
+      expectTold(told)
+      for (const { commit, tables } of told.published) {
         const made = await log.stateAt(commit)
         for (const [table, state] of Object.entries(tables))
           expect(made.tables[table]).toEqual(state)

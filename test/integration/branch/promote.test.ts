@@ -1,8 +1,10 @@
 import { describe, expect, it } from 'vitest'
 import { promote } from '../../../src/branch/promote.js'
+import { commitText } from '../../../src/branch/reviewed.js'
 import { Heartbeat } from '../../../src/log/live.js'
 import { CommitLog } from '../../../src/log/log.js'
 import { verifyLake } from '../../../src/log/verify/verify.js'
+import { LocalStorage } from '../../../src/storage/local.js'
 import type { Project } from '../../support/project.js'
 import { change, csv, lakeFile, onBranch, shop } from './shop.js'
 
@@ -19,6 +21,22 @@ async function changed(): Promise<Project> {
   await project.write(change({ minimum: 20 }))
   expect((await project.cli('run', '--branch', 'dev')).code).toBe(0)
   return project
+}
+
+/** Has something happen just before a commit of main is made. */
+class Interrupted extends LocalStorage {
+  constructor(
+    of: LocalStorage,
+    private readonly commit: number,
+    private readonly meanwhile: () => Promise<void>,
+  ) {
+    super(of.folder)
+  }
+
+  override async createIfAbsent(path: string, bytes: Uint8Array): Promise<boolean> {
+    if (new RegExp(`_moraine/log/main/0*${this.commit}\\.json$`).test(path)) await this.meanwhile()
+    return super.createIfAbsent(path, bytes)
+  }
 }
 
 describe('promote', () => {
@@ -128,6 +146,39 @@ describe('promote', () => {
     await expect(promote(lake, 'dev', author)).rejects.toThrow(/has not ended yet/)
     await heartbeat.stop()
     await expect(promote(lake, 'dev', author)).resolves.toMatchObject({ behind: [] })
+  })
+
+  it('waits for a run that has been building on the branch, and has committed nothing yet', async () => {
+    const project = await changed()
+    const started = new Date().toISOString()
+    const by = { id: 'night', author: 'ada', branch: 'dev', started, commit: 1 }
+    const heartbeat = Heartbeat.ofRun(project.storage, by)
+    await heartbeat.seen
+    const lake = { log: new CommitLog(project.storage), storage: project.storage }
+    await expect(promote(lake, 'dev', author)).rejects.toThrow(
+      'Run night of ada on this branch has not ended yet',
+    )
+    // Where the branch stays, it can go on.
+    await expect(promote(lake, 'dev', author, { keep: true })).resolves.toMatchObject({
+      published: ['gold.by_status'],
+    })
+    await heartbeat.stop()
+  })
+
+  it('tells of what was committed to the branch in the moment that it ended', async () => {
+    const project = await changed()
+    const { log } = await onBranch(project, 'dev')
+    const head = await log.head()
+    const main = await project.state()
+    const storage = new Interrupted(project.storage, main.number + 1, async () => {
+      await log.commit(head, { offsets: {} }, { ...author, run: 'late', message: 'a run' })
+    })
+    const promoted = await promote({ log: new CommitLog(storage), storage }, 'dev', author)
+    expect(promoted).toMatchObject({
+      published: ['gold.by_status'],
+      unpublished: { commit: commitText(await log.head()), run: 'late' },
+    })
+    expect((await project.state()).tables['gold.by_status']).toEqual(head.tables['gold.by_status'])
   })
 
   it('ends no branch that has nothing to publish', async () => {

@@ -87,7 +87,14 @@ async function upToDate(command: Command, project: Project, branch: string): Pro
 }
 
 function* lines(
-  { branch, commit, published, behind, unexported = [] }: Promoted & { unexported?: string[] },
+  {
+    branch,
+    commit,
+    published,
+    behind,
+    unpublished,
+    unexported = [],
+  }: Promoted & { unexported?: string[] },
   keep: boolean,
 ): Iterable<string> {
   if (published.length === 0) {
@@ -98,6 +105,10 @@ function* lines(
   }
   const end = keep ? 'The branch was kept.' : 'The branch has ended.'
   yield `${colors.green('✔')} Published ${published.join(', ')} of branch ${branch} in commit ${commit}. ${end}`
+  if (unpublished) {
+    const by = unpublished.run ? ` of run ${unpublished.run}` : ''
+    yield `${colors.yellow('!')} The branch got commit ${unpublished.commit}${by} at the same time: it was not published, and has ended with the branch. Build it again, on a new one.`
+  }
   if (behind.length > 0)
     yield `Not built on the branch, and out of date until the next run: ${behind.join(', ')}`
   yield* unexportedLines(unexported)
