@@ -2,10 +2,10 @@ import { checkName } from '../define/check.js'
 import { fullName } from '../define/dataset.js'
 import { checkedAgainst, inputsOf } from '../define/inputs.js'
 import type { AnyInput, Check, Gold, Silver } from '../define/model.js'
-import { renderSql } from '../define/sql/sql.js'
 import type { View } from '../plan/decision.js'
 import { definitionOf } from '../plan/fingerprint.js'
 import { offsetOn, offsetsOn } from '../plan/offsets.js'
+import { askedBy } from '../step/checks.js'
 import { hash } from '../step/context.js'
 import type { RunOptions } from './options.js'
 
@@ -38,11 +38,7 @@ const batchesOf = (inputs: readonly AnyInput[], view: View): string[] =>
   inputs.flatMap((input) => view.batches[fullName(input)] ?? []).map(({ manifest }) => manifest)
 
 /** Checks are no part of a definition, and one may be another one under the same name. */
-const checkText = (check: Check) => [
-  checkName(check),
-  check.severity,
-  check.check === 'sql' ? renderSql(check.query) : null,
-]
+const checkText = (check: Check) => [checkName(check), check.severity, askedBy(check) ?? null]
 
 /** The rows that a check finds in another dataset, of a view those that it reads. */
 function versionOf(other: AnyInput, view: View): unknown {

@@ -4,13 +4,14 @@ import { checkedAgainst, inputsOf, isBuilt, lookedInto } from '../define/inputs.
 import { secondsOf } from '../define/interval.js'
 import type { AnyInput, Check, Gold, Silver } from '../define/model.js'
 import { quoteName, quoteText, reference, renderSql } from '../define/sql/sql.js'
+import { normalSql } from '../define/sql/sql-normal.js'
 import { countOf, thousands } from '../define/thousands.js'
 import { count } from '../engine/count.js'
 import type { Session } from '../engine/engine.js'
 import { MoraineError, type SourceLocation } from '../errors.js'
 import type { TableVersion } from '../iceberg/version.js'
 import type { RowCounts } from '../log/commit.js'
-import type { StepContext } from './context.js'
+import { hash, type StepContext } from './context.js'
 import type { CheckResult } from './events.js'
 import type { Relations } from './relations.js'
 import { atUserSql } from './sql-errors.js'
@@ -95,11 +96,19 @@ export async function holdOn(
     const unknown = lookedInto(check).map((other) => holding.unknown?.get(fullName(other)))
     const message = unknown.find((one) => one) ?? (await hold(check, holding))
     const { severity } = check
-    const said = message === undefined ? {} : { message }
+    const query = askedBy(check)
+    const said = {
+      ...(message === undefined ? {} : { message }),
+      ...(query === undefined ? {} : { query }),
+    }
     results.push({ check: checkName(check), severity, passed: message === undefined, ...said })
   }
   return results
 }
+
+/** What a check asks beyond what its name says, as a hash: SQL has a name of the user's own. */
+export const askedBy = (check: Check): string | undefined =>
+  check.check === 'sql' ? hash(normalSql(renderSql(check.query))).slice(0, 16) : undefined
 
 /** What checks are held with. */
 export interface Holding {

@@ -29,6 +29,10 @@ export interface CheckResult {
   passed: boolean
   /** What was found, where it did not pass. */
   message?: string
+  /**
+   * What its SQL asks, as a hash; none where its name says all, and of earlier versions of Moraine.
+   */
+  query?: string
 }
 
 /** What a step did, as the run's record keeps it. */

@@ -11,7 +11,7 @@ export interface Review {
   record: RunRecord
   diff: LakeDiff
   objections: readonly Objection[]
-  /** How new checks came out of tables that the run had no reason to build. */
+  /** How checks came out of tables that the run had no reason to build, and that were not held. */
   held: readonly HeldOn[]
   /** Whether somebody has approved what the policy objects to. */
   approved: boolean
@@ -52,7 +52,7 @@ export const isBroken = ({ record, held }: Pick<Review, 'record' | 'held'>): boo
 
 function headline({ record, held, objections, approved }: Review): string {
   if (record.outcome !== 'done') return '✖ The change does not build'
-  if (isBroken({ record, held })) return '✖ A new check does not hold'
+  if (isBroken({ record, held })) return '✖ A check does not hold'
   if (objections.length === 0) return '✔ The change builds, and the policy allows it'
   return approved
     ? '✔ The change builds, and is approved'

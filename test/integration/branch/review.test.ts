@@ -60,12 +60,74 @@ describe('review', () => {
     await project.write(lakeFile({ least: 5 }))
     const failed = await project.cli('review', 'pr-1')
     expect([failed.code, failed.stderr]).toEqual([1, ''])
-    expect(failed.stdout).toMatch(/✖ A new check does not hold/)
+    expect(failed.stdout).toMatch(/✖ A check does not hold/)
     expect(failed.stdout).toMatch(/✖ \*\*gold.by\\_status\*\*, check .*: it has 1 row/)
     await project.write(lakeFile({ least: 1 }))
     const { code, stdout } = await project.cli('review', 'pr-1')
     expect(code).toBe(0)
     expect(stdout).not.toMatch(/check/)
+  })
+
+  it.each([
+    [
+      'asks for more under its name',
+      'sql`from this_table where amount < 0`',
+      'sql`from this_table where amount <= 10`',
+    ],
+    [
+      'only warned until now',
+      "sql`from this_table where amount <= 10`, { severity: 'warn' }",
+      'sql`from this_table where amount <= 10`',
+    ],
+  ])(
+    'holds a check that %s against a table that nothing else changes',
+    async (_, before, after) => {
+      const checked = (asked: string) => {
+        const [text] = Object.values(lakeFile()) as [string]
+        const checks = `checks: [check.sql('amounts are right', ${asked})],`
+        return { 'lake.ts': text.replace("key: 'order_id',", `key: 'order_id', ${checks}`) }
+      }
+      const project = await shop(checked(before))
+      await project.write(checked(after))
+      const failed = await project.cli('review', 'pr-1')
+      expect([failed.code, failed.stderr]).toEqual([1, ''])
+      expect(failed.stdout).toMatch(/✖ A check does not hold/)
+      expect(failed.stdout).toMatch(/✖ \*\*silver.orders\*\*, check amounts are right: .* 1 row/)
+      // What is known to hold, or was known before to do no more than warn, is not asked again.
+      await project.write(checked(before))
+      const same = await project.cli('review', 'pr-1', '--json')
+      expect(same.code).toBe(0)
+      expect(JSON.parse(same.stdout).held).toEqual([])
+    },
+  )
+
+  it('holds a check that looks into a table of which the change takes rows', async () => {
+    const cities = (rule: string) => ({
+      'lake.ts': `
+        import { bronze, check, defineLake, rule, silver, sql, t, z } from 'moraine'
+        import { files } from 'moraine/sources'
+        const cities = silver('cities', {
+          from: bronze('cities', { from: files('cities.csv') }),
+          schema: z.object({ city: z.string(), size: t.int() }),
+          rules: [${rule}],
+        })
+        const shops = silver('shops', {
+          from: bronze('shops', { from: files('shops.csv') }),
+          schema: z.object({ shop: t.int(), city: z.string() }),
+          checks: [check.references('city', cities, 'city')],
+        })
+        export default defineLake({ name: 'shops', datasets: [cities, shops] })`,
+      'cities.csv': 'city,size\nBern,2\nChur,1\n',
+      'shops.csv': 'shop,city\n1,Bern\n2,Chur\n',
+    })
+    const project = await Project.create(cities(''))
+    expect((await project.run()).outcome).toBe('done')
+    await project.write(cities("rule('large', sql`size > 1`)"))
+    const { code, stdout } = await project.cli('review', 'pr-1')
+    expect(code).toBe(1)
+    expect(stdout).toMatch(
+      /✖ \*\*silver.shops\*\*, check .*a value that does not exist in silver.cities, such as Chur/,
+    )
   })
 
   it('says what failed, and is of main as it is now', async () => {
