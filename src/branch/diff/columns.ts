@@ -20,7 +20,8 @@ export interface Columns {
   isReread: boolean
 }
 
-const isShown = ({ name }: { name: string }) => !name.startsWith('_')
+/** Whether it is none of those that Moraine adds. */
+export const isShown = ({ name }: { name: string }) => !name.startsWith('_')
 
 /**
  * Which columns of two versions are the same: those of one name, and those that got another one.

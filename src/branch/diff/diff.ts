@@ -1,10 +1,9 @@
 import { fullName } from '../../define/dataset.js'
 import type { Lake } from '../../define/lake.js'
-import { typeName } from '../../define/types/column-type.js'
 import { ownSourcesIn, readersIn } from '../../log/branch/own-sources.js'
-import type { Definition, LakeState } from '../../log/commit.js'
+import type { Definition, LakeState, ViewState } from '../../log/commit.js'
 import { compareDefinitions, type Known } from '../../plan/changes.js'
-import type { ColumnChange } from '../../plan/schema-diff.js'
+import { type ColumnChange, schemaDiff } from '../../plan/schema-diff.js'
 import { type CheckDiff, diffChecks, type HeldChecks } from './checks.js'
 import { keyOf } from './key.js'
 import { Reach, type Reached } from './reach.js'
@@ -12,7 +11,7 @@ import type { RowsDiff } from './rows.js'
 import { hasSameRows, type OtherChange, otherChanges } from './same.js'
 import {
   type Comparing,
-  columnsOfTable,
+  columnsOfSide,
   type DiscardedDiff,
   diffDiscarded,
   diffTables,
@@ -158,7 +157,7 @@ async function diffDataset(asked: DiffAsked, name: string): Promise<OwnDiff | un
     computed: { before: old?.computed, after: fresh?.computed },
   })
   const { reasons, ...discardedRows } = await discardedOf(asked, name)
-  const isSame = hasSameRows(old, fresh) && oldView?.sql === freshView?.sql
+  const isSame = hasSameRows(old, fresh) && isSameView(oldView, freshView)
   if (isSame && definition.length === 0 && reasons.length === 0) return undefined
   const dataset = lake?.datasets.find((one) => fullName(one) === name)
   const common = {
@@ -174,15 +173,16 @@ async function diffDataset(asked: DiffAsked, name: string): Promise<OwnDiff | un
     const key = await keyOf(asked, { name, dataset }, old, fresh)
     return { ...common, ...(await diffTables(asked, old, fresh, key)) }
   }
-  const [only] = [old, fresh].filter((state) => state !== undefined)
-  const side = old ? 'before' : 'after'
-  const fields = only ? await columnsOfTable(asked.storage, only) : []
-  const columns = fields.map(({ name: column, type }): ColumnChange => {
-    const change = old ? 'removed' : 'added'
-    return { column, change, [side]: typeName(type), breaking: old !== undefined }
-  })
-  return { ...common, columns }
+  const [was = [], is = []] = await Promise.all([
+    columnsOfSide(asked.storage, old, oldView),
+    columnsOfSide(asked.storage, fresh, freshView),
+  ])
+  return { ...common, columns: schemaDiff(was, is) }
 }
+
+/** Whether two views give the same columns of the same query. */
+const isSameView = (a: ViewState | undefined, b: ViewState | undefined): boolean =>
+  a?.sql === b?.sql && JSON.stringify(a?.columns) === JSON.stringify(b?.columns)
 
 function changeOf(before: unknown, after: unknown): DatasetDiff['change'] {
   if (before === undefined) return 'added'

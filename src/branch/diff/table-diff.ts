@@ -1,12 +1,14 @@
+import type { Field } from '../../define/types/column-type.js'
+import { typeNamed } from '../../define/types/parse-type.js'
 import type { ResultRow, Session } from '../../engine/engine.js'
 import { contentsOf, without } from '../../iceberg/difference.js'
 import { Table } from '../../iceberg/table.js'
-import type { TableState } from '../../log/commit.js'
+import type { TableState, ViewState } from '../../log/commit.js'
 import type { ColumnChange } from '../../plan/schema-diff.js'
 import type { PartOfFile } from '../../step/table-files.js'
 import { tableFiles } from '../../step/table-files.js'
 import type { Storage } from '../../storage/storage.js'
-import { columnsOf, fieldsOf } from './columns.js'
+import { columnsOf, fieldsOf, isShown } from './columns.js'
 import { diffRows, type RowsDiff } from './rows.js'
 import { unlikeFiles } from './unlike.js'
 
@@ -83,6 +85,18 @@ const isChecked = ({ adopted }: TableState) => adopted?.unchecked !== true
 export async function columnsOfTable(storage: Storage, state: TableState) {
   const { schema } = await Table.load(storage, state)
   return fieldsOf(schema.fields)
+}
+
+/** The columns of a dataset on one side: of its table, or else of its view. */
+export async function columnsOfSide(
+  storage: Storage,
+  table: TableState | undefined,
+  view: ViewState | undefined,
+): Promise<Field[] | undefined> {
+  if (table) return columnsOfTable(storage, table)
+  return view?.columns.filter(isShown).map(({ name, type }) => {
+    return { name, type: typeNamed(type) ?? { kind: 'string' } }
+  })
 }
 
 /** Rows that only one side discards: how many, and for which reasons. */

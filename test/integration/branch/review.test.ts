@@ -55,6 +55,44 @@ describe('review', () => {
     expect(breaking.stdout).toMatch(/readers may need columns that go or change: amount/)
   })
 
+  it('asks for approval where columns of a view go or change, and only then', async () => {
+    const report = (query: string, options = 'view: true,') => {
+      const [text] = Object.values(lakeFile()) as [string]
+      const view = `const report = gold('report', { ${options} query: sql\`${query}\` })`
+      const more = text.replace('export default', `${view}\n export default`)
+      return { 'lake.ts': more.replace('orders, byStatus]', 'orders, byStatus, report]') }
+    }
+    const reviewed = async (branch: string) => {
+      const { code, stdout } = await project.cli('review', branch, '--json')
+      const { diff, objections } = JSON.parse(stdout)
+      return { code, columns: diff.datasets[0].columns, why: objections.map((o: any) => o.why) }
+    }
+    const project = await shop(report('select status, n, amount from ${byStatus}'))
+    await project.write(report('select status, n::text as n from ${byStatus}'))
+    expect(await reviewed('pr-1')).toEqual({
+      code: 3,
+      columns: [
+        { column: 'amount', change: 'removed', before: 'decimal(38,2)', breaking: true },
+        { column: 'n', change: 'type', before: 'bigint', after: 'string', breaking: true },
+      ],
+      why: ['readers may need columns that go or change: amount, n'],
+    })
+    // Where all columns stay, readers need nobody's approval: not for a table either.
+    await project.write(report('select status, n, amount, 1 as one from ${byStatus}'))
+    expect(await reviewed('pr-2')).toMatchObject({
+      code: 0,
+      columns: [{ column: 'one', change: 'added', breaking: false }],
+    })
+    await project.write(report('select status, n, amount from ${byStatus}', ''))
+    expect(await reviewed('pr-3')).toMatchObject({ code: 0, columns: [], why: [] })
+    await project.run()
+    await project.write(report('select status, n from ${byStatus}'))
+    expect(await reviewed('pr-4')).toMatchObject({
+      code: 3,
+      why: ['readers may need columns that go or change: amount'],
+    })
+  })
+
   it('holds a check that is new against a table that nothing else changes', async () => {
     const project = await shop()
     await project.write(lakeFile({ least: 5 }))
