@@ -81,13 +81,14 @@ export class TaskTexts {
   /** A text, or where it lies if it is large. */
   private async lay(
     storage: Storage,
-    { settings }: StepTask,
+    { dataset, settings }: StepTask,
     text: string,
     { paths }: Pick<OfStep, 'paths'>,
   ): Promise<string | Laid> {
     if (text.length < this.large) return text
     const sum = sha256(text)
-    const path = `scratch/${settings.run}-${sum}.json`
+    // Other steps may be told the same, and end sooner: each has its own.
+    const path = `scratch/${settings.run}-${dataset}-${sum}.json`
     paths.add(path)
     await createOnce(storage, path, Buffer.from(text))
     return { path, sha256: sum }

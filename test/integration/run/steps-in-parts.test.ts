@@ -15,7 +15,7 @@ import { Pool } from '../../../src/process/pool.js'
 import { executeStep } from '../../../src/run/execute-step.js'
 import { inParts } from '../../../src/run/split/in-parts.js'
 import { orAborted } from '../../../src/signals.js'
-import type { StepResources, StepWorker } from '../../../src/step/context.js'
+import type { StepWorker } from '../../../src/step/context.js'
 import type { RunRecord } from '../../../src/step/events.js'
 import { decodeReply, decodeStep, encodeReply, encodeStep } from '../../../src/step/task/codec.js'
 import { packStep, unpackRelations } from '../../../src/step/task/pack.js'
@@ -327,6 +327,22 @@ describe('steps in parts', () => {
     let [packed, most, carried, longest] = [0, 0, 0, 0]
     /** Where manifests are laid, by dataset: as if there were very many. */
     const paths = new Map<string, string[]>()
+    const gone: string[] = []
+    const carryOut = async (text: string) => {
+      const read: string[] = []
+      const sent = await decodeStep(text, (of) => {
+        read.push(of.path)
+        return readLeads(project.storage, of).catch((error) => {
+          gone.push(of.path)
+          throw error
+        })
+      })
+      const { dataset: name } = sent.task
+      paths.set(name, [...(paths.get(name) ?? []), read.at(-1) as string])
+      const [resources, dataset] = given.get(name) as Parameters<StepWorker>
+      const relations = unpackRelations(resources.storage, sent)
+      return executeStep({ ...resources, engine, relations }, dataset, sent.task)
+    }
     const workers: Workers = {
       slots: 1,
       async *map(tasks) {
@@ -334,17 +350,7 @@ describe('steps in parts', () => {
         try {
           for await (const { id, text } of tasks) {
             longest = Math.max(longest, text.length)
-            const read: string[] = []
-            const sent = await decodeStep(text, (of) => {
-              read.push(of.path)
-              return readLeads(project.storage, of)
-            })
-            const { dataset: name } = sent.task
-            paths.set(name, [...(paths.get(name) ?? []), read.at(-1) as string])
-            const [resources, dataset] = given.get(sent.task.dataset) as Parameters<StepWorker>
-            const relations = unpackRelations(resources.storage, sent)
-            const own: StepResources = { ...resources, engine, relations }
-            const output = await one.run(() => executeStep(own, dataset, sent.task))
+            const output = await one.run(() => carryOut(text))
             carried++
             yield { id, reply: encodeReply({ output }), attempt: 1, where: 'here' }
           }
@@ -378,6 +384,9 @@ describe('steps in parts', () => {
     expect(paths.get('silver.events')?.length).toBeGreaterThanOrEqual(8)
     expect(longest).toBeLessThan(300)
     for (const [name, all] of paths) expect(new Set(all).size, name).toBe(1)
+    // Steps that are told the same have their own: one that ends removes nothing of another.
+    expect(gone).toEqual([])
+    expect(new Set([...paths.values()].flat()).size).toBe(paths.size)
     expect(await project.storage.list('scratch/')).toEqual([])
   })
 })
