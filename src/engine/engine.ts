@@ -274,6 +274,8 @@ export interface Session {
   readonly parser: Parser
   readonly exports: ExportIO
   readonly dialect: Dialect
+  /** Which instance of the engine it is on: after a loss another, in which nothing is defined. */
+  readonly instance: number
   /** Runs a statement that has no result. */
   run(sql: string): Promise<void>
   /** All rows of a result that is known to be small. */

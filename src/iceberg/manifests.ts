@@ -1,5 +1,6 @@
 import { randomBytes } from 'node:crypto'
 import { MoraineError } from '../errors.js'
+import { once } from '../process/once.js'
 import { readChecked } from '../storage/checked.js'
 import { sha256 } from '../storage/checksum.js'
 import { remedyFor } from '../storage/remedy.js'
@@ -101,16 +102,6 @@ async function guarded<T>(path: string, read: () => Promise<T>): Promise<T> {
       hint: remedyFor(path),
     })
   }
-}
-
-function once<T>(known: Map<string, Promise<T>>, key: string, make: () => Promise<T>): Promise<T> {
-  const found = known.get(key)
-  if (found) return found
-  const made = make()
-  known.set(key, made)
-  // What could not be read may be there the next time.
-  made.catch(() => known.delete(key))
-  return made
 }
 
 export const isLive = (entry: ManifestEntry) => entry.status !== 'deleted'

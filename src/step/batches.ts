@@ -1,5 +1,6 @@
 import type { BronzeEncoding, BronzeFile } from '../engine/engine.js'
 import type { BatchPointer } from '../log/commit.js'
+import { once } from '../process/once.js'
 import type { NamesOutside } from '../source/text/names.js'
 import { readJson } from '../storage/checked.js'
 import { sha256 } from '../storage/checksum.js'
@@ -137,11 +138,7 @@ export class Batches {
     manifest,
     sha256,
   }: Pick<BatchPointer, 'manifest' | 'sha256'>): Promise<BatchManifest> {
-    const known = this.cache.get(manifest)
-    if (known) return known
-    const read = this.read(manifest, sha256)
-    this.cache.set(manifest, read)
-    return read
+    return once(this.cache, manifest, () => this.read(manifest, sha256))
   }
 
   private async read(path: string, sha256: string | undefined): Promise<BatchManifest> {
@@ -172,8 +169,13 @@ export class Batches {
   }
 
   private indexed(index: FileIndex): Promise<KnownFile[]> {
-    if (this.lastIndex?.path !== index.path)
-      this.lastIndex = { path: index.path, files: this.readIndex(index) }
+    if (this.lastIndex?.path !== index.path) {
+      const files = this.readIndex(index)
+      this.lastIndex = { path: index.path, files }
+      files.catch(() => {
+        if (this.lastIndex?.files === files) this.lastIndex = undefined
+      })
+    }
     return this.lastIndex.files
   }
 

@@ -5,11 +5,13 @@ import type { Partition } from '../define/partition.js'
 import { quoteName, renderSql } from '../define/sql/sql.js'
 import type { Field } from '../define/types/column-type.js'
 import type { BatchParts, BronzeFile, Session } from '../engine/engine.js'
+import { MoraineError } from '../errors.js'
 import { Table, type TablePointer } from '../iceberg/table.js'
 import type { TableVersion } from '../iceberg/version.js'
 import type { BatchPointer, TableState } from '../log/commit.js'
 import type { View } from '../plan/decision.js'
 import { sinceFull } from '../plan/offsets.js'
+import { once } from '../process/once.js'
 import type { Storage } from '../storage/storage.js'
 import { Batches, bronzeFiles, bronzeLineage, columnsOf, type OriginFile } from './batches.js'
 import { Naming } from './naming.js'
@@ -22,6 +24,12 @@ export const silverLineage: readonly Field[] = [
   { name: '_batch', type: { kind: 'string' } },
 ]
 
+/** A relation that was made known, or is being made so, to an instance of the engine. */
+interface Definition {
+  instance: number
+  made: Promise<void>
+}
+
 /** New names of columns, by the old ones. */
 export type Renamed = Readonly<Record<string, string>> | undefined
 
@@ -32,7 +40,7 @@ export type Renamed = Readonly<Record<string, string>> | undefined
 export class Relations {
   private readonly staged: Record<string, TableState> = {}
   private readonly tables = new Map<string, Promise<TableVersion>>()
-  private readonly defined = new Map<string, Promise<void>>()
+  private readonly defined = new Map<string, Definition>()
 
   /**
    * @param batches what batches consist of.
@@ -66,23 +74,45 @@ export class Relations {
   async defineHistories(session: Session, datasets: readonly AnyInput[]): Promise<void> {
     for (const { name } of datasets) {
       const full = `history.${name}`
-      const made =
-        this.defined.get(full) ??
-        this.tableRelation(session, full).then((sql) => session.define('history', name, sql))
-      this.defined.set(full, made)
-      await made
+      await this.defineOnce(session, full, async () =>
+        session.define('history', name, await this.tableRelation(session, full)),
+      )
     }
   }
 
   private defineOne(session: Session, dataset: AnyInput): Promise<void> {
-    const name = fullName(dataset)
-    const known = this.defined.get(name)
-    if (known) return known
-    const made = this.relation(session, dataset).then((sql) =>
-      session.define(schemaOf(dataset), dataset.name, sql),
+    return this.defineOnce(session, fullName(dataset), async () =>
+      session.define(schemaOf(dataset), dataset.name, await this.relation(session, dataset)),
     )
-    this.defined.set(name, made)
-    return made
+  }
+
+  /**
+   * Defines something unless the session's instance of the engine knows it. What the session of
+   * another step has failed at, perhaps as that step was stopped, is tried by this one.
+   */
+  private async defineOnce(
+    session: Session,
+    name: string,
+    define: () => Promise<void>,
+  ): Promise<void> {
+    for (;;) {
+      const known = this.defined.get(name)
+      if (known?.instance !== session.instance) break
+      const failed = await known.made.then(
+        () => undefined,
+        (error: unknown) => ({ error }),
+      )
+      if (!failed) return
+      const { error } = failed
+      // What storage has not answered, or is damaged, is so for all of them.
+      if (error instanceof MoraineError && error.kind !== 'engine') throw error
+    }
+    const one = { instance: session.instance, made: define() }
+    this.defined.set(name, one)
+    one.made.catch(() => {
+      if (this.defined.get(name) === one) this.defined.delete(name)
+    })
+    await one.made
   }
 
   private async relation(session: Session, dataset: AnyInput): Promise<string> {
@@ -203,10 +233,8 @@ export class Relations {
 
   /** A version of a table by its metadata file; each is read once. */
   private version({ metadata, sha256 }: TablePointer): Promise<TableVersion> {
-    const known = this.tables.get(metadata)
-    if (known) return known
-    const loaded = this.source.load({ metadata, ...(sha256 ? { sha256 } : {}) })
-    this.tables.set(metadata, loaded)
-    return loaded
+    return once(this.tables, metadata, () =>
+      this.source.load({ metadata, ...(sha256 ? { sha256 } : {}) }),
+    )
   }
 }

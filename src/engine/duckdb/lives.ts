@@ -8,6 +8,8 @@ import { kibibytes } from './sizes.js'
 export interface Life {
   connection: DuckDBConnection
   instance: DuckDBInstance
+  /** How many instances were lost before it. */
+  number: number
 }
 
 /**
@@ -15,6 +17,7 @@ export interface Life {
  * all sessions. What the lost one held, temporary tables and views, is gone.
  */
 export class Lives {
+  private number = 0
   private renewal: Promise<void> | undefined
   /** The settings that were changed since it began. */
   private changed: readonly string[] = []
@@ -35,13 +38,13 @@ export class Lives {
   ) {}
 
   async connect(): Promise<Life> {
-    const { instance } = this
+    const { instance, number } = this
     const connection = await instance.connect()
     if (this.watched) {
       await connection.run('SET enable_progress_bar = true')
       await connection.run('SET enable_progress_bar_print = false')
     }
-    return { connection, instance }
+    return { connection, instance, number }
   }
 
   /**
@@ -97,6 +100,7 @@ export class Lives {
       await this.set(this.changed, instance)
       if (this.confinement) await confine(instance, this.confinement)
       this.instance = instance
+      this.number++
       this.forget()
     } finally {
       this.renewal = undefined

@@ -47,6 +47,10 @@ export class DuckDBSession implements Session {
     this.exports = new DuckDBExports(this.statements)
   }
 
+  get instance(): number {
+    return this.statements.instance
+  }
+
   goOn(life: Life): void {
     this.statements.goOn(life)
     this.kept.clear()

@@ -1,4 +1,5 @@
 import type { DuckDBConnection } from '@duckdb/node-api'
+import { once } from '../../process/once.js'
 import type { JsFunction } from '../../quality/functions.js'
 import type { Staging } from '../../storage/staging.js'
 import type { Extension, ResultRow } from '../engine.js'
@@ -40,6 +41,11 @@ export class Statements {
     return this.life.connection
   }
 
+  /** The number of the instance of the engine. */
+  get instance(): number {
+    return this.life.number
+  }
+
   goOn(life: Life): void {
     this.life = life
   }
@@ -64,12 +70,7 @@ export class Statements {
 
   /** Two sessions that make the same thing at the same time would be refused. */
   once(what: string, make: () => Promise<void>): Promise<void> {
-    const known = this.shared.done.get(what)
-    if (known) return known
-    const made = make()
-    this.shared.done.set(what, made)
-    made.catch(() => this.shared.done.delete(what))
-    return made
+    return once(this.shared.done, what, make)
   }
 
   /** Runs something and turns what the engine throws into an error that says what was run. */
