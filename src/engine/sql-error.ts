@@ -1,5 +1,11 @@
 import { MoraineError, messageOf } from '../errors.js'
 
+/**
+ * What messages about the machine, or the engine itself, begin with. Others may hold the same
+ * words: those of a value in a row, or of the SQL.
+ */
+const ABOUT_MACHINE = /^(IO|Out of Memory|TransactionContext|INTERNAL|FATAL) Error\b/
+
 const hints: readonly [pattern: RegExp, hint: string][] = [
   [
     /offload data block/i,
@@ -48,16 +54,22 @@ function columnOf(message: string, sql: string): number | undefined {
 
 /** Whether what failed ended the engine: nothing that is asked of it can be answered any more. */
 export function isEngineLost(error: unknown): boolean {
-  for (let cause = error; cause instanceof Error; cause = cause.cause)
-    if (/INTERNAL Error|FATAL Error|database has been invalidated/i.test(cause.message)) return true
-  return false
+  return causesOf(error).some(({ message }) => /^(INTERNAL|FATAL) Error\b/.test(message))
 }
 
 /** Whether what failed found a disk full, be it one for temporary files. */
 export function isDiskFull(error: unknown): boolean {
-  for (let cause = error; cause instanceof Error; cause = cause.cause)
-    if (/ENOSPC|no space left|disk is full|offload data block/i.test(cause.message)) return true
-  return false
+  return causesOf(error).some(
+    ({ message, code }) =>
+      code === 'ENOSPC' ||
+      (ABOUT_MACHINE.test(message) &&
+        /no space left|disk is full|offload data block/i.test(message)),
+  )
+}
+
+/** An error and what it was caused by. */
+function causesOf(error: unknown): (Error & { code?: unknown })[] {
+  return error instanceof Error ? [error, ...causesOf(error.cause)] : []
 }
 
 /**
@@ -102,8 +114,9 @@ export class SqlError extends MoraineError {
     cause: unknown,
   ) {
     const message = messageOf(cause)
-    const memory = /out of memory/i.test(message)
-    const hint = hints.find(([pattern]) => pattern.test(message))?.[1]
+    const machine = ABOUT_MACHINE.test(message) ? message : ''
+    const memory = /out of memory/i.test(machine)
+    const hint = hints.find(([pattern]) => pattern.test(machine))?.[1]
     const { said, near, similar } = readable(message)
     const tip = hint ?? similar
     super('engine', said, { cause, retryable: memory, ...(tip ? { hint: tip } : {}) })

@@ -17,7 +17,7 @@ const KINDS: readonly string[] = ['engine', 'source']
  * What the engine says of the machine, rather than of what it reads: values and names may hold the
  * same words.
  */
-const ENGINE = /^(?:IO|Permission|HTTP|Connection|Interrupt) Error|previous fatal error/i
+const ENGINE = /^(?:IO|Permission|HTTP|Connection|Interrupt|FATAL) Error/i
 const SYSTEM =
   /no space left on|disk (?:is )?full|quota exceeded|permission denied|operation not permitted|no such file or directory|input\/output error|too many open files|read-only file system|stale file handle|connection (?:refused|reset|closed)|timed out|previous fatal error|interrupted/i
 const MEMORY = /out of memory/i

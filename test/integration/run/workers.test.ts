@@ -116,6 +116,26 @@ describe('a lake on workers', () => {
     )
   })
 
+  it('fails at a row that tells of a full disk as in one process: at once, and where', async () => {
+    const project = await Project.create({
+      'lake.ts': `
+import { bronze, defineLake, gold, silver, sql, t, workers, z } from 'moraine'
+import { files } from 'moraine/sources'
+const logs = silver('logs', { from: bronze('logs', { from: files('in/*.csv') }), schema: z.object({ text: z.string() }) })
+const codes = gold('codes', {
+  query: sql\`select cast(text as integer) as code from \${logs}\`,
+})
+export default defineLake({ name: 'shop', datasets: [codes], engine: workers(1) })
+`,
+      'in/1.csv': 'text\n12\nno space left on device\n',
+    })
+    const { code, stdout, stderr } = await project.cli('run')
+    expect(code).toBe(1)
+    expect(stdout + stderr).toContain("Could not convert string 'no space left on device'")
+    expect(stdout + stderr).toContain('lake.ts:6')
+    expect(stdout + stderr).not.toMatch(/attempt|No worker has finished|disk is full/)
+  })
+
   it('is refused with what to write, where no engine is meant', async () => {
     const project = await shop()
     const { code, stderr } = await project.cli('run', '--engine', 'workers:many')
