@@ -8,6 +8,8 @@ export interface Site {
   type: BoundType
   target: Target
   at: Offset
+  /** An aggregate of values that are counted once each. */
+  distinct?: boolean | undefined
 }
 
 /** SQL of a call, of SQL of its arguments. */

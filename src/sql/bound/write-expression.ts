@@ -58,9 +58,7 @@ export class ExpressionWriter {
     const { name, distinct } = one
     this.sameOnAll(distinct ? one.args : [], `${name}(DISTINCT …)`)
     const args = this.filtered(one)
-    if (typeof args === 'string') return args
-    const values = distinct ? args.map((value) => `DISTINCT ${value}`) : args
-    return this.call(aggregates, name, one, values)
+    return typeof args === 'string' ? args : this.call(aggregates, name, one, args)
   }
 
   /**
@@ -143,11 +141,11 @@ export class ExpressionWriter {
   private bare(
     rules: readonly Rule[],
     name: string,
-    { args: given, type, at }: Omit<Site, 'target'>,
+    { args: given, type, at, distinct }: Omit<Site, 'target'>,
     args: readonly string[],
   ): string {
     const rule = this.find(rules, name, { args: given, type, at })
-    const site = { args: given, type, at, target: this.target }
+    const site = { args: given, type, at, distinct, target: this.target }
     return this.apply(rule[this.target.name], args, site, signature(name, given))
   }
 

@@ -49,7 +49,14 @@ const aggregates = [
   'sum(CAST(l AS HUGEINT))',
   ...sorted.flatMap((c) => [`min(${c})`, `max(${c})`, `count(DISTINCT ${c})`]),
   ...passed.map((c) => `count(${c})`),
-  ...['count(*)', 'bool_and(b)', 'bool_or(b)', 'count_if(b)', 'count_if(i > 0)'],
+  ...[
+    'count(*)',
+    'bool_and(b)',
+    'bool_or(b)',
+    'count_if(b)',
+    'count_if(i > 0)',
+    'count_if(DISTINCT b)',
+  ],
   ...['count(*) FILTER (b)', 'sum(d) FILTER (i > 0)', 'count(DISTINCT t) FILTER (t IS NOT NULL)'],
 ]
 

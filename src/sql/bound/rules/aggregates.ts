@@ -1,9 +1,11 @@
-import type { Refusal, Rule, Taken, Write } from '../rule.js'
+import type { Refusal, Rule, Site, Taken, Write } from '../rule.js'
 
 const call =
   (name: string): Write =>
-  ([a]) =>
-    `${name}(${a})`
+  ([a], site) =>
+    `${name}(${of(site)}${a})`
+
+const of = ({ distinct }: Site) => (distinct ? 'DISTINCT ' : '')
 
 const divide = 'Divide exactly: divide(sql`sum(…)`, sql`count(…)`, scale)'
 
@@ -14,12 +16,13 @@ const refused = (name: string, takes: readonly Taken[], refusal: Refusal): Rule 
   spark: refusal,
 })
 
-const counted: Write = ([a], { target }) =>
-  `sum(CAST(CASE WHEN ${a} THEN 1 WHEN NOT ${a} THEN 0 END AS ${target.type({ id: 'hugeint' })}))`
+const counted: Write = ([a], site) => {
+  const type = site.target.type({ id: 'hugeint' })
+  return `sum(${of(site)}CAST(CASE WHEN ${a} THEN 1 WHEN NOT ${a} THEN 0 END AS ${type}))`
+}
 
 /**
- * Aggregate functions. What they are over is written by the caller: `DISTINCT`, and a CASE for
- * FILTER.
+ * Aggregate functions. What they are over is written by the caller: a CASE for FILTER.
  */
 export const aggregates: readonly Rule[] = [
   ...['count_star', 'count'].map(

@@ -5,7 +5,11 @@ import { classOf, nameOf, same } from '../types.js'
 /** Digits that a double holds whatever they are. */
 const DOUBLE_DIGITS = 15
 
-const plain: Write = ([a], { type, target }) => `CAST(${a} AS ${target.type(type)})`
+const plain: Write = ([a], { type, target }) => {
+  const name = target.type(type)
+  if (name === undefined) throw passedOn
+  return `CAST(${a} AS ${name})`
+}
 
 /** Digits behind the point are rounded off first: by itself Spark cuts them off. */
 const rounded =
@@ -24,6 +28,7 @@ const rounding: Refusal = {
   refused: 'rounds doubles otherwise',
   hint: 'Keep the column as a decimal, and divide with divide(dividend, divisor, scale)',
 }
+const passedOn: Refusal = { refused: 'can only pass on values of such a type' }
 const writing: Refusal = { refused: 'writes it otherwise as a text' }
 
 /** How a value becomes one of another type, where all engines agree. */
