@@ -64,16 +64,16 @@ withService('MinIO', [minioProgram], () => {
       MORAINE_JOB: 'bronze.orders',
       ...env,
     })
-  const drop = async (lake: string) => {
-    const Key = `${lake}/bronze/landing/orders/1.json`
+  const drop = async (lake: string, file = 1) => {
+    const Key = `${lake}/bronze/landing/orders/${file}.json`
     const row = (id: number) => JSON.stringify({ id, amount: 1 })
-    const Body = Array.from({ length: 100 }, (_, i) => row(i)).join('\n')
+    const Body = Array.from({ length: 100 }, (_, i) => row(100 * file + i)).join('\n')
     await client.send(new PutObjectCommand({ Bucket: 'lakes', Key, Body }))
     return bridged('lakes', Key)
   }
-  const count = async (lake: string) => {
+  const count = async (lake: string, table = 'silver.orders') => {
     const root = `s3://lakes/${lake}?endpoint=${server.url}`
-    const sql = 'select count(*) as n from silver.orders'
+    const sql = `select count(*) as n from ${table}`
     const { stdout } = await project.cli('query', sql, '--json', '--root', root)
     return Number(/"n":\s*"?(\d+)/.exec(stdout)?.[1] ?? 0)
   }
@@ -109,6 +109,29 @@ withService('MinIO', [minioProgram], () => {
     expect(small.text).toContain('"dataset":"silver.orders"')
     expect(glue.asked).toHaveLength(2)
     expect(await count('large')).toBe(100)
+  })
+
+  it('has Glue build what was refused while a run ended, and takes nothing in for that', async () => {
+    let isOver = false
+    const glue = await startServices(() =>
+      isOver
+        ? { JobRunId: 'jr_2' }
+        : { __type: 'ConcurrentRunsExceededException', Message: 'one at a time' },
+    )
+    const function_ = await start('ending', {
+      MORAINE_GLUE_JOB: 'orders-bronze-orders-spark',
+      MORAINE_GLUE_FROM: '1B',
+      AWS_ENDPOINT_URL: glue.url,
+    })
+    await function_.invoke('inbox', batchOf(await drop('ending')))
+    isOver = true
+    await drop('ending', 2)
+    const ended = { job: 'bronze.orders', cause: 'upstream', intake: false, glueRun: 'jr_1' }
+    const { answer } = await function_.invoke('inbox', batchOf(JSON.stringify(ended)))
+    expect(answer).toEqual({ batchItemFailures: [] })
+    const told = function_.lines.filter(({ event }) => event === 'job handed over')
+    expect(told.map(({ glueRun }) => glueRun)).toEqual([undefined, 'jr_2'])
+    expect(await count('ending', 'bronze.orders')).toBe(100)
   })
 
   it('does not begin a step over and over that is longer than a function', async () => {

@@ -59,8 +59,9 @@ function recordsOf(event: unknown): QueueRecord[] {
 }
 
 /** One run for both: it goes as far as the one that wants more. */
-const together = (a: JobRequest, b: JobRequest): JobRequest => ({
+const together = ({ intake, ...a }: JobRequest, b: JobRequest): JobRequest => ({
   ...a,
+  ...(intake === false && b.intake === false ? { intake } : {}),
   turn: Math.max(a.turn, b.turn),
   idle: Math.max(a.idle ?? 0, b.idle ?? 0),
   again: a.again || b.again || false,

@@ -15,6 +15,8 @@ export interface JobRequest {
   turn: number
   /** How many of the last of these have built nothing. */
   idle?: number
+  /** `false`: what has come to the lake already is built, and nothing more is taken in. */
+  intake?: boolean
   /** Whether a function has begun with it before that may have ended in the middle of it. */
   again?: boolean
 }
@@ -61,12 +63,13 @@ export function readEvent(event: unknown): Message {
 const causes: readonly Cause[] = ['schedule', 'event', 'upstream', 'retry']
 
 function requestIn(event: Fields, job: string): JobRequest {
-  const { cause, turn, idle } = event
+  const { cause, turn, idle, intake } = event
   return {
     job,
     cause: causes.find((one) => one === cause) ?? 'schedule',
     turn: counted(turn),
     ...(counted(idle) > 0 ? { idle: counted(idle) } : {}),
+    ...(intake === false ? { intake } : {}),
   }
 }
 

@@ -84,6 +84,12 @@ function endOf(record: RunRecord, isLate: boolean): JobEnd {
   return { kind: isLasting(record) ? 'failed' : 'again', record }
 }
 
+/** No name at all would be all of the lake's. */
+function selected({ datasets }: FunctionJob, intake: boolean): FunctionJob['datasets'] {
+  const built = datasets.filter(({ tier }) => tier !== 'bronze')
+  return intake || built.length === 0 ? datasets : built
+}
+
 interface Attempt {
   signal: AbortSignal
   worker: StepWorker | undefined
@@ -92,7 +98,7 @@ interface Attempt {
 async function runOnce(
   { lake, house, javascript, file }: FunctionLake,
   job: FunctionJob,
-  { cause, turn }: JobRequest,
+  { cause, turn, intake = true }: JobRequest,
   { signal, worker }: Attempt,
 ): Promise<RunRecord> {
   const { storage } = house
@@ -106,7 +112,7 @@ async function runOnce(
       ownEngine: true,
       javascript,
       tryApart: trialsOf({ file, root: storage.address ?? storage.url, isLaid: true }),
-      select: job.datasets.map(fullName),
+      select: selected(job, intake).map(fullName),
       // Files that arrive are no reason to ask databases sooner than they are scheduled.
       feeds: cause !== 'event',
       author: 'aws-lambda',

@@ -8,7 +8,7 @@ export const glueJob = (): string | undefined => variable('MORAINE_GLUE_JOB')
 /** What became of a wish to hand over. */
 export type HandedOver =
   | { kind: 'started'; run: string }
-  /** One is under way: it looks for more before it ends. */
+  /** One is under way: its end wakes the job, which looks again. */
   | { kind: 'running' }
 
 /**
@@ -30,7 +30,7 @@ export async function startSpark(job: string, name: string, why: string): Promis
     return { kind: 'started', run: JobRunId }
   } catch (error) {
     if ((error as { name?: string }).name !== 'ConcurrentRunsExceededException') throw error
-    const message = 'a run of it is under way, and looks for more before it ends'
+    const message = 'a run of it is under way; the job looks again when that is over'
     tell('info', { event: 'job handed over', job, glueJob: name, message })
     return { kind: 'running' }
   } finally {

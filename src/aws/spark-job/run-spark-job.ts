@@ -62,7 +62,7 @@ export async function runSparkJob(signal: AbortSignal): Promise<RunRecord> {
       return record
     }
     let record = await run()
-    // Who wanted to start it meanwhile was told that it looks for more.
+    // What has arrived meanwhile is cheaper to build here than by another run of Glue.
     for (let more = 0; more < MOST_MORE && record.commits.length > 0; more++) {
       if (record.outcome !== 'done') break
       record = await run()

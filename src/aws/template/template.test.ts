@@ -22,6 +22,7 @@ import { VACUUMED } from '../../log/format/folders.js'
 import { type Job, jobsOf } from '../../plan/jobs.js'
 import { files, inbox, postgres, secret, mysql as server } from '../../source/index.js'
 import { aws, template } from '../index.js'
+import { readMessage } from '../lambda/messages.js'
 import { rightsOf } from './jobs/rights.js'
 
 /** A lake like the orders example, in few words. */
@@ -252,6 +253,20 @@ it('has a job of Glue for each job, where that is asked for, with the rights of 
   expect(JSON.stringify(start.Resource)).toContain('job/orders-bronze-orders-spark')
   expect(resources.BronzeOrdersFunction.Properties.Environment.Variables).toMatchObject({
     MORAINE_GLUE_JOB: 'orders-bronze-orders-spark',
+  })
+  // What was refused while a run came to its end is looked for when it is over.
+  const { EventPattern, Targets } = resources.BronzeOrdersSparkEnd.Properties
+  expect(EventPattern.detail).toEqual({
+    jobName: ['orders-bronze-orders-spark'],
+    state: ['SUCCEEDED'],
+  })
+  expect(Targets[0].Arn).toEqual(resources.BronzeOrdersRule.Properties.Targets[0].Arn)
+  expect(Targets[0].SqsParameters).toEqual({ MessageGroupId: 'bronze.orders' })
+  const { InputPathsMap, InputTemplate } = Targets[0].InputTransformer
+  expect(InputPathsMap).toEqual({ run: '$.detail.jobRunId' })
+  expect(readMessage(InputTemplate.replace('<run>', '"jr_1"'))).toEqual({
+    kind: 'job',
+    request: { job: 'bronze.orders', cause: 'upstream', turn: 0, intake: false },
   })
   // Nobody else pays for it.
   expect(JSON.stringify(resourcesOf(orders()))).not.toContain('AWS::Glue::Job')

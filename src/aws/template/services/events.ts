@@ -17,22 +17,30 @@ export function jobEvents(context: Context, job: Job): Resources {
   }
 }
 
-/** A rule of EventBridge that puts events into the FIFO queue of the same name, in one group. */
-export function rule(
-  context: Context,
-  { name, pattern }: { name: string; pattern: Json },
-): Resource {
+interface Rule {
+  /** What the queue is for. */
+  name: string
+  pattern: Json
+  /** What the rule is called after, unless that is its queue. */
+  as?: string
+  /** What the queue is told instead of the event. */
+  transformer?: Json
+}
+
+/** A rule of EventBridge that puts events into a FIFO queue, in one group. */
+export function rule(context: Context, { name, pattern, as = name, transformer }: Rule): Resource {
   return {
     Type: 'AWS::Events::Rule',
     DependsOn: [`${idFor(name)}Queue`],
     Properties: {
-      Name: nameFor(context.prefix, name, LIMITS.rule),
+      Name: nameFor(context.prefix, as, LIMITS.rule),
       EventPattern: pattern,
       Targets: [
         {
           Id: 'queue',
           Arn: queueArn(context, name),
           SqsParameters: { MessageGroupId: name },
+          ...(transformer === undefined ? {} : { InputTransformer: transformer }),
           // What can't be delivered for a day would be gone.
           DeadLetterConfig: { Arn: att(IDS.dead) },
         },

@@ -15,6 +15,7 @@ import { type Context, DEPLOYED, IDS, objects, root } from '../context.js'
 import { sparkName } from '../jobs/handing-over.js'
 import { jobsAfter } from '../jobs.js'
 import { jobId, LIMITS, nameFor } from '../names.js'
+import { rule } from './events.js'
 import { jobStatements, role } from './iam.js'
 import { queueArn, queuesFor } from './sqs.js'
 import { isGlueInNetwork, NETWORK, networkName } from './vpc.js'
@@ -70,8 +71,31 @@ export function sparkJob(context: Context, job: Job): Resources {
         'AwsSolutions-GL3': 'It has no bookmarks: the log of the lake says what is done.',
       },
     ),
+    ...(job.datasets.some(({ tier }) => tier !== 'bronze')
+      ? { [`${id}SparkEnd`]: sparkEnd(context, job) }
+      : {}),
   }
 }
+
+/**
+ * The end of a run of Glue wakes the job: what was to be handed over while the run came to its end
+ * was refused, and no file may come that asks for it again.
+ */
+const sparkEnd = (context: Context, job: Job): Resource =>
+  rule(context, {
+    name: job.name,
+    as: `${job.name}-spark`,
+    pattern: {
+      source: ['aws.glue'],
+      'detail-type': ['Glue Job State Change'],
+      detail: { jobName: [sparkName(context, job)], state: ['SUCCEEDED'] },
+    },
+    transformer: {
+      // The queue takes equal messages for one.
+      InputPathsMap: { run: '$.detail.jobRunId' },
+      InputTemplate: `{"job":${JSON.stringify(job.name)},"cause":"upstream","intake":false,"glueRun":<run>}`,
+    },
+  })
 
 /** Characters of names in one rule, whose pattern may have 4,096. */
 const MOST_NAMES = 3000
