@@ -1,0 +1,76 @@
+import { describe, expect, it } from 'vitest'
+import { faultsOf } from '../../../../test/support/cloudformation.js'
+import { bronze, defineLake, every } from '../../../index.js'
+import { inbox } from '../../../source/index.js'
+import { aws } from '../../options/aws.js'
+import type { AwsOptions } from '../../options/options.js'
+import type { LakeDeployment } from '../lake-deployment.js'
+import { stacksFor } from '../plan-for.js'
+import { absent, type Before } from '../survey.js'
+import type { Stack } from './stack.js'
+
+interface Said extends Partial<Omit<AwsOptions, 'jobs'>> {
+  jobs?: number
+  isScheduled?: boolean
+}
+
+/** The stacks of a lake, deployed after others. */
+function deployed({ jobs = 1, isScheduled, ...options }: Said, last: readonly Stack[] = []) {
+  const deploy = aws({ region: 'eu-central-1', ...options })
+  const schedule = isScheduled ? { schedule: every('1h') } : {}
+  const datasets = Array.from({ length: jobs }, (_, i) =>
+    bronze(`orders_${i}`, { from: inbox(), ...schedule }),
+  )
+  const lake = defineLake({ name: 'shop', deploy, datasets })
+  const before = last.map(
+    ({ name, template }): Before => ({ ...absent(name), status: 'UPDATE_COMPLETE', template }),
+  )
+  const of = { lake, deploy, before, known: {}, account: undefined, prefix: 'shop', taken: [] }
+  const stacks = stacksFor(of as unknown as LakeDeployment)
+  expect(faultsOf({ stacks: stacks as never })).toEqual([])
+  return stacks
+}
+
+const resourcesIn = (stacks: readonly Stack[], name: string) =>
+  Object.keys(stacks.find((one) => one.name === name)?.template.Resources ?? {})
+
+/** What earlier stacks would take away while a later one has it still. */
+function takenAway(before: readonly Stack[], after: readonly Stack[]): string[] {
+  const exportsOf = (stacks: readonly Stack[]) => [
+    ...JSON.stringify(stacks.map(({ template }) => template.Outputs)).matchAll(/"Name":"([^"]+)"/g),
+  ]
+  const there = new Set(exportsOf(after).map(([, name]) => name))
+  const used = JSON.stringify(before.map(({ template }) => template.Resources))
+  const imports = [...used.matchAll(/"Fn::ImportValue":"([^"]+)"/g)].map(([, name]) => name ?? '')
+  return imports.filter((name) => !there.has(name))
+}
+
+describe('what another stack still imports stays for one deployment', () => {
+  it('of a warehouse that is computed with no more, which then stays for good', () => {
+    const subnets = [1, 2, 3].map((n) => `subnet-0123456789abcdef${n}`)
+    const redshift = { subnets, securityGroups: ['sg-0123456789abcdef0'] }
+    const before = deployed({ redshift })
+    const after = deployed({}, before)
+    expect(takenAway(before, after)).toEqual([])
+    expect(resourcesIn(after, 'shop')).not.toContain('WarehouseGroup')
+    const whole = ['Warehouse', 'RedshiftRole']
+    expect(resourcesIn(after, 'shop-base')).toEqual(expect.arrayContaining(whole))
+    expect(resourcesIn(deployed({}, after), 'shop-base')).toEqual(expect.arrayContaining(whole))
+    // The first deployment of a lake without one has none.
+    expect(resourcesIn(deployed({}), 'shop-base')).not.toContain('Warehouse')
+  })
+
+  it('of schedules of a large lake, and goes with the next', () => {
+    const before = deployed({ jobs: 90, isScheduled: true })
+    expect(before.map(({ name }) => name)).toContain('shop-2')
+    const after = deployed({ jobs: 90 }, before)
+    expect(takenAway(before, after)).toEqual([])
+    expect(resourcesIn(after, 'shop')).toEqual(
+      expect.arrayContaining(['Schedules', 'SchedulerRole']),
+    )
+    const next = deployed({ jobs: 90 }, after)
+    expect(takenAway(after, next)).toEqual([])
+    expect(resourcesIn(next, 'shop')).not.toContain('Schedules')
+    expect(resourcesIn(next, 'shop')).not.toContain('SchedulerRole')
+  })
+})
