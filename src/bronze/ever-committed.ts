@@ -7,7 +7,9 @@ import { archivedBatch } from './originals.js'
 /** A batch that is part of a dataset, or was until it expired. */
 export interface EverCommitted {
   pointer: BatchPointer
-  /** Where the archive says of which files it was made: below the name that the dataset had then. */
+  /**
+   * Where the archive says of which files it was made: below the name that the dataset had then.
+   */
   archived: string
 }
 
