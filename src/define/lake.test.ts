@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest'
 import { z } from 'zod'
 import { DefinitionError } from '../errors.js'
-import { files, inbox } from '../source/index.js'
+import { files, inbox, postgres } from '../source/index.js'
 import { bronze, gold, silver } from './dataset.js'
 import { defineLake } from './lake.js'
 import { bucket, month, truncate } from './partition.js'
@@ -240,4 +240,14 @@ it('names the option whose duration is none: that of an archive, or how long bat
   )
   expect(of({ keep: '1y' })[0]).toMatch(/^bronze\.a: keep: '1y' is not a duration/)
   expect(of({ archive: { lock: '365 days' } })).toEqual([])
+})
+
+it('has no dataset with the name that the log uses for the feed of another', () => {
+  const table = postgres({ url: 'postgres://localhost/shop' }).table('orders', { cursor: 'id' })
+  const fed = bronze('orders', { from: inbox({ feed: table }) })
+  const other = bronze('orders_feed', { from: table })
+  expect(problems(fed, other)).toEqual([
+    'bronze.orders_feed: the feed of bronze.orders has this name: rename one',
+  ])
+  expect(problems(bronze('orders', { from: inbox() }), other)).toEqual([])
 })

@@ -81,7 +81,7 @@ export function defineLake(options: LakeOptions): Lake {
   if (cycle) problems.push({ message: `These datasets form a cycle: ${cycle}`, place })
   problems.push(
     ...duplicates(ordered),
-    ...ordered.flatMap((one) => (isBuilt(one) ? problemsOf(one) : externalProblems(one))),
+    ...ordered.flatMap((one) => (isBuilt(one) ? problemsOf(one, ordered) : externalProblems(one))),
     ...accessProblems(access ?? [], ordered.filter(isBuilt)),
     ...oidcProblems(access ?? [], good.oidc),
     ...workgroupProblems(good.workgroups ?? [], access),

@@ -1,4 +1,4 @@
-import { quarantineKey } from '../define/quarantine.js'
+import { quarantineKey, watermarkKeys } from '../define/watermark-keys.js'
 import { MoraineError } from '../errors.js'
 import { writtenBranches } from './branch/run-branch-names.js'
 import type { BatchPointer, Changes, Commit, LakeState } from './commit.js'
@@ -205,11 +205,8 @@ function underOldNames(from: LakeState, to: LakeState): Pick<LakeState, 'batches
     if (to.renamed?.[old] === now || !moved || batches[old]?.length) continue
     batches[old] = moved.map((batch) => ({ ...batch, dataset: old }))
     delete batches[now]
-    for (const [key, before] of [
-      [now, old],
-      [quarantineKey(now), quarantineKey(old)],
-    ] as const) {
-      if (key in watermarks) watermarks[before] = watermarks[key]
+    for (const [key, before] of watermarkKeys(watermarks, now, old)) {
+      watermarks[before] = watermarks[key]
       delete watermarks[key]
     }
   }

@@ -1,4 +1,4 @@
-import { quarantineKey } from '../define/quarantine.js'
+import { quarantineKey } from '../define/watermark-keys.js'
 
 /**
  * An object that could not be read, and was set aside so that it does not hold back what came after

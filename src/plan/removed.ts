@@ -1,8 +1,8 @@
 import { fullName } from '../define/dataset.js'
 import { inputsOf } from '../define/inputs.js'
 import type { AnyDataset, AnyInput, Gold, Silver, Sql, SqlPart } from '../define/model.js'
-import { quarantineKey } from '../define/quarantine.js'
 import { historiesIn, quoteName } from '../define/sql/sql.js'
+import { watermarkKeys } from '../define/watermark-keys.js'
 import type { Changes, Definition, LakeState, TableState } from '../log/commit.js'
 import { computedOf, definitionOf } from './fingerprint.js'
 
@@ -39,34 +39,26 @@ export function dropChanges(state: LakeState, name: string): Changes {
     ...(Object.keys(tables).length > 0 ? { tables } : {}),
     ...(state.views?.[name] ? { views: { [name]: null } } : {}),
     ...(state.offsets[name] ? { offsets: { [name]: null } } : {}),
-    ...watermarksOf(state, name, () => null),
+    ...withoutWatermarks(state, name),
     ...(state.batches[name] ? { cut: { [name]: 0 } } : {}),
     ...(state.expired?.[name] ? { expire: { [name]: 0 } } : {}),
   }
 }
 
-/** A dataset's watermark and quarantine, by the names that the log has for them. */
-function watermarksOf(
-  { watermarks }: LakeState,
-  name: string,
-  becomes: (key: string) => unknown,
-): Pick<Changes, 'watermarks'> {
-  const keys = [name, quarantineKey(name)].filter((key) => key in watermarks)
+/** A dataset's watermarks, by the names that the log has for them, are none any more. */
+function withoutWatermarks({ watermarks }: LakeState, name: string): Pick<Changes, 'watermarks'> {
+  const keys = watermarkKeys(watermarks, name)
   if (keys.length === 0) return {}
-  return { watermarks: Object.fromEntries(keys.map((key) => [key, becomes(key)])) }
+  return { watermarks: Object.fromEntries(keys.map(([key]) => [key, null])) }
 }
 
 function movedWatermarks(
-  state: LakeState,
+  { watermarks }: LakeState,
   from: string,
   to: string,
   dropped: Changes,
 ): Pick<Changes, 'watermarks'> {
-  const there = watermarksOf(state, from, (key) => state.watermarks[key])
-  const moved = Object.entries(there.watermarks ?? {}).map(([key, value]) => [
-    key === from ? to : quarantineKey(to),
-    value,
-  ])
+  const moved = watermarkKeys(watermarks, from, to).map(([key, now]) => [now, watermarks[key]])
   if (moved.length === 0) return {}
   return { watermarks: { ...dropped.watermarks, ...Object.fromEntries(moved) } }
 }

@@ -123,4 +123,49 @@ export default defineLake({ name: 'shop', datasets: [silver('orders', { from: ra
       await server.stop()
     }
   })
+
+  it('reads on under the new name of its dataset, and after a rollback under the old one; after a drop it begins anew', async () => {
+    const server = await startPostgres()
+    const client = new pg.Client(server.url)
+    await client.connect()
+    try {
+      await client.query('CREATE TABLE orders (id int, changed timestamptz DEFAULT now())')
+      const definition = (name: string) => `
+import { bronze, defineLake, silver, t, z } from 'moraine'
+import { inbox, postgres } from 'moraine/sources'
+const feed = postgres({ url: '${server.url}' }).table('orders', { cursor: 'changed' })
+const raw = bronze('${name}', { from: inbox({ settle: '20ms', feed }) })
+export default defineLake({ name: 'shop', datasets: [silver('orders', { from: raw, schema: z.object({ id: t.int() }) })] })
+`
+      const project = await Project.create({ 'lake.ts': definition('orders') })
+      const run = async (id: number) => {
+        await client.query(`INSERT INTO orders VALUES (${id})`)
+        await project.run()
+        const found = await project.query('SELECT id FROM silver.orders ORDER BY id')
+        return found.map((row) => row.id)
+      }
+      const good = async (...args: string[]) => {
+        const { code, stderr } = await project.cli(...args)
+        expect([code, stderr]).toEqual([0, ''])
+      }
+      expect(await run(1)).toEqual([1])
+      const { number } = await project.state()
+      await project.write({ 'lake.ts': definition('sales') })
+      await good('rename', 'bronze.orders', 'bronze.sales')
+      expect(await run(2)).toEqual([1, 2])
+
+      await project.write({ 'lake.ts': definition('orders') })
+      await good('rollback', '--to', `${number}`)
+      expect(await run(3)).toEqual([1, 2, 3])
+
+      await project.write({ 'lake.ts': definition('others') })
+      await good('drop', 'bronze.orders')
+      await project.write({ 'lake.ts': definition('orders') })
+      await project.run({ allowLoss: true })
+      expect(await run(4)).toEqual([1, 2, 3, 4])
+    } finally {
+      await client.end()
+      await server.stop()
+    }
+  })
 })

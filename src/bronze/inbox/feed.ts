@@ -3,6 +3,7 @@ import { rename } from 'node:fs/promises'
 import { fullName } from '../../define/dataset.js'
 import type { Bronze } from '../../define/model.js'
 import type { DatabaseSource } from '../../define/source.js'
+import { feedKey } from '../../define/sql/name.js'
 import type { LakeState } from '../../log/commit.js'
 import type { BatchFile } from '../../step/batches.js'
 import type { RunContext } from '../../step/context.js'
@@ -41,7 +42,7 @@ export class Feed {
       show: (context: RunContext, names: readonly string[]) =>
         show(context.storage, landing, names),
     }
-    const name = `${dataset.name}_feed`
+    const name = feedKey(dataset.name)
     const target: Bronze = { ...dataset, name, from: source, format: 'jsonl' }
     const offer = await discoverRows({ ...of, dataset: target }, { land })
     const { landed = [] } = (state.watermarks[fullName(target)] ?? {}) as Partial<Landings>

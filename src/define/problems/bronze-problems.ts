@@ -1,5 +1,5 @@
 import { secondsOf } from '../interval.js'
-import type { Bronze } from '../model.js'
+import type { AnyInput, Bronze } from '../model.js'
 import { INTERVALS, notInterval } from '../retention.js'
 import type {
   DatabaseSource,
@@ -9,6 +9,7 @@ import type {
   Layout,
   Paging,
 } from '../source.js'
+import { feedKey } from '../sql/name.js'
 import { type Collector, columnNameProblems } from './collector.js'
 
 /** What the files of a format can be compressed with. */
@@ -21,8 +22,15 @@ const compressions: Readonly<Record<string, readonly string[]>> = {
 }
 
 /** What is wrong with a bronze dataset and its source. */
-export function bronzeProblems(dataset: Bronze, collect: Collector): void {
+export function bronzeProblems(
+  dataset: Bronze,
+  collect: Collector,
+  all: readonly AnyInput[],
+): void {
   const { from, format } = dataset
+  for (const { tier, name, from } of all as readonly Bronze[])
+    if (tier === 'bronze' && 'feed' in from && from.feed && feedKey(name) === dataset.name)
+      collect.add(`the feed of bronze.${name} has this name: rename one`, dataset.name)
   keepProblems(dataset, collect)
   if (dataset.archive && from.kind !== 'inbox')
     collect.add(

@@ -2,7 +2,7 @@ import type { z } from 'zod'
 import type { Problem } from '../../errors.js'
 import { fullName } from '../dataset.js'
 import { secondsOf } from '../interval.js'
-import type { AnyDataset, Gold, Silver } from '../model.js'
+import type { AnyDataset, AnyInput, Gold, Silver } from '../model.js'
 import { nearest } from '../nearest.js'
 import { isType } from '../options/expected.js'
 import { partitionFieldName, partitionProblem } from '../partition.js'
@@ -18,8 +18,8 @@ import { described } from './described.js'
 import { isBroken } from './mistakes.js'
 import { readingProblems, unreadProblems } from './reading-problems.js'
 
-/** What is wrong with one dataset, taken by itself. */
-export function problemsOf(dataset: AnyDataset): Problem[] {
+/** What is wrong with one dataset, taken by itself, and with its name among all. */
+export function problemsOf(dataset: AnyDataset, all: readonly AnyInput[]): Problem[] {
   // What its options lack is said already; the rest would be about what stands in their place.
   if (isBroken(dataset)) return []
   const collect = new Collector(dataset)
@@ -37,7 +37,7 @@ export function problemsOf(dataset: AnyDataset): Problem[] {
       `'${freshWithin}'`,
       "Write it as '30m', '12h' or '2d'",
     )
-  if (dataset.tier === 'bronze') bronzeProblems(dataset, collect)
+  if (dataset.tier === 'bronze') bronzeProblems(dataset, collect, all)
   if (dataset.tier === 'silver') silverProblems(dataset, collect)
   if (dataset.tier === 'gold') goldProblems(dataset, collect)
   return collect.problems

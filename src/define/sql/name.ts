@@ -45,3 +45,6 @@ export const engineSchemas = [
   'information_schema',
   'pg_catalog',
 ]
+
+/** Under which name the log has how far the feed of an inbox has read: `bronze.orders_feed`. */
+export const feedKey = (dataset: string): string => `${dataset}_feed`

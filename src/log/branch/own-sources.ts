@@ -1,4 +1,4 @@
-import { quarantineKey } from '../../define/quarantine.js'
+import { quarantineKey } from '../../define/watermark-keys.js'
 import { MoraineError } from '../../errors.js'
 import type { BatchPointer, Changes, LakeState, OwnSourceState } from '../commit.js'
 
