@@ -76,7 +76,8 @@ async function grow(folder: string, count: number): Promise<void> {
       files,
     })
     await storage.write(manifest, new TextEncoder().encode(text))
-    index = await batches.index(known, number, `bronze/sales/index/${batch}.json`, index)
+    const place = { path: `bronze/sales/index/${batch}.json`, through: number }
+    index = await batches.index(known, place, index)
     const watermark = { modified: file.modified, touched: {}, ...(index ? { index } : {}) }
     state = await log.commit(
       state,

@@ -1,5 +1,6 @@
 import { batchesOfOpenRows } from '../bronze/database/known-rows.js'
 import { batchesToExpire } from '../bronze/expire-batches.js'
+import { rememberedOfExpired } from '../bronze/inbox/remembered.js'
 import { isForgetting } from '../plan/decision.js'
 import type { ExpireStage } from '../plan/plan.js'
 import { Batches } from '../step/batches.js'
@@ -18,16 +19,19 @@ export async function expireBatches(
   const kept = stages.map(({ dataset }) => dataset)
   const state = await log.head()
   if (isForgetting(state)) return
+  const batches = new Batches(storage)
   const expire = await batchesToExpire(kept, {
     lake,
     state,
-    batches: new Batches(storage),
+    batches,
     now: now(),
     needed: (dataset, pointers) => batchesOfOpenRows(shared, state, dataset, pointers),
   })
   const names = Object.keys(expire)
   if (names.length === 0) return
   const message = `expire old batches of ${names.join(', ')}`
-  const { number } = await log.commit(state, { expire }, { author, run, message })
+  const watermarks = await rememberedOfExpired(kept, { state, batches }, expire)
+  const more = Object.keys(watermarks).length > 0 ? { watermarks } : {}
+  const { number } = await log.commit(state, { expire, ...more }, { author, run, message })
   recorder.committed(number, names)
 }

@@ -24,7 +24,8 @@ it('knows the newest version of every file, by an index and the few batches sinc
       rows: 1,
       bytes: 1,
     })
-    index = await writer.index(known, number, `bronze/a/index/${number}.json`, index)
+    const place = { path: `bronze/a/index/${number}.json`, through: number }
+    index = await writer.index(known, place, index)
   }
   expect(index?.through).toBe(144)
   const reads: string[] = []

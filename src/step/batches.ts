@@ -187,23 +187,38 @@ export class Batches {
     })
   }
 
-  /** Writes down all files that are known, once there are many batches since it was last done. */
+  /**
+   * Writes down which files are known, once there are many batches since it was last done.
+   *
+   * @param chosen which of them stay known.
+   */
   async index(
     known: ReadonlyMap<string, KnownFile>,
-    through: number,
-    path: string,
+    place: Pick<FileIndex, 'path' | 'through'>,
     before: FileIndex | undefined,
-    most = Number.POSITIVE_INFINITY,
+    chosen = (files: readonly KnownFile[]) => files,
   ): Promise<FileIndex | undefined> {
     // Few files are written down sooner: each batch since is one more object to read.
     const every = Math.min(INDEXED, Math.max(INDEXED_LEAST, known.size / 500))
-    if (through - (before?.through ?? 0) < every) return before
-    const files = [...known.values()]
-      .slice(-most)
-      .map((f) => [f.name, f.size, f.modified, f.sha256, ...(f.unread ? [f.unread] : [])])
+    if (place.through - (before?.through ?? 0) < every) return before
+    return this.writeIndex(chosen([...known.values()]), place)
+  }
+
+  /** Writes down the files that are known through a batch. */
+  async writeIndex(
+    known: readonly KnownFile[],
+    place: Pick<FileIndex, 'path' | 'through'>,
+  ): Promise<FileIndex> {
+    const files = known.map((f) => [
+      f.name,
+      f.size,
+      f.modified,
+      f.sha256,
+      ...(f.unread ? [f.unread] : []),
+    ])
     const bytes = new TextEncoder().encode(JSON.stringify({ format: 1, files }))
-    await this.storage.write(path, bytes)
-    return { path, through, sha256: sha256(bytes) }
+    await this.storage.write(place.path, bytes)
+    return { ...place, sha256: sha256(bytes) }
   }
 }
 

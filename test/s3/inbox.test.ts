@@ -102,6 +102,25 @@ export default defineLake({ name: 'shop', datasets: [silver('orders', { from: ra
     expect((await project.cli('verify', '--deep')).code).toBe(0)
   })
 
+  it('of a bucket without versions ingests an object once, also when its batch has expired', async () => {
+    const project = await create('s3://plain/kept/')
+    const definition = await readFile(join(project.folder, 'lake.ts'), 'utf8')
+    await project.write({ 'lake.ts': definition.replace('archive: true', "keep: '30d'") })
+    const on = async (day: string) => {
+      const record = await project.run({ now: () => new Date(`${day}T10:00:00Z`) })
+      return step(record, 'bronze.orders').outcome
+    }
+    await put('plain', 'kept/a.csv', csv('1,10'))
+    expect(await on('2026-01-01')).toBe('done')
+    await put('plain', 'kept/b.csv', csv('2,20'))
+    expect(await on('2026-06-01')).toBe('done')
+    expect(await keys('plain')).toEqual(expect.arrayContaining(['kept/a.csv', 'kept/b.csv']))
+    const batches = async () => (await project.state()).batches['bronze.orders']?.length
+    expect(await batches()).toBe(1)
+    expect(await on('2026-06-02')).toBe('unchanged')
+    expect(await batches()).toBe(1)
+  })
+
   it('of a lake that lies in a bucket itself is made anew from its archive', async () => {
     const project = await create('s3://plain/of-a-bucket/')
     await put('plain', 'of-a-bucket/a.csv', csv('1,10', '2,20'))

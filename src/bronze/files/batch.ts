@@ -149,8 +149,8 @@ async function commitFiles(
   const naming =
     pointer.collidingNames && Naming.of([...(await batches.manifests(pointers)), manifest])
   const all = new Map<string, KnownFile>([...known, ...files.map((f) => [f.name, f] as const)])
-  const list = `bronze/${dataset.name}/index/${batch}.json`
-  const index = await batches.index(all, number, list, before?.index)
+  const list = { path: `bronze/${dataset.name}/index/${batch}.json`, through: number }
+  const index = await batches.index(all, list, before?.index)
   const message = `ingest ${files.length} file${files.length === 1 ? '' : 's'} of ${name}`
   const state = await context.log.commit(
     base,

@@ -29,11 +29,10 @@ import { groupsBySuspicion, ProcessEnded, suspectsOf, whileReading } from '../qu
 import { setAside } from '../quarantine/set-aside.js'
 import { InboxIngest, readFile } from './ingest-files.js'
 import type { Inbox, Look } from './look.js'
+import { remembered } from './remembered.js'
 
 /** Files and bytes that are taken in as one batch. */
 const TOGETHER = { files: 500, bytes: 2 ** 30 }
-/** Files that are known when they come again, at least. */
-const REMEMBERED = 50_000
 /** Files that are tried to find out whether any can be read. */
 const TRIED = 5
 /** How often is looked for a file that is being written. */
@@ -56,6 +55,9 @@ interface Ingested {
 
 /** Ingests dropped files in groups, each of which becomes one batch. */
 export class InboxBatches {
+  /** Names of the objects that were there when it was last looked. */
+  private there: ReadonlySet<string> = new Set()
+
   constructor(
     private readonly dataset: Bronze,
     private readonly source: InboxSource,
@@ -72,6 +74,7 @@ export class InboxBatches {
         continue
       }
       if (!found.ready.some(({ remote }) => remote)) return found
+      this.there = new Set(found.ready.flatMap(({ name, remote }) => (remote ? [name] : [])))
       // Objects that could not be removed.
       const known = await this.known(state)
       const ready = found.ready.filter(({ name, size, modified, remote }) => {
@@ -205,9 +208,12 @@ export class InboxBatches {
     await originals.seal(dataset)
     const files = describedFiles(sealed)
     const all = new Map<string, KnownFile>([...known, ...files.map((f) => [f.name, f] as const)])
-    const list = `bronze/${dataset.name}/index/${batch.batch}.json`
+    const path = `bronze/${dataset.name}/index/${batch.batch}.json`
     const { index: last } = (done.state.watermarks[fullName(dataset)] ?? {}) as FileIndexWatermark
-    const index = await this.batches.index(all, batch.number, list, last, REMEMBERED)
+    const place = { path, through: batch.number }
+    const index = await this.batches.index(all, place, last, (files) =>
+      remembered(files, this.there),
+    )
     return commitRows(context, done, {
       dataset,
       batch,

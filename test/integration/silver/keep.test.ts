@@ -66,6 +66,17 @@ it('lets batches go that are old and were read, and loses no row that was made f
   expect((await project.cli('verify', '--deep')).code).toBe(0)
 })
 
+it('knows a file that arrives again though its batch has expired', async () => {
+  const project = await Project.create({ 'lake.ts': lake() })
+  await load(project, 1, '2026-01-01')
+  await load(project, 2, '2026-06-01')
+  expect(await numbers(project)).toEqual([2])
+  const again = await load(project, 1, '2026-06-02')
+  expect(step(again, 'bronze.orders').reason).toBe('1.csv arrived again and was ingested only once')
+  expect(await numbers(project)).toEqual([2])
+  expect((await project.cli('verify', '--deep')).code).toBe(0)
+})
+
 it('builds from what there is where that is wanted', async () => {
   const project = await Project.create({ 'lake.ts': lake() })
   await load(project, 1, '2026-01-01')
