@@ -726,6 +726,40 @@ export default defineLake({ name: 'shop', datasets: [rows] })
         expect(step(last, 'silver.rows').outcome).toBe('unchanged')
       })
 
+      it('whose keys are compared says of a row that is put back as it was earlier that it stays deleted', async () => {
+        const { project, table } = await shop(
+          `id int PRIMARY KEY, amount int, changed ${kind.local}`,
+          "key: 'id', cursor: 'changed', deletes: 'compare'",
+          'id: t.int(), amount: t.int().nullable(), changed: t.timestamp()',
+          "key: 'id', cursor: 'changed'",
+        )
+        const version = (amount: number, day: number) =>
+          client.query(`INSERT INTO ${table} VALUES (1, ${amount}, '2024-07-${day} 08:00:00')`)
+        const gone = () => client.query(`DELETE FROM ${table} WHERE id = 1`)
+        await client.query(`INSERT INTO ${table} VALUES (2, 20, '2024-07-10 08:00:00')`)
+        await version(10, 10)
+        await good(project)
+        await gone()
+        await version(11, 11)
+        await good(project)
+        await gone()
+        await good(project)
+        await version(10, 10)
+        expect(told(await good(project))).toContain(
+          '1 row is back with an older changed than before the deletion: silver.rows keeps the deletion until it has a newer one',
+        )
+        expect(await amounts(project)).toEqual([{ id: 2, amount: 20 }])
+        expect(told(await good(project))).not.toContain('is back')
+        await client.query(
+          `UPDATE ${table} SET amount = 12, changed = '2024-07-12 08:00:00' WHERE id = 1`,
+        )
+        expect(told(await good(project))).not.toContain('is back')
+        expect(await amounts(project)).toEqual([
+          { id: 1, amount: 12 },
+          { id: 2, amount: 20 },
+        ])
+      })
+
       it('whose reading was noted by an earlier version loses no row since the newest it has', async () => {
         const { project, table } = await shop(orders, incremental, schema, "key: 'id'")
         const row = (id: number, at: string) =>

@@ -25,6 +25,7 @@ import {
   type Watermark,
   windowsOf,
 } from './checkpoint.js'
+import { noteOlder } from './gone.js'
 import { CHANGE, ingestedOf, knownRows, upgraded } from './known-rows.js'
 import { COMPARED, lookAt, newsOf, type Seen } from './look.js'
 import { RowsWriter } from './writer.js'
@@ -305,11 +306,16 @@ class RowsIngest {
         : []),
     ]
     const still = held?.held ? { held: held.held } : {}
-    return this.commit(
+    const ingested = await this.commit(
       context,
       { ...(held ?? done), notes },
       { batch, files, position: { ...position, ...still } },
     )
+    const { cursor, dataset, source } = this.seen
+    if (found === 0 || !cursor) return ingested
+    const about = { batch: batch.batch, key: source.key, cursor: cursor.name }
+    const older = await noteOlder(context, ingested.state, dataset, about)
+    return { ...ingested, notes: [...ingested.notes, ...older] }
   }
 
   /** Conditions for the rows of keys; of very many, for all rows. */

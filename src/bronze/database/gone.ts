@@ -1,5 +1,12 @@
-import { quoteName } from '../../define/sql/sql.js'
+import { fullName } from '../../define/dataset.js'
+import type { Bronze } from '../../define/model.js'
+import { quoteName, quoteText } from '../../define/sql/sql.js'
+import { countOf } from '../../define/thousands.js'
+import { count } from '../../engine/count.js'
 import type { Relation, Session } from '../../engine/engine.js'
+import type { LakeState } from '../../log/commit.js'
+import { type RunContext, withSession } from '../../step/context.js'
+import { Relations } from '../../step/relations.js'
 import { CHANGE, greatest } from './known-rows.js'
 
 /** All rows that bronze has of a dataset, as texts. */
@@ -62,4 +69,49 @@ export function goneRows(
     `SELECT CAST(NULL AS VARCHAR) AS _error, CAST(NULL AS VARCHAR) AS _raw, ${texts.join(', ')}, 'delete' AS ${CHANGE}
      FROM ${gone.sql} AS g JOIN (${last}) AS l USING (${keys})`,
   )
+}
+
+/**
+ * What is said of rows that a batch has brought back with an older cursor than their key has had:
+ * tables that order rows by a cursor take the deletion for newer.
+ */
+export async function noteOlder(
+  context: RunContext,
+  state: LakeState,
+  dataset: Bronze,
+  { batch, key, cursor }: { batch: string; key: readonly string[]; cursor: string },
+): Promise<string[]> {
+  const readers = context.lake.datasets.flatMap((reader) =>
+    reader.tier === 'silver' && reader.cursor && reader.from.includes(dataset)
+      ? [fullName(reader)]
+      : [],
+  )
+  if (readers.length === 0) return []
+  const name = fullName(dataset)
+  const rows = await withSession(context, name, async (session) => {
+    const relations = new Relations(context.storage, state)
+    const pointers = state.batches[name] ?? []
+    const { sql, columns } = await relations.bronzeRelation(session, pointers, [])
+    if (!columns.includes(cursor)) return 0
+    const { dialect } = session
+    const keys = key.map(quoteName).join(', ')
+    const isBack = `_batch = ${quoteText(batch)} AND coalesce(${CHANGE}, '') <> 'delete'`
+    const back = `(SELECT ${keys} FROM (${sql}) WHERE ${isBack})`
+    const column = quoteName(cursor)
+    const now = `CASE WHEN ${isBack} THEN ${column} END`
+    return count(
+      session,
+      `SELECT count(*) AS n FROM (SELECT ${greatest(column, dialect)} AS _newest, ${greatest(now, dialect)} AS _now
+       FROM ${dialect.rows.semiJoin(`(${sql})`, back, { using: keys })} GROUP BY ${keys}) WHERE _now IS DISTINCT FROM _newest`,
+    )
+  })
+  if (rows === 0) return []
+  const [keep, are, have] = [
+    readers.length === 1 ? 'keeps' : 'keep',
+    rows === 1 ? 'is' : 'are',
+    rows === 1 ? 'it has' : 'they have',
+  ]
+  return [
+    `${countOf(rows, 'row')} ${are} back with an older ${cursor} than before the deletion: ${readers.join(', ')} ${keep} the deletion until ${have} a newer one`,
+  ]
 }
