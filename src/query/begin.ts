@@ -11,12 +11,12 @@ import { type TableRef, tiers } from '../sql/guard.js'
 import { currentUser } from '../step/context.js'
 import type { Readable } from '../storage/staging.js'
 import { type Storage, stagingOf } from '../storage/storage.js'
-import { type Estimate, estimateOf } from './estimate.js'
+import { askedOf, type Estimate, estimateOf } from './estimate.js'
 import { excessError, type Limits } from './limits.js'
 import type { Reply } from './protocol.js'
 import type { Worker } from './query-process.js'
 import { type Found, ruled, throughViews, withViewRules } from './reads.js'
-import { atHand, isWorthIt, type LogEntries, type Scan, scan } from './scan.js'
+import { type AskedColumns, atHand, isWorthIt, type LogEntries, type Scan, scan } from './scan.js'
 import { findName, levelsOf, withLayers } from './tables.js'
 
 /** A query, and what it is asked of. */
@@ -90,7 +90,7 @@ export async function begin(
   const heartbeat = Heartbeat.ofReader(storage, currentUser(), read.number)
   begun(heartbeat, [])
   const looked = await look(asked, read, parsed, (names) => begun(heartbeat, names))
-  const { scans, named, estimate, views } = looked
+  const { scans, columns: wanted, estimate, views } = looked
   asked.judge?.(estimate)
   if (isDescribed) {
     const relations = [...scans.map(({ relation }) => relation), ...views]
@@ -100,7 +100,7 @@ export async function begin(
     )
     return { columns, parameters, files: { opened: 0, total: 0, bytes: 0 }, estimate }
   }
-  const { relations, inPlace } = await brought(asked, { scans, named, root, parsed })
+  const { relations, inPlace } = await brought(asked, { scans, wanted, root, parsed })
   const access = inPlace ? await root?.access() : undefined
   const { columns, plan } = await worker.ask(
     {
@@ -137,15 +137,16 @@ async function look(
     if (tiers.includes(table.tier))
       refuseReading(read, findName(read, `${table.tier}.${table.name}`))
   const scans = await scansOf(asked, read, tables)
+  const columns = scans.map(({ relation }, i) => askedOf(relation, tables[i] as Found, named))
   const estimate = {
-    ...estimateOf(scans, tables, named),
+    ...estimateOf(scans, tables, columns),
     state: read,
     isRepeatable,
     // Of a view, what it reads as well.
     refs: [...parsed.tables, ...tables].map(({ table }) => table),
   }
   const views = withViewRules(proved.views, read, asked.rights)
-  return { scans, named, estimate, views }
+  return { scans, columns, estimate, views }
 }
 
 /** The files of each table that have to be opened. */
@@ -181,12 +182,12 @@ async function brought(
   { storage, scratch }: Asked,
   {
     scans,
-    named,
+    wanted,
     root,
     parsed: { reaches },
   }: {
     scans: readonly Scan[]
-    named: readonly string[] | undefined
+    wanted: readonly AskedColumns[]
     root: Readable | undefined
     parsed: { reaches: boolean }
   },
@@ -194,8 +195,8 @@ async function brought(
   const staging = stagingOf(storage)
   // None writes on in the folder of a query that has failed by another one.
   const all = await Promise.allSettled(
-    scans.map((s) =>
-      atHand(staging, s, (file) => reaches && isWorthIt(s, file, named, root?.always), scratch),
+    scans.map((s, i) =>
+      atHand(staging, s, (file) => reaches && isWorthIt(s, file, wanted[i], root?.always), scratch),
     ),
   )
   const found = all.map((one) => {

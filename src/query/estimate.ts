@@ -1,8 +1,9 @@
 import type { Levels, TableRules } from '../define/access/rights.js'
 import type { LakeState } from '../log/commit.js'
 import type { TableRef } from '../sql/guard.js'
+import type { NamedColumn } from './pushdown.js'
 import type { Found } from './reads.js'
-import type { Scan } from './scan.js'
+import type { AskedColumns, Scan } from './scan.js'
 
 /** What a query will read, as manifests tell it before anything is read. */
 export interface Estimate {
@@ -36,13 +37,33 @@ export interface TableEstimate {
   chosenBy: readonly string[]
 }
 
-/**
- * @param named columns that the query names, in lower case; `undefined`: all of something.
- */
+/** @param named columns that the query names; `undefined`: all of something. */
+export function askedOf(
+  { tier, schema }: Scan['relation'],
+  { aliases }: Pick<Found, 'aliases'>,
+  named: readonly NamedColumn[] | undefined,
+): AskedColumns {
+  if (!schema || !named) return undefined
+  const ids = new Map(schema.fields.map(({ name, id }) => [name.toLowerCase(), id]))
+  const asked = new Set<number>()
+  for (const parts of named) {
+    const [first = '', second = ''] = parts
+    const depth = aliases.includes(first) ? 1 : first === tier && aliases.includes(second) ? 2 : 0
+    const own = depth > 0 ? ids.get(parts[depth] ?? '') : undefined
+    // Where it is not clear which part is the column, all of them count.
+    const found = own === undefined ? parts.flatMap((part) => ids.get(part) ?? []) : [own]
+    // The name of the table alone is a whole row.
+    if (found.length === 0 && depth === parts.length) return undefined
+    for (const id of found) asked.add(id)
+  }
+  return [...asked]
+}
+
+/** @param asked what of each table is read. */
 export function estimateOf(
   scans: readonly Scan[],
   found: readonly Found[],
-  named: readonly string[] | undefined,
+  asked: readonly AskedColumns[],
 ): Pick<Estimate, 'bytes' | 'tables'> {
   const tables = scans.map((scan, i) => {
     const { relation, total } = scan
@@ -50,7 +71,7 @@ export function estimateOf(
     return {
       ...{ levels, isNamed, rules },
       name: `${relation.tier}.${relation.name}`,
-      bytes: bytesOf(scan, named) * times,
+      bytes: bytesOf(scan, asked[i]) * times,
       files: relation.files.length,
       total,
       version: scan.version,
@@ -62,10 +83,8 @@ export function estimateOf(
   return { bytes: tables.reduce((sum, { bytes }) => sum + bytes, 0), tables }
 }
 
-function bytesOf({ relation, sizes, bytes }: Scan, named: readonly string[] | undefined): number {
-  const fields = relation.schema?.fields
-  if (!fields || !named) return bytes
-  const ids = fields.filter(({ name }) => named.includes(name.toLowerCase())).map(({ id }) => id)
+function bytesOf({ sizes, bytes }: Scan, ids: AskedColumns): number {
+  if (!ids) return bytes
   let sum = 0
   for (const file of sizes.values()) {
     // Where a file does not say how large its columns are, all of it may be read.

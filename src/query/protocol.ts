@@ -13,7 +13,7 @@ import type { Schema } from '../iceberg/spec/types.js'
 import type { TableRef } from '../sql/guard.js'
 import type { ObjectAccess } from '../storage/staging.js'
 import type { Excess, Limits } from './limits.js'
-import type { Pushed } from './pushdown.js'
+import type { NamedColumn, Pushed } from './pushdown.js'
 
 /** What a query's process is told. It knows nothing but this: no environment, no lake. */
 export type Request =
@@ -74,6 +74,8 @@ export interface Reads {
   predicates: Pushed[]
   /** How often it names the table. */
   times: number
+  /** What it calls the table, in lower case. */
+  aliases: readonly string[]
 }
 
 export type Reply =
@@ -84,8 +86,8 @@ export type Reply =
       functions: string[]
       /** Whether it gives the same rows again, as long as its tables are the same. */
       isRepeatable: boolean
-      /** Columns that it names, in lower case; `undefined` when it takes all of something. */
-      named: string[] | undefined
+      /** Columns that it names; `undefined` when it takes all of something. */
+      named: NamedColumn[] | undefined
       /** Whether the engine can read objects of buckets where they lie. */
       reaches: boolean
     }
@@ -93,7 +95,7 @@ export type Reply =
       type: 'tables'
       tables: Reads[]
       functions: string[]
-      named: string[] | undefined
+      named: NamedColumn[] | undefined
       isRepeatable: boolean
     }
   | { type: 'columns'; columns: ResultColumn[]; parameters?: QueryParameter[]; plan?: PlanStep }

@@ -43,16 +43,43 @@ function isTable(node: AstNode, { tier, name }: TableRef): boolean {
   )
 }
 
+/** What a query calls a table, in lower case. */
+export function aliasesOf(table: TableRef, nodes: readonly AstNode[]): string[] {
+  const names = nodes
+    .filter((node) => isTable(node, table))
+    .map((node) => String(node.alias || table.name).toLowerCase())
+  return [...new Set(names)]
+}
+
+/** A name as a query has it, in lower case: `day`, `orders.day`, `orders.address.city`. */
+export type NamedColumn = readonly string[]
+
 /**
- * The columns that a query names anywhere, in lower case; `undefined` when it takes all of
- * something.
+ * The columns that a query names anywhere; `undefined` when it takes all of something, or columns
+ * by their places.
  */
-export function columnsNamed(nodes: readonly AstNode[]): string[] | undefined {
-  if (nodes.some((node) => node.class === 'STAR')) return undefined
-  const names = nodes.flatMap((node) =>
-    node.class === 'COLUMN_REF' ? (node.column_names as string[]).slice(-1) : [],
+export function columnsNamed(nodes: readonly AstNode[]): NamedColumn[] | undefined {
+  if (nodes.some(takesUnnamed)) return undefined
+  return nodes.flatMap((node) => {
+    const names =
+      node.class === 'COLUMN_REF'
+        ? [node.column_names as string[]]
+        : ((node.type === 'JOIN' && (node.using_columns as string[])) || []).map((one) => [one])
+    return names.map((parts) => parts.map((part) => part.toLowerCase()))
+  })
+}
+
+/** Whether a part of a query reads columns that it does not name. */
+function takesUnnamed(node: AstNode): boolean {
+  const renamed = (node.type === 'BASE_TABLE' && (node.column_name_alias as unknown[])) || []
+  return (
+    node.class === 'STAR' ||
+    node.class === 'POSITIONAL_REFERENCE' ||
+    // It groups by what is left.
+    node.type === 'PIVOT' ||
+    (node.type === 'JOIN' && node.ref_type === 'NATURAL') ||
+    renamed.length > 0
   )
-  return [...new Set(names.map((name) => name.toLowerCase()))]
 }
 
 /**

@@ -4,7 +4,7 @@ import { MoraineError } from '../errors.js'
 import type { LakeState } from '../log/commit.js'
 import type { TableRef } from '../sql/guard.js'
 import type { Reads, RelationFiles, Reply } from './protocol.js'
-import type { Pushed } from './pushdown.js'
+import type { NamedColumn, Pushed } from './pushdown.js'
 import type { Worker } from './query-process.js'
 import { levelsOf } from './tables.js'
 
@@ -17,7 +17,7 @@ interface Proved {
   /** Full names that the query has itself. */
   direct: ReadonlySet<string>
   /** Columns that are named; `undefined` when all of something are taken. */
-  named: string[] | undefined
+  named: NamedColumn[] | undefined
 }
 
 /** A table that is read, with what is kept of it. */
@@ -71,6 +71,8 @@ export async function throughViews(
         table: one.table,
         predicates: [],
         times: before + one.times * read.times,
+        // Of what a view reads, no column is looked for.
+        aliases: [],
       })
     }
   }
@@ -94,7 +96,7 @@ export async function ruled(
   state: LakeState,
   { tables, views, functions, named, direct, ...proved }: Proved,
   rights: Rights | undefined,
-): Promise<{ tables: Found[]; named: string[] | undefined; isRepeatable: boolean }> {
+): Promise<{ tables: Found[]; named: NamedColumn[] | undefined; isRepeatable: boolean }> {
   const found: Found[] = []
   let columns = named
   let { isRepeatable } = proved
@@ -113,7 +115,7 @@ export async function ruled(
     if (functions.includes('stats')) throw noStatistics()
     const inside = await provedRules(worker, read.table, rules)
     isRepeatable &&= inside.isRepeatable
-    if (columns && inside.named) columns = [...new Set([...columns, ...inside.named])]
+    if (columns && inside.named) columns = [...columns, ...inside.named]
     else columns = undefined
     const own = unmasked(read.predicates, rules)
     const kept = inside.tables.flatMap(({ predicates }) => predicates)

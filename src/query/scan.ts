@@ -58,17 +58,19 @@ const LARGE = 2 ** 30
  * copies would be large.
  */
 export function isWorthIt(
-  { relation, bytes }: Scan,
+  { bytes }: Scan,
   file: DataFile | undefined,
-  named: readonly string[] | undefined,
+  ids: AskedColumns,
   always = false,
 ): boolean {
   if (always || bytes > LARGE) return true
-  if (!file || !named || file.bytes < SMALL) return false
-  const fields = relation.schema?.fields.filter(({ name }) => named.includes(name.toLowerCase()))
-  const asked = (fields ?? []).reduce((sum, { id }) => sum + (file.columns.get(id)?.size ?? 0), 0)
+  if (!file || !ids || file.bytes < SMALL) return false
+  const asked = ids.reduce((sum, id) => sum + (file.columns.get(id)?.size ?? 0), 0)
   return asked < file.bytes / 2
 }
+
+/** Ids of a table's columns that a query reads; `undefined`: all of it may be read. */
+export type AskedColumns = readonly number[] | undefined
 
 /** What a query needs of one table: files, out of how many, of how many bytes. */
 export interface Scan {

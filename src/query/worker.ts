@@ -22,7 +22,7 @@ import { defaultMemory, type Excess, engineShare, type Limits, limitsOf } from '
 import { bindValues, checkValues, refuseUnnamed } from './parameters/values.js'
 import type { RelationFiles, Reply, Request } from './protocol.js'
 import { type Proven, proved } from './proved.js'
-import { columnsNamed, predicatesFor, timesNamed } from './pushdown.js'
+import { aliasesOf, columnsNamed, predicatesFor, timesNamed } from './pushdown.js'
 import { sizer } from './result-size.js'
 
 /** Files of queries before that an engine may open. */
@@ -295,6 +295,7 @@ function readsOf(tables: Proven['tables'], nodes: Proven['nodes']) {
     table,
     predicates: predicatesFor(table, nodes),
     times: timesNamed(table, nodes),
+    aliases: aliasesOf(table, nodes),
   }))
   return { tables: reads, functions: [...new Set(named)], isRepeatable: areRepeatable(nodes) }
 }

@@ -23,7 +23,7 @@ import type {
 import { type Kept, Reuse } from './reuse.js'
 import { Spool } from './spool.js'
 import { noStatistics, readsNothing, watchReading } from './statistics.js'
-import { tooMuch, type Workgroups } from './workgroups.js'
+import type { Admitted, Workgroups } from './workgroups.js'
 
 /** Bytes of the longest statement, as Athena has it. */
 const LONGEST = 262_144
@@ -168,7 +168,7 @@ export class Runner {
     const { principal, sql, signal, schema, parameters, places } = request
     const { storage, log } = this.options
     let estimate: Estimate | undefined
-    let takeBack = () => {}
+    let admitted: Admitted | undefined
     let watch: ReturnType<typeof watchReading> | undefined
     // What asks for the history sees all that is over.
     if (/queries/i.test(sql) && principal.rights.mayQuery([SYSTEM, 'queries']))
@@ -186,7 +186,7 @@ export class Runner {
         judge: (found, process) => {
           estimate = found
           statistics.bytesEstimated = found.bytes
-          takeBack = this.workgroups.admit(group, found)
+          admitted = this.workgroups.admit(group, found)
           cost.counted = found.bytes
           const price = this.options.priceOf?.(found.bytes) ?? 0
           const begun = { ...one, ...cost, error: undefined }
@@ -194,9 +194,7 @@ export class Runner {
           watch =
             found.refs.length === 0
               ? readsNothing
-              : watchReading(process, this.workgroups.most(group, found), (bytes) =>
-                  tooMuch(group.name, bytes, group.maxScan ?? 0, true),
-                )
+              : watchReading(process, this.workgroups.most(group, found))
         },
       })
       const columns = result.columns.map(({ name, sqlType: type }) => ({ name, type }))
@@ -207,15 +205,16 @@ export class Runner {
         // Of rows that nobody has read to their end.
         statistics.bytesRead ||= watch?.end() ?? 0
         await result.close()
+        cost.counted = admitted?.ended(statistics.bytesRead) ?? 0
         one.ended(error)
       })
     } catch (error) {
       statistics.bytesRead = watch?.end() ?? 0
       // An error may tell of what was read as a row does.
       if (watch === undefined || isBeforeReading(error)) {
-        takeBack()
+        admitted?.takeBack()
         cost.counted = 0
-      }
+      } else cost.counted = admitted?.ended(statistics.bytesRead) ?? 0
       throw error
     }
   }

@@ -30,12 +30,11 @@ const EVERY = 50
 /**
  * Looks at what a query's process reads, and stops it once that is more than it may.
  *
- * @param error what it is stopped with.
+ * @param most with what it is stopped where it reads more.
  */
 export function watchReading(
   process: { pid: number | undefined; stop: (reason: unknown) => void },
-  most: number,
-  error: (bytes: number) => Error,
+  { most, error }: { most: number; error: (bytes: number) => Error },
 ): { end: () => number | undefined } {
   const before = bytesReadBy(process.pid)
   let last: number | undefined

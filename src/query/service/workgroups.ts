@@ -15,6 +15,16 @@ const BESIDE = 4 * 2 ** 20
 /** The part of the machine's memory that queries have together, each as much as any other. */
 const PART = 0.7
 
+/** What changes the bytes of the day that a query counts with. */
+export interface Admitted {
+  takeBack: () => void
+  /**
+   * @param read bytes that it has read.
+   * @returns those that it counts with.
+   */
+  ended: (read: number) => number
+}
+
 /** The workgroup of those for whom none is defined. */
 const PRIMARY = 'primary'
 
@@ -79,10 +89,11 @@ export class Workgroups {
   /**
    * Whether a query may read what it would.
    *
-   * @returns what takes its bytes off the day's again, where it did not run.
+   * @returns what changes its bytes of the day: they are none again where it did not run, and more
+   *   where it has read more than was estimated.
    * @throws MoraineError of kind `limit`, or `query` for a table that is not of the workgroup.
    */
-  admit(group: Workgroup, { bytes, tables }: Estimate): () => void {
+  admit(group: Workgroup, { bytes, tables }: Pick<Estimate, 'bytes' | 'tables'>): Admitted {
     const { name, maxScan, maxScanPerDay } = group
     for (const table of tables) refuseTable(group, table)
     if (maxScan !== undefined && bytes > maxScan) throw tooMuch(name, bytes, maxScan)
@@ -96,8 +107,17 @@ export class Workgroups {
     // Those that run at the same time count already.
     room.bytes += bytes
     const { day } = room
-    return () => {
-      if (room.day === day) room.bytes -= bytes
+    const change = (by: number) => {
+      if (room.day === day) room.bytes += by
+    }
+    return {
+      takeBack: () => change(-bytes),
+      ended: (read) => {
+        // A table may be read again and again, as in the rounds of WITH RECURSIVE.
+        const counted = Math.max(bytes, read - BESIDE)
+        change(counted - bytes)
+        return counted
+      },
     }
   }
 
@@ -108,10 +128,28 @@ export class Workgroups {
     if (room?.day === day) room.bytes += bytes
   }
 
-  /** What a query may read, whatever was estimated; more stops it. */
-  most({ maxScan }: Workgroup, { bytes }: Pick<Estimate, 'bytes'>): number {
-    if (maxScan === undefined) return Number.POSITIVE_INFINITY
-    return Math.max(bytes, maxScan) + BESIDE
+  /**
+   * What a query that was admitted may read, whatever was estimated; more stops it, with the error.
+   */
+  most(
+    group: Workgroup,
+    { bytes }: Pick<Estimate, 'bytes'>,
+  ): { most: number; error: (read: number) => MoraineError } {
+    const { name, maxScan, maxScanPerDay } = group
+    const one = maxScan ?? Number.POSITIVE_INFINITY
+    // It counts already.
+    const rest = (maxScanPerDay ?? Number.POSITIVE_INFINITY) - this.room(group).bytes + bytes
+    return {
+      most: Math.max(bytes, Math.min(one, rest)) + BESIDE,
+      error: (read) =>
+        one <= rest
+          ? tooMuch(name, read, one, true)
+          : new MoraineError(
+              'limit',
+              `The query was stopped: it has read ${sizeText(read)}, and of what workgroup ${name} may read in a day, ${sizeText(rest)} were left`,
+              { hint: 'Select less, or run it tomorrow (days are those of UTC).' },
+            ),
+    }
   }
 
   private room(group: Workgroup): Room {
@@ -151,7 +189,7 @@ function refuseTable({ name, tables, partitionFilters }: Workgroup, table: Table
 }
 
 /** What is told of a query that would read too much, before it does, or that did. */
-export function tooMuch(group: string, bytes: number, most: number, isRead = false): MoraineError {
+function tooMuch(group: string, bytes: number, most: number, isRead = false): MoraineError {
   return new MoraineError(
     'limit',
     isRead

@@ -43,6 +43,33 @@ describe('a workgroup', () => {
     expect(bytesEstimated).toBeLessThan((await ask({ sql: whole })).bytesEstimated / 10)
   })
 
+  it('knows what a query reads that does not name its columns, or by other names', async () => {
+    const bytes = async (sql: string) => (await ask({ sql, fresh: true })).bytesEstimated
+    const [all, id] = [
+      await bytes('select * from silver.orders'),
+      await bytes('select id from silver.orders'),
+    ]
+    expect(id).toBeGreaterThan(0)
+    for (const whole of [
+      'select o from silver.orders o',
+      'select count(distinct orders) from silver.orders',
+      'select silver.orders from silver.orders',
+      'select #1 from silver.orders',
+      'select c from silver.orders as o(a, b, c)',
+      'select name from silver.orders unpivot (v for name in (id, customer))',
+    ])
+      expect([whole, await bytes(whole)]).toEqual([whole, all])
+    const joined = (how: string) =>
+      bytes(`select count(*) from silver.orders o ${how.replace('_', 'silver.orders p')}`)
+    expect(await joined('join _ using (id)')).toBe(2 * id)
+    expect(await joined('natural join _')).toBe(2 * all)
+    // A name that is a table's and a column's is the column's.
+    for (const one of ['id.id', 'id'])
+      expect(await bytes(`select ${one} from silver.orders as id`)).toBe(id)
+    expect(await bytes('select note.id from silver.orders as note')).toBe(id)
+    expect(await bytes('select silver.orders.id from silver.orders')).toBe(id)
+  })
+
   it('needs a condition on the partitions, where it says so, and names its tables', async () => {
     const workgroup = 'partitions'
     await expect(ask({ sql: 'select note from silver.orders', workgroup })).rejects.toThrow(
