@@ -136,21 +136,27 @@ export class Namespaces {
     return this.locations.fresh(location, claim, id)
   }
 
-  async drop(caller: Caller, text: string): Promise<void> {
+  /** @param cascade takes its tables and views with it; without it, it must have none. */
+  async drop(caller: Caller, text: string, { cascade = false } = {}): Promise<void> {
     const message = `drop namespace ${shownKey(text)}`
     return this.journal.change({ caller, message }, async (state) => {
       const namespace = this.existing(caller, state, text)
       refuseWritingAll(caller, namespace)
       refuseManaged(namespace, 'drop')
       const { namespaces = {}, relations = {} } = state.external ?? {}
-      const within = [...Object.keys(namespaces), ...Object.keys(relations)]
-      if (within.some((key) => key.startsWith(`${keyOf(namespace)}${LEVEL}`)))
+      const below = `${keyOf(namespace)}${LEVEL}`
+      const within = (all: object) => Object.keys(all).filter((key) => key.startsWith(below))
+      const own = within(relations)
+      if (within(namespaces).length > 0 || (own.length > 0 && !cascade))
         throw new RestError(
           409,
           'NamespaceNotEmptyException',
           `Namespace ${shownNamespace(namespace)} is not empty.`,
         )
-      return { changes: changeOf(namespace, null), answer: undefined }
+      const { external } = changeOf(namespace, null)
+      const relationsToo =
+        own.length > 0 ? { relations: Object.fromEntries(own.map((key) => [key, null])) } : {}
+      return { changes: { external: { ...external, ...relationsToo } }, answer: undefined }
     })
   }
 

@@ -181,8 +181,27 @@ it('columns are replaced by a list of them, and a database is dropped with what 
   await client.done('CREATE TABLE other.t (a int)')
   await client.done('CREATE VIEW other.v AS SELECT a FROM other.t')
   await expect(client.done('DROP SCHEMA other')).rejects.toThrow(/other/)
+  const before = await client.commits()
   await client.done('DROP SCHEMA IF EXISTS other CASCADE')
+  expect(await client.commits()).toBe(before + 1)
   await client.done('DROP SCHEMA IF EXISTS other CASCADE')
   await expect(client.rows('SELECT * FROM other.v')).rejects.toThrow(/does not exist/)
   await expect(client.done('DROP SCHEMA silver CASCADE')).rejects.toThrow(/silver/)
+})
+
+it('a database goes with all in it or not at all, and names nothing that its asker may not see', async () => {
+  await client.done('CREATE SCHEMA other')
+  for (const name of ['shared', 'a_secret', 'z_secret'])
+    await client.done(`CREATE TABLE other.${name} (a int)`)
+  const told = (who: 'partner' | 'clerk') =>
+    client.ask('DROP SCHEMA other CASCADE', who).then(
+      () => 'It was dropped',
+      ({ message }: Error) => message,
+    )
+  expect(await told('partner')).toMatch(/^(?!.*secret).* may not write to all of namespace other/)
+  expect(await told('clerk')).toMatch(/^(?!.*(?:secret|shared)).*does not exist/)
+  for (const name of ['shared', 'a_secret', 'z_secret'])
+    expect(await client.rows(`SELECT * FROM other.${name}`)).toEqual([])
+  await client.done('DROP SCHEMA other CASCADE')
+  await expect(client.rows('SELECT * FROM other.shared')).rejects.toThrow(/does not exist/)
 })

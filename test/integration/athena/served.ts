@@ -54,6 +54,7 @@ export default defineLake({
       accessKeyId: 'AKIAPARTNER',
       secretAccessKey: 'partner-secret-01',
       read: ['scratch.*', 'silver.sales'],
+      write: ['other.shared'],
       rows: { 'silver.sales': sql\`eventid < 5\` },
     }),
     principal('clerk', { accessKeyId: 'AKIACLERK', secretAccessKey: 'clerk-secret-0001', read: ['gold.daily'] }),

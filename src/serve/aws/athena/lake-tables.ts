@@ -135,18 +135,9 @@ export class LakeTables {
     await this.lake.main.namespaces.create({ principal: caller }, namespaceOf(name, state), {})
   }
 
-  async dropSchema(caller: Caller, name: string): Promise<void> {
-    await this.lake.main.namespaces.drop({ principal: caller }, name)
-  }
-
-  /** Drops all tables and views of a namespace, each by a commit. */
-  async emptySchema(caller: Caller, name: string): Promise<void> {
-    const { lake } = this
-    const state = await lake.head()
-    const namespace = namespaceOf(name, state)
-    for (const kind of ['view', 'table'] as const)
-      for (const one of lake.main.names.of(state, namespace, kind))
-        await drop(lake.main, { principal: caller }, kind, { namespace, name: one })
+  /** @param how whether its tables and views go with it. */
+  async dropSchema(caller: Caller, name: string, how?: { cascade: boolean }): Promise<void> {
+    await this.lake.main.namespaces.drop({ principal: caller }, name, how)
   }
 
   /** Namespaces that other engines or callers made, beside those of tables. */

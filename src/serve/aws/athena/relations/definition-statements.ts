@@ -69,8 +69,7 @@ export class DefinitionStatements {
       case 'drop schema': {
         const name = schemaOf(statement.name)
         const isThere = (await tables.schemas(caller)).includes(name)
-        if (isThere && statement.cascade) await tables.emptySchema(caller, name)
-        if (isThere || !statement.ifExists) await tables.dropSchema(caller, name)
+        if (isThere || !statement.ifExists) await tables.dropSchema(caller, name, statement)
         return true
       }
       default:
