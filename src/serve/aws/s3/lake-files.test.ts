@@ -1,6 +1,8 @@
 import { randomBytes } from 'node:crypto'
 import fc from 'fast-check'
 import { expect, it } from 'vitest'
+import { type Granted, grantsIn } from '../../../define/access/principal.js'
+import { rightsOf } from '../../../define/access/rights.js'
 import type { Caller } from '../../../query/service/request.js'
 import { MemoryStorage } from '../../../storage/memory.js'
 import { LakeFiles } from './lake-files.js'
@@ -29,4 +31,25 @@ it('reads the bytes that are asked for, a few megabytes at a time', async () => 
     }),
     { numRuns: 20, examples: [[0, SIZE]] },
   )
+})
+
+it('tells nothing of where tables lie that a caller may not query', async () => {
+  const tables = {
+    'silver.sales': { metadata: 'silver/sales/metadata/1.json' },
+    'gold.daily': { metadata: 'gold/daily/metadata/1.json' },
+  }
+  const relations = {
+    'ml\u001fsecret': { kind: 'table', metadata: 'external/ml/secret/metadata/1.json' },
+  }
+  const head = async () => ({ tables, external: { namespaces: {}, relations } })
+  const files = new LakeFiles(new MemoryStorage(), { head } as never)
+  const under = async (read: Granted[], prefixes: string[]) => {
+    const one = { rights: rightsOf(grantsIn('test', read), []) } as Caller
+    const found = await Promise.all(prefixes.map((prefix) => files.hasFilesUnder(one, prefix)))
+    return prefixes.filter((_, i) => found[i])
+  }
+  const hidden = ['silver/s', 'silver/sales/data/', 'external/ml/s', 'silver/sax']
+  const own = ['', 'gold/d', 'gold/daily/', 'gold/daily/data/a.parquet']
+  expect(await under(['gold.daily'], [...own, ...hidden, 'gold/da_'])).toEqual(own)
+  expect(await under(['*'], [...own, ...hidden])).toEqual([...own, ...hidden.slice(0, -1)])
 })

@@ -50,10 +50,12 @@ export class LakeFiles {
     }
   }
 
-  /** Whether files of tables may lie where keys begin so; those of others' tables lie elsewhere. */
-  async hasFilesUnder(prefix: string): Promise<boolean> {
-    const own = foldersIn(await this.log.head()).map(({ folder }) => `${folder}/`)
-    return own.some((folder) => folder.startsWith(prefix) || prefix.startsWith(folder))
+  /** Whether files of tables that a caller may query may lie where keys begin so. */
+  async hasFilesUnder({ rights }: Caller, prefix: string): Promise<boolean> {
+    const shown = foldersIn(await this.log.head()).filter(({ levels }) => rights.mayQuery(levels))
+    return shown.some(
+      ({ folder }) => `${folder}/`.startsWith(prefix) || prefix.startsWith(`${folder}/`),
+    )
   }
 
   async isShown({ rights }: Caller, path: string): Promise<boolean> {

@@ -111,7 +111,7 @@ async function lakeObject(site: Site): Promise<S3Answer> {
   if (method !== 'GET' && method !== 'HEAD') throw denied()
   if (key === '') {
     const prefix = site.query.get('prefix') ?? ''
-    if (await parts.lake.hasFilesUnder(prefix))
+    if (await parts.lake.hasFilesUnder(caller, prefix))
       throw denied('The files of the lake are not listed: read its tables')
     // Clients look there for files of tables that they made, to delete them before the tables.
     return listing(site, answer)
