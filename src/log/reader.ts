@@ -1,4 +1,5 @@
 import { MoraineError } from '../errors.js'
+import { keepRecent } from '../recent.js'
 import { sha256 } from '../storage/checksum.js'
 import { isPassing } from '../storage/passing.js'
 import type { Storage } from '../storage/storage.js'
@@ -12,6 +13,11 @@ import { needsNewer } from './format/features.js'
 import { AHEAD, entryPath, firstAfter, missingEntries } from './reading/gaps.js'
 import { LakeIdentity, otherLake } from './reading/identity.js'
 import { Shared } from './reading/shared.js'
+
+/** States that are kept for the branches that left at them. */
+const LEFTS = 8
+/** Commits that are rather read than a checkpoint, which is parsed into a state of its own. */
+const NEAR = 500
 
 /** The branch that another one came from, and where. */
 export interface Parent<Log extends LogReader = LogReader> {
@@ -31,6 +37,9 @@ export class LogReader {
   private knownNumbers: Promise<KnownNumbers> | undefined
   /** What was folded last. */
   private last: { from: LakeState; to: LakeState } | undefined
+  /** States at which branches left this one, the last that were asked for. */
+  private readonly lefts = new Map<number, LakeState>()
+  private leaving: Promise<unknown> = Promise.resolve()
   private readonly looks = new Shared(() => this.look())
 
   constructor(
@@ -203,7 +212,38 @@ export class LogReader {
     }
     const { parent } = this
     this.checkpointed ??= parent?.fork.number ?? 0
-    return parent ? parent.log.stateAt(parent.fork.number) : emptyState
+    return parent ? parent.log.left(parent.fork.number) : emptyState
+  }
+
+  /**
+   * The state at a commit at which a branch has left. Each is folded from that of another branch,
+   * where one is near: what is the same in both is in memory once. So they are found one by one.
+   */
+  private left(number: number): Promise<LakeState> {
+    const found = this.leaving.then(async () => {
+      const state = (await this.leftAfter(number)) ?? (await this.stateAt(number))
+      keepRecent(this.lefts, number, state, LEFTS)
+      return state
+    })
+    this.leaving = found.catch(() => {})
+    return found
+  }
+
+  /** The same, from one that is known already. */
+  private async leftAfter(number: number): Promise<LakeState | undefined> {
+    const known = [...this.lefts.values(), ...(this.cache ? [this.cache] : [])]
+    const before = known
+      .filter((state) => state.number <= number && state.number >= number - NEAR)
+      .sort((a, b) => b.number - a.number)[0]
+    if (!before) return undefined
+    try {
+      const state = await this.advance(before, number)
+      return state.number === number ? state : undefined
+    } catch (error) {
+      // A checkpoint may lie behind what is damaged.
+      if (error instanceof MoraineError && error.kind === 'corrupt') return undefined
+      throw error
+    }
   }
 
   /** A checkpoint's state, if it is whole and follows from the log. */

@@ -52,3 +52,8 @@ export async function missingEntries(
   const numbers = Array.from({ length: last - first }, (_, i) => first + i + 1)
   return numbers.filter((number) => !there.has(number)).map((number) => entryPath(folder, number))
 }
+
+/** Whether a branch has a commit of its own with that number. */
+export async function hasEntry(storage: Storage, branch: string, number: number): Promise<boolean> {
+  return (await storage.stat(entryPath(`_moraine/log/${branch}`, number))) !== undefined
+}

@@ -178,6 +178,43 @@ describe('a branch of the lake', () => {
     expect((await damaged('GET', 'dev/namespaces')).status).toBe(500)
   })
 
+  it('is one of hundreds: a list of main looks at each once, and for what is new', async () => {
+    const { storage, main } = await branched()
+    const MANY = 250
+    for (let n = 0; n < MANY; n++) await createBranch(main, `b${n}`, await main.head(), author)
+    const ask = client(storage)
+    const counted = { reads: 0, checkpoints: 0, atOnce: 0, most: 0 }
+    for (const name of ['read', 'readIfPresent', 'stat', 'list'] as const) {
+      const call = storage[name].bind(storage) as (path: string) => Promise<never>
+      storage[name] = async (path: string) => {
+        counted.reads++
+        if (/checkpoints.*json$/.test(path)) counted.checkpoints++
+        counted.most = Math.max(counted.most, ++counted.atOnce)
+        await new Promise((resolve) => setImmediate(resolve))
+        return call(path).finally(() => counted.atOnce--)
+      }
+    }
+    const first = (await ask('GET', 'namespaces')).json.namespaces
+    expect(first).toHaveLength(2 * (MANY + 2))
+    // They share what they left, and a few are looked at together.
+    expect(counted.checkpoints).toBeLessThan(10)
+    expect(counted.most).toBeLessThanOrEqual(100)
+    counted.reads = 0
+    expect((await ask('GET', 'namespaces')).json.namespaces).toEqual(first)
+    expect(counted.reads).toBeLessThan(MANY + 20)
+    // What others write to one is seen, and so is what is written here.
+    const other = client(storage)
+    const made = await other('POST', 'b7/namespaces', { namespace: ['new'] })
+    expect(made.status).toBe(200)
+    expect((await ask('GET', 'namespaces')).json.namespaces).toContainEqual(['new@b7'])
+    expect((await ask('DELETE', 'b7/namespaces/new')).status).toBe(204)
+    expect((await ask('GET', 'namespaces')).json.namespaces).toEqual(first)
+    await deleteBranch(main, 'b7', author)
+    await createBranch(main, 'b7', await main.head(), author)
+    await other('POST', 'b7/namespaces', { namespace: ['newer'] })
+    expect((await ask('GET', 'namespaces')).json.namespaces).toContainEqual(['newer@b7'])
+  })
+
   it('shows what a run did not publish, to be read alone', async () => {
     const { ask, main } = await branched()
     await main.fork('run-20260101T000000000Z-abc', await main.head())

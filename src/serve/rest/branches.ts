@@ -6,6 +6,7 @@ import { ownValue } from '../../own-value.js'
 import { keepRecent } from '../../recent.js'
 import type { Storage } from '../../storage/storage.js'
 import type { Principal } from '../principals.js'
+import { BranchTops } from './branch-tops.js'
 import { illegal, RestError } from './errors.js'
 import type { MetadataFiles } from './files.js'
 import { Journal } from './journal.js'
@@ -49,6 +50,8 @@ const OF_RUN = /^run-[\w-]+$/
 /** The branches of a lake. */
 export class Branches {
   readonly main: Branch
+  /** What is at the top of each. */
+  readonly tops: BranchTops
   private readonly log: CommitLog
   /** Those that were asked for, by their names, with their ids: another may get the name later. */
   private readonly known = new Map<string, { id: string; branch: Branch }>()
@@ -56,12 +59,10 @@ export class Branches {
   constructor(private readonly shared: Shared) {
     this.log = new CommitLog(shared.storage, 'main', { ...realEffects, answersFirst: true })
     this.main = this.branchOf(undefined, new Journal(this.log))
-  }
-
-  /** The names of those that have one, in order; those that runs have for themselves are hidden. */
-  async names(): Promise<string[]> {
-    const names = Object.keys((await this.log.head()).branches ?? {})
-    return names.filter((name) => !isRunBranch(name)).sort()
+    this.tops = new BranchTops(shared.storage, this.log, (name, id) => {
+      const known = this.known.get(name)
+      return known?.id === id ? known.branch.journal.head() : undefined
+    })
   }
 
   /**

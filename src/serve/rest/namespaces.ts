@@ -27,6 +27,19 @@ const LARGEST = 64 * 2 ** 10
 /** What is told of a namespace whose tables `lake.ts` defines. */
 const MANAGED_BY = { 'moraine.managed': 'true' }
 
+/**
+ * The namespaces at the top.
+ *
+ * @param built tables that a run's engine builds: their namespaces need not be there yet.
+ */
+export function topOf(state: LakeState, built: readonly string[] = []): Namespace[] {
+  const keys = Object.keys(state.external?.namespaces ?? {})
+  const top = new Set(keys.map((key) => key.split(LEVEL)[0] as string))
+  const begun = built.map((table) => table.split('.')[0] as string)
+  const tiers = new Set([...managedNamespaces(state), ...begun])
+  return [...tiers, ...[...top].sort()].map((name) => [name])
+}
+
 /** The namespaces of the lake: those of its own tiers, and those that other engines made. */
 export class Namespaces {
   constructor(
@@ -51,14 +64,8 @@ export class Namespaces {
 
   private async all(caller: Caller, parent: string | undefined): Promise<Namespace[]> {
     const state = await this.journal.head()
+    if (!parent) return topOf(state, caller.principal.run?.tables)
     const keys = Object.keys(state.external?.namespaces ?? {})
-    if (!parent) {
-      const top = new Set(keys.map((key) => key.split(LEVEL)[0] as string))
-      const { tables = [] } = caller.principal.run ?? {}
-      const built = tables.map((table) => table.split('.')[0] as string)
-      const tiers = new Set([...managedNamespaces(state), ...built])
-      return [...tiers, ...[...top].sort()].map((name) => [name])
-    }
     const above = this.existing(caller, state, parent)
     const below = keys.filter((key) => key.startsWith(`${keyOf(above)}${LEVEL}`))
     const names = new Set(below.map((key) => key.split(LEVEL)[above.length] as string))

@@ -20,10 +20,15 @@ export class Place {
 
   /** A namespace of the branch, as it is asked for here. */
   shown(namespace: Namespace): Namespace {
-    const [first, ...rest] = namespace
-    return this.within === undefined ? namespace : [`${first}@${this.within}`, ...rest]
+    return this.within === undefined ? namespace : shownOf(this.within, namespace)
   }
 }
+
+/** A namespace of a branch, as it is asked for from outside of it. */
+export const shownOf = (branch: string, [first, ...rest]: Namespace): Namespace => [
+  `${first}@${branch}`,
+  ...rest,
+]
 
 /**
  * What requests name. A branch stands before the rest of an address (`/v1/dev/namespaces`), or,

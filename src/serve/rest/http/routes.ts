@@ -1,5 +1,4 @@
 import type { Context } from 'hono'
-import { MoraineError } from '../../../errors.js'
 import { parseJson, toJsonText } from '../../../iceberg/json.js'
 import {
   isObject,
@@ -8,16 +7,16 @@ import {
   objectOf,
   textsOf,
 } from '../../../iceberg/spec/updates/json.js'
-import { mayRead, refuseReading } from '../access/rights.js'
+import { mayRead, maySee, refuseReading } from '../access/rights.js'
 import type { Caller } from '../caller.js'
-import { badRequest, RestError } from '../errors.js'
+import { badRequest } from '../errors.js'
 import type { LoadedTable } from '../loaded.js'
 import { type StoredView, storedView } from '../managed/stored-views.js'
 import { checkedNamespace, type Identifier, shownName, shownNamespace } from '../names.js'
 import { type Kind, pointerOf } from '../relations.js'
 import { drop, rename } from '../rename.js'
 import { changesIn, propertiesOf } from '../sent.js'
-import { type Asked, Place } from './addresses.js'
+import { type Asked, Place, shownOf } from './addresses.js'
 import { LARGEST_REPORT } from './bodies.js'
 import { accessTo, accessToMade, NONE } from './delegation.js'
 import { etagOf, nothing, told, toldText } from './exchange.js'
@@ -115,19 +114,13 @@ async function namespacesFor(rooms: Rooms, c: Asked, parent: string | undefined)
   const { branch } = await addresses.place(c)
   const own = await branch.namespaces.list(callerOf(c), undefined)
   if (branch !== branches.main) return own
-  const others = (await branches.names()).map((name) =>
-    namespacesOf(rooms, c, name).catch((error: unknown) => {
-      if (isGone(error)) return []
-      throw error
-    }),
+  const others = (await branches.tops.all()).flatMap(({ branch: name, namespaces }) =>
+    namespaces
+      .filter((namespace) => maySee(callerOf(c), namespace))
+      .map((namespace) => shownOf(name, namespace)),
   )
-  return [own, ...(await Promise.all(others))].flat()
+  return [...own, ...others]
 }
-
-/** Whether a branch is deleted meanwhile, or damaged: whoever asks for it alone is told so. */
-const isGone = (error: unknown) =>
-  (error instanceof RestError && error.status === 404) ||
-  (error instanceof MoraineError && error.kind === 'corrupt')
 
 /** The namespaces of a branch, by their names from outside of it. */
 async function namespacesOf({ branches }: Rooms, c: Asked, name: string) {
