@@ -136,12 +136,24 @@ export class ForeignTable extends TableVersion {
    * Looks at which files hold its rows.
    *
    * @param tasks those that are to be read; all without them.
+   * @param isOther tells of a path that it is another table's, which may not be read: whoever
+   *   writes files of this one by itself can have them name any.
    * @throws MoraineError of kind `source` when some of them can't be read.
    */
-  async checkFiles(tasks?: readonly ScanTask[]): Promise<void> {
+  async checkFiles(
+    tasks?: readonly ScanTask[],
+    isOther: (path: string) => boolean = () => false,
+  ): Promise<void> {
     const paths: string[] = []
     for (const { file, deletes } of tasks ?? (await this.plan()))
       for (const one of [file, ...deletes]) paths.push(this.checkFile(one))
+    const other = paths.find(isOther)
+    if (other !== undefined)
+      throw unreadable(
+        this.how.name,
+        `it names ${other}, which lies in a table that may not be read`,
+        'Grant read on that table in lake.ts, or have the engine write the rows into files of this one.',
+      )
     const strange = await this.storage.strangeAmong?.(paths)
     if (strange === undefined) return
     throw unreadable(

@@ -151,7 +151,7 @@ async function look(
 
 /** The files of each table that have to be opened. */
 function scansOf(
-  { storage, declared, log, signal, limits, places }: Asked,
+  { storage, declared, log, signal, limits, places, rights }: Asked,
   state: LakeState,
   tables: readonly Found[],
 ): Promise<Scan[]> {
@@ -163,7 +163,7 @@ function scansOf(
   }
   return Promise.all(
     tables.map(async ({ table, predicates, rules, ofPartitions }) => {
-      const asked = { table, declared, ofPartitions, log, goesOn }
+      const asked = { table, declared, ofPartitions, log, goesOn, rights }
       const found = await scan(storage, state, asked, predicates)
       const own = {
         ...(rules ? { rules } : {}),

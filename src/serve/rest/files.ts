@@ -17,9 +17,6 @@ export interface MetadataPointer {
   sha256?: string
 }
 
-/** Where a table lies whose metadata are in a file: the folder that `metadata/` is in. */
-export const homeOf = (metadata: string) => posix.dirname(metadata).replace(/\/metadata$/, '')
-
 const MiBOf = (bytes: number) => Math.ceil(bytes / 2 ** 20)
 
 /** Files of metadata, as texts: they are handed on to the digit, and are the same for ever. */

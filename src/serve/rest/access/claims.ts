@@ -1,13 +1,13 @@
-import type { Action, Levels, Rights } from '../../../define/access/rights.js'
+import type { Action, Levels } from '../../../define/access/rights.js'
 import { FOREIGN } from '../../../iceberg/foreign-path.js'
-import type { External, LakeState } from '../../../log/commit.js'
-import { keyOfRelation, LEVEL } from '../../../log/external.js'
+import type { LakeState } from '../../../log/commit.js'
+import { keyOfRelation } from '../../../log/external.js'
+import type { Owners } from '../../../log/tables/folders.js'
+import { othersWith } from '../../../log/tables/others.js'
 import { isBelow } from '../../../storage/paths.js'
 import type { Caller } from '../caller.js'
-import { homeOf } from '../files.js'
 import { freshFolderOf } from '../fresh-folder.js'
 import type { Identifier } from '../names.js'
-import { KnownFolders, type Owners } from './folders.js'
 
 /** For whom a location is checked, and for what. */
 export interface Claim {
@@ -51,7 +51,7 @@ export function mayUse(location: string, use: Use, claim: Claim, layout: Layout)
     const isOwn = (claim.own ?? []).some((own) => isWithin(location, own))
     return isOwn || rights.mayAll('write', [])
   }
-  const others = othersWith(path, use === 'place' ? 'write' : 'read', claim)
+  const others = othersIn(path, use === 'place' ? 'write' : 'read', claim)
   if (others === 'refused') return false
   if (use === 'file' && others === 'allowed') return true
   return isOfCaller(path, claim, layout)
@@ -77,55 +77,12 @@ function isOfCaller(path: string, claim: Claim, layout: Layout): boolean {
   return false
 }
 
-const EXTERNAL = new KnownFolders((relations: External['relations']) =>
-  Object.entries(relations).map(
-    ([key, { metadata }]) => [folderOf(metadata), key, key.split(LEVEL)] as const,
-  ),
-)
-
-const MANAGED = new KnownFolders((tables: LakeState['tables']) =>
-  Object.entries(tables).map(
-    ([name, { metadata }]) => [folderOf(metadata), name, name.split('.')] as const,
-  ),
-)
-
-/** Folders of some systems know no difference of case. */
-const folderOf = (metadata: string) => homeOf(metadata).toLowerCase()
-
-/**
- * What may be done with the tables and views, other than the one that is claimed for, whose files
- * lie in a place, around it, or below it.
- */
-function othersWith(
-  location: string,
-  action: Action,
-  { caller, state, namespace, name }: Claim,
-): 'none' | 'allowed' | 'refused' {
-  const { rights } = caller.principal
+/** What may be done with others than the one that is claimed for. */
+function othersIn(path: string, action: Action, { caller, state, namespace, name }: Claim) {
   // No table of `lake.ts` has such a key.
   const own = name === undefined ? '' : keyOfRelation({ namespace, name })
-  const { external, tables } = state
-  const homes = [MANAGED.of(tables), ...(external ? [EXTERNAL.of(external.relations)] : [])]
-  const path = location.toLowerCase()
-  let isAny = false
-  for (const folders of homes)
-    for (const owners of folders.overlapping(path)) {
-      if (refusedOf(owners, rights, action).some((key) => key !== own)) return 'refused'
-      if (owners.levels.size > (owners.levels.has(own) ? 1 : 0)) isAny = true
-    }
-  return isAny ? 'allowed' : 'none'
+  return othersWith(path, action, { rights: caller.principal.rights, state, own })
 }
-
-/** Two of those that nothing may be done with: one of them may be whoever asks. */
-const refusedOf = (owners: Owners, rights: Rights, action: Action): readonly string[] =>
-  owners.judged(rights, action, () => {
-    const refused: string[] = []
-    for (const [key, levels] of owners.levels) {
-      if (!rights.may(action, levels)) refused.push(key)
-      if (refused.length === 2) break
-    }
-    return refused
-  })
 
 const isWithin = (path: string, folder: string) => `${path}/`.startsWith(`${folder}/`)
 

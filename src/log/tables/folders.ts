@@ -1,4 +1,4 @@
-import type { Levels, Rights } from '../../../define/access/rights.js'
+import type { Levels, Rights } from '../../define/access/rights.js'
 
 /** Those that have one folder, or one below it, by their keys, and what is known of them. */
 export class Owners {
