@@ -17,7 +17,7 @@ import type { Reply } from './protocol.js'
 import type { Worker } from './query-process.js'
 import { type Found, ruled, throughViews, withViewRules } from './reads.js'
 import { type AskedColumns, atHand, isWorthIt, type LogEntries, type Scan, scan } from './scan.js'
-import { findName, levelsOf, withLayers } from './tables.js'
+import { findName, levelsOf, othersThan, withLayers } from './tables.js'
 
 /** A query, and what it is asked of. */
 export interface Asked {
@@ -163,7 +163,8 @@ function scansOf(
   }
   return Promise.all(
     tables.map(async ({ table, predicates, rules, ofPartitions }) => {
-      const asked = { table, declared, ofPartitions, log, goesOn, rights }
+      const isOther = othersThan(state, table, rights)
+      const asked = { table, declared, ofPartitions, log, goesOn, isOther }
       const found = await scan(storage, state, asked, predicates)
       const own = {
         ...(rules ? { rules } : {}),

@@ -1,13 +1,10 @@
-import { allRights, type Rights } from '../define/access/rights.js'
 import type { Field } from '../define/types/column-type.js'
 import { ForeignTable } from '../iceberg/foreign.js'
 import type { DataFile } from '../iceberg/spec/manifest.js'
 import { decimalOf } from '../iceberg/spec/types.js'
 import type { TableVersion } from '../iceberg/version.js'
 import type { LakeState } from '../log/commit.js'
-import { keyOf } from '../log/external.js'
 import type { LogReader } from '../log/reader.js'
-import { othersWith } from '../log/tables/others.js'
 import { type TableRef, tiers } from '../sql/guard.js'
 import { Batches, bronzeFiles, bronzeLineage, columnsOf } from '../step/batches.js'
 import { Naming } from '../step/naming.js'
@@ -18,7 +15,7 @@ import type { Storage } from '../storage/storage.js'
 import type { RelationFiles } from './protocol.js'
 import type { Pushed } from './pushdown.js'
 import { isSystem, scanSystem, type WriteRows } from './system/scan.js'
-import { externalTable, findName, levelsOf, ownTable, pointerOf } from './tables.js'
+import { externalTable, findName, ownTable, pointerOf } from './tables.js'
 
 /**
  * A table with its files as the query's process opens them, which is nothing else: on this machine,
@@ -100,8 +97,8 @@ interface AskedScan {
   ofPartitions?: readonly Pushed[] | undefined
   /** The log of the branch that is asked. */
   log: LogEntries
-  /** Whoever asks: files of what they may not read are not opened, whatever table names them. */
-  rights: Rights | undefined
+  /** Tells whether a file is one that whoever asks may not have opened, whatever names it. */
+  isOther: ((path: string) => boolean) | undefined
   /** Throws why nothing more is to be read, where that is so. */
   goesOn: () => void
 }
@@ -109,7 +106,7 @@ interface AskedScan {
 export async function scan(
   storage: Storage,
   state: LakeState,
-  { table: asked, declared, ofPartitions = [], log, goesOn, rights = allRights }: AskedScan,
+  { table: asked, declared, ofPartitions = [], log, goesOn, isOther }: AskedScan,
   predicates: readonly Pushed[],
 ): Promise<Scan> {
   const { tier, name } = asked
@@ -125,11 +122,7 @@ export async function scan(
   const chosen = ofPartitions.filter(({ column }) => sources.includes(column.toLowerCase()))
   const certain = [...predicates, ...chosen].filter((one) => isCertain(one, table))
   const tasks = await table.plan(certain)
-  if (table instanceof ForeignTable) {
-    const own = keyOf(levelsOf(state, asked))
-    const isOther = (path: string) => othersWith(path, 'read', { rights, state, own }) === 'refused'
-    await table.checkFiles(tasks, rights.unlimited ? undefined : isOther)
-  }
+  if (table instanceof ForeignTable) await table.checkFiles(tasks, isOther)
   const files = tableFiles(storage, table, tasks)
   return {
     relation: { tier, name, schema: table.schema, columns: [], files },

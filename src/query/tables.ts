@@ -6,7 +6,14 @@ import { MoraineError } from '../errors.js'
 import { ForeignTable } from '../iceberg/foreign.js'
 import { Table, type TablePointer } from '../iceberg/table.js'
 import type { LakeState } from '../log/commit.js'
-import { type ExternalRelation, externalRelations, keyOfRelation, LEVEL } from '../log/external.js'
+import {
+  type ExternalRelation,
+  externalRelations,
+  keyOf,
+  keyOfRelation,
+  LEVEL,
+} from '../log/external.js'
+import { othersWith } from '../log/tables/others.js'
 import { isQueried, type TableRef, tiers, withoutLayer } from '../sql/guard.js'
 import { folded } from '../sql/relations.js'
 import type { Storage } from '../storage/storage.js'
@@ -124,6 +131,16 @@ export function levelsOf(state: LakeState, asked: TableRef, rights = allRights):
   const found = ownNames(state).find((name) => name.toLowerCase() === shown.toLowerCase())
   if (found && isSeen(ownLevels(found))) return ownLevels(found)
   throw noTable(state, shown, isSeen)
+}
+
+/**
+ * Tells of files of tables of other engines which ones lie in another table than one that is asked
+ * for, where whoever asks may not read that. `undefined` where all may be read.
+ */
+export function othersThan(state: LakeState, asked: TableRef, rights = allRights) {
+  if (rights.unlimited || asked.tier === SYSTEM || tiers.includes(asked.tier)) return undefined
+  const own = keyOf(levelsOf(state, asked))
+  return (path: string) => othersWith(path, 'read', { rights, state, own }) === 'refused'
 }
 
 /** The levels of a dataset's table by its full name. */
