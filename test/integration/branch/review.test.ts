@@ -1,9 +1,11 @@
+import { execFile } from 'node:child_process'
 import { readFileSync } from 'node:fs'
-import { readFile } from 'node:fs/promises'
+import { readFile, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
+import { promisify } from 'node:util'
 import { describe, expect, it } from 'vitest'
 import { Heartbeat } from '../../../src/log/live.js'
-import { type Outcome, Project, repository } from '../../support/project.js'
+import { type Outcome, Project, repository, temporaryFolder } from '../../support/project.js'
 import { csv, lakeFile, onBranch, shop } from './shop.js'
 
 /** A change in CI: built on a branch, compared, held against a policy, published. */
@@ -259,6 +261,66 @@ describe('the workflows of examples/ci', () => {
       expect((await at(end)).code).toBe(0)
       expect((await project.state()).branches).toBeUndefined()
     })
+
+  /** What a job says and does beside Moraine, where a program that it calls answers so. */
+  async function decided(file: string, script: string, answer: string, env: object) {
+    const folder = await temporaryFolder()
+    const program = file.startsWith('github') ? 'gh' : 'curl'
+    const [calls, output, answered] = ['calls', 'output', 'answer'].map((one) => join(folder, one))
+    await writeFile(answered as string, answer)
+    const stub = `#!/bin/sh\necho "$*" >> ${calls}\ncat ${answered}\n`
+    await writeFile(join(folder, program), stub, { mode: 0o755 })
+    const PATH = `${folder}:${process.env.PATH}`
+    const said = `${script}\necho "$APPROVED" >> ${output}`
+    const known = { ...process.env, ...env, PATH, GITHUB_OUTPUT: output } as NodeJS.ProcessEnv
+    await promisify(execFile)('bash', ['-eo', 'pipefail', '-c', said], { env: known, cwd: folder })
+    return {
+      approved: (await readFile(output as string, 'utf8')).includes('--approved'),
+      isLabelRemoved: /DELETE .*\/labels\/data-approved|PUT .*remove_labels=data-approved/.test(
+        await readFile(calls as string, 'utf8'),
+      ),
+    }
+  }
+
+  /** The lines that decide, as a shell gets them. */
+  function decisionOf(file: string): string {
+    const text = readFileSync(join(repository, 'examples/ci', file), 'utf8')
+    if (file.startsWith('github'))
+      return /name: approval\n[\s\S]*?run: \|\n([\s\S]*?)\n {6}- name/.exec(text)?.[1] as string
+    const [, lines = ''] = /\n {2}script:\n([\s\S]*?) {4}- npx moraine/.exec(text) ?? []
+    return lines
+      .split(/^ {4}- /m)
+      .map((item) => item.replace(/^>-\n/, '').replaceAll(/\n +/g, ' '))
+      .join('\n')
+  }
+
+  it.each([
+    [
+      'the comment that shows this very commit',
+      'abc',
+      true,
+      { approved: true, isLabelRemoved: false },
+    ],
+    [
+      'none that shows what was there before a push',
+      'abd',
+      true,
+      { approved: false, isLabelRemoved: true },
+    ],
+    ['nothing where it is not set', 'abc', false, { approved: false, isLabelRemoved: false }],
+  ])('let a label approve %s', async (_, shown, isLabeled, expected) => {
+    const github = { BRANCH: 'pr-7', HEAD: 'abc', NUMBER: '7', LABELED: String(isLabeled) }
+    const answers = `11 true\n12 ${shown === 'abc'}\n`
+    const onGithub = await decided('github', decisionOf('github/lake.yml'), answers, github)
+    expect(onGithub).toEqual(expected)
+    // What a comment says of the data is no label.
+    const body = `<!-- moraine review mr-7 -->\n,data-approved,\n<!-- of commit ${shown} -->`
+    const labels = isLabeled ? 'other,data-approved' : 'other'
+    const gitlab = { CI_COMMIT_SHA: 'abc', CI_MERGE_REQUEST_LABELS: labels, MERGE_REQUEST: 'x' }
+    const notes = JSON.stringify([{ body: 'of commit abc' }, { body }])
+    const onGitlab = await decided('gitlab', decisionOf('gitlab/.gitlab-ci.yml'), notes, gitlab)
+    expect(onGitlab).toEqual(expected)
+  })
 
   it('give credentials to no code of a fork', () => {
     const text = readFileSync(join(repository, 'examples/ci/github/lake.yml'), 'utf8')
