@@ -1,8 +1,10 @@
 import { setTimeout as sleep } from 'node:timers/promises'
 import { countOf } from '../../define/thousands.js'
 import { MoraineError } from '../../errors.js'
+import { FOREIGN } from '../../iceberg/foreign-path.js'
 import { endDeadRunBranches } from '../../log/branch/run-branch.js'
 import type { NamedReceipt } from '../../log/forgotten.js'
+import { VACUUMED } from '../../log/format/folders.js'
 import { howToEnd, lookForLive, nameOfLive, whileWriting } from '../../log/live.js'
 import type { CommitLog } from '../../log/log.js'
 import type { Storage } from '../../storage/storage.js'
@@ -150,18 +152,10 @@ async function refuseReaders(storage: Storage, horizon: number): Promise<void> {
     )
 }
 
-const FOLDERS = [
-  'bronze',
-  'silver',
-  'gold',
-  'discarded',
-  'deleted',
-  'history',
-  'tombstones',
-  'scratch',
-  'archive',
-  '_moraine',
-]
+/** All that a vacuum removes files from, but for what other engines keep, and what it leaves. */
+const FOLDERS = [...VACUUMED.filter((folder) => folder !== FOREIGN), 'archive/', '_moraine/'].map(
+  (folder) => folder.slice(0, -1),
+)
 
 /** Storages may keep versions of what was removed. */
 async function purge(storage: Storage): Promise<number> {

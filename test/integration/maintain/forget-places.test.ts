@@ -1,6 +1,9 @@
+import { randomUUID } from 'node:crypto'
 import { mkdir, readdir, rename, rm, symlink, utimes } from 'node:fs/promises'
 import { join } from 'node:path'
 import { describe, expect, it } from 'vitest'
+import { FOREIGN } from '../../../src/iceberg/foreign-path.js'
+import { VACUUMED } from '../../../src/log/format/folders.js'
 import { encodeSealed } from '../../../src/storage/sealed.js'
 import { Project } from '../../support/project.js'
 import { tracesOf } from '../../support/traces.js'
@@ -55,6 +58,20 @@ async function forgotten(project: Project): Promise<string> {
 
 const archived = async (project: Project) =>
   (await project.storage.list('archive/')).map(({ path }) => path)
+
+it('forget leaves nothing half written in any folder, also in one that an earlier version wrote', async () => {
+  const project = await lakeOfInboxes()
+  const folders = [...VACUUMED.filter((one) => one !== FOREIGN), 'archive/', '_moraine/']
+  expect(folders).toContain('ended/')
+  // As a process leaves it that is killed while it writes.
+  for (const folder of folders) {
+    const path = `lake/${folder}people/data/1.parquet.${randomUUID()}.tmp`
+    await project.write({ [path]: 'ada-4711' })
+    const past = new Date(Date.now() - day)
+    await utimes(join(project.folder, path), past, past)
+  }
+  await forgotten(project)
+})
 
 describe('forget, and what was archived', () => {
   it('removes files of discarded batches where the person may be in them, and says so', async () => {
