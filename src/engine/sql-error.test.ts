@@ -36,3 +36,12 @@ it('what the engine says of itself, of the disk and of memory is told by how it 
   const short = new SqlError('', new Error('Out of Memory Error: failed to allocate data'))
   expect(short).toMatchObject({ retryable: true, hint: expect.stringContaining('more memory') })
 })
+
+it('credentials that end while a query runs are told of, and the step is tried again', () => {
+  const said =
+    "HTTP Error: HTTP GET error reading 's3://lake/a.parquet' (HTTP 400 Bad Request)\n\nExpiredToken: The provided token has expired."
+  expect(new SqlError('', new Error(said))).toMatchObject({
+    retryable: true,
+    hint: expect.stringContaining('reads=copies'),
+  })
+})

@@ -4,7 +4,9 @@ import { MoraineError, messageOf } from '../errors.js'
  * What messages about the machine, or the engine itself, begin with. Others may hold the same
  * words: those of a value in a row, or of the SQL.
  */
-const ABOUT_MACHINE = /^(IO|Out of Memory|TransactionContext|INTERNAL|FATAL) Error\b/
+const ABOUT_MACHINE = /^(IO|Out of Memory|TransactionContext|INTERNAL|FATAL|HTTP) Error\b/
+/** What a store says of credentials that have ended meanwhile. */
+const EXPIRED = /\nExpiredToken: /
 
 const hints: readonly [pattern: RegExp, hint: string][] = [
   [
@@ -12,6 +14,10 @@ const hints: readonly [pattern: RegExp, hint: string][] = [
     'This is all the disk space it may use for spilling: free some, or give the engine more memory.',
   ],
   [/out of memory/i, 'Give the engine more memory, or close other programs.'],
+  [
+    EXPIRED,
+    "The credentials for the bucket ended while the query ran: have them last longer, or add reads=copies to the lake's URL.",
+  ],
   [/no space left/i, 'The disk is full: free some space and run again.'],
 ]
 
@@ -115,11 +121,11 @@ export class SqlError extends MoraineError {
   ) {
     const message = messageOf(cause)
     const machine = ABOUT_MACHINE.test(message) ? message : ''
-    const memory = /out of memory/i.test(machine)
+    const retryable = /out of memory/i.test(machine) || EXPIRED.test(machine)
     const hint = hints.find(([pattern]) => pattern.test(machine))?.[1]
     const { said, near, similar } = readable(message)
     const tip = hint ?? similar
-    super('engine', said, { cause, retryable: memory, ...(tip ? { hint: tip } : {}) })
+    super('engine', said, { cause, retryable, ...(tip ? { hint: tip } : {}) })
     this.near = near
     this.failedBy = failedBy(message)
     this.reason = said.replace(ABOUT_VALUE, '').replace(/^:\s*/, '')

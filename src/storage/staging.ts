@@ -19,8 +19,12 @@ export interface Staged {
   fetch(path: string, asItIs?: boolean): Promise<void>
   /** Whether it is there, and known to be what was written. */
   isReady(path: string): boolean
-  /** How an engine reads objects where they lie; `undefined` where copies are wanted. */
-  access?: () => Promise<ObjectAccess>
+  /**
+   * How an engine reads objects where they lie; `undefined` where copies are wanted.
+   *
+   * @param least milliseconds that credentials are to last, where there are such.
+   */
+  access?: (least?: number) => Promise<ObjectAccess>
   /** Whether that is wanted whatever it costs. */
   always?: boolean
 }

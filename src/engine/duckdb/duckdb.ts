@@ -4,7 +4,7 @@ import { join } from 'node:path'
 import { machineMemory } from '../../process/memory.js'
 import { diskOf, roomToSpill } from '../../storage/disk.js'
 import { scratchFolder } from '../../storage/scratch.js'
-import { Staging } from '../../storage/staging.js'
+import { type ObjectAccess, type Readable, Staging } from '../../storage/staging.js'
 import type { Engine } from '../engine.js'
 import type { EngineOptions } from '../open.js'
 import { DuckDBInstance } from './driver.js'
@@ -31,8 +31,9 @@ export interface DuckDBOptions extends Omit<EngineOptions, 'process'> {
  */
 export class DuckDB implements Engine {
   private readonly shared: Shared
-  /** Until when the roots of buckets can be read with the credentials that were given last. */
-  private readonly reached = new Map<string, number>()
+  /** The roots of buckets that can be read: when their credentials end, and are asked for again. */
+  private readonly reached = new Map<string, { ends: number; again: number }>()
+  private reaching = Promise.resolve()
   private readonly lives: Lives
 
   private constructor(
@@ -102,9 +103,12 @@ export class DuckDB implements Engine {
   async open(): Promise<DuckDBSession> {
     const session = new DuckDBSession(
       await this.lives.connect(),
-      async (lost) => {
-        session.goOn(await this.lives.after(lost))
-        await this.reachObjects(session)
+      {
+        renew: async (lost) => {
+          session.goOn(await this.lives.after(lost))
+          await this.reachObjects(session)
+        },
+        reach: () => this.stillReach(),
       },
       this.shared,
     )
@@ -120,14 +124,47 @@ export class DuckDB implements Engine {
     const { staging } = this.shared
     const roots = staging.readableRoots()
     if (roots.length === 0 || !(await session.files.loads('httpfs'))) return
-    for (const { url, access } of roots) {
-      if ((this.reached.get(url) ?? 0) > Date.now()) continue
-      const given = await access()
-      await session.files.reach(given)
-      const end = given.expires?.getTime() ?? Number.POSITIVE_INFINITY
-      this.reached.set(url, end - RENEWED)
-    }
+    await this.reachInTurn(roots)
     staging.readInPlace()
+  }
+
+  /** A statement goes on with the credentials that there are when it begins. */
+  private async stillReach(): Promise<void> {
+    if (this.reached.size === 0) return
+    const roots = this.shared.staging.readableRoots()
+    await this.reachInTurn(roots.filter(({ url }) => this.reached.has(url)))
+  }
+
+  private reachInTurn(roots: readonly Readable[]): Promise<void> {
+    const turn = this.reaching.catch(() => {}).then(() => this.reachAll(roots))
+    this.reaching = turn
+    return turn
+  }
+
+  private async reachAll(roots: readonly Readable[]): Promise<void> {
+    for (const { url, access } of roots) {
+      const known = this.reached.get(url)
+      const now = Date.now()
+      if (known && now < known.again) continue
+      try {
+        const given = await access(LASTING)
+        await this.reach(given)
+        const ends = given.expires?.getTime() ?? Number.POSITIVE_INFINITY
+        const again = Math.min(Math.max(now + ASKED_AGAIN, ends - LASTING), ends)
+        this.reached.set(url, { ends, again })
+      } catch (error) {
+        if (!known || now >= known.ends) throw error
+        this.reached.set(url, { ...known, again: Math.min(now + ASKED_AGAIN, known.ends) })
+      }
+    }
+  }
+
+  /** On a connection of its own: a session may be interrupted at any time. */
+  private async reach(access: ObjectAccess): Promise<void> {
+    const nothing = async () => {}
+    const upkeep = { renew: nothing, reach: nothing }
+    const session = new DuckDBSession(await this.lives.connect(), upkeep, this.shared)
+    await session.files.reach(access).finally(() => session.close())
   }
 
   async confine(locations: readonly string[]): Promise<void> {
@@ -156,5 +193,7 @@ export class DuckDB implements Engine {
   }
 }
 
-/** Milliseconds before their end from which credentials are asked for anew. */
-const RENEWED = 15 * 60_000
+/** Milliseconds that credentials are to last when a statement begins, where that can be. */
+const LASTING = 30 * 60_000
+/** Milliseconds between two attempts to have such. */
+const ASKED_AGAIN = 2 * 60_000

@@ -12,7 +12,7 @@ import type {
 } from '../engine.js'
 import type { PlanStep } from '../plan-step.js'
 import { duckdbDialect } from './dialect/dialect.js'
-import { BIGINT, DuckDBDataChunk, type DuckDBInstance, VARCHAR } from './driver.js'
+import { BIGINT, DuckDBDataChunk, VARCHAR } from './driver.js'
 import { DuckDBExports } from './export/export.js'
 import { DuckDBFiles } from './files/files.js'
 import type { Life } from './lives.js'
@@ -20,7 +20,7 @@ import { DuckDBParser } from './parser.js'
 import { bindable, columnsOf, parametersOf } from './prepared.js'
 import { planSteps } from './query-plan.js'
 import { batchesOf, resultColumns, textOf } from './results.js'
-import { type Shared, Statements } from './statements.js'
+import { type Shared, Statements, type Upkeep } from './statements.js'
 import { Streamed } from './streamed.js'
 import { DuckDBTables } from './tables/tables.js'
 
@@ -38,9 +38,8 @@ export class DuckDBSession implements Session {
   /** Materialized relations that are asked for again, by their queries. */
   private readonly kept = new Map<string, Relation>()
 
-  /** @param renew has it go on with another instance of the engine. */
-  constructor(life: Life, renew: (lost: DuckDBInstance) => Promise<void>, shared: Shared) {
-    this.statements = new Statements(life, renew, shared)
+  constructor(life: Life, upkeep: Upkeep, shared: Shared) {
+    this.statements = new Statements(life, upkeep, shared)
     this.tables = new DuckDBTables(this.statements)
     this.files = new DuckDBFiles(this.statements)
     this.parser = new DuckDBParser(this.statements)

@@ -28,12 +28,19 @@ export interface Shared {
   staging: Staging
 }
 
+/** What an engine does for a session. */
+export interface Upkeep {
+  /** Has it go on with another instance. */
+  renew(lost: DuckDBInstance): Promise<void>
+  /** Lets the statement that is about to begin read buckets where they lie. */
+  reach(): Promise<void>
+}
+
 /** Runs statements over one connection, for all parts of a session. */
 export class Statements {
   constructor(
     private life: Life,
-    /** Has it go on with another instance of the engine. */
-    private readonly renew: (lost: DuckDBInstance) => Promise<void>,
+    private readonly upkeep: Upkeep,
     readonly shared: Shared,
   ) {}
 
@@ -80,6 +87,7 @@ export class Statements {
     /** Where it writes. */
     to?: string,
   ): Promise<T> {
+    await this.upkeep.reach()
     await this.shared.staging.fetchMentioned(sql)
     try {
       const path = to && this.shared.staging.localPath(to)
@@ -90,7 +98,7 @@ export class Statements {
       )
     } catch (cause) {
       const { instance } = this.life
-      if (isEngineLost(cause)) await this.renew(instance).catch(() => {})
+      if (isEngineLost(cause)) await this.upkeep.renew(instance).catch(() => {})
       throw wasStopped(cause) ? cause : new SqlError(sql, cause)
     }
   }

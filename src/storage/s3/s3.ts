@@ -83,7 +83,7 @@ export class S3Storage implements Storage {
     })
     const fetch = (path: string, asItIs?: boolean) => this.copies.fetch(path, asItIs)
     const isReady = (path: string) => this.copies.isReady(path)
-    const access = () => this.access()
+    const access = (least?: number) => this.access(least)
     const always = reads === 'ranges'
     const inPlace = reads === 'copies' ? {} : { access, always }
     staging?.mount({ url, folder, fetch, isReady, ...inPlace })
@@ -297,10 +297,16 @@ export class S3Storage implements Storage {
     }
   }
 
-  private async access(): Promise<ObjectAccess> {
+  private async access(least = 0): Promise<ObjectAccess> {
     try {
       const { client } = await this.clients()
-      const found = await client.config.credentials()
+      const known = await client.config.credentials()
+      const left = (known.expiration?.getTime() ?? Number.POSITIVE_INFINITY) - Date.now()
+      // By itself the SDK goes on with the same ones until minutes before their end.
+      const found =
+        left < least
+          ? await client.config.credentials({ forceRefresh: true }).catch(() => known)
+          : known
       return {
         url: this.url,
         keyId: found.accessKeyId,
