@@ -1,14 +1,14 @@
-import { fullName } from '../define/dataset.js'
 import { inputsOf } from '../define/inputs.js'
 import type { AnyInput, Gold } from '../define/model.js'
-import { historiesIn, quoteName, reference } from '../define/sql/sql.js'
+import { quoteName, reference } from '../define/sql/sql.js'
 import type { Field } from '../define/types/column-type.js'
 import type { Session } from '../engine/engine.js'
 import { MoraineError } from '../errors.js'
-import { type StepContext, withSession } from '../step/context.js'
+import type { StepContext } from '../step/context.js'
 import { sizesIn, sumOf } from '../step/task/split.js'
 import type { Split, StepTask, ValuesPart } from '../step/task/task.js'
 import { describeGold } from './describe.js'
+import { overColumns } from './over-columns.js'
 import type { PartProof } from './partition.js'
 import { isNamed, queryOfPart } from './partitions.js'
 import { partSchema, provePart } from './prove.js'
@@ -35,8 +35,8 @@ export async function splitOfGold(
   const candidates = candidatesOf(dataset)
   const isWhole = decision.mode === 'incremental' || decision.expires || dataset.view
   if (isWhole || candidates.length === 0 || dataset.incremental?.affects) return known
-  return withSession(context, fullName(dataset), async (session) => {
-    const columns = await columnsOf(context, session, dataset)
+  return overColumns(context, dataset, async (session) => {
+    const columns = (await describeGold(session, dataset)).fields
     const reasons: string[] = []
     for (const column of candidates)
       try {
@@ -59,12 +59,6 @@ const byColumn = (dataset: Gold, column: string): Gold => ({
   ...dataset,
   incremental: { by: column },
 })
-
-async function columnsOf({ relations }: StepContext, session: Session, dataset: Gold) {
-  await relations.define(session, inputsOf(dataset))
-  await relations.defineHistories(session, historiesIn(dataset.query))
-  return (await describeGold(session, dataset)).fields
-}
 
 /** How much the inputs are that decide. */
 function sizeOf({ relations: { view } }: StepContext, dataset: Gold, proofs: readonly PartProof[]) {

@@ -1,7 +1,5 @@
 import { fullName } from '../define/dataset.js'
-import { inputsOf } from '../define/inputs.js'
 import type { Gold } from '../define/model.js'
-import { historiesIn } from '../define/sql/sql.js'
 import type { Shape } from '../iceberg/change.js'
 import type { DataFile } from '../iceberg/spec/manifest.js'
 import type { BuildDecision } from '../plan/decision.js'
@@ -10,6 +8,7 @@ import { type StepContext, withSession } from '../step/context.js'
 import { refuseBreaking } from '../step/schema-change.js'
 import { aboutTable, shapeOf, writeTable } from '../step/write-table.js'
 import { checkPartitions, describeGold } from './describe.js'
+import { overColumns } from './over-columns.js'
 import type { PartProof } from './partition.js'
 import { drivingOf, touchedParts } from './partitions.js'
 import { type ComputedParts, partsToCompute } from './parts-elsewhere.js'
@@ -37,19 +36,18 @@ export async function prepareElsewhere(
   const { relations, allowBreaking } = context
   const { renamed, avoids } = decision
   const name = fullName(dataset)
-  return withSession(context, name, async (session) => {
-    await relations.define(session, inputsOf(dataset))
-    await relations.defineHistories(session, historiesIn(dataset.query))
+  const { fields, proofs, whole } = await overColumns(context, dataset, async (session) => {
     const described = await describeGold(session, dataset)
     const { fields } = described
     checkPartitions(dataset, fields)
-    if (!allowBreaking)
-      refuseBreaking(dataset, await relations.table(name), fields, decision.renamed)
+    if (!allowBreaking) refuseBreaking(dataset, await relations.table(name), fields, renamed)
     const proofs = dataset.incremental && (await provePart(session, dataset, fields, undefined))
+    return { fields, proofs, whole: await portableSql(session, dataset, described, engine) }
+  })
+  return withSession(context, name, async (session) => {
     const about = aboutTable(dataset)
     const work = { columns: fields, partitions: dataset.partitionBy, about, renamed }
     const shape = shapeOf(work)
-    const whole = await portableSql(session, dataset, described, engine)
     const isPart = decision.mode === 'incremental' && drivingOf(context, dataset).length > 0
     const touched =
       proofs && isPart

@@ -148,13 +148,20 @@ export class Relations {
       const shown = [...bronzeLineage, ...columns].map(quoteName).join(', ')
       return { sql: `SELECT ${shown} FROM (${session.files.batches(files)})`, columns }
     }
-    const known = naming?.columnsOf(manifests) ?? columnsOf(manifests)
-    const own = manifests.length > 0 ? known : declared
+    return this.emptyBatches(pointers, declared)
+  }
+
+  /** The same columns, and no rows. */
+  protected async emptyBatches(
+    pointers: readonly BatchPointer[],
+    declared: readonly string[],
+  ): Promise<{ sql: string; columns: string[] }> {
+    const own = pointers.length > 0 ? await this.batchColumns(pointers) : [...declared]
     const columns = [...bronzeLineage, ...own].map((column) => {
       const type = column === '_source_line' ? 'BIGINT' : 'VARCHAR'
       return `CAST(NULL AS ${type}) AS ${quoteName(column)}`
     })
-    return { sql: `SELECT ${columns.join(', ')} WHERE false`, columns: [...own] }
+    return { sql: `SELECT ${columns.join(', ')} WHERE false`, columns: own }
   }
 
   /** All columns that bronze batches of a dataset have. */
@@ -236,5 +243,35 @@ export class Relations {
     return once(this.tables, metadata, () =>
       this.source.load({ metadata, ...(sha256 ? { sha256 } : {}) }),
     )
+  }
+}
+
+/**
+ * Datasets with the columns that they have, and no rows: none of their files is brought to this
+ * machine for what needs no more. For an engine of their own, as they have the same names there.
+ */
+export class EmptyRelations extends Relations {
+  constructor(
+    storage: Storage,
+    private readonly of: Relations,
+  ) {
+    super(storage, of.view, of.batches)
+  }
+
+  override table(name: string): Promise<TableVersion | undefined> {
+    return this.of.table(name)
+  }
+
+  override async tableRelation(session: Session, name: string): Promise<string> {
+    const table = await this.table(name)
+    return table ? session.tables.scan(table.schema, []) : super.tableRelation(session, name)
+  }
+
+  override bronzeRelation(
+    _session: Session,
+    pointers: readonly BatchPointer[],
+    declared: readonly string[],
+  ): Promise<{ sql: string; columns: string[] }> {
+    return this.emptyBatches(pointers, declared)
   }
 }
