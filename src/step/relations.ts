@@ -11,7 +11,6 @@ import type { TableVersion } from '../iceberg/version.js'
 import type { BatchPointer, TableState } from '../log/commit.js'
 import type { View } from '../plan/decision.js'
 import { sinceFull } from '../plan/offsets.js'
-import { once } from '../process/once.js'
 import type { Storage } from '../storage/storage.js'
 import { Batches, bronzeFiles, bronzeLineage, columnsOf, type OriginFile } from './batches.js'
 import { Naming } from './naming.js'
@@ -240,9 +239,13 @@ export class Relations {
 
   /** A version of a table by its metadata file; each is read once. */
   private version({ metadata, sha256 }: TablePointer): Promise<TableVersion> {
-    return once(this.tables, metadata, () =>
-      this.source.load({ metadata, ...(sha256 ? { sha256 } : {}) }),
-    )
+    const known = this.tables.get(metadata)
+    if (known) return known
+    const loaded = this.source.load({ metadata, ...(sha256 ? { sha256 } : {}) })
+    this.tables.set(metadata, loaded)
+    // What could not be read may be there the next time.
+    loaded.catch(() => this.tables.delete(metadata))
+    return loaded
   }
 }
 

@@ -18,7 +18,7 @@ import { type Arrived, Copies } from './copies.js'
 import { ExpectedSums } from './expected.js'
 import { type S3Action, s3Failure, statusOf } from './failures.js'
 import { OwnWrites } from './own-writes.js'
-import { addressOf, clientsFor, type S3Place, s3Place } from './settings.js'
+import { addressOf, clientsFor, lastingCredentials, type S3Place, s3Place } from './settings.js'
 import { signerFor } from './signing.js'
 import { proven, sendFile } from './upload.js'
 import { Vendor } from './vend.js'
@@ -300,13 +300,7 @@ export class S3Storage implements Storage {
   private async access(least = 0): Promise<ObjectAccess> {
     try {
       const { client } = await this.clients()
-      const known = await client.config.credentials()
-      const left = (known.expiration?.getTime() ?? Number.POSITIVE_INFINITY) - Date.now()
-      // By itself the SDK goes on with the same ones until minutes before their end.
-      const found =
-        left < least
-          ? await client.config.credentials({ forceRefresh: true }).catch(() => known)
-          : known
+      const found = await lastingCredentials(client, least)
       return {
         url: this.url,
         keyId: found.accessKeyId,

@@ -183,3 +183,14 @@ async function assumed(role: string): Promise<NonNullable<S3ClientConfig['creden
   const { fromTemporaryCredentials } = await importPeer('@aws-sdk/credential-providers')
   return fromTemporaryCredentials({ params: { RoleArn: role, RoleSessionName: 'moraine' } })
 }
+
+/**
+ * Credentials of a client that last so many milliseconds, where it can have such: by itself the SDK
+ * goes on with the same ones until minutes before their end.
+ */
+export async function lastingCredentials({ config }: S3Client, least: number) {
+  const known = await config.credentials()
+  const left = (known.expiration?.getTime() ?? Number.POSITIVE_INFINITY) - Date.now()
+  if (left >= least) return known
+  return config.credentials({ forceRefresh: true }).catch(() => known)
+}
