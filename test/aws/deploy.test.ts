@@ -2,8 +2,10 @@ import { join } from 'node:path'
 import {
   CloudFormationClient,
   CreateChangeSetCommand,
+  CreateStackCommand,
   DescribeStacksCommand,
   ListChangeSetsCommand,
+  ListExportsCommand,
   ListStackResourcesCommand,
 } from '@aws-sdk/client-cloudformation'
 import {
@@ -299,6 +301,31 @@ withService('MiniStack', [ministackProgram], () => {
     expect(await deploy(project, cloud)).toMatchObject({ code: 0 })
     expect(await keys()).toEqual(kept)
     expect(await codeIn(Bucket)).toContain('silver/orders/data/a')
+  })
+
+  it('empties a stack that no job needs any more', async () => {
+    const project = await lakeProject('fewer')
+    await deploy(project, cloud)
+    const { Exports = [] } = await cloudFormation.send(new ListExportsCommand({}))
+    const imported = Exports.find(({ Name }) => Name?.startsWith('fewer-base-'))?.Name
+    const old = {
+      Type: 'AWS::SQS::Queue',
+      Properties: {
+        QueueName: 'fewer-bronze-old',
+        Tags: [{ Key: 'x', Value: { 'Fn::ImportValue': imported } }],
+      },
+    }
+    const TemplateBody = JSON.stringify({ Resources: { BronzeOldQueue: old } })
+    await cloudFormation.send(new CreateStackCommand({ StackName: 'fewer-2', TemplateBody }))
+    await vi.waitFor(async () => expect(await statusOf('fewer-2')).toBe('CREATE_COMPLETE'), 30_000)
+    const { stdout, stderr } = await deploy(project, cloud)
+    expect(stderr).not.toContain('✖')
+    expect(flat(stdout)).toContain('Deployed fewer: fewer-2 changed')
+    const left = await resourcesOf('fewer-2')
+    expect(left.map(({ LogicalResourceId }) => LogicalResourceId)).toEqual(['Nothing'])
+    expect(flat((await deploy(project, cloud)).stdout)).toContain('no changes')
+    await deploy(project, cloud, ['--destroy', '--yes'])
+    await expect(statusOf('fewer-2')).rejects.toThrow('does not exist')
   })
 
   it('leaves lakes alone whose names begin with its own', async () => {

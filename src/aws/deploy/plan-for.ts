@@ -10,6 +10,8 @@ import { type DeployPlan, planDeployment } from './plan/plan.js'
 import { plannedSizes } from './plan/planned-sizes.js'
 import { prepared } from './plan/prepare.js'
 import type { Stack } from './plan/stack.js'
+import { EMPTIED } from './plan/whose.js'
+import type { Before } from './survey.js'
 
 /** The stacks as they are to be. */
 export function stacksFor(of: LakeDeployment): Stack[] {
@@ -23,15 +25,26 @@ export function stacksFor(of: LakeDeployment): Stack[] {
   const { stacks } = template(lake, deploy, { placed, sizes: sizesOf(of) })
   refuseTaken(of, stacks)
   const place = account === undefined ? undefined : { account, region: deploy.region }
-  return prepared(stacks, before, deployedLake(lake, deploy), place)
+  const all = [...stacks, ...emptied(before, stacks)]
+  return prepared(all, before, deployedLake(lake, deploy), place)
+}
+
+/**
+ * Stacks that are there, and that no job needs any more. They stay, as those behind them are found
+ * by their numbers.
+ */
+function emptied(before: readonly Before[], needed: readonly { name: string }[]): Stack[] {
+  return before
+    .filter((one) => one.template && !needed.some(({ name }) => name === one.name))
+    .map(({ name }) => ({ name, phase: 'rest', template: EMPTIED, parameters: [] }))
 }
 
 /** @throws MoraineError of kind `usage` where another lake has a stack of a name that is needed. */
 function refuseTaken({ taken, prefix }: LakeDeployment, stacks: readonly { name: string }[]): void {
   const name = stacks.find((one) => taken.includes(one.name))?.name
   if (name === undefined) return
-  throw new MoraineError('usage', `Stack ${name} is another lake's`, {
-    hint: `Nothing was changed. Give this lake a name that is not the beginning of the other's: aws({ name: '${prefix}-lake' })`,
+  throw new MoraineError('usage', `Stack ${name} is there already, and is not this lake's`, {
+    hint: `Nothing was changed. Give this lake a name that no other stack begins with: aws({ name: '${prefix}-lake' })`,
   })
 }
 

@@ -74,3 +74,15 @@ describe('what another stack still imports stays for one deployment', () => {
     expect(resourcesIn(next, 'shop')).not.toContain('SchedulerRole')
   })
 })
+
+it('takes all that runs out of a stack that no job needs any more, until one does', () => {
+  const before = deployed({ jobs: 90, isScheduled: true })
+  const after = deployed({ jobs: 10, isScheduled: true }, before)
+  expect(takenAway(before, after)).toEqual([])
+  expect(after.map(({ name }) => name)).toEqual(['shop-base', 'shop', 'shop-2'])
+  expect(resourcesIn(after, 'shop-2')).toEqual(['Nothing'])
+  expect(deployed({ jobs: 10, isScheduled: true }, after)).toEqual(after)
+  const again = deployed({ jobs: 90, isScheduled: true }, after)
+  expect(again.map(({ name }) => name)).toEqual(['shop-base', 'shop', 'shop-2'])
+  expect(resourcesIn(again, 'shop-2')).not.toContain('Nothing')
+})

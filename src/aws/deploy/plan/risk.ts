@@ -91,4 +91,5 @@ const nouns: Readonly<Record<string, string>> = {
   'AWS::Logs::LogGroup': 'log group',
   'AWS::RedshiftServerless::Namespace': 'warehouse',
   'AWS::SQS::QueuePolicy': 'queue policy',
+  'AWS::CloudFormation::WaitConditionHandle': 'placeholder',
 }

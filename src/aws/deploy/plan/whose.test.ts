@@ -4,7 +4,7 @@ import { inbox } from '../../../source/index.js'
 import { aws, template } from '../../index.js'
 import type { LakeDeployment } from '../lake-deployment.js'
 import { stacksFor } from '../plan-for.js'
-import { isOfAnother } from './whose.js'
+import { EMPTIED, isOfAnother } from './whose.js'
 
 /** A lake's stacks, as its first deployment makes them. */
 function lakeOf(name: string) {
@@ -23,10 +23,16 @@ it('knows stacks of a lake from those of lakes whose names begin alike', () => {
         )
 })
 
+it('knows a stack of its own that no job needs any more from one that is no lake’s', () => {
+  const topic = { Resources: { Topic: { Type: 'AWS::SNS::Topic' } } }
+  for (const name of ['shop', 'shop-2']) expect(isOfAnother(topic, name, 'shop')).toBe(true)
+  expect(isOfAnother(EMPTIED, 'shop-2', 'shop')).toBe(false)
+})
+
 it('refuses a stack that another lake has, and says what to do', () => {
   const { lake, deploy } = lakeOf('shop')
   const of = { lake, deploy, before: [], known: {}, account: undefined, prefix: 'shop' }
   const stacks = (taken: string[]) => stacksFor({ ...of, taken } as unknown as LakeDeployment)
   expect(stacks(['shop-2']).map(({ name }) => name)).toEqual(['shop-base', 'shop'])
-  expect(() => stacks(['shop'])).toThrow("Stack shop is another lake's")
+  expect(() => stacks(['shop'])).toThrow("Stack shop is there already, and is not this lake's")
 })
