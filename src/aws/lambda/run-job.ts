@@ -22,6 +22,11 @@ export interface FunctionContext {
 
 /** How an invocation's work on a job ended. */
 export type JobEnd =
+  | { kind: 'paused' }
+  /** `isRepeated`: attempts before it, which a conflict ended, may have changed something. */
+  | (Ended & { isRepeated: boolean })
+
+type Ended =
   /** There is nothing left to do. */
   | { kind: 'done'; record: RunRecord }
   /** Time was up: what is left goes on in another invocation. */
@@ -32,7 +37,6 @@ export type JobEnd =
   | { kind: 'again'; record: RunRecord }
   /** It failed by something that stays until somebody does something about it. */
   | { kind: 'failed'; record: RunRecord }
-  | { kind: 'paused' }
 
 /** Attempts of one invocation where another run was quicker. */
 const ATTEMPTS = 3
@@ -62,8 +66,8 @@ export async function runJob(
       const kinds = kindsOf(record)
       const end = endOf(record, stop.signal.aborted)
       const isConflict = kinds.length > 0 && kinds.every((kind) => kind === 'conflict')
-      const isRepeated = large.length === 0 && end.kind === 'again' && isConflict
-      if (isRepeated && attempt < ATTEMPTS) {
+      const isBeaten = large.length === 0 && end.kind === 'again' && isConflict
+      if (isBeaten && attempt < ATTEMPTS) {
         await reportRun(of.lake, job, record, 'another run was quicker')
         continue
       }
@@ -71,14 +75,16 @@ export async function runJob(
       const isLeft = (dataset: string) => large.some((step) => step.dataset === dataset)
       const failed = record.steps.filter(({ error, dataset }) => error && !isLeft(dataset))
       if (large.length === 0 || failed.length > 0) await reportRun(of.lake, job, record)
-      return large.length > 0 ? { kind: 'large', record, steps: large } : end
+      const isRepeated = attempt > 1
+      if (large.length > 0) return { kind: 'large', record, steps: large, isRepeated }
+      return { ...end, isRepeated }
     }
   } finally {
     clearTimeout(timer)
   }
 }
 
-function endOf(record: RunRecord, isLate: boolean): JobEnd {
+function endOf(record: RunRecord, isLate: boolean): Ended {
   if (record.outcome === 'done') return { kind: 'done', record }
   if (isLate) return { kind: 'later', record }
   return { kind: isLasting(record) ? 'failed' : 'again', record }

@@ -36,7 +36,7 @@ export async function work(
     })
     return 'done'
   }
-  await requestNext(of, job, end.record, asked.again)
+  await requestNext(of, job, end.record, asked.again || end.isRepeated)
   if (end.kind === 'large')
     return handOver(job, end.steps.map(({ dataset, why }) => `${dataset}: ${why}`).join('; '))
   if (end.kind === 'done') await compact(of, job, end.record, context)
