@@ -87,7 +87,7 @@ export interface TargetDialect {
   /** Renames several tables at once, where DDL is not part of transactions. */
   swap?(moves: readonly (readonly [from: string, to: string])[]): string
   /** Deletes rows of a table whose key columns have values of another table. */
-  deleteMatching(table: string, keys: string, columns: readonly string[]): string
+  deleteMatching(table: string, keys: string, columns: readonly Field[]): string
   /** The same for rows without a value, if the other table has one without. */
   deleteNull(table: string, keys: string, column: string): string
   /** SQL for rows, then values and sum of each column, of a table. */

@@ -74,7 +74,8 @@ describe('SQL for SQL Server', () => {
   })
 
   it('deletes, counts and grants', () => {
-    expect(sqlserver.deleteMatching(whole, keys, ['id', 'day'])).toBe(
+    const key = columns.filter(({ name }) => ['id', 'day'].includes(name))
+    expect(sqlserver.deleteMatching(whole, keys, key)).toBe(
       'DELETE t FROM [reports].[orders] AS t INNER JOIN [#moraine_keys] AS k ON t.[id] = k.[id] AND DATALENGTH(t.[id]) = DATALENGTH(k.[id]) AND t.[day] = k.[day] AND DATALENGTH(t.[day]) = DATALENGTH(k.[day])',
     )
     expect(sqlserver.deleteNull(whole, keys, 'day')).toBe(

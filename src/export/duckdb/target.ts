@@ -114,7 +114,7 @@ function dialectOn({ dialect: { values }, exports }: Session): TargetDialect {
     addKey: primaryKey(quoteName),
     rename: (table, to) => `ALTER TABLE ${named(table)} RENAME TO ${quoteName(to)}`,
     deleteMatching: (table, keys, columns) =>
-      `DELETE FROM ${table} AS t USING ${keys} AS k WHERE ${columns.map((c) => `t.${quoteName(c)} = k.${quoteName(c)}`).join(' AND ')}`,
+      `DELETE FROM ${table} AS t USING ${keys} AS k WHERE ${columns.map(({ name }) => `t.${quoteName(name)} = k.${quoteName(name)}`).join(' AND ')}`,
     deleteNull: (table, keys, column) =>
       `DELETE FROM ${table} WHERE ${quoteName(column)} IS NULL AND EXISTS (SELECT 1 FROM ${keys} WHERE ${quoteName(column)} IS NULL)`,
     figures: (table, columns) => exports.figuresSql(`SELECT * FROM ${table}`, columns),

@@ -87,8 +87,7 @@ async function writeRows(load: Load, { rows, keys, keyColumns }: ToWrite): Promi
   refuseDifference(load, differenceOf(now.columns, ours, theirs))
   const [first] = keyColumns as [Field]
   const isKey = now.key.length > 0
-  const columns = keyColumns.map(({ name }) => name)
-  await target.ask(dialect.deleteMatching(whole, dialect.temporary(KEYS), columns))
+  await target.ask(dialect.deleteMatching(whole, dialect.temporary(KEYS), keyColumns))
   if (!isKey) await target.ask(dialect.deleteNull(whole, dialect.temporary(KEYS), first.name))
   const list = now.columns.map(({ name }) => dialect.quote(name)).join(', ')
   const come = await target.change(`INSERT INTO ${whole} (${list}) SELECT ${list} FROM ${staged}`)

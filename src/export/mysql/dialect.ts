@@ -63,7 +63,7 @@ export const mysql: TargetDialect = {
   swap: (moves) =>
     `RENAME TABLE ${moves.map(([from, to]) => `${quote(from)} TO ${quote(to)}`).join(', ')}`,
   deleteMatching: (table, keys, columns) =>
-    `DELETE t FROM ${table} AS t JOIN ${keys} AS k ON ${columns.map(areSame).join(' AND ')}`,
+    `DELETE t FROM ${table} AS t JOIN ${keys} AS k ON ${columns.map(({ name }) => areSame(name)).join(' AND ')}`,
   deleteNull: (table, keys, column) =>
     `DELETE FROM ${table} WHERE ${quote(column)} IS NULL AND EXISTS (SELECT 1 FROM ${keys} AS k WHERE k.${quote(column)} IS NULL)`,
   figures: (table, columns) =>

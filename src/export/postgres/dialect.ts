@@ -52,7 +52,7 @@ export const postgres: TargetDialect = {
   addKey: primaryKey(quote),
   rename: (table, to) => `ALTER TABLE ${named(table)} RENAME TO ${quote(to)}`,
   deleteMatching: (table, keys, columns) =>
-    `DELETE FROM ${table} AS t USING ${keys} AS k WHERE ${columns.map((c) => `t.${quote(c)} = k.${quote(c)}`).join(' AND ')}`,
+    `DELETE FROM ${table} AS t USING ${keys} AS k WHERE ${columns.map(({ name }) => `t.${quote(name)} = k.${quote(name)}`).join(' AND ')}`,
   deleteNull: (table, keys, column) =>
     `DELETE FROM ${table} WHERE ${quote(column)} IS NULL AND EXISTS (SELECT 1 FROM ${keys} WHERE ${quote(column)} IS NULL)`,
   figures: (table, columns) =>

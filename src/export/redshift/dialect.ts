@@ -52,7 +52,7 @@ export const redshiftDialect = (layoutOf: LayoutOf): TargetDialect => ({
   addKey: primaryKey(quote),
   rename: (table, to) => `ALTER TABLE ${named(table)} RENAME TO ${quote(to)}`,
   deleteMatching: (table, keys, columns) =>
-    `DELETE FROM ${table} USING ${keys} WHERE ${columns.map((c) => `${called(table)}.${quote(c)} = ${keys}.${quote(c)}`).join(' AND ')}`,
+    `DELETE FROM ${table} USING ${keys} WHERE ${columns.map((c) => areSame(called(table), keys, c)).join(' AND ')}`,
   deleteNull: (table, keys, column) =>
     `DELETE FROM ${table} WHERE ${quote(column)} IS NULL AND EXISTS (SELECT 1 FROM ${keys} WHERE ${quote(column)} IS NULL)`,
   figures: (table, columns) =>
@@ -65,6 +65,15 @@ export const redshiftDialect = (layoutOf: LayoutOf): TargetDialect => ({
     now: 'TIMESTAMP NOT NULL DEFAULT GETDATE()',
   },
 })
+
+/** To Redshift, texts are equal that differ by blanks at their end: their lengths are not. */
+function areSame(table: string, keys: string, { name, type }: Field): string {
+  const [ours, theirs] = [`${table}.${quote(name)}`, `${keys}.${quote(name)}`]
+  const same = `${ours} = ${theirs}`
+  return type.kind === 'string'
+    ? `${same} AND OCTET_LENGTH(${ours}) = OCTET_LENGTH(${theirs})`
+    : same
+}
 
 async function createSchema(session: TargetSession, schema: string): Promise<void> {
   const [found] = await session.ask(`SELECT 1 FROM pg_namespace WHERE nspname = ${text(schema)}`)

@@ -80,7 +80,7 @@ export const sqlserver: TargetDialect = {
   rename: (table, to) =>
     `EXEC sys.sp_rename @objname = ${text(named(table))}, @newname = ${text(to)}, @objtype = N'OBJECT'`,
   deleteMatching: (table, keys, columns) =>
-    `DELETE t FROM ${table} AS t INNER JOIN ${keys} AS k ON ${columns.map(areSame).join(' AND ')}`,
+    `DELETE t FROM ${table} AS t INNER JOIN ${keys} AS k ON ${columns.map(({ name }) => areSame(name)).join(' AND ')}`,
   deleteNull: (table, keys, column) =>
     `DELETE FROM ${table} WHERE ${quote(column)} IS NULL AND EXISTS (SELECT 1 FROM ${keys} AS k WHERE k.${quote(column)} IS NULL)`,
   figures: (table, columns) =>
