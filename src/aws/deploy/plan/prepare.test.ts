@@ -7,6 +7,7 @@ import type { AwsOptions } from '../../options/options.js'
 import type { LakeDeployment } from '../lake-deployment.js'
 import { stacksFor } from '../plan-for.js'
 import { absent, type Before } from '../survey.js'
+import { pausedIn, withPaused } from './schedules.js'
 import type { Stack } from './stack.js'
 
 interface Said extends Partial<Omit<AwsOptions, 'jobs'>> {
@@ -85,4 +86,14 @@ it('takes all that runs out of a stack that no job needs any more, until one doe
   const again = deployed({ jobs: 90, isScheduled: true }, after)
   expect(again.map(({ name }) => name)).toEqual(['shop-base', 'shop', 'shop-2'])
   expect(resourcesIn(again, 'shop-2')).not.toContain('Nothing')
+})
+
+it('says of a job that is resumed that it runs, rather than nothing', () => {
+  const [, running] = deployed({ isScheduled: true })
+  const [, paused] = deployed({ isScheduled: true, paused: true })
+  expect(pausedIn(paused?.template).size).toBeGreaterThan(1)
+  const resumed = withPaused(paused?.template as Stack['template'], new Set())
+  expect(resumed.Resources).toEqual(running?.template.Resources)
+  const queued = Object.keys(resumed.Resources).filter((id) => /^Bronze.*Messages$/.test(id))
+  expect(queued.map((id) => resumed.Resources[id]?.Properties?.Enabled)).toEqual([true])
 })

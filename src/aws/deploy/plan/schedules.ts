@@ -10,7 +10,7 @@ const pauses: Readonly<
 > = {
   [SCHEDULE]: ['State', 'DISABLED', 'ENABLED'],
   // Messages wait in their queue meanwhile.
-  'AWS::Lambda::EventSourceMapping': ['Enabled', false, undefined],
+  'AWS::Lambda::EventSourceMapping': ['Enabled', false, true],
 }
 
 /** Whether something makes a job run; the projection shows what jobs have made, and is none. */
@@ -83,10 +83,6 @@ export function withPaused(template: Template, ids: ReadonlySet<string>): Templa
 
 function set(trigger: Resource, toPaused: boolean): Resource {
   const [property = '', paused, running] = pauses[trigger.Type] ?? []
-  const { [property]: _, ...others } = trigger.Properties ?? {}
   const value = toPaused ? paused : running
-  return {
-    ...trigger,
-    Properties: value === undefined ? others : { ...others, [property]: value },
-  }
+  return { ...trigger, Properties: { ...trigger.Properties, [property]: value } }
 }

@@ -59,7 +59,8 @@ export function messages(context: Context, name: string, paused = false): Resour
       FunctionName: ref(`${idFor(name)}Function`),
       BatchSize: 10,
       FunctionResponseTypes: ['ReportBatchItemFailures'],
-      ...(paused ? { Enabled: false } : {}),
+      // A property that goes away is left as it was: one that was paused would stay so.
+      Enabled: !paused,
     },
   }
 }
