@@ -217,6 +217,12 @@ describe('SQL in Trino’s dialect', () => {
     ["SELECT CASE id WHEN 'a' THEN 1 END FROM sales", /Cannot compare integer with varchar/],
     ["SELECT id FROM sales WHERE id LIKE '1%'", /LIKE takes texts, and not integer/],
     ["SELECT id FROM sales WHERE JSON '1' = JSON '1'", /Cannot compare json with json/],
+    ['SELECT map(ARRAY[1], ARRAY[2]) = map(ARRAY[1], ARRAY[2])', /are not compared here/],
+    ['SELECT DISTINCT map(ARRAY[id], ARRAY[2]) FROM sales', /are not told apart here/],
+    ['SELECT count(*) FROM sales GROUP BY map(ARRAY[id], ARRAY[2])', /are not told apart here/],
+    ['SELECT (id, 1) IN (SELECT (id, 1) FROM sales) FROM sales', /must be of the same type/],
+    ['SELECT (id, 1) < ALL (SELECT 1, 2) FROM sales', /are not compared by < ALL/],
+    ['SELECT TRY((id, 1) < (2, 3)) FROM sales', /TRY of rows or arrays/],
     ['SELECT * FROM TABLE(read_parquet(1))', /The table function read_parquet is not translated/],
     ['SELECT * FROM TABLE(sequence(stop => id))', /cannot be resolved/],
     ['SELECT * FROM TABLE(sequence(1, 9, 0))', /Step must not be zero/],
@@ -250,6 +256,18 @@ describe('SQL in Trino’s dialect', () => {
     expect(where('price > 1.5000000000000001')).toContain('AS DOUBLE')
     expect(where('price * 2 > 1.5')).toContain(half)
     expect(where('id > 1.5')).toContain(half)
+  })
+
+  it('compares rows field by field, of which one may not be known', () => {
+    const where = (condition: string) =>
+      translate(`SELECT id FROM sales WHERE ${condition}`).replace(/^.* WHERE /, '')
+    expect(where("(id, name) = (1, 'a')")).toBe(`(("sales"."id" = 1) AND ("sales"."name" = 'a'))`)
+    expect(where("(id, name) NOT IN ((1, 'a'), (2, 'b'))")).toBe(
+      `(NOT ((("sales"."id" = 1) AND ("sales"."name" = 'a')) OR (("sales"."id" = 2) AND ("sales"."name" = 'b'))))`,
+    )
+    // What is known of files goes by such conditions.
+    expect(where('id NOT IN (1, 2)')).toBe('("sales"."id" NOT IN (1, 2))')
+    expect(where('id BETWEEN 1 AND 2')).toBe('("sales"."id" BETWEEN 1 AND 2)')
   })
 
   it('writes what people are shown as texts and lists, and nothing else', () => {

@@ -49,6 +49,10 @@ export const isText = ({ name }: TrinoType) => name === 'varchar' || name === 'c
 export const isInterval = ({ name }: TrinoType) => INTERVALS.includes(name)
 export const isNumber = (one: TrinoType) => isInteger(one) || isFloat(one) || one.name === 'decimal'
 
+/** Whether a type is of a name, or something within it. */
+export const has = (one: TrinoType | undefined, name: string): boolean =>
+  one?.name === name || (one?.of ?? []).some((part) => has(part, name))
+
 /** The wider of two types of integers. */
 export const wider = (a: TrinoType, b: TrinoType) =>
   INTEGERS.indexOf(a.name) >= INTEGERS.indexOf(b.name) ? a : b

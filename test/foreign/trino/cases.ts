@@ -27,6 +27,25 @@ export const cases: readonly string[] = [
     'i NOT IN (1, 2, k)',
     "t IN (u, 'a')",
   ],
+  // NULL and NaN within, and beside.
+  ...['=', '<>', 'IS DISTINCT FROM'].flatMap((op) => [
+    `a ${op} c`,
+    `(i, t) ${op} (k, u)`,
+    `(i, d) ${op} (k, e)`,
+    `ARRAY[d, 1] ${op} ARRAY[e, i]`,
+    `ARRAY[(i, a), (k, c)] ${op} ARRAY[(k, c), (k, a)]`,
+    `CAST((i, t) AS row(x integer, y varchar)) ${op} CAST((k, u) AS row(x integer, y varchar))`,
+  ]),
+  ...['IN', 'NOT IN'].flatMap((word) => [
+    `(i, t) ${word} ((k, u), (1, 'a'))`,
+    `(i, upper(t)) ${word} ((k, u), (1, 'A'), (NULL, 'B'))`,
+    `a ${word} (c, ARRAY[1], ARRAY[NULL, 1])`,
+    `d ${word} (e, 1.5, i)`,
+  ]),
+  ...['d BETWEEN e AND i', 'd NOT BETWEEN i AND e', 'i BETWEEN d AND e'],
+  'CASE (i, k) WHEN (1, 2) THEN 1 WHEN (i, 3) THEN 2 WHEN (k, i) THEN 3 ELSE 4 END',
+  'CASE a WHEN c THEN 1 WHEN ARRAY[1] THEN 2 END',
+  'CASE d WHEN e THEN 1 WHEN 1.5 THEN 2 END',
   ...[
     "t LIKE 'a%'",
     "t LIKE '%_b'",
@@ -219,7 +238,7 @@ export const cases: readonly string[] = [
 
   // Choices.
   ...both('coalesce', 't, u', 'i, b', "t, 'x'"),
-  ...both('nullif', 'i, k', 't, u'),
+  ...both('nullif', 'i, k', 't, u', 'd, e', 'a, c', 'd, i'),
   ...both('if', 'i > 0, t', 'o, i, b'),
   ...both('greatest', 'i, k', 'if(is_nan(d), 0e0, d), if(is_nan(e), 1e0, e)', 't, u', 'day, dai'),
   ...both('least', 'i, k', 'm, n'),
@@ -328,8 +347,8 @@ export const cases: readonly string[] = [
       "ts, date_add('day', 2, ts), INTERVAL '1' DAY",
     ],
   ),
-  ...both('contains', 'a, i', 'a, 2'),
-  ...both('array_position', 'a, i'),
+  ...both('contains', 'a, i', 'a, 2', 'ARRAY[d, e, NULL], e'),
+  ...both('array_position', 'a, i', 'ARRAY[1, d, e], e'),
   ...both('array_join', "a, ','", "split(t, 'b'), '-'"),
   ...both('array_sort', 'a'),
   ...both('array_max', 'a'),
@@ -341,10 +360,14 @@ export const cases: readonly string[] = [
   ...both('filter', 'a, x -> x > 1'),
   ...both('transform', 'a, x -> x + 1', 'a, x -> x > i'),
   ...['any_match', 'all_match', 'none_match'].flatMap((name) => both(name, 'a, x -> x > 1')),
-  ...both('array_distinct', 'a', 'a || c', "split(t, ',')"),
-  ...both('array_remove', 'a, i', 'a, 1'),
+  ...both('array_distinct', 'a', 'a || c', "split(t, ',')", 'ARRAY[d, e, nan()]', 'ARRAY[a, c, a]'),
+  ...both('array_remove', 'a, i', 'a, 1', 'ARRAY[d, e, NULL], e'),
   ...['array_union', 'array_except', 'array_intersect', 'arrays_overlap'].flatMap((name) =>
-    both(name, 'a, c', 'a || a, filter(c, x -> x > 9)', 'filter(a, x -> x > 9), c || c'),
+    both(
+      name,
+      ...['a, c', 'a || a, filter(c, x -> x > 9)', 'filter(a, x -> x > 9), c || c'],
+      ...['ARRAY[d, NULL, 1], ARRAY[e, nan()]', 'ARRAY[a, c], ARRAY[c, ARRAY[1, NULL]]'],
+    ),
   ),
   ...both('repeat', 'i, 3', 't, 2'),
   'transform(zip(a, c), r -> coalesce(r[1], 0) - coalesce(r[2], 0))',
@@ -415,6 +438,12 @@ export const aggregateCases: readonly string[] = [
 export const chances = ['random() < 2', 'rand() >= 0', 'length(CAST(uuid() AS varchar))']
 
 export const windowCases: readonly string[] = [
+  // What TRY can't have here.
+  ...['(1, rn) < (1, 20)', 'ARRAY[rn, 1] BETWEEN ARRAY[2] AND ARRAY[7, 1]', '(rn, 1) >= (9, 2)'],
+  ...['(i, k) = (SELECT 1, 2)', '(i, k) IN (SELECT 1, 2)', '(k, i) NOT IN (SELECT 1, 2)'],
+  ...['contains(ARRAY[c, ARRAY[1], NULL], c)', 'array_remove(ARRAY[c, ARRAY[1]], ARRAY[1])'],
+  'array_position(ARRAY[(1, rn), (2, rn)], (2, rn))',
+  ...['a IN (SELECT ARRAY[1])', '(i, k) = ANY (SELECT 2, 1)', 'd NOT IN (SELECT 1.5)'],
   ...[
     'row_number()',
     'rank()',

@@ -1,5 +1,6 @@
 import { arrayOf, BIGINT, BOOLEAN, common, isInteger, isText, VARCHAR } from '../types.js'
-import { failsWhen, once } from '../write/written.js'
+import { comparable, compared, isToldApart, distinct as toldApart } from '../write/compare.js'
+import { failsWhen, once, repeatable, stopsWhen, type Written } from '../write/written.js'
 import { element, lambdaAt, plainly } from './lambdas.js'
 import { call, type Functions, firstType, type Signature, type Site } from './signature.js'
 
@@ -65,7 +66,13 @@ const days = (name: 'date' | 'timestamp'): Signature => ({
 const bothTypes: Signature['returns'] = ([a, b]) => common(a?.type, b?.type)
 
 /** @throws for arrays of two types, of which the engine would cast one. */
-function alikeOr({ args: [a, b], node, refused }: Site): void {
+function alikeOr(site: Site): void {
+  const {
+    args: [a, b],
+    node,
+    refused,
+  } = site
+  toldApart(a?.type, node.at, site)
   if (!common(a?.type, b?.type)) throw refused(`${node.name} takes arrays of one type`)
 }
 
@@ -83,6 +90,47 @@ const distinct = (a: string, isPlain: boolean) =>
 
 const ifNone = (values: readonly (string | undefined)[], sql: string) =>
   `CASE WHEN ${values.map((one) => `${one} IS NULL`).join(' OR ')} THEN NULL ELSE ${sql} END`
+
+/**
+ * How a value is looked for that is not equal to each that the engine takes it for. It is written
+ * with what says of each element 2 where it is the value, 1 where that is not known, and 0.
+ */
+function soughtOwn(site: Site, write: (found: Found) => string): string | undefined {
+  const { args, node } = site
+  const [a, x] = args as [Written, Written]
+  const of: Written = { sql: '"m b"', type: a.type?.of?.[0], at: a.at, isPlain: true }
+  if (!isToldApart(of, x)) return undefined
+  comparable(of, x, node.at, site)
+  const { items: _, ...whole } = x
+  return repeatable([a, whole], ([{ sql: all = '' } = {}, value]) => {
+    const isSame = compared(of, '=', value as Written)
+    const each = `list_transform(${all}, lambda "m b": CASE WHEN "m b" IS NULL THEN 0 ELSE coalesce(2 * CAST(${isSame} AS INTEGER), 1) END)`
+    const none = `${all} IS NULL OR ${value?.sql} IS NULL`
+    const why = `${node.name} does not support arrays with elements that are null or contain null`
+    // Not even TRY makes NULL of that.
+    const unsure = (what: string) => (of.type?.of ? stopsWhen(what, why) : '')
+    return `CASE WHEN ${none} THEN NULL ${write({ all, each, isSame, unsure })} END`
+  })
+}
+
+interface Found {
+  all: string
+  each: string
+  isSame: string
+  unsure: (what: string) => string
+}
+
+/** What is first of each element that is, or may be, what is looked for. */
+const firstOf = (each: string) => `list_filter(${each}, lambda "m f": "m f" > 0)[1]`
+
+const containsOwn = ({ all, each, unsure }: Found) =>
+  `${unsure(`${firstOf(each)} = 1`)} WHEN ${firstOf(each)} = 2 THEN true WHEN ${hasNull(all)} THEN NULL ELSE false`
+
+const positionOwn = ({ each, unsure }: Found) =>
+  `${unsure(`${firstOf(each)} = 1`)} ELSE CAST(coalesce(list_position(${each}, 2), 0) AS BIGINT)`
+
+const removeOwn = ({ all, each, isSame, unsure }: Found) =>
+  `${unsure(`list_contains(${each}, 1)`)} ELSE list_filter(${all}, lambda "m b": "m b" IS NULL OR NOT ${isSame})`
 
 export const arrays: Functions = {
   cardinality: [
@@ -110,9 +158,10 @@ export const arrays: Functions = {
     {
       takes: ['array', 'any'],
       returns: BOOLEAN,
-      write: ([a = '', x = ''], { args }) =>
+      write: ([a = '', x = ''], site) =>
+        soughtOwn(site, containsOwn) ??
         once(
-          { a: plainly(args, 0, a), x: plainly(args, 1, x) },
+          { a: plainly(site.args, 0, a), x: plainly(site.args, 1, x) },
           ({ a = '', x }) =>
             `CASE WHEN ${x} IS NULL OR ${a} IS NULL THEN NULL WHEN list_contains(${a}, ${x}) THEN true WHEN ${hasNull(a)} THEN NULL ELSE false END`,
         ),
@@ -122,9 +171,10 @@ export const arrays: Functions = {
     {
       takes: ['array', 'any'],
       returns: BIGINT,
-      write: ([a = '', x = ''], { args }) =>
+      write: ([a = '', x = ''], site) =>
+        soughtOwn(site, positionOwn) ??
         once(
-          { a: plainly(args, 0, a), x: plainly(args, 1, x) },
+          { a: plainly(site.args, 0, a), x: plainly(site.args, 1, x) },
           ({ a, x }) =>
             `CASE WHEN ${a} IS NOT NULL AND ${x} IS NOT NULL THEN CAST(coalesce(list_position(${a}, ${x}), 0) AS BIGINT) END`,
         ),
@@ -196,15 +246,20 @@ export const arrays: Functions = {
     {
       takes: ['array'],
       returns: firstType,
-      write: ([a = ''], { args }) => distinct(a, args[0]?.isPlain ?? false),
+      write: ([a = ''], site) => {
+        const [of] = site.args
+        toldApart(of?.type, site.node.at, site)
+        return distinct(a, of?.isPlain ?? false)
+      },
     },
   ],
   array_remove: [
     {
       takes: ['array', 'any'],
       returns: firstType,
-      write: ([a = '', x = ''], { args }) =>
-        once({ a: plainly(args, 0, a), x: plainly(args, 1, x) }, ({ a, x }) =>
+      write: ([a = '', x = ''], site) =>
+        soughtOwn(site, removeOwn) ??
+        once({ a: plainly(site.args, 0, a), x: plainly(site.args, 1, x) }, ({ a, x }) =>
           ifNone([x], `list_filter(${a}, lambda "m b": "m b" IS NULL OR "m b" <> ${x})`),
         ),
     },

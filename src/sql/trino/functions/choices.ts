@@ -1,7 +1,8 @@
 import { common, isFloat, shown, type TrinoType, VARCHAR } from '../types.js'
+import { comparable, compared, isToldApart } from '../write/compare.js'
 import { text } from '../write/scope.js'
-import { failsWhen, type Written } from '../write/written.js'
-import { call, type Functions, firstType, type Signature } from './signature.js'
+import { failsWhen, mayStop, repeatable, type Written } from '../write/written.js'
+import { type Functions, firstType, type Signature } from './signature.js'
 
 const all = (args: readonly Written[]) =>
   args
@@ -48,7 +49,13 @@ export const choices: Functions = {
       write: ([a, b], site) => {
         if (site.args.every(({ type }) => type) && !all(site.args))
           throw site.refused('Both values of nullif must be of one type')
-        return `nullif(${a}, ${b})`
+        const [x, y] = site.args as [Written, Written]
+        comparable(x, y, site.node.at, site)
+        if (!isToldApart(x, y)) return `nullif(${a}, ${b})`
+        return repeatable([x, y], ([one, other]) => {
+          const isSame = compared(one as Written, '=', other as Written)
+          return `CASE WHEN ${isSame} THEN NULL ELSE ${one?.sql} END`
+        })
       },
     },
   ],
@@ -65,7 +72,20 @@ export const choices: Functions = {
       },
     },
   ],
-  try: [{ takes: ['any'], returns: firstType, write: call('try') }],
+  try: [
+    {
+      takes: ['any'],
+      returns: firstType,
+      write: ([a = ''], { refused }) => {
+        if (mayStop(a))
+          throw refused(
+            'TRY of rows or arrays that are compared by their order, or looked for, is not translated',
+            'Compare what they are made of, or leave out TRY.',
+          )
+        return `try(${a})`
+      },
+    },
+  ],
   typeof: [
     {
       takes: ['any'],

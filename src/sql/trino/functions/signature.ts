@@ -6,6 +6,8 @@ import type { Written } from '../write/written.js'
 export interface Site {
   args: readonly Written[]
   node: Extract<Expression, { kind: 'call' }>
+  /** The whole text, for messages. */
+  statement: string
   /** `DISTINCT `, and ` ORDER BY …`, where an aggregate has them. */
   distinct: string
   orderBy: string

@@ -3,6 +3,7 @@ import { functions, isAggregate, isWindowOnly, type Signature } from '../functio
 import type { Expression, Over, Sorted } from '../parse/tree.js'
 import { refuse } from '../refusal.js'
 import { shown } from '../types.js'
+import { distinct } from './compare.js'
 import { quote, type Scope } from './scope.js'
 import { condition, type Writer, write } from './writer.js'
 import type { Written } from './written.js'
@@ -44,7 +45,9 @@ export function writeCall(node: Call, scope: Scope, writer: Writer): Written {
   const around = (inside: string) => `${inside}${suffixOf(node, scope, writer)}`
   const orderBy = node.orderBy.length > 0 ? ` ORDER BY ${sorted(node.orderBy, scope, writer)}` : ''
   const refused = (why: string, hint?: string) => refuse(statement, at, why, hint)
-  const site = { args, node, distinct: node.distinct ? 'DISTINCT ' : '', orderBy, around, refused }
+  if (node.distinct) for (const one of args) distinct(one.type, at, writer)
+  const before = node.distinct ? 'DISTINCT ' : ''
+  const site = { args, node, statement, distinct: before, orderBy, around, refused }
   const sql = found.write(
     args.map((one) => one.sql),
     site,

@@ -1,4 +1,4 @@
-import type { Expression, Lambda } from '../parse/tree.js'
+import type { Expression, Lambda, Query } from '../parse/tree.js'
 import { refuse } from '../refusal.js'
 import {
   arrayOf,
@@ -16,13 +16,22 @@ import {
 import { writeArithmetic } from './arithmetic.js'
 import { writeCall } from './call.js'
 import { writeCast } from './casts.js'
-import { alike, comparable, compared, inQuery } from './compare.js'
+import {
+  alike,
+  between,
+  comparable,
+  compared,
+  inQuery,
+  isToldApart,
+  nullWithin,
+  oneOf,
+} from './compare.js'
 import { writeLiteral } from './literals.js'
 import { writeExtract, writeNow, writeZone } from './moments.js'
 import { fieldOf, writeName } from './names.js'
 import { type Context, type Field, folded, quote, type Scope } from './scope.js'
 import { condition, type Writer, write } from './writer.js'
-import { failsWhen, once, type Written } from './written.js'
+import { failsWhen, once, stopsWhen, type Written } from './written.js'
 
 type Of<K extends Expression['kind']> = Extract<Expression, { kind: K }>
 type Write<K extends Expression['kind']> = (node: Of<K>, scope: Scope, writer: Writer) => Written
@@ -53,8 +62,7 @@ const writers: { [K in Expression['kind']]: Write<K> } = {
     ) as [Written, Written, Written]
     comparable(of, low, node.at, writer)
     comparable(of, high, node.at, writer)
-    const [x, y, z] = alike([of, low, high]) as [Written, Written, Written]
-    return bool(`(${x.sql} ${not(node)}BETWEEN ${y.sql} AND ${z.sql})`, node.at)
+    return bool(between([of, low, high], node.not), node.at)
   },
   in: writeIn,
   like: writeLike,
@@ -62,16 +70,23 @@ const writers: { [K in Expression['kind']]: Write<K> } = {
     bool(`(${write(node.of, scope, writer).sql} IS ${not(node)}NULL)`, node.at),
   exists: (node, scope, writer) => bool(`EXISTS (${writer.query(node.query, scope).sql})`, node.at),
   subquery: (node, scope, writer) => {
-    const { sql, types } = writer.query(node.query, scope)
+    const { sql, type } = asValue(node.query, scope, writer)
     // The engine would take the first of several rows, if a setting says so, and Trino never does.
-    return { sql: `(${sql})`, type: types.length === 1 ? types[0] : undefined, at: node.at }
+    return { sql: `(${sql})`, type, at: node.at }
   },
   quantified: (node, scope, writer) => {
     const of = write(node.of, scope, writer)
     const word = node.word === 'SOME' ? 'ANY' : node.word
-    const { sql, types } = writer.query(node.query, scope)
-    if (types.length === 1) inQuery(of, types[0], node.at, writer)
-    return bool(`(${of.sql} ${node.operator} ${word} (${sql}))`, node.at)
+    const sql = amongRows(node, of, scope, writer)
+    const isSame = `${node.operator} ${word}`
+    if (of.type?.of && !['= ANY', '<> ALL'].includes(isSame))
+      throw refuse(
+        writer.statement,
+        node.at,
+        `Rows and arrays are not compared by ${isSame} with those of a query`,
+        '= ANY and <> ALL are translated, and so are MIN and MAX of what they are made of.',
+      )
+    return bool(`(${of.sql} ${isSame} (${sql}))`, node.at)
   },
   array: (node, scope, writer) => {
     const items = node.items.map((one) => write(one, scope, writer))
@@ -93,7 +108,7 @@ const writers: { [K in Expression['kind']]: Write<K> } = {
     const type = isKnown
       ? { name: 'row', of: of as TrinoType[], fields: of.map(() => undefined) }
       : undefined
-    return { sql: `{${fields}}`, type, at: node.at }
+    return { sql: `{${fields}}`, type, at: node.at, items }
   },
   subscript: writeSubscript,
   extract: (node, scope, writer) =>
@@ -104,6 +119,42 @@ const writers: { [K in Expression['kind']]: Write<K> } = {
 }
 
 const not = (node: { not: boolean }) => (node.not ? 'NOT ' : '')
+
+/** A query that stands for a value: of several columns, for a row of them. */
+function asValue(query: Query, scope: Scope, writer: Writer) {
+  const { sql, types } = writer.query(query, scope)
+  if (types.length === 1) return { sql, type: types[0], isOne: true }
+  const names = types.map((_, i) => quote(`field${i}`))
+  const row = names.map((name, i) => `'field${i}': ${name}`).join(', ')
+  const isKnown = types.every((one) => one !== undefined)
+  return {
+    isOne: false,
+    sql: `SELECT {${row}} FROM (${sql}) AS "m row"(${names.join(', ')})`,
+    type: isKnown
+      ? { name: 'row', of: types as TrinoType[], fields: types.map(() => undefined) }
+      : undefined,
+  }
+}
+
+/** The rows of a query that a value is looked for in. */
+function amongRows(
+  node: Of<'in'> | Of<'quantified'>,
+  of: Written,
+  scope: Scope,
+  writer: Writer,
+): string {
+  const query = (node.kind === 'in' ? node.list : node.query) as Query
+  const { sql, type, isOne } = asValue(query, scope, writer)
+  if (isOne && of.type?.name === 'row' && type)
+    throw refuse(
+      writer.statement,
+      node.at,
+      `Value expression and result of subquery must be of the same type: ${shown(of.type)} vs row(${shown(type)})`,
+      'Let the query give a column for each field.',
+    )
+  inQuery(of, type, node.at, writer)
+  return sql
+}
 
 /** The type that all have. */
 function allCommon(items: readonly Written[], at: number, { statement }: Context) {
@@ -163,9 +214,11 @@ function writeCase(node: Of<'case'>, scope: Scope, writer: Writer): Written {
   const results: Written[] = []
   const cases = node.whens.map(([when]) => (of ? write(when, scope, writer) : undefined))
   for (const one of cases) if (of && one) comparable(of, one, one.at, writer)
-  const [operand, ...compared] = of ? alike([of, ...(cases as Written[])]) : []
+  const isOwn = of && (cases as Written[]).some((one) => isToldApart(of, one))
+  const [operand, ...values] = of && !isOwn ? alike([of, ...(cases as Written[])]) : []
   const parts = node.whens.map(([when, then], i) => {
-    const whenSql = compared[i]?.sql ?? condition(when, scope, writer)
+    const own = of && isOwn ? compared(of, '=', cases[i] as Written) : undefined
+    const whenSql = own ?? values[i]?.sql ?? condition(when, scope, writer)
     const result = write(then, scope, writer)
     results.push(result)
     return `WHEN ${whenSql} THEN ${result.sql}`
@@ -207,14 +260,22 @@ function writeBinary(
 function writeIn(node: Of<'in'>, scope: Scope, writer: Writer): Written {
   const of = write(node.of, scope, writer)
   if (!Array.isArray(node.list)) {
-    const { sql, types } = writer.query(node.list, scope)
-    if (types.length === 1) inQuery(of, types[0], node.at, writer)
-    return bool(`(${of.sql} ${not(node)}IN (${sql}))`, node.at)
+    const among = amongRows(node, of, scope, writer)
+    if (!of.type?.of) return bool(`(${of.sql} ${not(node)}IN (${among}))`, node.at)
+    // Trino finds NULL within another NULL where it is asked for a value, and not in a condition.
+    const found = once(
+      { x: { sql: of.sql }, is: { sql: `${of.sql} IN (${among})` } },
+      ({ x = '', is = '' }) => {
+        const { items: _, ...rest } = of
+        const isUnsure = `${is} AND ${nullWithin({ ...rest, sql: x })}`
+        return `CASE ${stopsWhen(isUnsure, 'Rows and arrays with NULL within are not looked for by IN (SELECT …) here: use EXISTS')} ELSE ${is} END`
+      },
+    )
+    return bool(node.not ? `(NOT ${found})` : found, node.at)
   }
   const items = node.list.map((one) => write(one, scope, writer))
   for (const one of items) comparable(of, one, node.at, writer)
-  const [sql, ...list] = alike([of, ...items]).map((one) => one.sql)
-  return bool(`(${sql} ${not(node)}IN (${list.join(', ')}))`, node.at)
+  return bool(oneOf(of, items, node.not), node.at)
 }
 
 function writeLike(node: Of<'like'>, scope: Scope, writer: Writer): Written {

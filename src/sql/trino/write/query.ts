@@ -2,6 +2,7 @@ import type { Body, Expression, Grouping, Query, Select, SelectItem } from '../p
 import { refuse } from '../refusal.js'
 import { common, shown, type TrinoType } from '../types.js'
 import { overSql } from './call.js'
+import { distinct } from './compare.js'
 import { writeRelation } from './relation.js'
 import { type Field, folded, type Named, quote, type Scope } from './scope.js'
 import {
@@ -127,6 +128,7 @@ function writeBody(body: Body, outer: Scope, named: Named, writer: QueryWriter):
         name: one.name,
         type: agreed([one.type, b.fields[i]?.type], body, i, writer),
       }))
+      if (!body.all) for (const { type } of fields) distinct(type, body.at, writer)
       return { sql: `${a.sql} ${body.operator}${body.all ? ' ALL' : ''} ${b.sql}`, fields }
     }
   }
@@ -196,9 +198,11 @@ function writeSelect(
     name: name ?? `_col${i}`,
     type: written.type,
   }))
-  for (const { written, at } of items)
+  for (const { written, at } of items) {
     if (written.lambda)
       throw refuse(writer.statement, at, 'A lambda can only be an argument of a function')
+    if (select.distinct) distinct(written.type, at, writer)
+  }
   const parts = [
     `SELECT ${select.distinct ? 'DISTINCT ' : ''}${items.map(({ written }, i) => `${written.sql} AS ${quote(columns[i]?.name as string)}`).join(', ')}`,
     ...(from.length > 0 ? [`FROM ${from.join(', ')}`] : []),
@@ -262,7 +266,11 @@ function groups(
 /** What is grouped by: numbers are those of columns. */
 function grouped(element: Grouping, items: readonly Item[], scope: Scope, writer: Writer): string {
   const one = (by: Expression) => {
-    if (by.kind !== 'literal' || by.type.name !== 'integer') return write(by, scope, writer).sql
+    if (by.kind !== 'literal' || by.type.name !== 'integer') {
+      const { sql, type } = write(by, scope, writer)
+      distinct(type, by.at, writer)
+      return sql
+    }
     if (element.kind !== 'by')
       throw refuse(
         writer.statement,
@@ -273,6 +281,7 @@ function grouped(element: Grouping, items: readonly Item[], scope: Scope, writer
     const found = items[Number(by.value) - 1]
     if (!found)
       throw refuse(writer.statement, by.at, `GROUP BY position ${by.value} is not in select list`)
+    distinct(found.written.type, by.at, writer)
     return by.value
   }
   const set = (list: readonly Expression[]) => `(${list.map(one).join(', ')})`

@@ -1,7 +1,7 @@
 import type { Relation } from '../parse/tree.js'
 import { refuse } from '../refusal.js'
 import { BIGINT, type TrinoType } from '../types.js'
-import { comparable } from './compare.js'
+import { comparable, compared, isToldApart } from './compare.js'
 import { type Field, folded, type Named, quote, type Scope } from './scope.js'
 import { condition, type QueryWriter, type Writer, write } from './writer.js'
 import type { Written } from './written.js'
@@ -176,17 +176,31 @@ function join(node: Of<'join'>, outer: Scope, named: Named, writer: QueryWriter)
     const on = condition(node.on, { fields, outer }, writer)
     return { sql: `${begin} ON ${on}`, fields }
   }
-  const using = node.using ?? []
-  const merged = using.map((name): Field => {
+  const pairs = (node.using ?? []).map((name) => {
     const [a, b] = [left, right].map((side) =>
       side.fields.find((one) => folded(one.name) === folded(name)),
     )
     if (!a || !b)
       throw refuse(writer.statement, node.at, `Column '${name}' is not on both sides of the join`)
-    const [x, y] = [a, b].map(({ sql, type }) => ({ sql, type, at: node.at })) as [Written, Written]
+    const [x, y] = [a, b].map((one): Written => ({ ...one, at: node.at, isPlain: true })) as [
+      Written,
+      Written,
+    ]
     comparable(x, y, node.at, writer)
-    return { name: a.name, type: a.type, sql: quote(a.name) }
+    return { name: a.name, a: x, b: y }
   })
-  const others = fields.filter((one) => !using.some((name) => folded(name) === folded(one.name)))
-  return { sql: `${begin} USING (${using.map(quote).join(', ')})`, fields: [...merged, ...others] }
+  const isIn = ({ name }: Field) => pairs.some((one) => folded(one.name) === folded(name))
+  const others = fields.filter((one) => !isIn(one))
+  const own = pairs.some(({ a, b }) => isToldApart(a, b))
+  const sqlOf = ({ name, a, b }: (typeof pairs)[number]) => {
+    if (!own) return quote(name)
+    return { LEFT: a.sql, INNER: a.sql, RIGHT: b.sql }[node.type as string] ?? coalesced(a, b)
+  }
+  const merged = pairs.map((one): Field => ({ name: one.name, type: one.a.type, sql: sqlOf(one) }))
+  const on = own
+    ? `ON ${pairs.map(({ a, b }) => compared(a, '=', b)).join(' AND ')}`
+    : `USING (${pairs.map(({ name }) => quote(name)).join(', ')})`
+  return { sql: `${begin} ${on}`, fields: [...merged, ...others] }
 }
+
+const coalesced = (a: Written, b: Written) => `coalesce(${a.sql}, ${b.sql})`
