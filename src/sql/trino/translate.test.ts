@@ -223,6 +223,9 @@ describe('SQL in Trino’s dialect', () => {
     ['SELECT (id, 1) IN (SELECT (id, 1) FROM sales) FROM sales', /must be of the same type/],
     ['SELECT (id, 1) < ALL (SELECT 1, 2) FROM sales', /are not compared by < ALL/],
     ['SELECT TRY((id, 1) < (2, 3)) FROM sales', /TRY of rows or arrays/],
+    ['SELECT DISTINCT id FROM sales ORDER BY price', /must appear in select list/],
+    ['SELECT id, price FROM sales ORDER BY max(price)', /Invalid reference to output projection/],
+    ['SELECT random() AS r FROM sales ORDER BY r * 2', /column of chance is not translated/],
     ['SELECT * FROM TABLE(read_parquet(1))', /The table function read_parquet is not translated/],
     ['SELECT * FROM TABLE(sequence(stop => id))', /cannot be resolved/],
     ['SELECT * FROM TABLE(sequence(1, 9, 0))', /Step must not be zero/],
@@ -268,6 +271,22 @@ describe('SQL in Trino’s dialect', () => {
     // What is known of files goes by such conditions.
     expect(where('id NOT IN (1, 2)')).toBe('("sales"."id" NOT IN (1, 2))')
     expect(where('id BETWEEN 1 AND 2')).toBe('("sales"."id" BETWEEN 1 AND 2)')
+  })
+
+  it('sorts by what the query gives, also within expressions', () => {
+    const sorted = (sql: string) => translate(sql).replace(/^.* ORDER BY /, '')
+    expect(sorted('SELECT 0 - price AS price FROM sales ORDER BY price')).toBe(
+      '"price" ASC NULLS LAST',
+    )
+    expect(sorted('SELECT id * 2 AS id FROM sales ORDER BY -id')).toBe(
+      `(-(("sales"."id" * CAST(2 AS INTEGER)))) ASC NULLS LAST`,
+    )
+    expect(sorted('SELECT id AS n, name AS id FROM sales ORDER BY id || name')).toBe(
+      `("sales"."name" || "sales"."name") ASC NULLS LAST`,
+    )
+    expect(translate('SELECT id FROM sales UNION SELECT 1 ORDER BY -id')).toMatch(
+      /^SELECT \* FROM \(.*\) AS "m rows" ORDER BY \(-"id"\) ASC NULLS LAST$/,
+    )
   })
 
   it('writes what people are shown as texts and lists, and nothing else', () => {

@@ -42,4 +42,8 @@ export const questions: readonly string[] = [
   'SELECT * FROM (VALUES (1, 1.5), (2, NULL)) AS t(a, b) FULL JOIN (VALUES 2, 3) AS u(c) ON t.a = u.c ORDER BY a, c',
   "SELECT count(*) AS n FROM silver.sales WHERE day > date_add('month', -2, (SELECT max(day) FROM silver.sales)) AND buyer NOT LIKE '%9@%'",
   'SELECT DISTINCT sale_year, sale_month FROM layer.refined_sales WHERE total > 3000 ORDER BY 1, 2',
+  'SELECT eventid, sum(price) AS price FROM silver.sales GROUP BY 1 ORDER BY abs(price) DESC, 1 LIMIT 5',
+  'SELECT salesid, 0 - price AS price FROM silver.sales ORDER BY price * 1, salesid LIMIT 5',
+  'SELECT eventid FROM silver.events WHERE eventid < 4 UNION SELECT eventid + 9 FROM silver.events ORDER BY eventid % 5, eventid LIMIT 6',
+  'SELECT count(*) AS n FROM silver.sales WHERE (eventid, qty) IN (SELECT eventid, max(qty) FROM silver.sales GROUP BY 1)',
 ]

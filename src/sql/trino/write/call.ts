@@ -27,7 +27,9 @@ export function writeCall(node: Call, scope: Scope, writer: Writer): Written {
     )
   }
   checkParts(node, writer)
-  const args = node.args.map((one) => write(one, scope, writer))
+  const isWithin = scope.isOrder && isAggregate(name) && !node.over
+  const seen = isWithin ? { ...scope, isWithin } : scope
+  const args = node.args.map((one) => write(one, seen, writer))
   const count = node.isStar ? 0 : args.length
   const found = known.find((one) => fits(one, args, count))
   if (!found) {

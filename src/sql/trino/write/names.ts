@@ -12,6 +12,13 @@ export function writeName(
 ): Written {
   for (let seen: Scope | undefined = scope; seen; seen = seen.outer) {
     const found = lookUp(parts, seen)
+    if (found.length > 0 && seen.isWithin)
+      throw refuse(
+        context.statement,
+        at,
+        'Invalid reference to output projection attribute from ORDER BY aggregation',
+        'Name the column with its table: t.column',
+      )
     if (found.length > 1)
       throw refuse(context.statement, at, `Column '${parts.join('.')}' is ambiguous`)
     const [one] = found

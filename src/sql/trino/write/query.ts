@@ -5,14 +5,7 @@ import { overSql } from './call.js'
 import { distinct } from './compare.js'
 import { writeRelation } from './relation.js'
 import { type Field, folded, type Named, quote, type Scope } from './scope.js'
-import {
-  type Column,
-  condition,
-  type QueryWriter,
-  type Writer,
-  type WrittenQuery,
-  write,
-} from './writer.js'
+import { condition, type QueryWriter, type Writer, type WrittenQuery, write } from './writer.js'
 import type { Written } from './written.js'
 
 /** A query as the engine has it. */
@@ -24,7 +17,9 @@ export function writeQuery(
 ): WrittenQuery {
   const { parts, seen } = subqueries(query, outer, named, writer)
   const inner = { ...writer, query: nested(writer, seen) }
-  const { sql, fields, from } = writeBody(query.body, outer, seen, inner)
+  const isSimple = query.orderBy.every(({ by }) => isColumn(by))
+  const made = sortable(writeBody(query.body, outer, seen, inner), isSimple)
+  const { sql, fields, from } = made
   const number = (one: Expression | undefined, word: string) => {
     if (!one) return ''
     const { word: value, type, at } = write(one, { fields: [] }, inner)
@@ -32,9 +27,9 @@ export function writeQuery(
       throw refuse(writer.statement, at, `${word} needs a whole number`)
     return ` ${word} ${value}`
   }
-  const scope = orderScope(fields, from, outer)
+  const scope = orderScope(made, outer)
   const order = query.orderBy.map(
-    ({ by, direction }) => `${ordered(by, fields, scope, inner)} ${direction}`,
+    ({ by, direction }) => `${ordered(by, made, scope, inner)} ${direction}`,
   )
   const orderBy = order.length > 0 ? ` ORDER BY ${order.join(', ')}` : ''
   const end = `${orderBy}${number(query.limit, 'LIMIT')}${number(query.offset, 'OFFSET')}`
@@ -42,6 +37,14 @@ export function writeQuery(
     parts.length > 0 ? `WITH ${query.recursive ? 'RECURSIVE ' : ''}${parts.join(', ')} ` : ''
   return { sql: `${before}${sql}${end}`, fields, ...(from && end === '' ? { from } : {}) }
 }
+
+/** Whether it is a column by its number or its name alone. */
+const isColumn = (by: Expression) =>
+  by.kind === 'literal' || (by.kind === 'name' && by.parts.length === 1)
+
+/** Rows of several queries are sorted by an expression once they are one table. */
+const sortable = (made: WrittenQuery, isSimple: boolean): WrittenQuery =>
+  made.isWhole && !isSimple ? { ...made, sql: `SELECT * FROM (${made.sql}) AS "m rows"` } : made
 
 const nested =
   (writer: QueryWriter, named: Named): Writer['query'] =>
@@ -82,25 +85,54 @@ const refersTo = (query: Query, name: string) =>
     .toLowerCase()
     .includes(`"parts":["${folded(name)}"]`)
 
-function orderScope(fields: readonly Column[], from: Scope | undefined, outer: Scope): Scope {
-  const columns = fields.map((one) => ({ ...one, sql: quote(one.name) }))
-  return { fields: columns, outer: from ?? outer }
+/**
+ * What ORDER BY sees: columns of the query first. Within an expression the engine would take those
+ * of FROM for them, so that what a column is made of stands there for its name.
+ */
+function orderScope(made: WrittenQuery, outer: Scope): Scope {
+  const columns = made.fields.map((one, i) => {
+    const item = made.items?.[i]
+    return { ...one, sql: item === undefined ? quote(one.name) : bracketed(item) }
+  })
+  return { fields: columns, outer: made.from ?? outer, isOrder: true }
 }
 
+const bracketed = (sql: string) => (/^("[^"]*"\.?)+$/.test(sql) ? sql : `(${sql})`)
+
+/** Another value each time that it is computed. */
+const CHANCE = /\b(random|gen_random_uuid)\(/
+
 /** What is sorted by: a column by its number or name, or an expression. */
-function ordered(by: Expression, fields: readonly Column[], scope: Scope, writer: Writer): string {
+function ordered(by: Expression, made: WrittenQuery, scope: Scope, writer: Writer): string {
+  const { fields } = made
   if (by.kind === 'literal' && by.type.name === 'integer') {
     const index = Number(by.value)
     if (index < 1 || index > fields.length)
       throw refuse(writer.statement, by.at, `ORDER BY position ${index} is not in select list`)
     return String(index)
   }
-  // Several columns of one name, of which each could be meant.
   if (by.kind === 'name' && by.parts.length === 1) {
     const same = fields.filter((one) => folded(one.name) === folded(by.parts[0] as string))
+    // Several columns of one name, of which each could be meant.
     if (same.length > 1) return write(by, scope.outer ?? scope, writer).sql
+    if (same.length === 1) return quote(same[0]?.name as string)
   }
-  return write(by, scope, writer).sql
+  const { sql } = write(by, scope, writer)
+  if (made.items?.some((item) => CHANCE.test(item) && sql.includes(item)))
+    throw refuse(
+      writer.statement,
+      by.at,
+      'ORDER BY an expression of a column of chance is not translated',
+      'Sort a query of it: SELECT * FROM (…) ORDER BY …',
+    )
+  if (made.isDistinct && !made.items?.includes(sql))
+    throw refuse(
+      writer.statement,
+      by.at,
+      'For SELECT DISTINCT, ORDER BY expressions must appear in select list',
+      'Sort by the name or the number of a column, or write the expression into the list.',
+    )
+  return sql
 }
 
 function writeBody(body: Body, outer: Scope, named: Named, writer: QueryWriter): WrittenQuery {
@@ -109,7 +141,7 @@ function writeBody(body: Body, outer: Scope, named: Named, writer: QueryWriter):
       return writeSelect(body, outer, named, writer)
     case 'nested': {
       const { sql, fields } = writer.whole(body.query, outer, named)
-      return { sql: `(${sql})`, fields }
+      return { sql: `(${sql})`, fields, isWhole: true }
     }
     case 'values':
       return writeValues(body, outer, writer)
@@ -129,7 +161,8 @@ function writeBody(body: Body, outer: Scope, named: Named, writer: QueryWriter):
         type: agreed([one.type, b.fields[i]?.type], body, i, writer),
       }))
       if (!body.all) for (const { type } of fields) distinct(type, body.at, writer)
-      return { sql: `${a.sql} ${body.operator}${body.all ? ' ALL' : ''} ${b.sql}`, fields }
+      const sql = `${a.sql} ${body.operator}${body.all ? ' ALL' : ''} ${b.sql}`
+      return { sql, fields, isWhole: true }
     }
   }
 }
@@ -215,7 +248,13 @@ function writeSelect(
         ]
       : []),
   ]
-  return { sql: parts.join(' '), fields: columns, from: scope }
+  return {
+    sql: parts.join(' '),
+    fields: columns,
+    from: scope,
+    items: items.map(({ written }) => written.sql),
+    isDistinct: select.distinct,
+  }
 }
 
 interface Item {

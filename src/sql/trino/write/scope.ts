@@ -24,6 +24,10 @@ export interface Scope {
   /** Parameters of lambdas, by their names in small letters. */
   lambda?: ReadonlyMap<string, Field>
   outer?: Scope
+  /** Whether the fields are those that a query gives, which no aggregate of ORDER BY can have. */
+  isOrder?: boolean
+  /** Whether it is seen from within such an aggregate. */
+  isWithin?: boolean
 }
 
 /** Named subqueries, by their names in small letters. */

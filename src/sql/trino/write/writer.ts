@@ -19,6 +19,11 @@ export interface WrittenQuery {
   fields: Column[]
   /** What ORDER BY sees beside the columns, where the query is one SELECT. */
   from?: Scope
+  /** What the columns of one SELECT are made of. */
+  items?: readonly string[]
+  isDistinct?: boolean
+  /** Whether it is of several queries, or one in brackets: sorted by what it gives alone. */
+  isWhole?: boolean
 }
 
 export interface QueryWriter extends Writer {
