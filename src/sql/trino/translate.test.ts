@@ -205,6 +205,12 @@ describe('SQL in Trino’s dialect', () => {
     ['SELECT nullif(id, name) FROM sales', /Both values of nullif must be of one type/],
     ["SELECT date_trunc('hour', day) FROM sales", /date_trunc has no unit 'hour' for this type/],
     ["SELECT regexp_like(name, '(a)\\1') FROM sales", /refers to a group/],
+    ["SELECT regexp_like(name, 'a$b') FROM sales", /a \$ that is not at its end/],
+    ["SELECT regexp_like(name, '[\\S]') FROM sales", /has \\S within a class/],
+    ["SELECT regexp_replace(name, '(a|b*)c?', '-') FROM sales", /can match nothing/],
+    ["SELECT regexp_split(name, '|,') FROM sales", /can match nothing/],
+    ["SELECT regexp_extract(name, '(a)(b)', 3) FROM sales", /Pattern has 2 groups/],
+    ["SELECT regexp_replace(name, 'a', '$1') FROM sales", /unknown group 1/],
     ['SELECT id FROM sales TABLESAMPLE BERNOULLI (10)', /TABLESAMPLE is not translated/],
     [
       'WITH RECURSIVE t(n) AS (SELECT 1 UNION ALL SELECT n + 1 FROM t) SELECT * FROM t',

@@ -186,6 +186,10 @@ export const cases: readonly string[] = [
   ...both('chr', '65 + abs(i % 20)'),
 
   ...both('regexp_like', "t, 'a.c'", "t, '^[a-c]+$'", "t, '\\d+'", "t, '(?i)AB'"),
+  ...both('regexp_like', "t, '^\\w\\s\\w$'", "t, 'a$'", "t, '(^|b)a(,|$)'", "t, '^[^\\s]+$'"),
+  ...both('regexp_like', "t, '^a\\d'", "t, '^\\W+$'", "t, '\\S'"),
+  ...both('regexp_extract', "t, '(a)$', 1", "t, '([^b]*)$', 1"),
+  ...both('regexp_replace', "t, '\\s+$', ''", "t, 'a*', ''", "t, '(a|b)c?', '$1-'"),
   ...both('regexp_extract', "t, '[a-z]+'", "t, '(a)(b)', 2", "t, 'x*'"),
   ...both('regexp_extract_all', "t, '[a-z]'"),
   ...both('regexp_replace', "t, '[ab]'", "t, '(a)(b)', '$2$1'", "t, 'b', ''"),

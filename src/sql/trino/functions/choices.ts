@@ -79,8 +79,8 @@ export const choices: Functions = {
       write: ([a = ''], { refused }) => {
         if (mayStop(a))
           throw refused(
-            'TRY of rows or arrays that are compared by their order, or looked for, is not translated',
-            'Compare what they are made of, or leave out TRY.',
+            'TRY of rows or arrays that are compared by their order or looked for, or of patterns with $, is not translated',
+            'Leave out TRY.',
           )
         return `try(${a})`
       },

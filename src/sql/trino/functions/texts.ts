@@ -1,7 +1,7 @@
 import { arrayOf, BIGINT, BOOLEAN, isInteger, isText, VARBINARY, VARCHAR } from '../types.js'
 import { text } from '../write/scope.js'
 import { failsWhen, once, type Written } from '../write/written.js'
-import { patternIn, replacementIn } from './patterns.js'
+import { beforeNewline, groupsIn, patternIn, replacementIn } from './patterns.js'
 import { call, type Functions, firstType, type Signature, type Site } from './signature.js'
 
 /** Characters that Trino trims. */
@@ -196,7 +196,7 @@ export const texts: Functions = {
     {
       takes: ['text', 'word'],
       returns: BOOLEAN,
-      write: ([a], site) => `regexp_matches(${a}, ${patternIn(site)})`,
+      write: ([a], site) => `regexp_matches(${a}, ${patternIn(site, 'like')})`,
     },
   ],
   regexp_extract: [
@@ -205,8 +205,12 @@ export const texts: Functions = {
       least: 2,
       returns: VARCHAR,
       write: ([a, , n = '0'], site) => {
-        const pattern = patternIn(site, Number(n) > 0)
-        return `CASE WHEN regexp_matches(${a}, ${pattern}) THEN regexp_extract(${a}, ${pattern}, ${n}) END`
+        const isGroup = Number(n) > 0
+        if (Number(n) > groupsIn(site))
+          throw site.refused(`Pattern has ${groupsIn(site)} groups. Cannot access group ${n}`)
+        const pattern = patternIn(site, isGroup ? 'group' : 'whole')
+        const found = `CASE WHEN regexp_matches(${a}, ${pattern}) THEN regexp_extract(${a}, ${pattern}, ${n}) END`
+        return isGroup ? found : beforeNewline(site, found)
       },
     },
   ],
@@ -214,21 +218,24 @@ export const texts: Functions = {
     {
       takes: ['text', 'word'],
       returns: arrayOf(VARCHAR),
-      write: ([a], site) => `regexp_extract_all(${a}, ${patternIn(site)})`,
+      write: ([a], site) =>
+        beforeNewline(site, `regexp_extract_all(${a}, ${patternIn(site, 'whole')})`),
     },
   ],
   regexp_split: [
     {
       takes: ['text', 'word'],
       returns: arrayOf(VARCHAR),
-      write: ([a], site) => `regexp_split_to_array(${a}, ${patternIn(site)})`,
+      write: ([a], site) =>
+        beforeNewline(site, `regexp_split_to_array(${a}, ${patternIn(site, 'parts')})`),
     },
   ],
   regexp_count: [
     {
       takes: ['text', 'word'],
       returns: BIGINT,
-      write: ([a], site) => `len(regexp_extract_all(${a}, ${patternIn(site)}))`,
+      write: ([a], site) =>
+        beforeNewline(site, `len(regexp_extract_all(${a}, ${patternIn(site, 'whole')}))`),
     },
   ],
   regexp_replace: [
@@ -236,7 +243,11 @@ export const texts: Functions = {
       takes: ['text', 'word', 'word'],
       least: 2,
       returns: VARCHAR,
-      write: ([a], site) => `regexp_replace(${a}, ${patternIn(site)}, ${replacementIn(site)}, 'g')`,
+      write: ([a], site) => {
+        const by = replacementIn(site)
+        const pattern = patternIn(site, by === "''" ? 'whole' : 'parts')
+        return beforeNewline(site, `regexp_replace(${a}, ${pattern}, ${by}, 'g')`)
+      },
     },
   ],
   to_utf8: [{ takes: ['text'], returns: VARBINARY, write: call('encode') }],
