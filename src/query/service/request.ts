@@ -32,6 +32,11 @@ export interface QueryRequest {
    * `_data_row`. For who is about to change these rows.
    */
   places?: TableRef
+  /**
+   * What is asked in its place, once its columns are known, by who can't have them as they are: it
+   * is one query all the same.
+   */
+  inOtherWords?: (columns: readonly AnswerColumn[]) => string | undefined
   /** Stops the query. */
   signal?: AbortSignal
 }

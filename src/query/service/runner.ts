@@ -75,7 +75,7 @@ export class Runner {
     asked: QueryRequest,
     admitted: (statistics: QueryStatistics) => void = () => {},
   ): Promise<QueryAnswer> {
-    const { workgroups, reuse } = this
+    const { workgroups } = this
     const statistics = noStatistics()
     const cost: Cost = { counted: 0 }
     const began = performance.now()
@@ -95,24 +95,36 @@ export class Runner {
     }
     try {
       const state = await this.options.log.head()
-      const kept = isFresh(request) ? undefined : reuse.find(request, state)
-      if (!kept) return await this.run({ id, request, group, statistics, state, cost, ended })
-      // Nothing runs for it.
-      leave()
-      Object.assign(statistics, { reused: true, rows: kept.spool.rows })
-      statistics.bytesEstimated = kept.bytesEstimated
-      const { columns, tables } = kept
-      const read = readAs(tables, request.principal, state)
-      const rows = kept.spool.batches()
-      return answerOf({ id, statistics, columns, readAs: read, rows }, async (error) => {
-        await reuse.release(kept).catch(() => {})
-        ended(error)
-      })
+      return await this.answer({ id, request, group, statistics, state, cost, leave, ended })
     } catch (error) {
       const told = this.told(request, error)
       ended(told)
       throw told
     }
+  }
+
+  /** Gives a result again, or runs the query. */
+  private async answer(one: Run): Promise<QueryAnswer> {
+    const { reuse } = this
+    const { id, request, statistics, state } = one
+    const kept = isFresh(request) ? undefined : reuse.find(request, state)
+    if (!kept) return this.run(one)
+    const { columns, tables } = kept
+    const other = insteadOf(one, columns)
+    if (other) {
+      await reuse.release(kept).catch(() => {})
+      return this.answer(other)
+    }
+    // Nothing runs for it.
+    one.leave()
+    Object.assign(statistics, { reused: true, rows: kept.spool.rows })
+    statistics.bytesEstimated = kept.bytesEstimated
+    const read = readAs(tables, request.principal, state)
+    const rows = kept.spool.batches()
+    return answerOf({ id, statistics, columns, readAs: read, rows }, async (error) => {
+      await reuse.release(kept).catch(() => {})
+      one.ended(error)
+    })
   }
 
   private told({ principal }: QueryRequest, error: unknown): unknown {
@@ -164,9 +176,10 @@ export class Runner {
 
   /** Runs what no kept result answers. */
   private async run(one: Run): Promise<QueryAnswer> {
-    const { id, request, group, statistics, state, cost } = one
+    const { request, group, statistics, state, cost } = one
     const { principal, sql, signal, schema, parameters, places } = request
     const { storage, log } = this.options
+    let result: QueryResult
     let estimate: Estimate | undefined
     let admitted: Admitted | undefined
     let watch: ReturnType<typeof watchReading> | undefined
@@ -174,7 +187,7 @@ export class Runner {
     if (/queries/i.test(sql) && principal.rights.mayQuery([SYSTEM, 'queries']))
       await this.past.flush()
     try {
-      const result = await queryLake(storage, state, sql, {
+      result = await queryLake(storage, state, sql, {
         limits: this.workgroups.limits(group),
         rights: principal.rights,
         owner: principal.name,
@@ -197,17 +210,6 @@ export class Runner {
               : watchReading(process, this.workgroups.most(group, found))
         },
       })
-      const columns = result.columns.map(({ name, sqlType: type }) => ({ name, type }))
-      const judged = estimate as Estimate | undefined as Estimate
-      const rows = this.rowsOf(result, { ...one, columns, watch, estimate: judged })
-      const read = readAs(judged.refs, principal, judged.state)
-      return answerOf({ id, statistics, columns, readAs: read, rows }, async (error) => {
-        // Of rows that nobody has read to their end.
-        statistics.bytesRead ||= watch?.end() ?? 0
-        await result.close()
-        cost.counted = admitted?.ended(statistics.bytesRead) ?? 0
-        one.ended(error)
-      })
     } catch (error) {
       statistics.bytesRead = watch?.end() ?? 0
       // An error may tell of what was read as a row does.
@@ -217,6 +219,36 @@ export class Runner {
       } else cost.counted = admitted?.ended(statistics.bytesRead) ?? 0
       throw error
     }
+    const judged = estimate as Estimate | undefined as Estimate
+    return this.opened(one, result, { estimate: judged, watch, admitted })
+  }
+
+  /** The answer of a query that runs, or of what is asked in its place. */
+  private async opened(
+    one: Run,
+    result: QueryResult,
+    { estimate, watch, admitted }: Opened,
+  ): Promise<QueryAnswer> {
+    const { id, statistics, cost } = one
+    const columns = result.columns.map(({ name, sqlType: type }) => ({ name, type }))
+    const other = insteadOf(one, columns)
+    if (other) {
+      // Only its columns were looked at: it counts as it is asked next.
+      watch?.end()
+      await result.close()
+      admitted?.takeBack()
+      cost.counted = 0
+      return this.answer(other)
+    }
+    const rows = this.rowsOf(result, { ...one, columns, watch, estimate })
+    const read = readAs(estimate.refs, one.request.principal, estimate.state)
+    return answerOf({ id, statistics, columns, readAs: read, rows }, async (error) => {
+      // Of rows that nobody has read to their end.
+      statistics.bytesRead ||= watch?.end() ?? 0
+      await result.close()
+      cost.counted = admitted?.ended(statistics.bytesRead) ?? 0
+      one.ended(error)
+    })
   }
 
   private async *rowsOf(
@@ -299,6 +331,13 @@ const isBeforeReading = (error: unknown): boolean =>
 
 const isAway = ({ kind }: MoraineError) => kind === 'storage' || kind === 'corrupt'
 
+/** The same question in other words, where whoever asks has such for its columns. */
+function insteadOf(one: Run, columns: AnswerColumn[]): Run | undefined {
+  const { inOtherWords, ...request } = one.request
+  const sql = inOtherWords?.(columns)
+  return sql === undefined ? undefined : { ...one, request: { ...request, sql } }
+}
+
 /** Bytes of the day that a query has used of its workgroup. */
 interface Cost {
   counted: number
@@ -312,14 +351,20 @@ interface Run {
   statistics: QueryStatistics
   state: LakeState
   cost: Cost
+  /** Gives its place among those that run back. */
+  leave: () => void
   /** Is told once that it is over. */
   ended: (error?: unknown) => void
 }
 
 /** A query whose rows are read. */
-interface Reading extends Run, Pick<Kept, 'columns'> {
+interface Reading extends Run, Pick<Kept, 'columns'>, Omit<Opened, 'admitted'> {}
+
+/** What is known of a query once it runs. */
+interface Opened {
   estimate: Estimate
   watch: ReturnType<typeof watchReading> | undefined
+  admitted: Admitted | undefined
 }
 
 interface Ended extends Cost {

@@ -57,13 +57,7 @@ export class Questions {
    * @throws PgError
    */
   async run(sql: string, parameters: readonly Parameter[] = []): Promise<Running> {
-    const asked = await this.asked(sql, parameters)
-    const running = await this.ask(asked)
-    if (!needsJson(running.columns)) return running
-    await running.close()
-    const { columns } = running
-    const wrapped = { ...asked, sql: asJson(asked.sql, columns), own: undefined }
-    return this.ask(wrapped, columns.map(withJson))
+    return this.ask(await this.asked(sql, parameters))
   }
 
   /**
@@ -146,11 +140,7 @@ export class Questions {
     }
   }
 
-  /** @param known the columns, where the answer does not tell all of their types. */
-  private async ask(
-    { sql, parameters, own, written }: Asked,
-    known?: readonly ResultColumn[],
-  ): Promise<Running> {
+  private async ask({ sql, parameters, own, written }: Asked): Promise<Running> {
     const { service, gone, settings } = this.asking
     gone.throwIfAborted()
     const stop = abortController()
@@ -160,19 +150,31 @@ export class Questions {
       stop.abort(new PgError('57014', `The query took longer than statement_timeout, ${most} ms`))
     const timer = most > 0 ? setTimeout(late, most) : undefined
     stop.signal.addEventListener('abort', () => clearTimeout(timer))
+    // The columns, where the answer does not tell all of their types.
+    let known: ResultColumn[] | undefined
+    const inOtherWords = (found: readonly ResultColumn[]) => {
+      if (!needsJson(found)) return undefined
+      const named = found.map(plainName)
+      known = named.map(withJson)
+      return asJson(sql, named)
+    }
     try {
       const answer = await service.query({
         ...this.request(),
         sql,
         written,
         signal: stop.signal,
+        inOtherWords,
         ...(parameters.length > 0 ? { parameters } : {}),
       })
       const columns = (known ?? answer.columns).map(plainName)
-      return new Running({ ...answer, columns }, stop, { own, done: () => clearTimeout(timer) })
+      return new Running({ ...answer, columns }, stop, {
+        own: known ? undefined : own,
+        done: () => clearTimeout(timer),
+      })
     } catch (error) {
       clearTimeout(timer)
-      throw pgErrorOf(stop.signal.aborted ? stop.signal.reason : error, own)
+      throw pgErrorOf(stop.signal.aborted ? stop.signal.reason : error, known ? undefined : own)
     }
   }
 

@@ -4,6 +4,8 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import type { RowValue } from '../../../../src/engine/engine.js'
 import type { Caller, QueryRequest } from '../../../../src/query/service/request.js'
 import { QueryService } from '../../../../src/query/service/service.js'
+import { Questions } from '../../../../src/serve/postgres/session/questions.js'
+import { Settings } from '../../../../src/serve/postgres/sql/settings.js'
 import { abortController } from '../../../../src/signals.js'
 import { until } from '../../../support/until.js'
 import { type ServiceLake, serviceLake } from './lake.js'
@@ -109,6 +111,36 @@ describe('a workgroup', () => {
     await expect(ask({ sql: sql(4) }, limited)).rejects.toThrow('are allowed in a day')
     now.time = new Date('2026-01-02T00:00:01Z')
     expect((await ask({ sql: sql(5) }, limited)).rows).toHaveLength(240)
+    await limited.close()
+  })
+
+  it('counts a query once that PostgreSQL can only have as JSON, and the history has it once', async () => {
+    const [bi] = made.lake.workgroups
+    const sql = "select {'n': note} as one, customer from silver.orders order by id limit 2"
+    const { bytesEstimated } = await ask({ sql, fresh: true })
+    const lake = {
+      ...made.lake,
+      workgroups: [{ ...bi, maxScanPerDay: bytesEstimated * 2 + 1 }] as typeof made.lake.workgroups,
+    }
+    const now = () => new Date('2033-01-01T10:00:00Z')
+    const limited = new QueryService({ ...made, lake, now })
+    const asking = { caller: boss, settings: new Settings({}), database: 'shop' }
+    const questions = new Questions({ ...asking, service: limited, gone: abortController().signal })
+    // The second is the result of the first, which costs nothing.
+    for (const isReused of [false, true]) {
+      const running = await questions.run(sql)
+      expect([await running.next(), await running.next()]).toEqual([
+        ['{"n":"note 0"}', 0],
+        ['{"n":"note 1"}', 1],
+      ])
+      expect(await running.next()).toBeUndefined()
+      expect(running.columns.map(({ type }) => type)).toEqual(['JSON', 'INTEGER'])
+      await running.close()
+      const [last, ...before] = limited.history(boss).filter((one) => one.sql === sql)
+      expect(last).toMatchObject({ rows: 2, reused: isReused })
+      expect(last).not.toHaveProperty('error')
+      expect(before).toHaveLength(isReused ? 1 : 0)
+    }
     await limited.close()
   })
 
