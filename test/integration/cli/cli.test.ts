@@ -343,7 +343,7 @@ export default defineLake({ name: 'x', datasets: [gold('a', { query: sqlFile(new
       const { code, stderr } = await command([option, value, 'deploy', '--diff'])
       expect(code).toBe(2)
       expect(stderr).toContain(`moraine deploy does not take ${option} ${value}: it deploys where`)
-      expect(stderr).toContain("aws({ name: 'shop-test', databases: 'shop_test' })")
+      expect(stderr).toContain("aws({ name: isTest ? 'shop-test' : 'shop', databases:")
     }
   })
 
