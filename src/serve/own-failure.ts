@@ -8,6 +8,6 @@ const theirs: ReadonlySet<string> = new Set([
   ...['usage', 'query', 'definition', 'limit', 'storage', 'cancelled'],
 ])
 
-/** Whether a failure is the server's own, so that clients hear only that there is one. */
-export const isOwnFailure = (error: unknown): boolean =>
-  !(error instanceof MoraineError && theirs.has(error.kind))
+/** Whether clients hear what went wrong; of all else they hear only that something did. */
+export const isForClients = (error: unknown): error is MoraineError =>
+  error instanceof MoraineError && theirs.has(error.kind)

@@ -1,11 +1,11 @@
 import type { McpServer } from '@modelcontextprotocol/sdk/server/mcp.js'
 import type { CallToolResult } from '@modelcontextprotocol/sdk/types.js'
 import { z } from 'zod'
-import { MoraineError, messageOf } from '../../errors.js'
+import { messageOf } from '../../errors.js'
 import { importPeer } from '../../peers.js'
 import type { Caller } from '../../query/service/request.js'
 import { redact } from '../../secrets.js'
-import { isOwnFailure, OWN_FAILURE } from '../own-failure.js'
+import { isForClients, OWN_FAILURE } from '../own-failure.js'
 import { type AgentOptions, MOST_ROWS, Tools, USUAL_ROWS } from './tools.js'
 
 const INSTRUCTIONS = `A data lake of bronze (as it arrived), silver (checked rows) and gold (computed) tables.
@@ -129,10 +129,10 @@ function answering(onError: (error: unknown) => void = () => {}): Answering {
 }
 
 function told(error: unknown, onError: (error: unknown) => void): string {
-  if (isOwnFailure(error)) {
+  if (!isForClients(error)) {
     onError(error)
     return OWN_FAILURE
   }
-  const hint = error instanceof MoraineError && error.hint ? `\n${error.hint}` : ''
+  const hint = error.hint ? `\n${error.hint}` : ''
   return redact(`${messageOf(error)}${hint}`)
 }

@@ -7,7 +7,7 @@ import { streamed, streamOf } from '../../query/formats/streams.js'
 import type { Caller, Execution, QueryAnswer } from '../../query/service/request.js'
 import type { QueryService } from '../../query/service/service.js'
 import { redact } from '../../secrets.js'
-import { isOwnFailure, OWN_FAILURE } from '../own-failure.js'
+import { isForClients, OWN_FAILURE } from '../own-failure.js'
 import type { Principals } from '../principals.js'
 import { callerOf } from './caller.js'
 import { newest, page } from './http/schemas.js'
@@ -48,12 +48,13 @@ export function queryApp(
     return next()
   })
   app.onError((error, c) => {
-    const { kind = 'internal', hint } = error instanceof MoraineError ? error : {}
+    const { kind = 'internal' } = error instanceof MoraineError ? error : {}
     const isBusy = kind === 'limit' && error instanceof MoraineError && error.retryable
     if (isBusy) c.header('retry-after', '2')
     const status = isBusy ? 429 : (statuses[kind] ?? 500)
     if (status >= 500) onError(error)
-    if (isOwnFailure(error)) return c.json({ error: { kind, message: OWN_FAILURE } }, status)
+    if (!isForClients(error)) return c.json({ error: { kind, message: OWN_FAILURE } }, status)
+    const { hint } = error
     const told = { kind, message: redact(messageOf(error)) }
     return c.json({ error: { ...told, ...(hint ? { hint: redact(hint) } : {}) } }, status)
   })

@@ -1,7 +1,7 @@
 import { MoraineError, messageOf } from '../../../errors.js'
 import { redact } from '../../../secrets.js'
 import { pointedAt, withoutPointer } from '../../../sql/pointer.js'
-import { isOwnFailure, OWN_FAILURE } from '../../own-failure.js'
+import { isForClients, OWN_FAILURE } from '../../own-failure.js'
 import { PgError } from '../pg-error.js'
 
 /** SQLSTATEs of what the engine says, by its words. */
@@ -38,21 +38,18 @@ const kinds: Readonly<Record<string, string>> = {
  */
 export function pgErrorOf(error: unknown, sql?: string): PgError {
   if (error instanceof PgError) return error
+  if (!isForClients(error)) {
+    const code = (error instanceof MoraineError ? kinds[error.kind] : undefined) ?? 'XX000'
+    return new PgError(code, OWN_FAILURE, { cause: error })
+  }
   const text = redact(messageOf(error))
   const message = withoutPointer(text)
   const at = sql === undefined ? undefined : pointedAt(text, sql)
   const position = at === undefined ? undefined : at + 1
-  const isOurs = error instanceof MoraineError
-  if (isOwnFailure(error))
-    return new PgError((isOurs ? kinds[error.kind] : undefined) ?? 'XX000', OWN_FAILURE, {
-      cause: error,
-    })
   const byWords =
-    isOurs && error.kind !== 'query'
-      ? undefined
-      : engineCodes.find(([words]) => words.test(message))?.[1]
-  const code = byWords ?? (isOurs ? kinds[error.kind] : undefined) ?? 'XX000'
-  const hint = isOurs && error.hint ? redact(error.hint) : undefined
+    error.kind !== 'query' ? undefined : engineCodes.find(([words]) => words.test(message))?.[1]
+  const code = byWords ?? kinds[error.kind] ?? 'XX000'
+  const hint = error.hint ? redact(error.hint) : undefined
   return new PgError(code, message, { hint, position, cause: error })
 }
 
@@ -60,6 +57,6 @@ export function pgErrorOf(error: unknown, sql?: string): PgError {
 export function toldOf(error: unknown, onError: (error: unknown) => void): PgError {
   const found = pgErrorOf(error)
   const inner = error instanceof PgError ? error.cause : error
-  if (inner !== undefined && isOwnFailure(inner)) onError(inner)
+  if (inner !== undefined && !isForClients(inner)) onError(inner)
   return found
 }
