@@ -6,8 +6,7 @@ import { count } from '../../engine/count.js'
 import type { Relation, Session } from '../../engine/engine.js'
 import type { LakeState } from '../../log/commit.js'
 import { type RunContext, withSession } from '../../step/context.js'
-import { Relations } from '../../step/relations.js'
-import { CHANGE, greatest } from './known-rows.js'
+import { bronzeRows, CHANGE, greatest } from './known-rows.js'
 
 /** All rows that bronze has of a dataset, as texts. */
 interface InBronze {
@@ -89,9 +88,8 @@ export async function noteOlder(
   if (readers.length === 0) return []
   const name = fullName(dataset)
   const rows = await withSession(context, name, async (session) => {
-    const relations = new Relations(context.storage, state)
-    const pointers = state.batches[name] ?? []
-    const { sql, columns } = await relations.bronzeRelation(session, pointers, [])
+    const { storage } = context
+    const { sql, columns } = await bronzeRows({ session, storage, state, dataset })
     if (!columns.includes(cursor)) return 0
     const { dialect } = session
     const keys = key.map(quoteName).join(', ')
