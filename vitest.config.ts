@@ -10,15 +10,15 @@ import { memoryFolder } from './test/support/memory-folder.js'
 const isAsked = process.argv.slice(2).some((arg) => /\b(src|test|examples)\b/.test(arg))
 
 /**
- * They take far longer than all others: each day one in four of them, in each run of CI every
- * other, in the full one all.
+ * They take far longer than all others: each day one in four of them, in each run of CI one in
+ * three, in the full one all.
  */
 function turnsOf(files: readonly string[]): { drawn: readonly string[]; others: string[] } {
   const gone = files.filter((file) => !existsSync(file))
   if (gone.length > 0) throw new Error(`Tests that take turns are gone: ${gone}`)
   const drawn = isAsked
     ? files
-    : sample(files, Math.ceil(files.length / 4), Math.ceil(files.length / 2))
+    : sample(files, Math.ceil(files.length / 4), Math.ceil(files.length / 3))
   return { drawn, others: files.filter((file) => !drawn.includes(file)) }
 }
 

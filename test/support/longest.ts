@@ -102,8 +102,8 @@ export const longest: readonly string[] = [
 ].map((name) => `${name}.test.ts`)
 
 /**
- * They need services. Two that stand beside each other are about the same, so that CI, which runs
- * every other, has one of them.
+ * They need services. Those that stand beside each other are about the same, so that CI, which runs
+ * one in three, has one of them.
  */
 export const longestWithServices: readonly string[] = [
   'test/foreign/spark/lakes',
