@@ -30,8 +30,8 @@ export interface WorkgroupOptions extends QueryLimits {
   /** Tables that need a condition on the column that they are partitioned by. */
   partitionFilters?: readonly Granted[]
   /**
-   * Where results of Athena's clients are written: a location below the service's own folder for
-   * results, or of a bucket.
+   * Where results of Athena's clients are written, such as `s3://results/bi/`. The bucket is a
+   * name below `.moraine/s3`, on the machine that serves, also where the lake is in a bucket.
    */
   output?: string
   /** Whether settings of the workgroup replace those of clients. Default: true. */
