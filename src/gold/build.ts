@@ -3,7 +3,7 @@ import { inputsOf } from '../define/inputs.js'
 import type { Gold } from '../define/model.js'
 import { historiesIn, renderSql } from '../define/sql/sql.js'
 import type { Session } from '../engine/engine.js'
-import type { BuildDecision } from '../plan/decision.js'
+import type { BuildDecision, View } from '../plan/decision.js'
 import { wouldDrop } from '../plan/refused/loss.js'
 import { type StepContext, withSession } from '../step/context.js'
 import { refuseBreaking } from '../step/schema-change.js'
@@ -40,8 +40,9 @@ export async function buildGold(
     )
     await bucket?.forget()
     const { output, added } = written
+    const state = stateOf(dataset, proofs, context.relations.view)
     return {
-      tables: { [name]: { ...output, state: stateOf(dataset, proofs) } },
+      tables: { [name]: { ...output, state } },
       result: {
         rows: added.reduce((sum, file) => sum + file.rows, 0),
         bytes: added.reduce((sum, file) => sum + file.bytes, 0),
@@ -103,9 +104,9 @@ async function computedRows(
 }
 
 /** What the log says of a table that is kept up to date by parts. */
-export function stateOf(dataset: Gold, proofs: readonly PartProof[] | undefined) {
+export function stateOf(dataset: Gold, proofs: readonly PartProof[] | undefined, view: View) {
   if (!proofs) return {}
-  const expiring = expiringInputs(dataset, proofs).map(({ input }) => fullName(input))
+  const expiring = expiringInputs(dataset, proofs, view).map(({ input }) => fullName(input))
   return {
     ...(dataset.incremental ? { partColumn: dataset.incremental.by } : {}),
     drivingInputs: proofs.map(({ driving: { tier, name } }) => `${tier}.${name}`),

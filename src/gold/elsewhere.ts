@@ -55,8 +55,9 @@ export async function buildGoldElsewhere(
   const computed = await filesOf(storage, await Table.load(storage, filled))
   const added = [...computed, ...others]
   const change = { ...nothing, removed: parts?.removed ?? ('all' as const), added }
+  const state = stateOf(dataset, proofs, relations.view)
   return {
-    tables: { [name]: { shape, changes: [change], state: stateOf(dataset, proofs) } },
+    tables: { [name]: { shape, changes: [change], state } },
     result: {
       rows: added.reduce((sum, { rows }) => sum + rows, 0),
       bytes: added.reduce((sum, { bytes }) => sum + bytes, 0),

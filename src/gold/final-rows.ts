@@ -35,7 +35,8 @@ async function standingParts(
   if (!column) return undefined
   const part = new Part(session, column, affects)
   const proofs = await provePart(session, dataset, columns)
-  const expired = await closeParts({ relations }, part, expiringInputs(dataset, proofs))
+  const expiring = expiringInputs(dataset, proofs, relations.view)
+  const expired = await closeParts({ relations }, part, expiring)
   return { part, proofs, expired }
 }
 

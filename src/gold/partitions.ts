@@ -1,7 +1,7 @@
 import { fullName } from '../define/dataset.js'
 import { inputsOf } from '../define/inputs.js'
 import type { AnyInput, Gold, Silver, Sql } from '../define/model.js'
-import { type Retention, retentionOf } from '../define/retention.js'
+import { retentionOf } from '../define/retention.js'
 import { quoteName, renderSql } from '../define/sql/sql.js'
 import { sqlOnOneLine } from '../define/sql/sql-normal.js'
 import type { Field } from '../define/types/column-type.js'
@@ -9,6 +9,7 @@ import type { Session } from '../engine/engine.js'
 import { toColumnType } from '../iceberg/spec/types.js'
 import type { TableName } from '../plan/incremental.js'
 import { monotonicColumn } from '../plan/monotonic.js'
+import { expiredBefore } from '../plan/refused/expired.js'
 import type { StepContext } from '../step/context.js'
 import { tableFiles } from '../step/table-files.js'
 import { type DrivingInput, drivingInput } from './driving-input.js'
@@ -19,23 +20,30 @@ import { replacedBy, type TouchedParts } from './replaced-parts.js'
 /** An input whose rows may go, and the parts that were made of them stay. */
 export interface ExpiringInput {
   input: Silver | Gold
-  retention: Retention
+  /** The column by which they go, and the parts rise. */
+  column: string
+  /** Before which time rows have gone by it, where some have. */
+  until: string | undefined
   proof: PartProof
 }
 
 /**
  * Inputs whose rows go by the column that the parts rise with: parts from before what is kept are
- * then final.
+ * then final. They stay so where rows have gone, whatever has become of `keep` since.
  */
-export function expiringInputs(dataset: Gold, proofs: readonly PartProof[]): ExpiringInput[] {
+export function expiringInputs(
+  dataset: Gold,
+  proofs: readonly PartProof[],
+  { tables }: StepContext['relations']['view'],
+): ExpiringInput[] {
   return proofs.flatMap((proof) => {
     const input = inputsOf(dataset).find((one) => isNamed(one, proof.driving))
     if (!input || input.tier === 'bronze' || input.tier === 'external') return []
-    const retention = retentionOf(input)
-    const by = monotonicColumn(proof.expression)
-    return retention && by?.toLowerCase() === retention.by.toLowerCase()
-      ? [{ input, retention, proof }]
-      : []
+    const column = monotonicColumn(proof.expression)
+    if (column === undefined) return []
+    const until = expiredBefore(tables[fullName(input)]?.retention, column)
+    const expires = retentionOf(input)?.by.toLowerCase() === column.toLowerCase()
+    return until || expires ? [{ input, column, until, proof }] : []
   })
 }
 
@@ -47,11 +55,10 @@ export async function closeParts(
 ): Promise<string[]> {
   const gone: Parameters<Part['close']>[0][number][] = []
   const expired: string[] = []
-  for (const { input, retention, proof } of expiring) {
-    const until = relations.view.tables[fullName(input)]?.retention?.expiredBefore
+  for (const { input, column, until, proof } of expiring) {
     const table = until && (await relations.table(fullName(input)))
     const field = table
-      ? table.schema.fields.find((f) => f.name.toLowerCase() === retention.by.toLowerCase())
+      ? table.schema.fields.find((f) => f.name.toLowerCase() === column.toLowerCase())
       : undefined
     if (!until || !field) continue
     const type = toColumnType(field.type)
@@ -76,7 +83,8 @@ export async function touchedParts(
   const part = new Part(session, column, affects)
   const gold = await context.relations.table(fullName(dataset))
   if (!gold) return undefined
-  const expired = await closeParts(context, part, expiringInputs(dataset, proofs))
+  const expiring = expiringInputs(dataset, proofs, context.relations.view)
+  const expired = await closeParts(context, part, expiring)
   const inputs: { dataset: AnyInput; proof: PartProof; input: DrivingInput }[] = []
   for (const proof of proofs) {
     const driving = inputsOf(dataset).find((input) => isNamed(input, proof.driving))

@@ -41,9 +41,16 @@ export interface TableState {
   adopted?: Adopted
   /**
    * Where rows expire: the column that says how old they are, from when the oldest is that is
-   * there, and before which time rows have gone.
+   * there, before which time rows have gone, and the same of columns that said it earlier.
    */
-  retention?: { column: string; oldest?: string; expiredBefore?: string } | undefined
+  retention?:
+    | {
+        column: string
+        oldest?: string
+        expiredBefore?: string
+        earlier?: readonly { column: string; expiredBefore: string }[]
+      }
+    | undefined
 }
 
 /** Changes of other engines to rows of a table, as far as its manifests tell. */

@@ -16,6 +16,7 @@ import {
 } from './decision.js'
 import { computedOf, definitionOf } from './fingerprint.js'
 import { hasSeen, hasSeenTable, historiesOf, lastNumber, windowAfter } from './offsets.js'
+import { expiredBy } from './refused/expired.js'
 
 /** What decisions are made by, beside the state of a dataset and its inputs. */
 export interface DecideOptions {
@@ -230,7 +231,7 @@ function hasExpired(input: AnyInput, view: View): boolean {
 /** Inputs that have let rows go of which a table keeps what was made of them. */
 function expiredInputs(table: TableState | undefined, view: View): string[] {
   return (table?.expiringInputs ?? []).filter(
-    (name) => view.tables[name]?.retention?.expiredBefore !== undefined,
+    (name) => expiredBy(view.tables[name]?.retention).length > 0,
   )
 }
 

@@ -1,27 +1,18 @@
 import { fullName } from '../define/dataset.js'
-import type { AnyDataset, Gold, Silver } from '../define/model.js'
-import {
-  isTime,
-  keptFrom,
-  type Retention,
-  retentionOf,
-  timeAs,
-  timeText,
-} from '../define/retention.js'
-import { quoteName } from '../define/sql/sql.js'
+import type { Gold, Silver } from '../define/model.js'
+import { keptFrom, retentionOf } from '../define/retention.js'
 import { thousands } from '../define/thousands.js'
 import { count } from '../engine/count.js'
 import type { Relation, Session } from '../engine/engine.js'
-import { MoraineError } from '../errors.js'
-import { toColumnType } from '../iceberg/spec/types.js'
-import { decodeValue } from '../iceberg/spec/values.js'
 import type { FileChange, TableVersion } from '../iceberg/version.js'
 import type { TableState } from '../log/commit.js'
+import { retentionAfter, retentionWithout } from '../plan/refused/expired.js'
 import { isHeld, type StepContext, withSession } from './context.js'
 import { chooseDeletes } from './delete-strategy.js'
 import { tableFiles } from './table-files.js'
 import { NO_ROWS } from './task/counts.js'
 import type { StepOutput } from './task/output.js'
+import { olderThan, oldestRow, timeColumn } from './task/time-column.js'
 import { type Written, writeTable } from './write-table.js'
 
 /** A table without the rows that have expired by its dataset's `keep`. */
@@ -47,21 +38,12 @@ export async function withoutExpired(
   before: TableState['retention'],
 ): Promise<Unexpired> {
   const retention = retentionOf(dataset)
-  if (!retention) {
-    const { column: by, expiredBefore: until } = before ?? {}
-    return {
-      table,
-      changes: [],
-      expired: 0,
-      retention: by && until ? { column: by, expiredBefore: until } : undefined,
-    }
-  }
+  if (!retention) return { table, changes: [], expired: 0, retention: retentionWithout(before) }
   const from = keptFrom(retention, context.started)
   return withSession(context, fullName(dataset), async (session) => {
     const column = timeColumn(dataset, table, retention)
-    const expired = `${quoteName(column.name)} < ${timeAs(from, column.type)}`
-    const text = timeText(from, column.type)
-    const tasks = await table.plan([{ column: column.name, op: '<', values: [text] }])
+    const { sql: expired, files: within } = olderThan(column, from)
+    const tasks = await table.plan(within)
     const files = session.tables.scanWithFiles(
       table.schema,
       tableFiles(context.storage, table, tasks),
@@ -75,41 +57,20 @@ export async function withoutExpired(
     const left =
       rows > 0 && (await remove(context, session, dataset, table, { tasks, leaving, expired }))
     const oldest = await oldestRow(context, session, left ? left.table : table, column)
-    const until = rows > 0 ? from.toISOString() : before?.expiredBefore
+    const until = rows > 0 ? from.toISOString() : undefined
     const hadNone = before?.column === retention.by && !(before.oldest && isOlder(before, from))
     return {
       table: left ? left.table : table,
       changes: left ? left.output.changes : [],
       expired: rows,
       ...(hadNone ? { own: rows } : {}),
-      retention: {
-        column: retention.by,
-        ...(oldest ? { oldest: oldest.toISOString() } : {}),
-        ...(until ? { expiredBefore: until } : {}),
-      },
+      retention: retentionAfter(before, retention.by, { oldest: oldest?.toISOString(), until }),
     }
   })
 }
 
 const isOlder = ({ oldest = '' }: { oldest?: string }, than: Date) =>
   Date.parse(oldest) < than.getTime()
-
-type Column = TableVersion['schema']['fields'][number]
-
-/** The column that tells how old rows are. */
-function timeColumn(dataset: AnyDataset, { schema }: TableVersion, { by }: Retention) {
-  const field = schema.fields.find(({ name }) => name.toLowerCase() === by.toLowerCase())
-  const type = field && toColumnType(field.type)
-  if (field && type && isTime(type)) return { ...field, type, iceberg: String(field.type) }
-  throw new MoraineError(
-    'definition',
-    `${fullName(dataset)}: keep: '${by}' is ${field ? 'not a date or time column' : 'not a column'}`,
-    {
-      place: dataset.place && { ...dataset.place, near: `'${by}'` },
-      hint: `Use one of its date, timestamp or timestamptz columns: ${schema.fields.map(({ name }) => name).join(', ')}`,
-    },
-  )
-}
 
 async function remove(
   context: StepContext,
@@ -129,37 +90,6 @@ async function remove(
     deletions,
     anyOrder: dataset.tier === 'silver',
   })
-}
-
-/**
- * From when the oldest row is, as the files' bounds say; those of files with deletes may be of rows
- * that are gone.
- */
-async function oldestRow(
-  { storage }: StepContext,
-  session: Session,
-  table: TableVersion,
-  column: Omit<Column, 'type'> & { iceberg: string },
-): Promise<Date | undefined> {
-  const tasks = await table.plan()
-  const known: number[] = []
-  const others = tasks.filter(({ file, deletes }) => {
-    const { lower, nulls } = file.columns.get(column.id) ?? {}
-    if (nulls === file.rows) return false
-    if (!lower || deletes.length > 0) return true
-    const value = Number(decodeValue(lower, column.iceberg))
-    known.push(column.iceberg === 'date' ? value * 86_400_000 : Math.floor(value / 1000))
-    return false
-  })
-  if (others.length > 0) {
-    const files = session.tables.scan(table.schema, tableFiles(storage, table, others))
-    const { millis } = session.dialect.times
-    const [row] = await session.rows(
-      `SELECT ${millis(`CAST(min(${quoteName(column.name)}) AS TIMESTAMP)`)} AS t FROM (${files})`,
-    )
-    if (row?.t !== null && row?.t !== undefined) known.push(Number(row.t))
-  }
-  return known.length > 0 ? new Date(known.reduce((a, b) => Math.min(a, b))) : undefined
 }
 
 /** Lets rows of a table go that nothing else has to be done for. */

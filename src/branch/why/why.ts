@@ -6,6 +6,7 @@ import type { Relation, Session } from '../../engine/engine.js'
 import { MoraineError } from '../../errors.js'
 import { compareDefinitions } from '../../plan/changes.js'
 import { definitionOf } from '../../plan/fingerprint.js'
+import { expiredBy } from '../../plan/refused/expired.js'
 import { type Traced, traceQuery } from '../../plan/why/trace.js'
 import { Uninvertible } from '../../plan/why/uninvertible.js'
 import { hash } from '../../step/context.js'
@@ -186,7 +187,7 @@ class Explaining {
         `the definition of ${changed} has changed since`,
         'Ask with the lake.ts of that time, or without --at',
       )
-    const expired = datasets.filter((name) => tables[name]?.retention?.expiredBefore !== undefined)
+    const expired = datasets.filter((name) => expiredBy(tables[name]?.retention).length > 0)
     const other = many(rows, 'that row is another', 'these rows are others')
     if (expired.length > 0)
       return new Uninvertible(

@@ -40,6 +40,8 @@ const features: Readonly<Record<string, Omit<FeatureUse, 'fields'>>> = {
   'adopted-rows': { since: '0.1.0', needed: 'write' },
   // Who passes over it computes more than needed, or asks before it does.
   'part-column': { since: '0.1.0', needed: 'none' },
+  // A step that passes over it would compute partitions of gold again whose rows are gone.
+  'earlier-retention': { since: '0.1.0', needed: 'write' },
   // A rollback or a rebuild of a program that does not know it would bring the rows back.
   forgotten: { since: '0.1.0', needed: 'write' },
   // Who does not know it would publish rows of a sample. Only branches have it.
@@ -52,6 +54,13 @@ const features: Readonly<Record<string, Omit<FeatureUse, 'fields'>>> = {
   // Who does not know the words would take batches that are gone for ones that are there.
   [WORDS]: { since: '0.1.0', needed: 'read' },
 }
+
+const retention = object<NonNullable<TableState['retention']>>({
+  column: any,
+  oldest: any,
+  expiredBefore: any,
+  earlier: since('earlier-retention'),
+})
 
 const table = object<TableState>({
   metadata: any,
@@ -69,7 +78,7 @@ const table = object<TableState>({
   expiringInputs: since(WORDS),
   partColumn: since('part-column'),
   adopted: since('adopted-rows'),
-  retention: since(WORDS),
+  retention: since(WORDS, retention),
 })
 
 const view = object<ViewState>({ sql: any, columns: any, definition: any })

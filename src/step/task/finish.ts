@@ -1,6 +1,7 @@
 import { fullName } from '../../define/dataset.js'
 import type { Gold, Silver } from '../../define/model.js'
 import { ChangedTable, ListedTable, type TableVersion } from '../../iceberg/version.js'
+import { LONG_AGO, retentionRenamed } from '../../plan/refused/expired.js'
 import { brokenChecks, holdChecks } from '../checks.js'
 import { type StepContext, withSession } from '../context.js'
 import { saidOf, type Unexpired, withoutExpired } from '../retention.js'
@@ -27,7 +28,8 @@ export async function finishStep(
   const before = context.relations.view.tables[name]
   // What was made of rows that are gone goes on to be so, unless all of them are there again.
   const isAnew = own.changes[0]?.removed === 'all'
-  const kept = !isAnew || decision.lost ? before?.retention : undefined
+  const kept =
+    !isAnew || decision.lost ? retentionRenamed(before?.retention, decision.renamed) : undefined
   // How old rows are that a replay has brought back is seen by the next run.
   const left = replay
     ? { ...NONE_EXPIRED, table: written, retention: kept && { ...kept, oldest: LONG_AGO } }
@@ -79,8 +81,6 @@ function withoutOwn(result: StepOutput['result'], expired = 0): StepOutput['resu
 }
 
 const NONE_EXPIRED: Omit<Unexpired, 'table' | 'retention'> = { changes: [], expired: 0 }
-
-const LONG_AGO = new Date(0).toISOString()
 
 /** A table with what a step has written of it. */
 async function changedTable(

@@ -197,6 +197,81 @@ const columns`
   expect(await daysOf(project, 'gold.daily')).toEqual({ '2026-01-01': 1, '2026-03-01': 20 })
 })
 
+const at = (day: string) => Date.parse(`${day}T10:00:00Z`)
+const on = (day: string) => ({ now: () => new Date(`${day}T12:00:00Z`) })
+
+it.each(['', "keep: { for: '100 days', by: '_loaded_at' },"])(
+  'keeps the sums of days that are final when the keep of their rows becomes %j',
+  async (other) => {
+    const project = await Project.create({
+      'lake.ts': lake(),
+      'orders/1.csv': csv([
+        { id: 1, at: at('2026-01-01'), amount: 10 },
+        { id: 2, at: at('2026-03-01'), amount: 12 },
+      ]),
+      ...names,
+    })
+    await project.run(on('2026-03-02'))
+    await project.run(on('2026-04-12'))
+    const sums = { '2026-01-01': 10, '2026-03-01': 12 }
+    expect(await daysOf(project, 'gold.daily')).toEqual(sums)
+
+    // A row that comes late is kept now, but is not all that there was of its day.
+    const changed = (more = '') => lake(more).replace("keep: '100 days',", other)
+    await project.write({
+      'lake.ts': changed(),
+      'orders/2.csv': csv([{ id: 8, at: at('2026-01-01'), amount: 100 }]),
+    })
+    expect(step(await project.run(on('2026-04-12')), 'silver.orders').rows).toBe(1)
+    expect(await daysOf(project, 'gold.daily')).toEqual(sums)
+
+    // What was built since knows still that it can't be computed again.
+    await project.write({ 'lake.ts': changed(' * 1') })
+    const refused = await project.run(on('2026-04-12'))
+    expect(step(refused, 'gold.daily').error?.message).toMatch(
+      /would have to be rebuilt .* silver\.orders has expired some of them/,
+    )
+
+    // With the `keep` of before, that row goes as well.
+    await project.write({ 'lake.ts': lake() })
+    const back = await project.run(on('2026-04-12'))
+    expect(step(back, 'silver.orders').notes).toEqual(['1 row expired'])
+    expect(await daysOf(project, 'gold.daily')).toEqual(sums)
+    const { retention } = (await project.state()).tables['silver.orders'] ?? {}
+    expect(retention).toMatchObject({
+      column: 'placed',
+      expiredBefore: '2026-01-02T00:00:00.000Z',
+    })
+  },
+)
+
+it('keeps the sums of days that are final when rows have gone by another column since', async () => {
+  const project = await Project.create({
+    'lake.ts': lake(),
+    'orders/1.csv': csv([
+      { id: 1, at: at('2026-01-01'), amount: 10 },
+      { id: 2, at: at('2026-03-01'), amount: 12 },
+    ]),
+    ...names,
+  })
+  await project.run(on('2026-03-02'))
+  await project.run(on('2026-04-12'))
+  await project.write({
+    'lake.ts': lake().replace("keep: '100 days'", "keep: { for: '100 days', by: '_loaded_at' }"),
+  })
+  const run = await project.run(on('2100-01-01'))
+  expect(step(run, 'silver.orders').notes).toEqual(['1 row expired'])
+  expect((await project.state()).tables['silver.orders']?.retention).toMatchObject({
+    column: '_loaded_at',
+    earlier: [{ column: 'placed', expiredBefore: '2026-01-02T00:00:00.000Z' }],
+  })
+  await project.write({ 'orders/2.csv': csv([{ id: 8, at: at('2026-01-01'), amount: 100 }]) })
+  await project.run(on('2026-04-13'))
+  expect(await project.query('SELECT id FROM silver.orders')).toEqual([{ id: 8 }])
+  // The other day is not final: it has no rows any more.
+  expect(await daysOf(project, 'gold.daily')).toEqual({ '2026-01-01': 10 })
+})
+
 const cut = (now: number, days: number) => Math.floor((now - days * DAY) / DAY) * DAY
 
 it('keeps the newest rows of the days that are kept, and each sum as it last was', async () => {

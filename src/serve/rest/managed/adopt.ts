@@ -1,10 +1,9 @@
 import { thousands } from '../../../define/thousands.js'
 import type { RowCounts, TableState } from '../../../log/commit.js'
+import { LONG_AGO } from '../../../plan/refused/expired.js'
 import type { Added, Checked } from './added.js'
 import { changedParts } from './changed-parts.js'
 import type { Recorded } from './rewrite.js'
-
-const LONG_AGO = new Date(0).toISOString()
 
 /** What the log is to say of a table whose rows an engine has changed that may. */
 export function recordedAdoption(added: Added, checked: Checked): Recorded {
