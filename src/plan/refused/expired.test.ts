@@ -21,6 +21,12 @@ it('knows for each column before which time rows have gone, whichever says it no
   })
 })
 
+it('does not let rows be there again because fewer go', () => {
+  const before = { column: 'placed', expiredBefore: day(20) }
+  expect(retentionAfter(before, 'placed', { until: day(5) }).expiredBefore).toBe(day(20))
+  expect(retentionAfter(before, 'placed', { until: day(25) }).expiredBefore).toBe(day(25))
+})
+
 it('keeps what has gone where rows stay from now on, and asks for their age if that changes', () => {
   const before = retentionAfter({ column: 'sent', expiredBefore: day(3) }, 'placed', {})
   expect(retentionWithout(before)).toEqual({

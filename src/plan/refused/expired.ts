@@ -24,8 +24,8 @@ export const expiredBefore = (retention: Retention, column: string): string | un
   expiredBy(retention).find((one) => isSame(one.column, column))?.expiredBefore
 
 /**
- * What the log says of a table's rows that expire by a column. What has gone by
- * others stays gone.
+ * What the log says of a table's rows that expire by a column. What has gone before stays gone: the
+ * time does not go back, and those of other columns stay.
  */
 export function retentionAfter(
   before: Retention,
@@ -33,7 +33,8 @@ export function retentionAfter(
   { oldest, until }: { oldest?: string | undefined; until?: string | undefined },
 ): NonNullable<Retention> {
   const known = expiredBefore(before, column)
-  const last = until ?? known
+  const isLater = until && !(known && Date.parse(known) > Date.parse(until))
+  const last = isLater ? until : known
   const earlier = expiredBy(before).filter((one) => !isSame(one.column, column))
   return {
     column,

@@ -272,42 +272,73 @@ it('keeps the sums of days that are final when rows have gone by another column 
   expect(await daysOf(project, 'gold.daily')).toEqual({ '2026-01-01': 10 })
 })
 
+it('keeps the sums of days that are final when their rows are kept for longer', async () => {
+  const short = lake().replace('100 days', '30 days')
+  const project = await Project.create({ 'lake.ts': short, ...names })
+  await project.write({ 'orders/1.csv': csv([{ id: 1, at: at('2026-01-01'), amount: 10 }]) })
+  await project.run(on('2026-01-02'))
+  await project.write({ 'orders/2.csv': csv([{ id: 2, at: at('2026-03-01'), amount: 12 }]) })
+  await project.run(on('2026-03-02'))
+  // A row that is far too old goes, which says nothing of those that went before.
+  await project.write({
+    'lake.ts': short.replace('30 days', '365 days'),
+    'orders/3.csv': csv([
+      { id: 3, at: at('1999-12-31'), amount: 1 },
+      { id: 4, at: at('2026-01-01'), amount: 100 },
+    ]),
+  })
+  const run = await project.run(on('2026-03-02'))
+  expect(step(run, 'silver.orders')).toMatchObject({ counts: { kept: 1, expired: 1 } })
+  expect(await daysOf(project, 'gold.daily')).toEqual({ '2026-01-01': 10, '2026-03-01': 12 })
+})
+
 const cut = (now: number, days: number) => Math.floor((now - days * DAY) / DAY) * DAY
 
 it('keeps the newest rows of the days that are kept, and each sum as it last was', async () => {
   const row = fc.record({
     id: fc.integer({ min: 1, max: 12 }),
-    ago: fc.integer({ min: 0, max: 180 * 24 * 60 }),
+    ago: fc.oneof(
+      { arbitrary: fc.integer({ min: 0, max: 180 * 24 * 60 }), weight: 6 },
+      { arbitrary: fc.integer({ min: 0, max: 3000 * 24 * 60 }), weight: 1 },
+    ),
     amount: fc.integer({ min: -1, max: 50 }),
   })
   const load = fc.record({
     passed: fc.integer({ min: 0, max: 90 }),
     rows: fc.array(row, { maxLength: 8 }),
+    keep: fc.constantFrom(100, 100, 30),
   })
   await fc.assert(
     fc.asyncProperty(fc.array(load, { minLength: 2, maxLength: 6 }), async (loads) => {
       const project = await Project.create({ 'lake.ts': lake(), ...names })
       let now = Date.parse('2026-06-01T15:30:00Z')
       const table = new Map<number, { at: number; amount: number }>()
+      const ever = new Map<number, { at: number; amount: number }>()
       let days = new Map<string, number>()
       let final = ''
       // Each row has a time of its own, so that one of two is always the newer.
       let n = 0
-      for (const [i, { passed, rows }] of loads.entries()) {
+      let kept = 0
+      for (const [i, { passed, rows, keep }] of loads.entries()) {
         now += passed * DAY
+        kept = cut(now, keep)
         const timed = rows.map(({ id, ago, amount }) => {
           n += 1
           return { id, amount, at: Math.floor(now / 60_000 - ago) * 60_000 + (n % 60) * 1000 }
         })
-        await project.write({ [`orders/${i}.csv`]: csv(timed) })
+        const own = lake().replace('100 days', `${keep} days`)
+        await project.write({ 'lake.ts': own, [`orders/${i}.csv`]: csv(timed) })
         const record = await project.run({ now: () => new Date(now) })
         expect(record.steps.filter(({ outcome }) => outcome === 'failed')).toEqual([])
         for (const { id, at, amount } of timed)
-          if (amount >= 0 && !((table.get(id)?.at ?? 0) > at)) table.set(id, { at, amount })
+          for (const rows of [table, ever])
+            if (amount >= 0 && !((rows.get(id)?.at ?? 0) > at)) rows.set(id, { at, amount })
+        const last = dayOf(kept - 1)
         for (const [id, { at }] of table)
-          if (at < cut(now, 100)) {
+          if (at < kept) {
             table.delete(id)
-            final = dayOf(cut(now, 100) - 1)
+            // A day that is final stays so, also where rows are kept for longer since.
+            if (last > final) final = last
           }
         const sums = new Map([...days].filter(([day]) => day <= final))
         for (const { at, amount } of table.values())
@@ -318,15 +349,17 @@ it('keeps the newest rows of the days that are kept, and each sum as it last was
         (await project.query('SELECT id, placed, amount FROM silver.orders ORDER BY id')).map(
           ({ id, placed, amount }) => [id, Date.parse(`${placed}Z`), amount],
         )
-      const expected = [...table].map(([id, { at, amount }]) => [id, at, amount])
-      expect(await there()).toEqual(expected.sort((a, b) => Number(a[0]) - Number(b[0])))
+      const listed = (rows: typeof table) =>
+        [...rows].map(([id, { at, amount }]) => [id, at, amount] as const).sort(([a], [b]) => a - b)
+      expect(await there()).toEqual(listed(table))
       expect(await daysOf(project, 'gold.daily')).toEqual(Object.fromEntries([...days].sort()))
       const recent = Object.keys(await daysOf(project, 'gold.recent'))
       const young = [...table.values()].map(({ at }) => dayOf(at))
       expect(recent).toEqual([...new Set(young.filter((day) => day >= dayOf(cut(now, 50))))].sort())
-      const before = await there()
+      // From all rows that there were, with the `keep` of now.
       await project.run({ now: () => new Date(now), full: true, allowLoss: true })
-      expect(await there()).toEqual(before)
+      for (const [id, { at }] of ever) if (at < kept) ever.delete(id)
+      expect(await there()).toEqual(listed(ever))
     }),
     { numRuns: amount(2, 8), seed, endOnFailure: true },
   )
