@@ -59,7 +59,7 @@ export async function drivingInput(
  * What only one of two versions of a table reads. Rows of a file that stayed come and go by lists
  * of positions.
  */
-function compareTasks(before: readonly ScanTask[], after: readonly ScanTask[]) {
+export function compareTasks(before: readonly ScanTask[], after: readonly ScanTask[]) {
   const key = ({ deletes }: ScanTask) => deletes.map(({ path }) => path).join('\n')
   const left = new Map(before.map((task) => [task.file.path, task]))
   const [gone, added]: [PartOfFile[], PartOfFile[]] = [[], []]

@@ -1,4 +1,5 @@
 import type { Gold, Silver } from '../define/model.js'
+import { unreadNotes } from '../gold/unread.js'
 import type { BuildDecision } from '../plan/decision.js'
 import type { Built } from '../step/built.js'
 import type { RunContext } from '../step/context.js'
@@ -19,5 +20,9 @@ export async function carryOut(
 ): Promise<Built | undefined> {
   const task = await taskOf(context, dataset, decision, replay)
   const output = await (context.worker ?? executeStep)(context, dataset, task)
-  return output && saveOutput(context, dataset, output, task.settings.folders)
+  if (!output) return undefined
+  const made = await saveOutput(context, dataset, output, task.settings.folders)
+  const unread = replay || made.failure ? [] : await unreadNotes(context, dataset)
+  if (unread.length === 0) return made
+  return { ...made, result: { ...made.result, notes: [...(made.result.notes ?? []), ...unread] } }
 }

@@ -292,6 +292,31 @@ it('keeps the sums of days that are final when their rows are kept for longer', 
   expect(await daysOf(project, 'gold.daily')).toEqual({ '2026-01-01': 10, '2026-03-01': 12 })
 })
 
+it('tells of rows that expire before gold has read them, as its final sums lack them', async () => {
+  const project = await Project.create({ 'lake.ts': lake(), ...names })
+  const came = (id: number, day: string) => ({
+    [`orders/${id}.csv`]: csv([{ id, at: at(day), amount: id }]),
+  })
+  const silverAlone = { select: ['bronze.orders', 'silver.orders'] }
+  await project.write({ ...came(1, '2026-01-01'), ...came(2, '2026-03-01') })
+  await project.run(on('2026-03-02'))
+  await project.write({ ...came(3, '2026-01-01'), ...came(4, '2026-03-02') })
+  await project.run({ ...on('2026-03-03'), ...silverAlone })
+  const run = await project.run(on('2026-04-12'))
+  expect(step(run, 'silver.orders').notes).toEqual([
+    '2 rows expired',
+    '1 row expired before gold.daily had read it',
+  ])
+  const sums = { '2026-01-01': 1, '2026-03-01': 2, '2026-03-02': 4 }
+  expect(await daysOf(project, 'gold.daily')).toEqual(sums)
+
+  // What it has read may go, also while it has not read what is newer.
+  await project.write(came(5, '2026-06-01'))
+  await project.run({ ...on('2026-06-01'), ...silverAlone })
+  const read = await project.run({ ...on('2026-06-15'), ...silverAlone })
+  expect(step(read, 'silver.orders').notes).toEqual(['2 rows expired'])
+})
+
 const cut = (now: number, days: number) => Math.floor((now - days * DAY) / DAY) * DAY
 
 it('keeps the newest rows of the days that are kept, and each sum as it last was', async () => {
