@@ -53,6 +53,8 @@ export async function buildStep(
   if (decision.action !== 'build') return { outcome: 'unchanged', reason: decision.reason }
   begin(decision)
   if (options.leftBehind?.has(name)) throw stillAtWork()
+  const older = options.acceptDefinition ? undefined : olderDefinition(dataset, view, hash)
+  if (older) throw older
   await prove(context.engine, dataset)
   return stage.kind === 'replay'
     ? replay({ ...task, view }, stage.dataset, decision, options.replay as Replay)
@@ -86,8 +88,6 @@ async function build(
   options: RunOptions,
 ): Promise<Partial<StepResult>> {
   const { context, recorder, view } = task
-  const older = options.acceptDefinition ? undefined : olderDefinition(dataset, view, hash)
-  if (older) throw older
   const loss = options.allowLoss ? undefined : lossOf(dataset, decision)
   if (loss) throw loss
   const work = workKey(dataset, view, options)

@@ -84,12 +84,19 @@ const refunds = silver('refunds', {
 export default defineLake({ name: 'shop', datasets: [total, refunds] })
 `
 
+/** The same with a rule that stands beside the schema. */
+const ruled = (least: number) =>
+  rule(0)
+    .replace('gold, silver,', 'gold, rule, silver,')
+    .replace('.min(0)', '')
+    .replace("key: 'id',", `$&\n  rules: [rule('it is enough', sql\`amount >= ${least}\`)],`)
+
 /** Two programs that keep one lake, each with a lake.ts of its own. */
-async function twoPrograms() {
+async function twoPrograms(lake = rule) {
   const files = { 'orders/1.csv': csv, 'refunds/1.csv': csv }
   const [older, newer] = [
-    await Project.create({ 'lake.ts': rule(0), ...files }),
-    await Project.create({ 'lake.ts': rule(15), ...files }),
+    await Project.create({ 'lake.ts': lake(0), ...files }),
+    await Project.create({ 'lake.ts': lake(15), ...files }),
   ]
   const root = join(older.folder, 'lake')
   const cli =
@@ -140,6 +147,19 @@ it('a definition that is wanted again is accepted once; then the other one is th
   expect((await onOlder('run')).code).toBe(0)
   expect((await onNewer('run')).code).toBe(1)
   expect(await total()).toBe('30.00')
+})
+
+it('who has an older lake.ts brings no rows in that the rules of now discard, by a replay', async () => {
+  const { total, onOlder, onNewer } = await twoPrograms(ruled)
+  await onOlder('run')
+  await onNewer('run')
+  expect(await total()).toBe('20.00')
+  const refused = await onOlder('replay', 'orders')
+  expect(refused.code).toBe(1)
+  expect(refused.stdout + refused.stderr).toContain('lake.ts defines silver.orders as of commit')
+  expect(await total()).toBe('20.00')
+  // Who has the newest lake.ts goes on as ever.
+  expect((await onNewer('run')).stdout).toContain('Nothing to do')
 })
 
 it('a rollback brings tables back, not definitions: the next run builds by the newest again', async () => {
