@@ -8,12 +8,12 @@ import { type StepContext, withSession } from '../step/context.js'
 import { bindExpression, emptyRelation } from '../step/expressions.js'
 import { refuseBreaking } from '../step/schema-change.js'
 import type { StepOutput } from '../step/task/output.js'
-import type { Replay, StepTask } from '../step/task/task.js'
+import type { StepTask } from '../step/task/task.js'
 import { carefully } from './careful.js'
-import { deduplicate, withoutOutrun } from './deduplicate.js'
+import { deduplicate } from './deduplicate.js'
 import { mergeRows } from './merged.js'
 import { writeGroup } from './parts/group.js'
-import { chooseReplayed, leavingOf } from './replay.js'
+import { replayDiscarded } from './replay/replay.js'
 import { tallyRows, validate } from './validate.js'
 import { writeStep } from './write.js'
 
@@ -35,7 +35,7 @@ export async function buildSilver(
   return carefully(context, dataset, (how) =>
     withSession(how, fullName(dataset), async (session) => {
       await context.relations.define(session, lookupsOf(dataset))
-      if (replay) return replayed(how, session, dataset, replay)
+      if (replay) return replayDiscarded({ context: how, session, dataset }, replay)
       await refuseWrong(how, session, dataset, decision)
       const validated = await validate(how, session, dataset, decision)
       const tally = await tallyRows(session, validated)
@@ -64,27 +64,4 @@ async function refuseWrong(
   if (!context.allowBreaking) refuseBreaking(dataset, table, columns, renamed)
   for (const { condition } of dataset.rules)
     await bindExpression(session, condition, emptyRelation(columns, session.dialect))
-}
-
-/**
- * The same for discarded rows: those that pass now enter the table, unless it has a newer row of
- * their key; the others stay where they are.
- */
-async function replayed(
-  context: StepContext & { careful?: boolean },
-  session: Session,
-  dataset: Silver,
-  replay: Replay,
-): Promise<StepOutput | undefined> {
-  const chosen = await chooseReplayed(context, session, dataset, replay)
-  if (!chosen) return undefined
-  const { decision } = chosen
-  const validated = await validate(context, session, dataset, decision)
-  const tally = await tallyRows(session, validated)
-  const leaving = await leavingOf(session, dataset, chosen, { ...validated, tally })
-  if (!leaving) return undefined
-  const all = await deduplicate(session, dataset, { validated, tally })
-  const deduplicated = await withoutOutrun(context, session, dataset, decision, all)
-  const ready = { dataset, decision, validated, tally, deduplicated }
-  return writeStep(context, session, await mergeRows(context, session, ready), leaving)
 }

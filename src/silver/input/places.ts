@@ -72,12 +72,10 @@ export function mayShareLines({ relations }: InputContext, dataset: Silver): boo
 export async function proveSame(
   session: Session,
   dataset: Silver,
-  { sql: rows }: Relation,
+  rows: Relation,
   read: { rows: number },
 ): Promise<void> {
-  const chosen = await count(session, `SELECT count(*) AS n FROM ${rows}`)
-  const places = `SELECT count(*) AS n FROM (SELECT DISTINCT ${ROW_ID} FROM ${rows})`
-  if (read.rows === chosen && chosen === (await count(session, places))) return
+  if (await areSame(session, rows, read)) return
   const name = fullName(dataset)
   throw new MoraineError(
     'usage',
@@ -86,4 +84,15 @@ export async function proveSame(
       hint: `The lake is unchanged. moraine run ${name} --full rebuilds it from all of its rows, including the discarded ones.`,
     },
   )
+}
+
+/** Whether rows that were read are those that were chosen, each at a place of its own. */
+export async function areSame(
+  session: Session,
+  { sql: rows }: Relation,
+  read: { rows: number },
+): Promise<boolean> {
+  const chosen = await count(session, `SELECT count(*) AS n FROM ${rows}`)
+  const places = `SELECT count(*) AS n FROM (SELECT DISTINCT ${ROW_ID} FROM ${rows})`
+  return read.rows === chosen && chosen === (await count(session, places))
 }

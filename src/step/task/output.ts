@@ -17,8 +17,11 @@ export interface TableOutput {
   shape?: Shape
   /** One snapshot each, one after the other. */
   changes: readonly FileChange[]
-  /** What the log is to say of the table, beside where it is and what is in it. */
-  state: Omit<Partial<TableState>, 'counts' | 'definition'>
+  /**
+   * What the log is to say of the table, beside where it is and what is in it; it has the
+   * definition of now, unless that is another one.
+   */
+  state: Omit<Partial<TableState>, 'counts'>
   /** Whether the log goes on saying what it said of the table. */
   continues?: boolean
 }

@@ -31,7 +31,8 @@ export async function saveOutput(
     const version = await saveTable(context, table, changes, folders)
     const before = changes.continues ? continued(view.tables[table], changes) : {}
     const kept = adoptedOf(view.tables[table], changes)
-    const computed = table === name ? computedOf(dataset, hash) : undefined
+    const isNow = table === name && changes.state.definition === undefined
+    const computed = isNow ? computedOf(dataset, hash) : undefined
     const made = { ...tableState(version, definition), ...(computed ? { computed } : {}) }
     const state = { ...before, ...kept, ...made, ...changes.state }
     return { table, version, state }
