@@ -20,7 +20,7 @@ import { filesOfKeys, type Target } from './merge.js'
 export const ROW = '_data_file, _data_row'
 
 /** The table of all versions: `history.orders`. */
-const historyOf = (dataset: { name: string }): string => `history.${dataset.name}`
+export const historyOf = (dataset: { name: string }): string => `history.${dataset.name}`
 
 /** Its columns: those of the table, and from when to when each version held, by the cursor. */
 export function historyColumns(dataset: Silver, columns: readonly Field[]): Field[] {

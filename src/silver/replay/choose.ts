@@ -9,7 +9,7 @@ import { tableFiles } from '../../step/table-files.js'
 import type { Replay } from '../../step/task/task.js'
 import { discardedOf, isForRule } from '../discarded.js'
 import type { Work } from '../stages.js'
-import { changedRules, holdRows } from './rules.js'
+import { changedRules, holdReplaced, holdRows } from './rules.js'
 
 /** Some of the discarded rows. */
 export interface Chosen {
@@ -54,6 +54,7 @@ export async function chooseReplayed(
   ]
   const chosen = await chooseRows(work, limits)
   if (!chosen) return undefined
+  await holdReplaced(work, before.counts, rules ?? [])
   const isSome = rules && limits.length > 0
   const others = isSome ? await chooseRows(work, [`NOT (${limits.join(' AND ')})`]) : undefined
   return { ...chosen, before, definitionChanged: rules !== undefined, others }

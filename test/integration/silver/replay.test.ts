@@ -229,6 +229,29 @@ describe('moraine replay', () => {
     }
   })
 
+  it('is told to run where rows that newer ones have replaced violate a rule', async () => {
+    const kinds = [
+      ['history: true,', '1 row of history.orders violates'],
+      ['', '1 row that is no longer in the table violates'],
+    ] as const
+    for (const [more, said] of kinds) {
+      const project = await Project.create({
+        'lake.ts': lake("'new', 'sent'", more),
+        'in/1.csv': csv('1,1,sent,5', '2,1,lost,5'),
+      })
+      await project.run()
+      await project.write({ 'in/2.csv': csv('1,2,new,6') })
+      await project.run()
+      await project.write({ 'lake.ts': lake("'new', 'lost'", more) })
+      expect(step(await project.run(replay), 'silver.orders').error?.message).toBe(
+        `the discarded rows of silver.orders cannot be replayed on their own: ${said} the rule 'status is known'`,
+      )
+      await project.run()
+      expect((await rows(project)).map(({ id }) => id)).toEqual([1, 2])
+      expect(await discarded(project)).toEqual([{ line: 2n, reasons: ['rule: status is known'] }])
+    }
+  })
+
   it('ends where a build from all rows ends, whatever was discarded and in whatever order it came', async () => {
     const row = fc.record({
       id: fc.integer({ min: 1, max: 4 }),
@@ -243,8 +266,8 @@ describe('moraine replay', () => {
     const policy = fc.record({
       more: fc.constantFrom('', 'history: true,', "onInvalidUpdate: 'remove',"),
       rule: fc.constantFrom({}, { rule: 'status is known' }),
-      known: fc.constantFrom("'new', 'paid', 'sent'", "'new', 'paid', 'lost'"),
-      least: fc.constantFrom(0, -1),
+      known: fc.constantFrom("'new', 'paid', 'sent'", "'new', 'sent'", "'paid', 'sent', 'lost'"),
+      least: fc.constantFrom(0, 0, -1, 1),
     })
     await fc.assert(
       fc.asyncProperty(batches, policy, async (parts, { more, rule, known, least }) => {
