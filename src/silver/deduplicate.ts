@@ -137,8 +137,11 @@ export async function withoutOutrun(
   context: StepContext & { careful?: boolean },
   session: Session,
   dataset: Silver,
-  decision: BuildDecision,
-  deduplicated: Deduplicated,
+  {
+    decision,
+    validated,
+    deduplicated,
+  }: { decision: BuildDecision; validated: Pick<Validated, 'rows'>; deduplicated: Deduplicated },
 ): Promise<Deduplicated> {
   if (dataset.key.length === 0) return deduplicated
   const { only: chosen, ...whole } = decision
@@ -153,19 +156,23 @@ export async function withoutOutrun(
   const discarded = await context.relations.tableRelation(session, `discarded.${dataset.name}`)
   // Where invalid rows take keys away, those that stay discarded do so as well.
   const silent = dataset.onInvalidUpdate === 'remove' && chosen ? chosen : `(${discarded})`
-  const { sql: outrun } = await session.materialize(
-    `SELECT DISTINCT w._source_line, w._source_file, w._batch FROM ${candidates.sql} AS w
+  // Invalid rows among them are not the newest of their key.
+  const outrun = await session.materialize(
+    `SELECT DISTINCT w._source_line, w._source_file, w._batch
+     FROM (SELECT * FROM ${validated.rows.sql} WHERE NOT _superseded) AS w
      JOIN (SELECT * FROM ${antiJoin(all.sql, silent, { using: ROW_ID })}) AS k ON ${same.join(' AND ')} AND ${isLater}`,
   )
   const outrunLatest = await count(
     session,
-    `SELECT count(*) AS n FROM ${semiJoin(latest.sql, outrun, { using: ROW_ID })} WHERE _kind <> 'invalid'`,
+    `SELECT count(*) AS n FROM ${semiJoin(latest.sql, outrun.sql, { using: ROW_ID })} WHERE _kind <> 'invalid'`,
   )
-  const without = ({ sql }: Relation) => `SELECT * FROM ${antiJoin(sql, outrun, { using: ROW_ID })}`
+  const without = ({ sql }: Relation) =>
+    `SELECT * FROM ${antiJoin(sql, outrun.sql, { using: ROW_ID })}`
   return {
     ...deduplicated,
     candidates: await session.view(without(candidates)),
     latest: await session.materialize(without(latest)),
     superseded: superseded + outrunLatest,
+    outrun,
   }
 }

@@ -50,4 +50,6 @@ export interface Deduplicated {
   duplicates: Relation | undefined
   /** Valid rows that lost to a newer one. */
   superseded: number
+  /** Of a replay: places of rows that a later row of their batch, which is not replayed, outruns. */
+  outrun?: Relation
 }

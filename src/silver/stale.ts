@@ -39,9 +39,14 @@ export async function findStale(
 ): Promise<Stale> {
   if (!mayBeStale(dataset) || discarded === 0) return { rows: 0 }
   const list = keysOf(dataset).join(', ')
-  const { duplicates, latest } = rows
-  const newest = await newestInvalid(session, dataset, rows)
+  const { duplicates, latest, outrun } = rows
   const { antiJoin, semiJoin } = session.dialect.rows
+  const invalid = await newestInvalid(session, dataset, rows)
+  const newest = outrun
+    ? {
+        sql: `(SELECT * FROM ${antiJoin(invalid.sql, outrun.sql, { using: ROW_ID })})`,
+      }
+    : invalid
   // Keys alone are quicker to look at than all of the latest rows, and where no row takes a key
   // away, each that is fine tells of one.
   const valid =
@@ -107,18 +112,23 @@ export async function staleAmong(
   if (isNone) return { rows: 0 }
   const table = incremental ? await context.relations.table(fullName(dataset)) : undefined
   const all = [valid]
+  let behind = newest.sql
+  const { antiJoin, semiJoin } = session.dialect.rows
   if (table) {
     const tasks = await filesOfKeys(session, dataset, table, newest)
     const existing = session.tables.scan(table.schema, tableFiles(context.storage, table, tasks))
     const on = keys.map((key) => `e.${key} = w.${key}`).join(' AND ')
     const shown = keys.map((key) => `e.${key}`).join(', ')
-    all.push(
-      `SELECT ${shown} FROM (${existing}) AS e JOIN ${newest.sql} AS w ON ${on} WHERE NOT ${newer(dataset, 'e', 'w')}`,
+    const { sql: met } = await session.materialize(
+      `SELECT ${shown}, ${newer(dataset, 'e', 'w')} AS _newer FROM (${existing}) AS e JOIN ${newest.sql} AS w ON ${on}`,
     )
+    all.push(`SELECT ${list} FROM ${met} WHERE NOT _newer`)
+    // Where the table's row is the newer one, no invalid row is the newest of its key.
+    const late = `(SELECT * FROM ${met} WHERE _newer)`
+    behind = `(SELECT * FROM ${antiJoin(newest.sql, late, { using: list })})`
   }
-  const { semiJoin } = session.dialect.rows
   const relation = await session.materialize(
-    `SELECT ${list}, _batch, _source_file, _source_line FROM ${semiJoin(newest.sql, `(${all.join(' UNION ')})`, { using: list })}`,
+    `SELECT ${list}, _batch, _source_file, _source_line FROM ${semiJoin(behind, `(${all.join(' UNION ')})`, { using: list })}`,
   )
   const found = await count(session, `SELECT count(*) AS n FROM ${relation.sql}`)
   return { rows: found, relation }

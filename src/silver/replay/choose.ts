@@ -25,6 +25,8 @@ export interface Replayed extends Chosen {
   before: TableState
   /** The definition has other rules than the one that the table was built by. */
   definitionChanged: boolean
+  /** No discarded rows are left out but those that can't be read again. */
+  isAll: boolean
   /** Those that are not meant, where the rules are other ones and not all are. */
   others: Chosen | undefined
 }
@@ -57,7 +59,8 @@ export async function chooseReplayed(
   await holdReplaced(work, before.counts, rules ?? [])
   const isSome = rules && limits.length > 0
   const others = isSome ? await chooseRows(work, [`NOT (${limits.join(' AND ')})`]) : undefined
-  return { ...chosen, before, definitionChanged: rules !== undefined, others }
+  const isAll = limits.length === 0
+  return { ...chosen, before, definitionChanged: rules !== undefined, isAll, others }
 }
 
 /**

@@ -9,6 +9,7 @@ import { deduplicate, withoutOutrun } from '../deduplicate.js'
 import { areSame, proveSame } from '../input/places.js'
 import { mergeRows } from '../merged.js'
 import type { Validated, Work } from '../stages.js'
+import { isStale } from '../stale.js'
 import { type Tally, tallyRows, validate } from '../validate.js'
 import { writeStep } from '../write.js'
 import { type Chosen, chooseReplayed } from './choose.js'
@@ -23,17 +24,21 @@ export async function replayDiscarded(work: Work, replay: Replay): Promise<StepO
   const { context, session, dataset } = work
   const chosen = await chooseReplayed(work, replay)
   if (!chosen) return undefined
-  const { decision, rows, before, definitionChanged, others } = chosen
+  const { decision, rows, before, definitionChanged, isAll, others } = chosen
   const { validated, tally } = await judge(work, chosen)
   await proveSame(session, dataset, rows, tally)
   const isPartial = others !== undefined && (await wouldChange(work, others))
   const leaving = await leavingOf(session, rows, validated)
   if (!leaving.some && (isPartial || !definitionChanged)) return undefined
   const all = await deduplicate(session, dataset, { validated, tally })
-  const deduplicated = await withoutOutrun(context, session, dataset, decision, all)
+  const judged = { decision, validated, deduplicated: all }
+  const deduplicated = await withoutOutrun(context, session, dataset, judged)
   const ready = { dataset, decision, validated, tally, deduplicated }
   const merged = await mergeRows(context, session, ready)
-  const output = await writeStep(context, session, merged, leaving.relation)
+  // Only all of a key's rows tell which one is the newest.
+  const isNow = isAll ? isStale(dataset, merged.stale) : undefined
+  const left = isNow ? await leavingOf(session, rows, validated, isNow) : leaving
+  const output = await writeStep(context, session, merged, left.relation)
   return isPartial ? keepDefinition(dataset, output, before) : output
 }
 
@@ -53,16 +58,22 @@ async function wouldChange(work: Work, others: Chosen): Promise<boolean> {
   return (await leavingOf(work.session, others.rows, validated)).some
 }
 
-/** The rows that leave the discarded table, as they pass now or have other reasons. */
+/**
+ * The rows that leave the discarded table, as they pass now or have other reasons.
+ *
+ * @param isNow SQL for a flagged row, `f`: whether it is stale, where it may leave for that as well.
+ */
 async function leavingOf(
   session: Session,
   { sql: rows }: Relation,
   { flagged }: Pick<Validated, 'flagged'>,
+  isNow?: string,
 ): Promise<{ relation: Relation; some: boolean }> {
   const place = ['_source_line', '_source_file', '_batch'].map((name) => `r.${name} = f.${name}`)
-  const same = [...place, 'r.reasons = f._reasons']
+  const same = [...place, 'r.reasons = f._reasons', ...(isNow ? ['r._stale = f._now'] : [])]
+  const found = isNow ? `(SELECT f.*, ${isNow} AS _now FROM ${flagged.sql} AS f)` : flagged.sql
   const relation = await session.materialize(
-    `SELECT r.* FROM ${session.dialect.rows.antiJoin(`${rows} AS r`, `${flagged.sql} AS f`, { on: same.join(' AND ') })}`,
+    `SELECT r.* FROM ${session.dialect.rows.antiJoin(`${rows} AS r`, `${found} AS f`, { on: same.join(' AND ') })}`,
   )
   const some = (await count(session, `SELECT count(*) AS n FROM ${relation.sql}`)) > 0
   return { relation, some }

@@ -171,6 +171,16 @@ describe('an invalid version of a key', () => {
     ])
   })
 
+  it('is not marked where the table has a newer one, though a valid one came with it', async () => {
+    const project = await Project.create(files('', good, options))
+    await project.run()
+    await project.write({
+      'in/2.csv': 'id,shop,at\n2,1,2025-12-01 00:00:00\n2,x,2025-12-02 00:00:00\n',
+    })
+    expect(step(await project.run(), 'silver.orders').stale).toBe(undefined)
+    expect(await project.query('select _stale from discarded.orders')).toEqual([{ _stale: false }])
+  })
+
   it('takes the key away where that is asked for, and late rows do not bring it back', async () => {
     const project = await Project.create(files('', good, `${options} onInvalidUpdate: 'remove',`))
     await project.run()

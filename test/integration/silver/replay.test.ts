@@ -20,6 +20,7 @@ export default defineLake({ name: 'shop', datasets: [total] })
 
 const csv = (...rows: string[]) => ['id,v,status,amount', ...rows, ''].join('\n')
 const replay = { replay: { dataset: 'silver.orders' }, select: ['silver.orders+'] }
+const STALE = 'SELECT _stale FROM discarded.orders ORDER BY _batch, _source_line'
 const rows = (project: Project) =>
   project.query('SELECT id, v, status, amount FROM silver.orders ORDER BY id')
 const discarded = (project: Project) =>
@@ -190,6 +191,28 @@ describe('moraine replay', () => {
     )
   })
 
+  it('knows of what stays discarded whether a row that came in is older', async () => {
+    const project = await Project.create({
+      'lake.ts': lake("'new'"),
+      'in/1.csv': csv('1,1,sent,5', '1,1,new,-1', '2,1,new,-1', '2,1,new,5', '3,2,lost,5'),
+    })
+    await project.run()
+    await project.write({ 'in/2.csv': csv('3,3,new,5') })
+    await project.run()
+    await project.write({ 'lake.ts': lake("'new', 'sent'") })
+    expect(step(await project.run(replay), 'silver.orders').stale).toBe(1)
+    const stale = () =>
+      project.query('SELECT _source_line AS line, _stale FROM discarded.orders ORDER BY 1')
+    const found = [
+      { line: 3n, _stale: true },
+      { line: 4n, _stale: false },
+      { line: 6n, _stale: false },
+    ]
+    expect(await stale()).toEqual(found)
+    await project.run({ full: true })
+    expect(await stale()).toEqual(found)
+  })
+
   it('leaves the rest to the next run, where other rows would be treated differently as well', async () => {
     const both = lake("'new', 'sent'").replace('amount > 0', 'amount > -9')
     const changes = [
@@ -291,6 +314,8 @@ describe('moraine replay', () => {
         const all = async () => [
           await rows(project),
           await discarded(project),
+          // Only all of a key's rows tell whether one is stale.
+          ...('rule' in rule ? [] : [await project.query(STALE)]),
           await project.query('SELECT * FROM gold.total'),
           ...(more.startsWith('history')
             ? [
