@@ -18,6 +18,8 @@ const MOST_STARTING = 200
 const HELD = 256 * 2 ** 20
 /** Milliseconds after which a session that asks nothing is closed. */
 const IDLE = 30 * 60_000
+/** Milliseconds that the rest of a portal's rows waits for its client. */
+const WAITING = 60_000
 
 export interface PostgresOptions {
   service: Queries
@@ -32,6 +34,10 @@ export interface PostgresOptions {
   held?: number
   /** Milliseconds after which an idle session is closed: half an hour when not given. */
   idle?: number
+  /**
+   * Milliseconds that the rest of a portal's rows waits for its client: a minute when not given.
+   */
+  waiting?: number
   /** Hears of what went wrong inside; clients are told only that something did. */
   onError?: (error: unknown) => void
 }
@@ -50,7 +56,7 @@ export class PostgresServer {
   /** Serves a connection to its end. */
   accept(socket: Socket): void {
     const { sessions = MOST, idle = IDLE, onError = () => {} } = this.options
-    const { service, principals, database, tls } = this.options
+    const { service, principals, database, tls, waiting = WAITING } = this.options
     if (this.open.size >= sessions + MOST_STARTING) {
       socket.destroy()
       return
@@ -66,7 +72,7 @@ export class PostgresServer {
       return true
     }
     const own = { cancels: this.cancels, held: this.held, mayBegin }
-    const shared = { service, principals, database, tls, idle, onError, ...own }
+    const shared = { service, principals, database, tls, idle, waiting, onError, ...own }
     void runSession(connection, shared).finally(() => {
       this.open.delete(connection)
       if (isCounted) this.sessions--

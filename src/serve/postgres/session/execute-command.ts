@@ -1,4 +1,5 @@
 import type { HeldBytes } from '../../../query/service/held-bytes.js'
+import { PgError } from '../pg-error.js'
 import type { Command } from '../sql/command.js'
 import type { CursorCommand } from '../sql/cursor-command.js'
 import { SERVER_VERSION, type Settings } from '../sql/settings.js'
@@ -42,6 +43,8 @@ function applied(command: Answered, state: SessionState): string {
     case 'commit':
     case 'rollback': {
       const { tag, warning } = transaction.apply(command.kind)
+      if (command.kind !== 'begin') tellChanges(settings.leave(tag === 'COMMIT'), state)
+      else if (!warning) settings.enter()
       if (warning)
         connection.write(
           write.notice('WARNING', command.kind === 'begin' ? '25001' : '25P01', warning),
@@ -53,18 +56,28 @@ function applied(command: Answered, state: SessionState): string {
       if (command.tag === 'ROLLBACK' && transaction.status === 'E') transaction.status = 'T'
       return command.tag
     case 'set': {
-      if (command.name === 'all') settings.reset()
-      else tellChange(settings.set(command.name, command.value), state)
-      return command.value === undefined ? 'RESET' : 'SET'
+      if (command.name === 'all') tellChanges(settings.reset(), state)
+      else if (command.isLocal && transaction.status === 'I')
+        connection.write(write.notice('WARNING', '25P01', 'SET LOCAL needs a transaction'))
+      else tellChanges(settings.set(command.name, command.value, command.isLocal), state)
+      return command.value === undefined && !command.isLocal ? 'RESET' : 'SET'
     }
     case 'deallocate':
       deallocate(command.name)
       return command.name === undefined ? 'DEALLOCATE ALL' : 'DEALLOCATE'
+    case 'discard':
+      if (transaction.status !== 'I')
+        throw new PgError('25001', 'DISCARD ALL cannot run within a transaction', {
+          hint: 'Send COMMIT or ROLLBACK first.',
+        })
+      deallocate(undefined)
+      tellChanges(settings.reset(), state)
+      return 'DISCARD ALL'
   }
 }
 
-function tellChange(name: string | undefined, { connection, settings }: SessionState): void {
-  if (name) connection.write(write.parameterStatus(name, settings.get(name)))
+function tellChanges(names: readonly string[], { connection, settings }: SessionState): void {
+  for (const name of names) connection.write(write.parameterStatus(name, settings.get(name)))
 }
 
 /** The columns of SHOW. */
@@ -92,11 +105,13 @@ export async function copyOut(
     connection.write(write.copyOut(running.columns.length))
     if (command.header)
       connection.write(write.copyData(copy.line(running.columns.map(({ name }) => name))))
-    for (let row = await running.next(); row; row = await running.next()) {
-      connection.write(write.copyData(copy.line(format.row(row))))
-      running.sent++
-      if (connection.isFull) await connection.flush()
-    }
+    await running.forClient(async () => {
+      for (let row = await running.next(); row; row = await running.next()) {
+        connection.write(write.copyData(copy.line(format.row(row))))
+        running.sent++
+        if (connection.isFull) await connection.flush()
+      }
+    })
     connection.write(write.copyDone())
     connection.write(write.commandComplete(`COPY ${running.sent}`))
   } finally {

@@ -26,6 +26,10 @@ interface Prepared {
   /** Types of parameters that the client said; 0 where it did not. */
   types: number[]
   described: { columns: ResultColumn[]; types: number[] } | undefined
+  /**
+   * Columns by which its client reads rows: those it was last told of, or whose rows it was sent.
+   */
+  known?: { columns: readonly ResultColumn[]; ofRows: boolean }
 }
 
 interface Portal {
@@ -39,9 +43,11 @@ interface Portal {
   /** Once its columns are known. */
   format?: RowFormat
   running?: Running
-  /** Those of a cursor that was read to its end. */
+  /** Those of a cursor whose query has ended. */
   columns?: readonly ResultColumn[]
   isDone: boolean
+  /** Its query was ended before all of its rows were read. */
+  isLate?: boolean
 }
 
 /** The extended protocol: statements that are prepared, bound, and read in parts. */
@@ -112,7 +118,7 @@ export class Extended {
   /** How the rows of a portal are written; of FETCH, those of its cursor. */
   private async formatOf(portal: Portal): Promise<RowFormat | undefined> {
     const { command } = portal.prepared
-    if (command.kind !== 'fetch') return (await this.begin(portal)).format
+    if (command.kind !== 'fetch') return (await this.begin(portal, true)).format
     const cursor = await this.begin(this.portal(command.name))
     return new RowFormat(cursor.running?.columns ?? cursor.columns ?? [], portal.formats)
   }
@@ -159,12 +165,19 @@ export class Extended {
   async cursor(command: CursorCommand, formats?: readonly number[]): Promise<void> {
     const { connection } = this.state
     if (command.kind === 'declare') return this.declare(command)
-    const portal = this.portal(command.name)
     if (command.kind === 'close') {
-      await this.closePortal(command.name)
-      return connection.write(write.commandComplete('CLOSE CURSOR'))
+      const { name } = command
+      if (name === undefined) await this.closePortals()
+      else {
+        this.portal(name)
+        await this.closePortal(name)
+      }
+      const tag = name === undefined ? 'CLOSE CURSOR ALL' : 'CLOSE CURSOR'
+      return connection.write(write.commandComplete(tag))
     }
+    const portal = this.portal(command.name)
     await this.begin(portal)
+    refuseLate(portal)
     const { running } = portal
     const columns = running?.columns ?? portal.columns ?? []
     const format = formats?.length ? new RowFormat(columns, formats) : portal.format
@@ -254,7 +267,8 @@ export class Extended {
     for (const portal of this.portals.values()) {
       if (!portal.running) continue
       await portal.running.close()
-      portal.isDone = true
+      portal.columns = portal.running.columns
+      portal.isLate = true
       delete portal.running
     }
   }
@@ -266,6 +280,7 @@ export class Extended {
   private async rows(portal: Portal, most: number): Promise<void> {
     const { connection } = this.state
     if (portal.isDone) return connection.write(write.commandComplete('SELECT 0'))
+    refuseLate(portal)
     await this.begin(portal)
     const { running, format } = portal
     if (!running || !format) throw new PgError('XX000', 'The portal has no query')
@@ -278,8 +293,12 @@ export class Extended {
     await running.close()
   }
 
-  /** Starts the query of a portal, whose answer tells of its columns. */
-  private async begin(portal: Portal): Promise<Portal> {
+  /**
+   * Starts the query of a portal, whose answer tells of its columns.
+   *
+   * @param isTold whether the client is told of these columns now.
+   */
+  private async begin(portal: Portal, isTold = false): Promise<Portal> {
     const { prepared, formats } = portal
     const { command } = prepared
     if (portal.format) return portal
@@ -290,6 +309,8 @@ export class Extended {
     if (open.length >= MOST_RUNNING) throw tooMany('portals with rows that were not read')
     const running = await this.run(portal)
     try {
+      if (!isTold) refuseOthers(prepared.known, running.columns)
+      prepared.known = { columns: running.columns, ofRows: true }
       portal.format = new RowFormat(running.columns, formats)
     } catch (error) {
       await running.close()
@@ -329,6 +350,7 @@ export class Extended {
       const { columns, parameters } = await this.state.questions.describe(sql, types)
       const found = types.map((type, i) => type || oidOfEngine(parameters[i]))
       prepared.described = { columns, types: found }
+      prepared.known ??= { columns, ofRows: false }
     }
     return prepared.described
   }
@@ -351,6 +373,43 @@ export class Extended {
     await portal?.running?.close()
   }
 }
+
+/** @throws PgError where rows are left that can't be had any more. */
+function refuseLate({ isLate }: Portal): void {
+  if (!isLate) return
+  throw new PgError(
+    '57014',
+    'The query was ended: the rest of its rows was not asked for in time',
+    {
+      hint: 'Ask for more rows at a time, or sooner: a query waits for a minute.',
+    },
+  )
+}
+
+/**
+ * What a client knows of a statement is what it reads rows by, as long as it is not told anew.
+ *
+ * @throws PgError upon which drivers prepare the statement once more.
+ */
+function refuseOthers(known: Prepared['known'], found: readonly ResultColumn[]): void {
+  if (!known) return
+  const isSame = (column: ResultColumn, i: number) => {
+    const other = known.columns[i]
+    if (!other) return false
+    // The name of an expression without one has types of parameters in it, which may become known.
+    if (![column, other].every(({ name }) => /^\w+$/.test(name))) return true
+    // So may types that depend on them.
+    const isOfType = !known.ofRows || oidOfColumn(column) === oidOfColumn(other)
+    return column.name === other.name && isOfType
+  }
+  if (known.columns.length === found.length && found.every(isSame)) return
+  throw new PgError('0A000', 'cached plan must not change result type', {
+    hint: 'A table has other columns since the statement was prepared: prepare it again.',
+    routine: 'RevalidateCachedQuery',
+  })
+}
+
+const oidOfColumn = ({ type }: ResultColumn) => oidOf(pgColumnType(type))
 
 /** The number of the type of a parameter that the engine found; a text where it found none. */
 function oidOfEngine(type: string | undefined): number {

@@ -39,6 +39,7 @@ interface Asked {
 
 /** What a session asks of the query service, within its settings; one question at a time. */
 export class Questions {
+  /** Stops what the client waits for. */
   private stopping: AbortController | undefined
 
   constructor(private readonly asking: Asking) {
@@ -141,15 +142,11 @@ export class Questions {
   }
 
   private async ask({ sql, parameters, own, written }: Asked): Promise<Running> {
-    const { service, gone, settings } = this.asking
+    const { service, gone } = this.asking
     gone.throwIfAborted()
     const stop = abortController()
-    this.stopping = stop
-    const most = durationOf(settings.get('statement_timeout')) ?? 0
-    const late = () =>
-      stop.abort(new PgError('57014', `The query took longer than statement_timeout, ${most} ms`))
-    const timer = most > 0 ? setTimeout(late, most) : undefined
-    stop.signal.addEventListener('abort', () => clearTimeout(timer))
+    const began = Date.now()
+    const end = this.turn(stop)
     // The columns, where the answer does not tell all of their types.
     let known: ResultColumn[] | undefined
     const inOtherWords = (found: readonly ResultColumn[]) => {
@@ -168,13 +165,36 @@ export class Questions {
         ...(parameters.length > 0 ? { parameters } : {}),
       })
       const columns = (known ?? answer.columns).map(plainName)
-      return new Running({ ...answer, columns }, stop, {
-        own: known ? undefined : own,
-        done: () => clearTimeout(timer),
-      })
+      // The first rows are of the statement that began the query; others ask for the rest.
+      let spent = Date.now() - began
+      const turn = () => {
+        const ends = this.turn(stop, spent)
+        spent = 0
+        return ends
+      }
+      return new Running({ ...answer, columns }, stop, { own: known ? undefined : own, turn })
     } catch (error) {
-      clearTimeout(timer)
       throw pgErrorOf(stop.signal.aborted ? stop.signal.reason : error, known ? undefined : own)
+    } finally {
+      end()
+    }
+  }
+
+  /**
+   * A statement begins that the client waits for: it is what a cancellation stops.
+   *
+   * @param spent milliseconds that it has taken already.
+   * @returns what ends it.
+   */
+  private turn(stop: AbortController, spent = 0): () => void {
+    const most = durationOf(this.asking.settings.get('statement_timeout')) ?? 0
+    const late = () =>
+      stop.abort(new PgError('57014', `The query took longer than statement_timeout, ${most} ms`))
+    const timer = most > 0 ? setTimeout(late, Math.max(0, most - spent)) : undefined
+    this.stopping = stop
+    return () => {
+      clearTimeout(timer)
+      this.stopping = undefined
     }
   }
 

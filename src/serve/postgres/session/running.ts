@@ -17,7 +17,7 @@ export class Running {
   constructor(
     private readonly answer: QueryAnswer,
     private readonly stop: AbortController,
-    private readonly about: { own: string | undefined; done: () => void },
+    private readonly about: { own: string | undefined; turn: () => () => void },
   ) {
     this.batches = answer.rows[Symbol.asyncIterator]()
   }
@@ -48,21 +48,32 @@ export class Running {
    * @returns whether there may be more.
    */
   async send(connection: Connection, format: RowFormat, most = 0): Promise<boolean> {
-    for (let count = 0; most === 0 || count < most; count++) {
-      const row = await this.next()
-      if (!row) return false
-      connection.write(write.dataRow(format.row(row)))
-      this.sent++
-      if (connection.isFull) await connection.flush()
+    return this.forClient(async () => {
+      for (let count = 0; most === 0 || count < most; count++) {
+        const row = await this.next()
+        if (!row) return false
+        connection.write(write.dataRow(format.row(row)))
+        this.sent++
+        if (connection.isFull) await connection.flush()
+      }
+      return true
+    })
+  }
+
+  /** Does what the client waits for. */
+  async forClient<T>(act: () => Promise<T>): Promise<T> {
+    const end = this.about.turn()
+    try {
+      return await act()
+    } finally {
+      end()
     }
-    return true
   }
 
   /** Ends the query, where its rows were not read to the end. */
   async close(): Promise<void> {
     if (!this.isDone) this.stop.abort()
     this.isDone = true
-    this.about.done()
     await this.answer.close().catch(() => {})
   }
 }

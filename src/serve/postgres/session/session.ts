@@ -30,14 +30,13 @@ export interface SessionOptions {
   held: HeldBytes
   /** Milliseconds after which a session that asks nothing is closed. */
   idle: number
+  /** Milliseconds that the rest of a portal's rows waits for the client. */
+  waiting: number
   /** Says whether another session may begin. */
   mayBegin: () => boolean
   /** Hears of what went wrong inside. */
   onError: (error: unknown) => void
 }
-
-/** Milliseconds that the rest of a portal's rows waits for the client. */
-const WAITING = 60_000
 
 /** A client's session, from its first packet to its last. */
 export async function runSession(connection: Connection, options: SessionOptions): Promise<void> {
@@ -64,7 +63,7 @@ export async function runSession(connection: Connection, options: SessionOptions
     const { process, secret, forget: leave } = options.cancels.add(() => questions.cancel())
     forget = leave
     connection.write(write.backendKeyData(process, secret))
-    await session.run(options.idle)
+    await session.run(options)
   } catch (error) {
     const { code, message, hint } = toldOf(error, options.onError)
     connection.write(write.error(new PgError(code, message, { hint, fatal: true })))
@@ -100,6 +99,8 @@ function databaseOf({ database, user }: Start, own: string): string {
   })
 }
 
+type Patience = Pick<SessionOptions, 'idle' | 'waiting'>
+
 class Session {
   private readonly transaction = new Transaction()
   private readonly state: SessionState
@@ -122,11 +123,11 @@ class Session {
     this.extended = new Extended(this.state)
   }
 
-  async run(idle: number): Promise<void> {
+  async run(patience: Patience): Promise<void> {
     try {
       await this.ready()
       for (;;) {
-        const frame = await this.next(idle)
+        const frame = await this.next(patience)
         if (!frame) return
         const message = readMessage(frame)
         if (message.type === 'terminate') return
@@ -138,7 +139,7 @@ class Session {
   }
 
   /** The next message; rows that a client left unread do not wait for it for long. */
-  private async next(idle: number) {
+  private async next({ idle, waiting }: Patience) {
     const late = () =>
       new PgError('57P05', 'The session was closed: it was idle for too long', {
         fatal: true,
@@ -146,7 +147,7 @@ class Session {
     if (!this.extended.isReading) return this.connection.next(idle, late)
     const waited = new PgError('57014', 'late')
     try {
-      return await this.connection.next(Math.min(idle, WAITING), () => waited)
+      return await this.connection.next(Math.min(idle, waiting), () => waited)
     } catch (error) {
       if (error !== waited) throw error
       await this.extended.endWaiting()

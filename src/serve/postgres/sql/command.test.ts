@@ -7,7 +7,8 @@ describe('what a statement asks for', () => {
     expect(commandOf('start transaction')).toEqual({ kind: 'begin' })
     expect(commandOf('END')).toEqual({ kind: 'commit' })
     expect(commandOf('ROLLBACK TO SAVEPOINT a')).toEqual({ kind: 'nothing', tag: 'ROLLBACK' })
-    expect(commandOf('DISCARD ALL')).toEqual({ kind: 'deallocate', name: undefined })
+    expect(commandOf('DISCARD ALL')).toEqual({ kind: 'discard' })
+    expect(commandOf('DISCARD PLANS')).toEqual({ kind: 'nothing', tag: 'DISCARD PLANS' })
     expect(commandOf('  -- nothing')).toEqual({ kind: 'empty' })
   })
 
@@ -21,6 +22,7 @@ describe('what a statement asks for', () => {
       'search_path',
       'silver, "Gold"',
     ])
+    expect(commandOf('SET LOCAL a = 1')).toMatchObject({ isLocal: true })
     expect(set("SET statement_timeout = '30s'")).toEqual(['statement_timeout', '30s'])
     expect(set('SET x.y TO DEFAULT')).toEqual(['x.y', undefined])
     expect(set('RESET ALL')).toEqual(['all', undefined])

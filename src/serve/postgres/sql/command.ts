@@ -11,9 +11,12 @@ export type Command =
   | { kind: 'begin' | 'commit' | 'rollback' }
   /** What is answered with its tag, and changes nothing. */
   | { kind: 'nothing'; tag: string }
-  | { kind: 'set'; name: string; value: string | undefined }
+  /** Of the session, or of its transaction alone. */
+  | { kind: 'set'; name: string; value: string | undefined; isLocal?: boolean }
   | { kind: 'show'; name: string }
   | { kind: 'deallocate'; name: string | undefined }
+  /** The session is as it began. */
+  | { kind: 'discard' }
   | CursorCommand
 
 const WRITES =
@@ -26,7 +29,6 @@ const nothings: readonly (readonly [RegExp, string])[] = [
   [/^rollback (work |transaction )?to /, 'ROLLBACK'],
   [/^(set constraints|set session characteristics|set transaction) /, 'SET'],
   [/^unlisten /, 'UNLISTEN'],
-  [/^close all$/, 'CLOSE CURSOR ALL'],
 ]
 
 /**
@@ -60,8 +62,8 @@ export function commandOf(sql: string): Command {
       return { kind: 'show', name: words.slice(1).join(' ').replace(' . ', '.') }
     case 'discard':
       return words[1] === 'all'
-        ? { kind: 'deallocate', name: undefined }
-        : { kind: 'nothing', tag: 'DISCARD' }
+        ? { kind: 'discard' }
+        : { kind: 'nothing', tag: ['DISCARD', ...words.slice(1)].join(' ').toUpperCase() }
     case 'deallocate':
       return deallocated(words)
     case 'copy':
@@ -97,15 +99,16 @@ function deallocated(words: readonly string[]): Command {
 /** `SET [SESSION | LOCAL] name { = | TO } value`, `SET TIME ZONE value`. */
 function setting(tokens: readonly Token[]): Command {
   const rest = tokens.slice(1)
+  const local = nameIn(rest[0]) === 'local' ? { isLocal: true } : {}
   if (/^(session|local)$/.test(nameIn(rest[0]) ?? '')) rest.shift()
   const words = rest.map((token) => nameIn(token) ?? token.text)
   if (words[0] === 'time' && words[1] === 'zone')
-    return { kind: 'set', name: 'timezone', value: valueIn(rest.slice(2)) }
+    return { kind: 'set', name: 'timezone', value: valueIn(rest.slice(2)), ...local }
   const at = words.findIndex((word) => word === '=' || word === 'to')
   if (at < 1)
     throw new PgError('42601', 'SET needs a name and a value', { hint: 'Write: SET name = value' })
   const value = valueIn(rest.slice(at + 1))
-  return { kind: 'set', name: words.slice(0, at).join(''), value }
+  return { kind: 'set', name: words.slice(0, at).join(''), value, ...local }
 }
 
 /** A value, or values with commas between them; `undefined` for the default. */

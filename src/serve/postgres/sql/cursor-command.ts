@@ -6,13 +6,14 @@ export type CursorCommand =
   | { kind: 'declare'; name: string; sql: string; binary: boolean }
   /** 0 rows are all that are left. */
   | { kind: 'fetch'; name: string; rows: number }
-  | { kind: 'close'; name: string }
+  /** Without a name, all. */
+  | { kind: 'close'; name: string | undefined }
 
 /** @throws PgError for what is not supported, or no statement of a cursor. */
 export function cursorCommand(sql: string): CursorCommand {
   const words = meaningful(tokensOf(sql)).map((token) => nameIn(token) ?? token.text)
   const name = words.at(words[0] === 'declare' ? 1 : -1) ?? ''
-  if (words[0] === 'close') return { kind: 'close', name }
+  if (words[0] === 'close') return { kind: 'close', name: name === 'all' ? undefined : name }
   return words[0] === 'declare' ? declared(sql, name, words) : fetched(name, words)
 }
 

@@ -71,16 +71,19 @@ const others: Readonly<Record<string, string>> = {
 /** Settings of a session, and characters of one. */
 const MOST = 500
 const LONGEST = 10_000
+/** Milliseconds, as in PostgreSQL: 25 days. */
+const LONGEST_TIME = 2 ** 31 - 1
 
 /** Milliseconds of a text such as `5min`; numbers are milliseconds. */
 export function durationOf(text: string): number | undefined {
-  const found = /^(\d+)\s*(ms|s|min|h|)$/.exec(text.trim())
+  const found = /^(\d+)\s*(ms|s|min|h|d|)$/.exec(text.trim())
   const units: Readonly<Record<string, number>> = {
     '': 1,
     ms: 1,
     s: 1000,
     min: 60_000,
     h: 3_600_000,
+    d: 86_400_000,
   }
   return found ? Number(found[1]) * (units[found[2] as string] as number) : undefined
 }
@@ -90,10 +93,12 @@ export function durationOf(text: string): number | undefined {
  * written in UTC and as ISO 8601 has them.
  */
 export class Settings {
-  private readonly values: Map<string, string>
+  private values: Map<string, string>
+  /** What they were when the transaction began, and will be when it is committed. */
+  private around: { before: Map<string, string>; after: Map<string, string> } | undefined
 
   constructor(private readonly given: Readonly<Record<string, string>>) {
-    this.values = new Map(Object.entries({ ...initial, ...given }))
+    this.values = this.first()
   }
 
   /** @throws PgError where there is no such setting. */
@@ -113,26 +118,50 @@ export class Settings {
 
   /**
    * @param value `undefined` for what it was at first.
-   * @returns the name of a setting that clients are told of, where it changed.
+   * @param isLocal whether it is meant for the transaction alone.
+   * @returns names of settings that clients are told of, where they changed; so do the others.
    * @throws PgError for a value that it cannot have.
    */
-  set(asked: string, value: string | undefined): string | undefined {
+  set(asked: string, value: string | undefined, isLocal = false): string[] {
     const name = nameOf(asked)
     if (readOnly.test(name)) throw new PgError('55P02', `The setting ${name} cannot be changed`)
-    const before = this.values.get(name)
     const wanted = value ?? this.given[name] ?? initial[name]
-    if (before === undefined && this.values.size >= MOST)
+    if (!this.values.has(name) && this.values.size >= MOST)
       throw new PgError('53400', 'The session has too many settings')
-    if (wanted === undefined) this.values.delete(name)
-    else this.values.set(name, this.checked(name, wanted))
-    const isReported = (REPORTED as readonly string[]).includes(name)
-    return isReported && before !== this.values.get(name) ? name : undefined
+    const checked = wanted === undefined ? undefined : this.checked(name, wanted)
+    const changed = new Map(this.values)
+    for (const one of isLocal || !this.around ? [changed] : [changed, this.around.after])
+      if (checked === undefined) one.delete(name)
+      else one.set(name, checked)
+    return this.change(changed)
   }
 
-  reset(): void {
-    this.values.clear()
-    for (const [name, value] of Object.entries({ ...initial, ...this.given }))
-      this.values.set(name, value)
+  reset(): string[] {
+    if (this.around) this.around.after = this.first()
+    return this.change(this.first())
+  }
+
+  /** A transaction begins. */
+  enter(): void {
+    this.around = { before: new Map(this.values), after: new Map(this.values) }
+  }
+
+  /** A transaction ends: what was set in it stays if it is committed, but for what it alone had. */
+  leave(isCommitted: boolean): string[] {
+    const { around } = this
+    if (!around) return []
+    this.around = undefined
+    return this.change(isCommitted ? around.after : around.before)
+  }
+
+  private first(): Map<string, string> {
+    return new Map(Object.entries({ ...initial, ...this.given }))
+  }
+
+  private change(values: Map<string, string>): string[] {
+    const before = this.values
+    this.values = values
+    return REPORTED.filter((name) => before.get(name) !== values.get(name))
   }
 
   private checked(name: string, value: string): string {
@@ -148,9 +177,9 @@ export class Settings {
       })
     // Values are written in UTC whatever a client would like, and it must know so.
     if (name === 'TimeZone' || allowed) return initial[name] as string
-    if (name === 'statement_timeout' && durationOf(value) === undefined)
+    if (name === 'statement_timeout' && !((durationOf(value) ?? Infinity) <= LONGEST_TIME))
       throw new PgError('22023', `statement_timeout cannot be ${value}`, {
-        hint: "Write: SET statement_timeout = '30s'",
+        hint: `Write: SET statement_timeout = '30s'. It can be ${LONGEST_TIME} ms at most.`,
       })
     return value
   }

@@ -107,9 +107,10 @@ function dataRow(values: readonly (Buffer | string | null)[]): Buffer {
 }
 
 type Reported = Pick<PgError, 'code' | 'message'> &
-  Partial<Pick<PgError, 'hint' | 'detail' | 'position'>>
+  Partial<Pick<PgError, 'hint' | 'detail' | 'position' | 'routine'>>
 
-function report(severity: string, { code, message: text, hint, detail, position }: Reported) {
+function report(severity: string, said: Reported) {
+  const { code, message: text, hint, detail, position, routine } = said
   const field = (letter: string, value: string | number | undefined) =>
     value === undefined || value === '' ? [] : [Buffer.from(letter), cstring(String(value))]
   return [
@@ -120,6 +121,7 @@ function report(severity: string, { code, message: text, hint, detail, position 
     ...field('D', detail),
     ...field('H', hint),
     ...field('P', position),
+    ...field('R', routine),
     Buffer.from([0]),
   ]
 }
