@@ -24,14 +24,17 @@ const SETTINGS = `SET TimeZone = 'UTC'; SET DateStyle = 'ISO, YMD'; SET Interval
 
 const BEGIN = 'BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY'
 
-/** Sessions of a transaction that may still write rows: all that are open, as any of them may. */
+/**
+ * Sessions of a transaction that may still write rows: all that are open, as any of them may. Of
+ * those of others, a user without the right to see them is not even told what kind they are.
+ */
 const OPEN = `
   SELECT ${CLOCK} AS now,
     (extract(epoch FROM least(min(xact_start), (SELECT min(prepared) FROM pg_prepared_xacts WHERE database = current_database()))) * 1e6)::bigint AS oldest,
     count(*) FILTER (WHERE query = '<insufficient privilege>') AS hidden
   FROM pg_stat_activity
   WHERE datname = current_database() AND pid <> pg_backend_pid() AND application_name <> '${NAME}'
-    AND backend_type NOT IN ('autovacuum worker', 'walsender', 'parallel worker')`
+    AND usesysid IS NOT NULL AND coalesce(backend_type, '') NOT IN ('walsender', 'parallel worker')`
 
 /**
  * The snapshot's name, the transaction before which all others are in it or were rolled back, and
