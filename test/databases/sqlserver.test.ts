@@ -88,6 +88,26 @@ describe('SQL Server, played by a double', () => {
     expect(step(await project.run(), 'bronze.rows').outcome).toBe('unchanged')
   })
 
+  it('shows each change of rows that came while a transaction was open, however many they are', async () => {
+    const server = await start()
+    const [writer, late] = [await server.connect(), await server.connect()]
+    await writer.query('CREATE TABLE rows (id int PRIMARY KEY, amount int, v rowversion)')
+    const project = await reading(`'${server.url}'`, "cursor: 'v'")
+    await late.query('BEGIN')
+    await late.query('INSERT INTO rows (id, amount) VALUES (0, 0)')
+    await writer.query('INSERT INTO rows (id, amount) SELECT n, 0 FROM range(1, 100002) s(n)')
+    expect(step(await project.run(), 'bronze.rows').rows).toBe(100_001)
+    const change = (id: number) =>
+      writer.query(`UPDATE rows SET amount = 1, v = nextval('versions') WHERE id = ${id}`)
+    await change(7)
+    expect(step(await project.run(), 'bronze.rows').rows).toBe(1)
+    expect(step(await project.run(), 'bronze.rows').outcome).toBe('unchanged')
+    await late.query('ROLLBACK')
+    await change(8)
+    expect(step(await project.run(), 'bronze.rows').rows).toBe(1)
+    expect(step(await project.run(), 'bronze.rows').outcome).toBe('unchanged')
+  })
+
   it('says what it can not promise: without snapshots, and without sight of transactions', async () => {
     const server = await start()
     const writer = await server.connect()

@@ -10,13 +10,13 @@ import {
 } from '../support/servers.js'
 import { withService } from '../support/services.js'
 
-/** A project that reads a table by the time at which its rows were changed. */
-const reading = (source: 'postgres' | 'mysql', url: string) =>
+/** A project that reads a table by a cursor: the time at which its rows were changed. */
+const reading = (source: 'postgres' | 'mysql', url: string, cursor = 'changed') =>
   Project.create({
     'lake.ts': `
 import { bronze, defineLake, silver, t, z } from 'moraine'
 import { ${source} } from 'moraine/sources'
-const raw = bronze('orders', { from: ${source}('${url}').table('orders', { key: 'id', cursor: 'changed' }) })
+const raw = bronze('orders', { from: ${source}('${url}').table('orders', { key: 'id', cursor: '${cursor}' }) })
 const orders = silver('orders', { from: raw, schema: z.object({ id: t.int() }), key: 'id' })
 export default defineLake({ name: 'shop', datasets: [orders] })
 `,
@@ -69,6 +69,36 @@ withService('PostgreSQL', [postgresPrograms], () => {
         expect(await idsOf(project)).toEqual([1, 2, 3])
       } finally {
         await owner.end()
+        await server.stop()
+      }
+    })
+  })
+
+  describe('a table of PostgreSQL that is read by the transactions which wrote its rows', () => {
+    it('and was written as a whole while another one was open shows each later change', async () => {
+      const server = await startPostgres()
+      const [client, late] = [await connect(server.url), await connect(server.url)]
+      try {
+        await client.query('CREATE TABLE orders (id int PRIMARY KEY, v int)')
+        const project = await reading('postgres', server.url, 'xmin')
+        await late.query('BEGIN; CREATE TABLE more ()')
+        await client.query('INSERT INTO orders SELECT n, 0 FROM generate_series(1, 100001) s(n)')
+        await told(project)
+        // Nobody inserts or deletes a row: there are as many as before.
+        const changed = async (id: number) => {
+          await client.query(`UPDATE orders SET v = 1 WHERE id = ${id}`)
+          await told(project)
+          const found = await project.query(
+            'SELECT DISTINCT CAST(id AS INTEGER) AS id FROM bronze.orders WHERE v = 1 ORDER BY id',
+          )
+          expect(await told(project)).toContain('no rows with a newer xmin')
+          return found.map((row) => row.id)
+        }
+        expect(await changed(7)).toEqual([7])
+        await late.query('COMMIT')
+        expect(await changed(8)).toEqual([7, 8])
+      } finally {
+        await Promise.all([client.end(), late.end()])
         await server.stop()
       }
     })

@@ -160,11 +160,11 @@ export function refuseDrift(
 }
 
 /**
- * What a census tells of rows that are too many to be read again: their newest cursors, and how
- * many have none.
+ * What a census tells of rows that are too many to be read again: their newest cursors, how many
+ * have none, and what they add up to where changes move them.
  */
-export const seenOf = ({ newest, last, empty }: Census): string =>
-  [newest ?? '', last ?? '', empty].join(' ')
+export const seenOf = ({ newest, last, empty, versions }: Census): string =>
+  [newest ?? '', last ?? '', empty, ...(versions === undefined ? [] : [versions])].join(' ')
 
 /** The columns of a source that are known: new ones are not where they are left out. */
 export function knownOf(

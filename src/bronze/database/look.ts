@@ -103,6 +103,15 @@ function notesOfLater(seen: Seen, later = 0): readonly string[] {
   return [...seen.notes, ...(later > 0 ? [afterNow(seen.cursor?.name ?? '', later)] : [])]
 }
 
+/**
+ * Whether the transactions are over that held a window back, of a cursor that they alone move: the
+ * next one begins after its rows.
+ */
+function isFreed({ before, horizon }: Seen): boolean {
+  const { bound, next } = horizon as Horizon
+  return bound === undefined && next !== undefined && next !== before?.from
+}
+
 /** Whether the rows from the last window's end on are those that have been taken. */
 async function isSame(seen: Seen, census: Census): Promise<boolean> {
   const { rows } = census
@@ -111,7 +120,8 @@ async function isSame(seen: Seen, census: Census): Promise<boolean> {
   if (tail?.rows !== rows) return false
   // Very many rows are not read again only to see whether they are the same: what is counted of
   // them has to tell.
-  if (tail.sha256 === undefined) return rows > COMPARED && tail.seen === seenOf(census)
+  if (tail.sha256 === undefined)
+    return rows > COMPARED && !isFreed(seen) && tail.seen === seenOf(census)
   const again = [openRows(seen.reader, seen.cursor as RemoteColumn, from)]
   const columns = seen.columns.map(({ name }) => name)
   const folder = await scratchFolder('tail')

@@ -42,24 +42,30 @@ interface Counted {
   cursor: RemoteColumn
   from: string | null
   horizon: Pick<Horizon, 'bound' | 'later'>
+  /** SQL for the sum of a cursor's values, where each change of a row moves its own on. */
+  versions: string | undefined
 }
 
 /**
  * SQL that counts the rows which a cursor gives from a value on: how many, how many of them lie
  * after now, how many have none, the newest below the horizon's bound, and the newest of all. Where
- * a cursor's values say nothing of that, the last two are left out.
+ * a cursor's values say nothing of that, the last two are left out, and the sum of them stands there
+ * where that tells of changes.
  *
  * @param column the cursor's name in SQL.
  * @param toText SQL for a value of the cursor as a text.
  */
 export function censusSql(
   reader: Conditions,
-  { source, cursor, from, horizon: { bound, later } }: Counted,
+  { source, cursor, from, horizon: { bound, later }, versions }: Counted,
   column: string,
   toText: (value: string) => string,
 ): string {
   const among = `FROM ${relationOf(source)}${whereOf(source, [openRows(reader, cursor, from)])}`
-  if (bound === undefined) return `SELECT count(*) AS n, 0 AS l, 0 AS e ${among}`
+  if (bound === undefined) {
+    const sum = versions === undefined ? '' : `, NULL AS b, NULL AS m, ${versions} AS v`
+    return `SELECT count(*) AS n, 0 AS l, 0 AS e${sum} ${among}`
+  }
   const below = reader.windowSql(cursor, { until: bound })
   const after = later === undefined ? undefined : reader.windowSql(cursor, { from: later })
   const counts = `count(*) AS n, ${after ? `count(CASE WHEN ${after} THEN 1 END)` : '0'} AS l, count(*) - count(${column}) AS e`
@@ -68,13 +74,14 @@ export function censusSql(
 }
 
 /** A row of it as what it says. */
-export function censusOf([rows, later, empty, newest, last]: readonly unknown[]): Census {
+export function censusOf([rows, later, empty, newest, last, versions]: readonly unknown[]): Census {
   return {
     rows: Number(rows),
     later: Number(later),
     empty: Number(empty),
     ...(newest == null ? {} : { newest: String(newest) }),
     ...(last == null ? {} : { last: String(last) }),
+    ...(versions == null ? {} : { versions: String(versions) }),
   }
 }
 

@@ -111,7 +111,9 @@ class DatabaseReader implements Reader {
   ): Promise<Census> {
     const { quote, cursorText } = this.dialect
     const toText = (value: string) => cursorText(value, cursor)
-    const sql = censusSql(this, { source, cursor, from, horizon }, quote(cursor.name), toText)
+    const versions = this.dialect.versionsSql?.(cursor)
+    const counted = { source, cursor, from, horizon, versions }
+    const sql = censusSql(this, counted, quote(cursor.name), toText)
     return censusOf((await this.ask(source, sql))[0] ?? [])
   }
 

@@ -29,6 +29,11 @@ export interface SourceDialect {
   readonly clock: string
   /** A cursor that every table has without a column of that name. */
   readonly system?: { readonly name: string; windowSql(window: Window): string }
+  /**
+   * SQL for the sum of a cursor's values, as a text, where only the database sets them and moves
+   * them on with each change of a row; `undefined`: it is no such cursor.
+   */
+  versionsSql?(cursor: RemoteColumn): string | undefined
   readonly split: TableSplit
   /** Advice by an error's code, where the general one is not enough. */
   readonly hints: Readonly<Record<string, string>>

@@ -57,6 +57,8 @@ export interface Census {
   last?: string
   /** Rows that lie after the source's own now. */
   later: number
+  /** The sum of their cursors, where each change of a row moves its own on. */
+  versions?: string
 }
 
 /**

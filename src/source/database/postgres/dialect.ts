@@ -36,6 +36,7 @@ export const postgres: SourceDialect = {
       return found.join(' AND ') || 'true'
     },
   },
+  versionsSql: ({ name }) => (name === 'xmin' ? `sum(${writtenBy})::text` : undefined),
   split: {
     rangesOf: rangesByBlock,
     movedSql: (epoch) => writtenSince(BigInt(epochOf(epoch).begun)),
@@ -51,17 +52,17 @@ export const postgres: SourceDialect = {
   prepare,
 }
 
+const NEXT = 'pg_snapshot_xmax(pg_current_snapshot())::text::numeric'
+const HALF = '4294967296'
+const WHOLE = `(floor(${NEXT} / ${HALF}) * ${HALF} + xmin::text::numeric)`
+
 /**
- * The condition that a row was written by a transaction from a number on; rows carry the number's
- * lower half alone.
+ * SQL for the number of the transaction that wrote a row; rows carry the number's lower half alone.
  */
-function writtenSince(from: bigint): string {
-  const next = 'pg_snapshot_xmax(pg_current_snapshot())::text::numeric'
-  const low = 'xmin::text::numeric'
-  const half = '4294967296'
-  const whole = `(floor(${next} / ${half}) * ${half} + ${low})`
-  return `CASE WHEN ${whole} < ${next} THEN ${whole} ELSE ${whole} - ${half} END >= ${from}`
-}
+const writtenBy = `CASE WHEN ${WHOLE} < ${NEXT} THEN ${WHOLE} ELSE ${WHOLE} - ${HALF} END`
+
+/** The condition that a row was written by a transaction from a number on. */
+const writtenSince = (from: bigint) => `${writtenBy} >= ${from}`
 
 /** A column as it is read: money as a number, as its text depends on the server's language. */
 function columnSql({ name, type }: RemoteColumn): string {

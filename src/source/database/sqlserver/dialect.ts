@@ -10,6 +10,7 @@ import {
   kindOf,
   quote,
   textSql,
+  versionsSql,
 } from './types.js'
 
 const moments = ['datetimeoffset', 'datetime', 'datetime2', 'smalldatetime', 'date']
@@ -28,6 +29,7 @@ export const sqlserver: SourceDialect = {
   cursors: 'a rowversion, a datetime, a date or a whole number',
   cursorSql: (text, cursor) => cursorValue(cursor, text),
   cursorText: (value, cursor) => cursorText(cursor, value),
+  versionsSql,
   keySql: keyValue,
   listSql: (columns) =>
     columns.map((column) => `${textSql(column)} AS ${quote(column.name)}`).join(', '),

@@ -84,6 +84,13 @@ export const isCounter = ({ type }: { type: string }) =>
 export const isVersion = ({ type }: { type: string }) =>
   type === 'timestamp' || type === 'rowversion'
 
+/** SQL for the sum of a table's versions, which is more than a bigint may have. */
+export function versionsSql(cursor: RemoteColumn): string | undefined {
+  if (!isVersion(cursor)) return undefined
+  const version = `CONVERT(decimal(38, 0), ${valueText(quote(cursor.name), cursor.type)})`
+  return `CONVERT(varchar(40), SUM(${version}))`
+}
+
 /** A value as a field of delimited text: NULL is nothing. */
 function fieldText(value: unknown, type = ''): string {
   if (value === null || value === undefined) return ''
