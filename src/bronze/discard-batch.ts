@@ -5,6 +5,7 @@ import { whileWriting } from '../log/live.js'
 import type { CommitLog } from '../log/log.js'
 import { Batches, type BatchManifest, writeManifest } from '../step/batches.js'
 import type { Storage } from '../storage/storage.js'
+import type { Remembered } from './database/discarded.js'
 import { followedAt } from './followed.js'
 
 /** What discarding a batch did. */
@@ -16,6 +17,18 @@ export interface Discarded {
   tables: string[]
   /** Nothing says what it was made from: that comes again, as far as it is still there. */
   unknown?: true
+  /** Rows of it come again with the next run. */
+  again?: true
+}
+
+/** Where a batch is discarded, and by whom. */
+interface Discarding {
+  storage: Storage
+  log: CommitLog
+  author: string
+  now?: Date
+  /** Has its source know what it would find again. */
+  remember?: ((state: LakeState, pointer: BatchPointer) => Promise<Remembered>) | undefined
 }
 
 /**
@@ -27,25 +40,16 @@ export interface Discarded {
  * @param which the batch's name, its start, or its number.
  * @throws MoraineError of kind `usage` when there is no such batch, or it was discarded already.
  */
-export function discardBatch(
-  storage: Storage,
-  log: CommitLog,
-  name: string,
-  which: string,
-  author: string,
-  now = new Date(),
-): Promise<Discarded> {
+export function discardBatch(where: Discarding, name: string, which: string): Promise<Discarded> {
+  const { storage, log, author } = where
   const by = { command: 'discard-batch', author }
-  return whileWriting(storage, log, by, () => discard(storage, log, name, which, author, now))
+  return whileWriting(storage, log, by, () => discard(where, name, which))
 }
 
 async function discard(
-  storage: Storage,
-  log: CommitLog,
+  { storage, log, author, remember, now = new Date() }: Discarding,
   name: string,
   which: string,
-  author: string,
-  now: Date,
 ): Promise<Discarded> {
   const state = await log.head()
   const pointers = state.batches[name] ?? []
@@ -64,6 +68,7 @@ async function discard(
   const tables = readersOf(state, name, pointer)
   const followed = followedAt(state, name, { from: pointer.manifest, to: path })
   const rows = pointer.rows === 1 ? '1 row' : `${pointer.rows} rows`
+  const { watermark, incomplete } = (await remember?.(state, pointer)) ?? {}
   const { number } = await log.commit(
     state,
     {
@@ -71,6 +76,7 @@ async function discard(
       batches: [empty, ...pointers.filter((other) => other.number > pointer.number)],
       ...(Object.keys(tables).length > 0 ? { tables } : {}),
       ...(found ? followed : withoutIndex(state, name)),
+      ...(watermark ? { watermarks: { [name]: watermark } } : {}),
     },
     { author, run: null, message: `discard batch ${pointer.batch} of ${name}: ${rows}` },
   )
@@ -80,6 +86,7 @@ async function discard(
     rows: pointer.rows,
     tables: Object.keys(tables),
     ...(found ? {} : { unknown: true }),
+    ...(incomplete ? { again: true } : {}),
   }
 }
 

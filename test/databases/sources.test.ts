@@ -527,6 +527,35 @@ export default defineLake({ name: 'shop', datasets: [rows] })
         expect(await project.query('SELECT id FROM silver.rows')).toEqual([{ id: 2 }])
       })
 
+      it.each([
+        ['that have one time', incremental],
+        ['whose keys are compared', `${incremental}, deletes: 'compare'`],
+      ])('and that were discarded do not come again until they change: %s', async (_, options) => {
+        const { project, table } = await shop(orders, options, schema, incremental)
+        const time = "'2026-03-05 08:00:00'"
+        const came = async (id: number) => {
+          await client.query(`INSERT INTO ${table} VALUES (${id}, 1, ${time})`)
+          return step(await good(project), 'bronze.rows').rows
+        }
+        // More than a watermark says of each: bronze tells which rows are known.
+        await client.query(`INSERT INTO ${table} SELECT n, n, ${time} FROM ${kind.numbers(600)}`)
+        await good(project)
+        const discarded = await project.cli('discard-batch', 'bronze.rows', '1')
+        expect(discarded.stderr).toBe('')
+        expect(discarded.stdout).toContain('Its rows are not read again unless they change.')
+        await good(project)
+        expect(await amounts(project)).toEqual([])
+        expect([await came(1001), await came(1002)]).toEqual([1, 1])
+        await client.query(`UPDATE ${table} SET amount = -1 WHERE id = 7`)
+        expect(step(await good(project), 'bronze.rows').rows).toBe(1)
+        expect(await amounts(project)).toEqual([
+          { id: 7, amount: -1 },
+          { id: 1001, amount: 1 },
+          { id: 1002, amount: 1 },
+        ])
+        expect(step(await good(project), 'silver.rows').outcome).toBe('unchanged')
+      })
+
       it('and are very many without a time show which of them get one', async () => {
         const { project, table } = await shop(orders, incremental, schema, incremental)
         await client.query(`INSERT INTO ${table} SELECT n, n, NULL FROM ${kind.numbers(100_001)}`)

@@ -151,6 +151,19 @@ describe('SQL Server, played by a double', () => {
     expect(step(await project.run(), 'bronze.rows').outcome).toBe('unchanged')
   })
 
+  it('says of a batch that has too many rows of the newest time that they come again', async () => {
+    const server = await start()
+    const writer = await server.connect()
+    await writer.query('CREATE TABLE rows (id int PRIMARY KEY, changed datetime2(7))')
+    await writer.query("INSERT INTO rows SELECT n, '2026-01-05 08:00:00' FROM range(20001) s(n)")
+    const project = await reading(`'${server.url}'`, "cursor: 'changed'")
+    expect((await project.run()).outcome).toBe('done')
+    const { stdout } = await project.cli('discard-batch', 'rows', '1')
+    expect(stdout).toContain(
+      'The next run reads rows of it again, from the watermark on: there are',
+    )
+  })
+
   it('is also reached by a connection string; a wrong password is told, and not printed', async () => {
     const server = await start()
     const writer = await server.connect()

@@ -43,6 +43,8 @@ export interface Watermark {
   tail?: Tail
   /** How many of them lie after the source's own now. */
   later?: number
+  /** What bronze does not have any more, and would be found again. */
+  discarded?: Discarded
   marks?: readonly Mark[]
   /** A first reading of all rows that is under way. */
   load?: Load
@@ -56,6 +58,14 @@ export interface Tail {
   rows: number
   sha256?: string
   seen?: string
+}
+
+/** Rows of discarded batches, as hashes. */
+export interface Discarded {
+  /** Those that are read again. */
+  rows?: readonly string[]
+  /** Keys that are in the source and not in the lake, where they are compared. */
+  keys?: readonly string[]
 }
 
 /** What a feed notes beside how far it has read. */
@@ -137,6 +147,32 @@ export function isSamePosition(before: Watermark | undefined, now: Partial<Water
   const textOf = ({ from, knownRows, tail, later }: Partial<Watermark>) =>
     JSON.stringify([from, knownRows, tail, later])
   return before !== undefined && textOf(before) === textOf(now)
+}
+
+/**
+ * What is still to be known of discarded batches.
+ *
+ * @param hashes of the rows that will be read again, where they have just been.
+ */
+export function stillDiscarded(
+  { discarded }: Watermark,
+  hashes?: readonly string[],
+): Pick<Watermark, 'discarded'> {
+  if (!discarded) return {}
+  const there = hashes && new Set(hashes)
+  const rows = discarded.rows?.filter((hash) => there?.has(hash) ?? true)
+  return discardedOf(rows, discarded.keys)
+}
+
+/** The same, as a part of a watermark: nothing where there is nothing to know. */
+export function discardedOf(
+  rows: readonly string[] = [],
+  keys: readonly string[] = [],
+): Pick<Watermark, 'discarded'> {
+  if (rows.length + keys.length === 0) return {}
+  return {
+    discarded: { ...(rows.length > 0 ? { rows } : {}), ...(keys.length > 0 ? { keys } : {}) },
+  }
 }
 
 /** How rows are told whose cursor lies after their source's own now. */

@@ -14,6 +14,7 @@ import { heldOf, holdBack, rowsOfFull } from '../shrink.js'
 import {
   afterNow,
   contentOf,
+  discardedOf,
   freshFrom,
   isSamePosition,
   knownOf,
@@ -22,6 +23,7 @@ import {
   nextFrom,
   readsOf,
   seenOf,
+  stillDiscarded,
   type Watermark,
   windowsOf,
 } from './checkpoint.js'
@@ -143,6 +145,7 @@ class RowsIngest {
     const resumed = going !== undefined && going.epoch === epoch
     const load: Load = resumed ? going : await this.beginLoad(cursor, horizon, bytes, epoch)
     const { next = null } = load
+    const discarded = resumed ? stillDiscarded(this.seen.before as Watermark) : {}
     let result = done
     for (let at = load.done; at < Math.max(ranges.length, load.done + 1); at += TOGETHER) {
       const group = ranges.slice(at, at + TOGETHER)
@@ -155,7 +158,7 @@ class RowsIngest {
         : { load: { ...load, done: at + TOGETHER } }
       const fullExtract =
         at === 0 && result.state.batches[fullName(this.seen.dataset)] !== undefined
-      const read = { batch, files, position: { ...position, marks }, fullExtract }
+      const read = { batch, files, position: { ...position, ...discarded, marks }, fullExtract }
       result = await this.commit(context, result, read)
       context.progress(fullName(this.seen.dataset), { rows: result.rows })
       if ('later' in position && position.later)
@@ -262,6 +265,7 @@ class RowsIngest {
       knownRows: ingestedOf(this.inBronze, hashes),
       tail: { rows: hashes.length, ...compared },
       ...(census.later > 0 ? { later: census.later } : {}),
+      ...stillDiscarded(before, hashes),
       marks: this.marks(),
     }
     const all = [...news, ...files]
@@ -276,13 +280,15 @@ class RowsIngest {
    * rows, in a batch of their own.
    */
   private async ingestCompared(context: RunContext, done: Intake): Promise<Intake> {
-    const name = fullName(this.seen.dataset)
-    const watermark = done.state.watermarks[name] as Watermark | undefined
+    const { cursor, dataset, source } = this.seen
+    const watermark = done.state.watermarks[fullName(dataset)] as Watermark | undefined
     if (watermark?.from === undefined) return done
     const batch = this.newBatch(context, done.state)
     const writer = this.writer(context, batch)
-    const { gone, known, lacking } = await writer.compared(done.state, this.seen.cursor?.name)
-    const { reads: _, columns: __, held: before, ...position } = watermark
+    const { reads: _, columns: __, held: before, discarded, ...others } = watermark
+    const compared = await writer.compared(done.state, cursor?.name, discarded?.keys)
+    const { gone, known, lacking, stillOut } = compared
+    const position = { ...others, ...discardedOf(discarded?.rows, stillOut) }
     const back = await this.extract(context, batch, this.keyConditions(lacking), 1)
     const held =
       gone &&
@@ -311,7 +317,6 @@ class RowsIngest {
       { ...(held ?? done), notes },
       { batch, files, position: { ...position, ...still } },
     )
-    const { cursor, dataset, source } = this.seen
     if (found === 0 || !cursor) return ingested
     const about = { batch: batch.batch, key: source.key, cursor: cursor.name }
     const older = await noteOlder(context, ingested.state, dataset, about)

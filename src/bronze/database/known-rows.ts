@@ -24,7 +24,7 @@ export const CHANGE = '_change'
 /** Hashes that a watermark holds at most. */
 const HELD = 500
 /** The same where bronze can't be asked: the rows are elsewhere, or do not show their cursor. */
-const HELD_ALONE = 20_000
+export const HELD_ALONE = 20_000
 
 /** Rows that are known by their hashes, or (`undefined`, or too many) by what bronze has. */
 export function ingestedOf(
@@ -61,7 +61,7 @@ interface InLake {
 export function knownRows(
   lake: InLake,
   seen: Seen,
-  { knownRows: known = 'bronze', from = null }: Watermark,
+  { knownRows: known = 'bronze', from = null, discarded = {} }: Watermark,
   inBronze: boolean,
 ): Promise<Relation> {
   const { session } = lake
@@ -73,7 +73,7 @@ export function knownRows(
   if (known !== 'bronze' && !(gone && inBronze)) return knownHashes(session, known)
   if (!inBronze) return knownHashes(session, [])
   const name = (cursor as RemoteColumn).name
-  return knownInBronze(lake, columns, name, from)
+  return knownInBronze(lake, { columns, cursor: name, from, discarded: discarded.rows ?? [] })
 }
 
 /**
@@ -118,28 +118,35 @@ async function knownHashes(session: Session, hashes: readonly string[]): Promise
   return known
 }
 
+interface ReadAgain {
+  columns: readonly string[]
+  cursor: string
+  from: string | null
+  /** Hashes of those that bronze had. */
+  discarded: readonly string[]
+}
+
 /**
- * The same, of the rows that bronze has from a cursor's value on (`null`: of all), and of those
- * without one.
+ * The same, of the rows that bronze has, or had, from a cursor's value on (`null`: of all), and of
+ * those without one.
  */
 async function knownInBronze(
   lake: InLake,
-  columns: readonly string[],
-  cursor: string,
-  from: string | null,
+  { columns, cursor, from, discarded }: ReadAgain,
 ): Promise<Relation> {
   const { sql, columns: there } = await bronzeRows(lake)
   const column = quoteName(cursor)
   const { dialect } = lake.session
   const since = isOpen(column, from, dialect)
-  const rowsThere = there.includes(CHANGE) ? `coalesce(${CHANGE}, '') <> 'delete'` : 'true'
   const shared = columns.filter((name) => there.includes(name))
   const hash = shared.length > 0 && there.includes(cursor) ? rowHash(shared, dialect) : undefined
   const rows = hash
-    ? `SELECT ${hash} AS _hash FROM (${sql}) WHERE ${since} AND ${rowsThere}`
+    ? `SELECT ${hash} AS _hash FROM (${sql}) WHERE ${since} AND ${rowsThere(there)}`
     : `SELECT '' AS _hash WHERE false`
+  const others = await knownHashes(lake.session, discarded)
   return lake.session.materialize(
-    `SELECT _hash, row_number() OVER (PARTITION BY _hash) AS _nth FROM (${rows})`,
+    `SELECT _hash, row_number() OVER (PARTITION BY _hash) AS _nth
+     FROM (${rows} UNION ALL SELECT _hash FROM ${others.sql})`,
   )
 }
 
@@ -192,8 +199,12 @@ async function newestInBronze(
 export const greatest = (column: string, { values }: Dialect) =>
   `coalesce(CAST(max(${values.tryCast(column, values.wholeType)}) AS VARCHAR), max(${column}))`
 
+/** SQL that a row of bronze is one of the source's, and does not say that a key is gone. */
+export const rowsThere = (columns: readonly string[]) =>
+  columns.includes(CHANGE) ? `coalesce(${CHANGE}, '') <> 'delete'` : 'true'
+
 /** SQL that a row is read again: its cursor is not before a value, or it has none. */
-const isOpen = (column: string, from: string | null, dialect: Dialect) =>
+export const isOpen = (column: string, from: string | null, dialect: Dialect) =>
   from === null ? 'true' : `(${column} IS NULL OR ${notBefore(column, from, dialect)})`
 
 /**

@@ -43,6 +43,15 @@ interface ReadInto {
   batch: NewBatch
 }
 
+/** How the keys of a source differ from those of the lake. */
+interface Compared {
+  gone: BatchFile | undefined
+  known: number
+  lacking: string[][]
+  /** Hashes of those that it lacks as they were discarded. */
+  stillOut: string[]
+}
+
 /** Writes rows of a database as files of a batch. */
 export class RowsWriter {
   private readonly context: RunContext
@@ -373,12 +382,14 @@ export class RowsWriter {
 
   /**
    * Compares the keys of the source with those of the lake: a file with a row for each that is
-   * gone, and how many the lake has; and the keys that the lake lacks.
+   * gone, and how many the lake has; the keys that the lake lacks; and those of them that are
+   * discarded, by their hashes.
    */
   async compared(
     state: LakeState,
     cursor: string | undefined,
-  ): Promise<{ gone: BatchFile | undefined; known: number; lacking: string[][] }> {
+    discarded: readonly string[] = [],
+  ): Promise<Compared> {
     const { context, source, reader, batch } = this
     const name = fullName(this.dataset)
     const { key } = source
@@ -398,16 +409,20 @@ export class RowsWriter {
             ? `SELECT * FROM ${this.text(session, { path, longest: there.longest, columns: key })}`
             : `SELECT * FROM ${alive} WHERE false`
         const same = { using: keys.join(', ') }
-        const lacking = await session.rows(
-          `SELECT DISTINCT ${keys.join(', ')} FROM ${antiJoin(`(${present})`, alive, same)} WHERE ${keys.map((key) => `${key} IS NOT NULL`).join(' AND ')}`,
+        const all = await session.rows(
+          `SELECT DISTINCT ${keys.join(', ')}, ${rowHash(key, session.dialect)} AS _hash FROM ${antiJoin(`(${present})`, alive, same)} WHERE ${keys.map((key) => `${key} IS NOT NULL`).join(' AND ')}`,
         )
-        const found = lacking.map((row) => key.map((column) => String(row[column])))
+        const isOut = new Set(discarded)
+        const stillOut = all.map(({ _hash }) => String(_hash)).filter((hash) => isOut.has(hash))
+        const lacking = all
+          .filter(({ _hash }) => !isOut.has(String(_hash)))
+          .map((row) => key.map((column) => String(row[column])))
         const lost = await session.materialize(
           `SELECT * FROM ${antiJoin(alive, `(${present})`, same)}`,
         )
         const rows = await goneRows(session, known, lost, { key, cursor, columns })
         if ((await count(session, `SELECT count(*) AS n FROM ${rows.sql}`)) === 0)
-          return { gone: undefined, known: 0, lacking: found }
+          return { gone: undefined, known: 0, lacking, stillOut }
         const data = `${batch.folder}/deleted.${this.dataset.format}`
         await context.storage.prepare(data)
         const kept = await this.write(session, rows.sql, data)
@@ -416,7 +431,7 @@ export class RowsWriter {
         // How many there are matters only where many are gone.
         const before =
           kept.rows < FEW ? kept.rows : await count(session, `SELECT count(*) AS n FROM ${alive}`)
-        return { gone: file, known: before, lacking: found }
+        return { gone: file, known: before, lacking, stillOut }
       })
     })
   }

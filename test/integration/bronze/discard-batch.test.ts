@@ -95,7 +95,9 @@ describe('a batch that should not have come', () => {
     const project = await days()
     await project.write({ 'in/4.csv': 'id,amount\n1,0.00\n' })
     await project.run({ select: ['bronze.pay'] })
-    await discardBatch(project.storage, new CommitLog(project.storage), 'bronze.pay', '4', 'test')
+    const { storage } = project
+    const where = { storage, log: new CommitLog(storage), author: 'test' }
+    await discardBatch(where, 'bronze.pay', '4')
     const record = await project.run()
     expect(step(record, 'silver.pay').counts?.in ?? 0).toBe(0)
     expect((await project.query(pay))[0]).toEqual({ id: 1, amount: '10.00' })
