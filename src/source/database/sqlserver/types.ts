@@ -59,6 +59,9 @@ export function cursorValue(cursor: RemoteColumn, text: string): string {
   if (isCounter(cursor)) return String(BigInt(text))
   const kind = kindOf(cursor.type)
   if (kind === 'date') return `CONVERT(date, N${literal(text)}, 23)`
+  // Its text has milliseconds, the value three hundredths of a second: with a more exact type it
+  // would be compared as 10:00:00.0066667, and be none of the rows from 10:00:00.007 on.
+  if (kind === 'datetime') return `CONVERT(datetime, CONVERT(datetime2, N${literal(text)}, 121))`
   const as = kind === 'datetimeoffset' ? kind : 'datetime2'
   return `CONVERT(${as}, N${literal(text)}, 121)`
 }
