@@ -108,15 +108,16 @@ describe('SQL Server, played by a double', () => {
     expect(step(await project.run(), 'bronze.rows').outcome).toBe('unchanged')
   })
 
-  it('says what it can not promise: without snapshots, and without sight of transactions', async () => {
+  it('says what it can not promise: without snapshots, without sight of transactions, and of a replica', async () => {
     const server = await start()
     const writer = await server.connect()
     await writer.query('CREATE TABLE rows (id int PRIMARY KEY, changed datetime2(7))')
-    Object.assign(server.allows, { seeing: false, snapshots: false })
+    Object.assign(server.allows, { seeing: false, snapshots: false, writing: false })
     const project = await reading(`'${server.url}'`, "cursor: 'changed'")
     const told = step(await project.run(), 'bronze.rows').reason
     expect(told).toContain('GRANT VIEW SERVER STATE')
     expect(told).toContain('ALLOW_SNAPSHOT_ISOLATION')
+    expect(told).toContain('another server by replication')
   })
 
   it('gives each row once without snapshots, also those that come while it is read first', async () => {

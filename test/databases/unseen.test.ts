@@ -7,8 +7,10 @@ import {
   postgresPrograms,
   startMariadb,
   startPostgres,
+  startStandby,
 } from '../support/servers.js'
 import { withService } from '../support/services.js'
+import { until } from '../support/until.js'
 
 /** A project that reads a table by a cursor: the time at which its rows were changed. */
 const reading = (source: 'postgres' | 'mysql', url: string, cursor = 'changed') =>
@@ -33,6 +35,7 @@ const idsOf = async (project: Project) =>
   (await project.query('SELECT id FROM silver.orders ORDER BY id')).map(({ id }) => id)
 
 const HIDDEN = 'open transactions of other users are not visible'
+const REPLICATED = 'rows come from another server by replication'
 
 withService('PostgreSQL', [postgresPrograms], () => {
   const connect = async (url: string) => {
@@ -74,6 +77,37 @@ withService('PostgreSQL', [postgresPrograms], () => {
     })
   })
 
+  describe('a standby of PostgreSQL', () => {
+    it('is read, and a run tells that it does not show what is open on its primary', async () => {
+      const server = await startPostgres()
+      const client = await connect(server.url)
+      const standby = await startStandby(server)
+      try {
+        await client.query(
+          'CREATE TABLE orders (id int PRIMARY KEY, changed timestamptz); INSERT INTO orders VALUES (1, now())',
+        )
+        expect(await told(await reading('postgres', server.url))).not.toContain(REPLICATED)
+        const copy = await connect(standby.url)
+        await until('the standby has the rows', async () => {
+          const { rows } = await copy.query("SELECT to_regclass('orders')::text AS it")
+          return rows[0]?.it === 'orders'
+        })
+        await copy.end()
+        const project = await reading('postgres', standby.url)
+        expect(await told(project)).toContain(REPLICATED)
+        expect(await idsOf(project)).toEqual([1])
+        // Rows by the transactions that wrote them are found there as well.
+        const byNumber = await reading('postgres', standby.url, 'xmin')
+        expect(await told(byNumber)).not.toContain(REPLICATED)
+        expect(await idsOf(byNumber)).toEqual([1])
+      } finally {
+        await client.end()
+        await standby.stop()
+        await server.stop()
+      }
+    })
+  })
+
   describe('a table of PostgreSQL that is read by the transactions which wrote its rows', () => {
     it('and was written as a whole while another one was open shows each later change', async () => {
       const server = await startPostgres()
@@ -107,7 +141,7 @@ withService('PostgreSQL', [postgresPrograms], () => {
 
 withService('MariaDB', [mariadbProgram], () => {
   describe('a user of MariaDB who may read a table, and nothing else', () => {
-    it('is told that rows may be missed, and how to end that', async () => {
+    it('is told that rows may be missed, and how to end that; and that a replica does not show all', async () => {
       const server = await startMariadb()
       const owner = await mysql.createConnection({ uri: server.url, multipleStatements: true })
       try {
@@ -119,7 +153,11 @@ withService('MariaDB', [mariadbProgram], () => {
         expect(blind).toContain(HIDDEN)
         expect(blind).toContain('GRANT PROCESS')
         await owner.query("GRANT PROCESS ON *.* TO lake@'127.0.0.1'")
-        expect(await told(project)).not.toContain(HIDDEN)
+        const sighted = await told(project)
+        expect(sighted).not.toContain(HIDDEN)
+        expect(sighted).not.toContain(REPLICATED)
+        await owner.query('SET GLOBAL read_only = 1')
+        expect(await told(project)).toContain(REPLICATED)
       } finally {
         await owner.end()
         await server.stop()

@@ -1,7 +1,7 @@
 import { type ChildProcess, execFile, spawn } from 'node:child_process'
 import { randomInt } from 'node:crypto'
 import { existsSync, readdirSync } from 'node:fs'
-import { chmod, mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises'
+import { appendFile, chmod, mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises'
 import { createServer } from 'node:net'
 import { homedir, tmpdir } from 'node:os'
 import { join } from 'node:path'
@@ -89,6 +89,12 @@ export async function startPostgres(): Promise<Server> {
     '',
   ]
   await writeFile(join(data, 'postgresql.auto.conf'), settings.join('\n'))
+  return serverIn(programs, folder, port)
+}
+
+/** Starts what was made ready in a folder. */
+async function serverIn(programs: string, folder: string, port: number): Promise<Server> {
+  const data = join(folder, 'data')
   const control = (...args: string[]) =>
     run(...unprivileged(join(programs, 'pg_ctl'), ['-D', data, ...args]))
   const start = async () => {
@@ -108,6 +114,19 @@ export async function startPostgres(): Promise<Server> {
       await rm(folder, { recursive: true, force: true })
     },
   }
+}
+
+/** A server that replicates another one, and can only be read. */
+export async function startStandby(primary: Server): Promise<Server> {
+  const programs = postgresPrograms as string
+  const folder = await folderFor('standby')
+  const data = join(folder, 'data')
+  const port = await freePort()
+  const from = ['-h', '127.0.0.1', '-p', String(primary.port), '-U', 'postgres', '-D', data]
+  const how = ['-R', '-X', 'stream', '-c', 'fast', '--no-sync']
+  await run(...unprivileged(join(programs, 'pg_basebackup'), [...from, ...how]))
+  await appendFile(join(data, 'postgresql.auto.conf'), `port = ${port}\n`)
+  return serverIn(programs, folder, port)
 }
 
 /**

@@ -21,8 +21,8 @@ export interface SqlServer {
   connect(): Promise<Writer>
   /** Cuts all connections that came over the wire. */
   hangUp(): void
-  /** Whether transactions of others can be seen, and snapshots be had. */
-  allows: { seeing: boolean; snapshots: boolean }
+  /** Whether transactions of others can be seen, snapshots be had, and rows be written. */
+  allows: { seeing: boolean; snapshots: boolean; writing: boolean }
   kill(): Promise<void>
   start(): Promise<void>
   stop(): Promise<void>
@@ -67,7 +67,7 @@ export async function startSqlServer(tls?: TdsOptions['tls']): Promise<SqlServer
    * the newest then.
    */
   const open = new Map<DuckDBConnection, { began: bigint; version: bigint }>()
-  const allows = { seeing: true, snapshots: true }
+  const allows = { seeing: true, snapshots: true, writing: true }
   const ours = await instance.connect()
   await ours.run("SET TimeZone = 'UTC'; CREATE SEQUENCE versions START 1001")
   const one = async (sql: string) => (await ours.runAndReadAll(sql)).getRows()[0]?.[0]
@@ -95,6 +95,7 @@ export async function startSqlServer(tls?: TdsOptions['tls']): Promise<SqlServer
     if (/^(create|drop|insert|update|delete)\b/i.test(sql))
       return void (await connection.run(translate(defined(sql))))
     if (sql.includes('sys.schemas')) return texts([])
+    if (sql.includes('Updateability')) return texts([[allows.writing ? '0' : '1']])
     if (sql.includes('sys.databases')) return texts([[allows.snapshots ? '1' : '0']])
     if (sql.includes('dm_tran_active_transactions')) {
       if (!allows.seeing) throw new TdsError(300, 'VIEW SERVER STATE permission was denied')

@@ -49,8 +49,8 @@ interface Counted {
 /**
  * SQL that counts the rows which a cursor gives from a value on: how many, how many of them lie
  * after now, how many have none, the newest below the horizon's bound, and the newest of all. Where
- * a cursor's values say nothing of that, the last two are left out, and the sum of them stands there
- * where that tells of changes.
+ * a cursor's values say nothing of that, the last two are left out, and the sum of them stands
+ * there where that tells of changes.
  *
  * @param column the cursor's name in SQL.
  * @param toText SQL for a value of the cursor as a text.

@@ -137,7 +137,13 @@ export interface OpenTransactions {
   oldest?: number | undefined
   /** Whether some can't be seen. */
   hidden: boolean
+  /** Whether rows come from other servers, where none can be seen. */
+  replicated: boolean
 }
+
+/** What is noted where rows come from other servers. */
+export const REPLICATED =
+  'rows come from another server by replication, whose open transactions are not visible here, so rows that they commit late may be missed unless lag covers them'
 
 export interface Snapshot {
   /** The server's clock once it was taken. */

@@ -2,7 +2,7 @@ import { setTimeout as sleep } from 'node:timers/promises'
 import type { DatabaseSource } from '../../define/source.js'
 import { relationOf } from './conditions.js'
 import { counterKey } from './counters.js'
-import { type SourceDialect, type SourceSession, tableOf } from './dialect.js'
+import { REPLICATED, type SourceDialect, type SourceSession, tableOf } from './dialect.js'
 import type { Mark } from './reader.js'
 
 /** Milliseconds that short transactions are waited for, and between two looks at them. */
@@ -70,9 +70,9 @@ async function settle(
   const start = Date.now()
   let first: number | undefined
   for (;;) {
-    const { now, oldest, hidden } = await session.openTransactions()
+    const { now, oldest, hidden, replicated } = await session.openTransactions()
     first ??= now
-    const notes = hidden ? [blind] : []
+    const notes = [...(hidden ? [blind] : []), ...(replicated ? [REPLICATED] : [])]
     if (oldest === undefined || oldest > first) return { time: first, notes }
     if (Date.now() - start > PATIENCE) {
       const since = new Date(oldest / 1000).toISOString()

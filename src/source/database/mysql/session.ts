@@ -24,6 +24,10 @@ const CHARSETS = `SELECT column_name, character_set_name FROM information_schema
 const OPEN = `SELECT CAST(UNIX_TIMESTAMP(min(trx_started)) * 1e6 AS SIGNED) FROM information_schema.innodb_trx
   WHERE trx_mysql_thread_id <> connection_id()`
 
+/** What a server says whose rows are written elsewhere: on another one, or also on others. */
+const READ_ONLY = `SHOW GLOBAL VARIABLES WHERE Variable_name IN ('read_only', 'innodb_read_only') AND Value <> 'OFF'`
+const CLUSTER = "SHOW GLOBAL STATUS WHERE Variable_name = 'wsrep_cluster_size' AND Value > 1"
+
 /**
  * Milliseconds after which InnoDB looks again which transactions are open: it answers from memory
  * until then.
@@ -128,6 +132,7 @@ class MysqlSession implements SourceSession {
    */
   private waitedFor = false
   private clock: Clock | undefined
+  private replicated: boolean | undefined
 
   constructor(
     private readonly open: () => Client,
@@ -151,13 +156,23 @@ class MysqlSession implements SourceSession {
   async openTransactions(): Promise<OpenTransactions> {
     this.clock ??= await this.lookAtClock()
     const { now } = this.clock
+    this.replicated ??= await this.isReplicated()
+    const { replicated } = this
     await sleep(FRESH)
     try {
       const [[oldest] = []] = await this.ask(OPEN)
-      return { now, oldest: oldest == null ? undefined : Number(oldest), hidden: false }
+      return { now, oldest: oldest == null ? undefined : Number(oldest), hidden: false, replicated }
     } catch {
-      return { now, hidden: true }
+      return { now, hidden: true, replicated }
     }
+  }
+
+  /** Many may not ask what a server replicates; nearly all replicas can only be read. */
+  private async isReplicated(): Promise<boolean> {
+    const asked = (sql: string) => this.ask(sql).catch((): Rows | undefined => undefined)
+    const status = (await asked('SHOW REPLICA STATUS')) ?? (await asked('SHOW SLAVE STATUS'))
+    const found = [await asked(READ_ONLY), await asked(CLUSTER), status]
+    return found.some((rows) => rows !== undefined && rows.length > 0)
   }
 
   private async lookAtClock(): Promise<Clock> {

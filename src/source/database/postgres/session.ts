@@ -26,12 +26,14 @@ const BEGIN = 'BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY'
 
 /**
  * Sessions of a transaction that may still write rows: all that are open, as any of them may. Of
- * those of others, a user without the right to see them is not even told what kind they are.
+ * those of others, a user without the right to see them is not even told what kind they are. Those
+ * of a server that this one replicates are not among them.
  */
 const OPEN = `
   SELECT ${CLOCK} AS now,
     (extract(epoch FROM least(min(xact_start), (SELECT min(prepared) FROM pg_prepared_xacts WHERE database = current_database()))) * 1e6)::bigint AS oldest,
-    count(*) FILTER (WHERE query = '<insufficient privilege>') AS hidden
+    count(*) FILTER (WHERE query = '<insufficient privilege>') AS hidden,
+    pg_is_in_recovery() OR EXISTS (SELECT FROM pg_subscription_rel) AS replicated
   FROM pg_stat_activity
   WHERE datname = current_database() AND pid <> pg_backend_pid() AND application_name <> '${NAME}'
     AND usesysid IS NOT NULL AND coalesce(backend_type, '') NOT IN ('walsender', 'parallel worker')`
@@ -150,11 +152,12 @@ class PostgresSession implements SourceSession {
   }
 
   async openTransactions(): Promise<OpenTransactions> {
-    const [[now, oldest, hidden] = []] = await this.ask(OPEN)
+    const [[now, oldest, hidden, replicated] = []] = await this.ask(OPEN)
     return {
       now: Number(now),
       oldest: oldest == null ? undefined : Number(oldest),
       hidden: Number(hidden) > 0,
+      replicated: replicated === 't',
     }
   }
 

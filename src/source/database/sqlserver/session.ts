@@ -2,7 +2,14 @@ import type { ConnectionPool, Request, Transaction } from 'mssql'
 import type { OpenConnection } from '../../../define/source.js'
 import { closing } from '../closing.js'
 import { literal } from '../conditions.js'
-import type { Ends, OpenTransactions, Rows, Snapshot, SourceSession } from '../dialect.js'
+import {
+  type Ends,
+  type OpenTransactions,
+  REPLICATED,
+  type Rows,
+  type Snapshot,
+  type SourceSession,
+} from '../dialect.js'
 import { Mutex } from '../mutex.js'
 import type { Extracted, Horizon, RemoteColumn } from '../reader.js'
 import { microsText } from '../times.js'
@@ -25,6 +32,12 @@ const OPEN = `
   SELECT CONVERT(varchar(26), DATEDIFF_BIG(microsecond, '1970-01-01', MIN(transaction_begin_time))) AS oldest
   FROM sys.dm_tran_active_transactions
   WHERE transaction_type IN (1, 4) AND transaction_id <> CURRENT_TRANSACTION_ID()`
+
+/** Whether a database that others write to can only be read here. */
+const REPLICA = `
+  SELECT CASE WHEN CONVERT(varchar(20), DATABASEPROPERTYEX(DB_NAME(), 'Updateability')) = 'READ_ONLY'
+    AND (is_read_only = 0 OR is_in_standby = 1) THEN '1' ELSE '0' END
+  FROM sys.databases WHERE database_id = DB_ID()`
 
 const MOVING =
   'the database has no snapshot isolation, so its tables are read one after the other (ALTER DATABASE … SET ALLOW_SNAPSHOT_ISOLATION ON)'
@@ -55,6 +68,7 @@ class SqlServerSession implements SourceSession {
   private clock: { now: number; ahead: number } | undefined
   /** All rows with earlier versions have been committed; the newest version there was. */
   private versions = { settled: 0n, newest: 0n }
+  private replicated: boolean | undefined
 
   constructor(
     private readonly access: Access,
@@ -97,7 +111,8 @@ class SqlServerSession implements SourceSession {
       'SELECT CONVERT(varchar(30), CONVERT(bigint, MIN_ACTIVE_ROWVERSION())), CONVERT(varchar(30), CONVERT(bigint, @@DBTS))',
     )
     this.versions = { settled: BigInt(settled ?? 0), newest: BigInt(newest ?? 0) }
-    return { now, oldest, hidden: open === undefined }
+    this.replicated ??= (await this.ask(REPLICA))[0]?.[0] === '1'
+    return { now, oldest, hidden: open === undefined, replicated: this.replicated }
   }
 
   private async lookAtClock(): Promise<{ now: number; ahead: number }> {
@@ -122,7 +137,8 @@ class SqlServerSession implements SourceSession {
     if (!isVersion(cursor)) return undefined
     const { settled, newest } = this.versions
     const open = `rows from version ${settled} on are read again next time: a transaction is open`
-    return { bound: undefined, next: String(settled), notes: settled <= newest ? [open] : [] }
+    const notes = [...(settled <= newest ? [open] : []), ...(this.replicated ? [REPLICATED] : [])]
+    return { bound: undefined, next: String(settled), notes }
   }
 
   /**
