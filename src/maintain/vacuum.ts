@@ -13,6 +13,7 @@ import type { CommitLog } from '../log/log.js'
 import { commitTables } from '../log/tables/commit-tables.js'
 import { sameRowsAs } from '../log/tables/same-rows.js'
 import type { Storage, StoredObject } from '../storage/storage.js'
+import { storageClock } from './storage-clock.js'
 import { Roots } from './vacuum-roots.js'
 
 export interface VacuumOptions {
@@ -64,14 +65,16 @@ export async function vacuum(
   storage: Storage,
   options: VacuumOptions,
 ): Promise<Vacuumed> {
-  const now = (options.now?.() ?? new Date()).getTime()
   const { history, grace, remove, info, effects = realEffects } = options
   const head = await log.head()
   if (remove) refuseWriting(head)
+  const clock = () => (options.now?.() ?? new Date()).getTime()
+  const now = remove && !options.now ? await storageClock(storage, clock) : clock()
   const { live, left } = await lookForLive(storage, now)
   if (remove) refuseLive(live, now, grace)
   const busy = new Set(live.flatMap(({ branch }) => (branch === undefined ? [] : [branch])))
-  const branches = await endBranches(log, storage, options, busy)
+  const at = { ...options, now: () => new Date(now) }
+  const branches = await endBranches(log, storage, at, busy)
   // Listed first: what is written from now on is none of our business.
   const found: StoredObject[] = []
   // Before other engines keep anything here, a folder of that name is none of ours.

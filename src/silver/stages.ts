@@ -50,6 +50,8 @@ export interface Deduplicated {
   duplicates: Relation | undefined
   /** Valid rows that lost to a newer one. */
   superseded: number
-  /** Of a replay: places of rows that a later row of their batch, which is not replayed, outruns. */
+  /**
+   * Of a replay: places of rows that a later row of their batch, which is not replayed, outruns.
+   */
   outrun?: Relation
 }

@@ -31,7 +31,10 @@ export interface RepairOptions {
   javascript?: JavaScript
   /** Whether to do it, rather than to say what would be done. */
   apply: boolean
-  /** Gives up commits whose entries are gone from the end of the log. */
+  /**
+   * Gives up commits whose entries are gone from the end of the log, and what is known of files of
+   * batches that have expired.
+   */
   allowLoss?: boolean
   /** Reads each data file's values, for files without checksums. */
   deep: ReadDeep

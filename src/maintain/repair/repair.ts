@@ -231,7 +231,7 @@ class Repairs {
     return { path, why: one.why, how: 'bytes', text: 'it is rebuilt from the log' }
   }
 
-  /** An index only saves reading manifests. */
+  /** An index only saves reading manifests, as long as all of them are there. */
   private async index(one: Damage): Promise<Mend> {
     const { part, path, why } = one
     if (part.kind !== 'index') throw new Error(part.kind)
@@ -242,9 +242,14 @@ class Repairs {
         command: `moraine crawl … --name ${dataset.slice('crawl.'.length)}`,
       }
     if (!one.head) return lost(one, 'only earlier commits refer to it')
+    // As it is now: runs may have gone on since.
+    const base = await this.log.head()
+    if (base.expired?.[dataset] && !this.options.allowLoss)
+      return lost(
+        one,
+        `only it says which files batches of ${dataset} had that have expired: without it, those of them that are still in the source, or come again, are ingested twice. Restore it from a backup. Without one, take what has been read out of the source, then: moraine repair --allow-loss`,
+      )
     if (this.options.apply) {
-      // As it is now: runs may have gone on since.
-      const base = await this.log.head()
       const { index, ...watermark } = base.watermarks[dataset] as { index?: { path?: string } }
       if (index?.path === path)
         await this.log.commit(

@@ -61,7 +61,8 @@ async function wouldChange(work: Work, others: Chosen): Promise<boolean> {
 /**
  * The rows that leave the discarded table, as they pass now or have other reasons.
  *
- * @param isNow SQL for a flagged row, `f`: whether it is stale, where it may leave for that as well.
+ * @param isNow SQL for a flagged row, `f`: whether it is stale, where it may leave for that as
+ *   well.
  */
 async function leavingOf(
   session: Session,

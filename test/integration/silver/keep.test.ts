@@ -1,4 +1,4 @@
-import { mkdir, writeFile } from 'node:fs/promises'
+import { mkdir, readFile, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { expect, it } from 'vitest'
 import { CommitLog } from '../../../src/log/log.js'
@@ -75,6 +75,31 @@ it('knows a file that arrives again though its batch has expired', async () => {
   expect(step(again, 'bronze.orders').reason).toBe('1.csv arrived again and was ingested only once')
   expect(await numbers(project)).toEqual([2])
   expect((await project.cli('verify', '--deep')).code).toBe(0)
+})
+
+it('says what would come twice where the list of files of expired batches is damaged', async () => {
+  const project = await Project.create({ 'lake.ts': lake() })
+  await load(project, 1, '2026-01-01')
+  await load(project, 2, '2026-06-01')
+  const { index } = (await project.state()).watermarks['bronze.orders'] as {
+    index: { path: string }
+  }
+  const path = join(project.folder, 'lake', index.path)
+  const bytes = await readFile(path)
+  await writeFile(path, 'damaged')
+  const refused = await project.cli('repair', '--yes')
+  expect(refused.code).toBe(1)
+  expect(refused.stdout).toContain('are ingested twice')
+  expect(refused.stdout).toContain('moraine repair --allow-loss')
+  // It is still there to be mended: a backup does that.
+  await writeFile(path, bytes)
+  const again = await load(project, 1, '2026-06-02')
+  expect(step(again, 'bronze.orders').reason).toBe('1.csv arrived again and was ingested only once')
+  await writeFile(path, 'damaged')
+  const given = await project.cli('repair', '--yes', '--allow-loss')
+  expect(given.stdout).toContain('its content is read from the manifests instead')
+  expect((await load(project, 3, '2026-06-03')).outcome).toBe('done')
+  expect(await ids(project)).toEqual([1, 2, 3, 101, 102, 103])
 })
 
 it('builds from what there is where that is wanted', async () => {

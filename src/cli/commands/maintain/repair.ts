@@ -14,7 +14,10 @@ import { openProject } from '../../project.js'
 export function define(command: Command): Command {
   return withMemory(command)
     .option('--yes', 'repair what can be repaired; without it, only show what would be done')
-    .option('--allow-loss', 'give up commits whose entries are missing at the end of the log')
+    .option(
+      '--allow-loss',
+      'give up commits whose entries are missing at the end of the log, and what is known of files of batches that have expired',
+    )
     .addHelpText(
       'after',
       examples(
