@@ -8,8 +8,13 @@ import type { NamedColumn, Pushed } from './pushdown.js'
 import type { Worker } from './query-process.js'
 import { levelsOf } from './tables.js'
 
+/** A table that is read, and a view that reads it where the query does not. */
+interface Reached extends Reads {
+  view?: string
+}
+
 interface Proved {
-  tables: Reads[]
+  tables: Reached[]
   views: RelationFiles[]
   functions: readonly string[]
   /** Whether it gives the same rows again, as long as its tables are the same. */
@@ -47,7 +52,7 @@ export async function throughViews(
   const known = new Map(
     Object.entries(state.views ?? {}).map(([name, view]) => [name.toLowerCase(), view]),
   )
-  const tables = new Map<string, Reads>()
+  const tables = new Map<string, Reached>()
   const views: { read: Reads; relation: RelationFiles }[] = []
   const functions = [...asked.functions]
   let { isRepeatable } = asked
@@ -73,6 +78,7 @@ export async function throughViews(
         times: before + one.times * read.times,
         // Of what a view reads, no column is looked for.
         aliases: [],
+        view: `${relation.tier}.${relation.name}`,
       })
     }
   }
@@ -104,8 +110,9 @@ export async function ruled(
     const rules = rights?.rules(levelsOf(state, view))
     if (rules) isRepeatable &&= (await provedRules(worker, view, rules)).isRepeatable
   }
-  for (const read of tables) {
+  for (const { view, ...read } of tables) {
     const levels = levelsOf(state, read.table)
+    if (rights?.isClosed(levels)) throw closedView(view ?? nameOf(read))
     const rules = rights?.rules(levels)
     const isNamed = direct.has(nameOf(read))
     if (!rules) {
@@ -164,6 +171,13 @@ export function withViewRules(
   return views.map((view) => {
     const rules = rights?.rules(levelsOf(state, view))
     return rules ? { ...view, rules } : view
+  })
+}
+
+/** Whoever asks may know of the view, and not of what it reads. */
+function closedView(view: string): MoraineError {
+  return new MoraineError('query', `${view} reads past rows of a table of which you see a part`, {
+    hint: 'Ask for that table itself: what its masks and row filters hide is in its past rows too.',
   })
 }
 

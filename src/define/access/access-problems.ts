@@ -4,6 +4,7 @@ import { inputsOf } from '../inputs.js'
 import type { AnyDataset } from '../model.js'
 import { nearest } from '../nearest.js'
 import { SYSTEM, systemNames } from '../sql/name.js'
+import { isView, viewsIn } from '../sql/sql.js'
 import type { Oidc } from './oidc.js'
 import type { Principal, WrittenGrant } from './principal.js'
 import { type Levels, rightsOf } from './rights.js'
@@ -178,6 +179,15 @@ function unruly(
     )
   if (!rightsOf(read, []).may('read', levels))
     return say(`${text} has masks or rows, and may not be read`, `Grant it: read: ['${text}']`)
+  const hasOwn = (view: Levels) => one.rules.some((own) => own.levels.join('.') === view.join('.'))
+  const reader = viewsOn(levels, datasets).find(
+    (view) => rightsOf(read, []).may('read', view) && !hasOwn(view),
+  )
+  if (reader)
+    return say(
+      `it may read ${reader.join('.')}, which holds the query of ${text} and none of its masks or rows`,
+      'Put them on the tables that the view reads: there they hold for every view.',
+    )
   const raw = sourcesOf(levels, datasets).find((source) => rightsOf(read, []).may('read', source))
   if (raw)
     return say(
@@ -193,6 +203,14 @@ function sourcesOf(levels: Levels, datasets: readonly AnyDataset[]): Levels[] {
   return table
     ? inputsOf(table).flatMap(({ tier, name }) => (tier === 'bronze' ? [[tier, name]] : []))
     : []
+}
+
+/** The views that are made of a view, by their levels: its query is a part of theirs. */
+function viewsOn(levels: Levels, datasets: readonly AnyDataset[]): Levels[] {
+  const isMadeOf = (dataset: AnyDataset): boolean =>
+    isView(dataset) &&
+    viewsIn(dataset.query).some((view) => fullName(view) === levels.join('.') || isMadeOf(view))
+  return datasets.filter(isMadeOf).map(({ tier, name }) => [tier, name])
 }
 
 /** Other case, or two letters swapped. More may be a name of its own, such as `old` for `gold`. */

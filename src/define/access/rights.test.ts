@@ -165,5 +165,13 @@ describe('rights', () => {
     }
     expect([rights.mayAll('read', ['ML']), rights.mayAll('read', ['hr'])]).toEqual([false, true])
     expect(rights.rules(['ml', 'scores_2'])).toBeUndefined()
+    const silver = [{ levels: ['silver', 'people'], masks: {}, rows: 'false' }]
+    const own = { levels: ['discarded', 'people'], masks: {}, rows: 'true' }
+    const isClosed = (tier: string, rules = silver) =>
+      rightsOf([{ levels: [tier], below: true }], [], rules).isClosed([tier, 'people'])
+    expect(['history', 'deleted', 'discarded', 'gold'].map((tier) => isClosed(tier))).toEqual([
+      ...[true, true, true, false],
+    ])
+    expect(isClosed('discarded', [...silver, own])).toBe(false)
   })
 })

@@ -51,6 +51,11 @@ export interface Rights {
   /** What queries on a table do not see. */
   rules(relation: Levels): TableRules | undefined
   /**
+   * Whether a table stands beside one with rules and has none itself: nothing of it may be shown,
+   * whichever way a query comes to it.
+   */
+  isClosed(relation: Levels): boolean
+  /**
    * Whether that holds for a namespace itself and all that is or will be in it. That of no levels
    * is all that other engines keep.
    */
@@ -65,6 +70,7 @@ export const allRights: Rights = {
   may: () => true,
   mayQuery: () => true,
   rules: () => undefined,
+  isClosed: () => false,
   mayAll: () => true,
   sees: () => true,
 }
@@ -75,6 +81,7 @@ export const readingRights: Rights = {
   may: (action) => action === 'read',
   mayQuery: ([first]) => first !== SYSTEM,
   rules: () => undefined,
+  isClosed: () => false,
   mayAll: (action) => action === 'read',
   sees: () => true,
 }
@@ -105,17 +112,18 @@ export function rightsOf(
     granted[action].some((grant) => covers(grant, relation))
   const isBeside = ([first = '', ...rest]: Levels) =>
     COMPANIONS.includes(first) && named(['silver', ...rest]) !== undefined
-  const isOpen = (relation: Levels) => !named(relation) && !isBeside(relation)
+  const isClosed = (relation: Levels) => !named(relation) && isBeside(relation)
   const isWithin = ({ levels: [first = '', ...rest] }: RuledTable, namespace: Levels) =>
     [first, ...(first === 'silver' ? COMPANIONS : [])].some((top) =>
       startsWith(folded([top, ...rest]), folded(namespace)),
     )
   return {
     unlimited: false,
-    may: (action, relation) => isGranted(action, relation) && isOpen(relation),
-    mayQuery: (relation) =>
-      isGranted('read', relation) && (named(relation) !== undefined || isOpen(relation)),
+    may: (action, relation) =>
+      isGranted(action, relation) && !named(relation) && !isClosed(relation),
+    mayQuery: (relation) => isGranted('read', relation) && !isClosed(relation),
     rules: named,
+    isClosed,
     mayAll: (action, namespace) =>
       granted[action].some((grant) => coversNamespace(grant, namespace)) &&
       !ruled.some((one) => isWithin(one, namespace)),
@@ -139,6 +147,7 @@ export function rightsWithin(rights: Rights, tables: readonly string[]): Rights 
       rights.may(action, relation) && (action === 'read' || mayWrite(relation)),
     mayQuery: (relation) => rights.mayQuery(relation),
     rules: (relation) => rights.rules(relation),
+    isClosed: (relation) => rights.isClosed(relation),
     mayAll: (action, namespace) => action === 'read' && rights.mayAll(action, namespace),
     sees: (namespace) => rights.sees(namespace),
   }

@@ -1,7 +1,7 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { z } from 'zod'
 import { principal } from '../../../../src/define/access/principal.js'
-import { bronze, silver } from '../../../../src/define/dataset.js'
+import { bronze, gold, silver } from '../../../../src/define/dataset.js'
 import { defineLake } from '../../../../src/define/lake.js'
 import { sql } from '../../../../src/define/sql/sql.js'
 import type { DefinitionError } from '../../../../src/errors.js'
@@ -51,9 +51,11 @@ describe('masks and row filters of lake.ts', () => {
     schema: z.object({ id: z.int(), note: z.string() }),
     key: 'id',
   })
+  const paid = gold('paid', { view: true, query: sql`select id, note from ${orders}` })
+  const large = gold('large', { view: true, query: sql`select * from ${paid} as p where p.id > 9` })
   const problemsOf = (options: Parameters<typeof principal>[1]) => {
     try {
-      defineLake({ name: 'x', datasets: [orders], access: [principal('a', options)] })
+      defineLake({ name: 'x', datasets: [large], access: [principal('a', options)] })
       return []
     } catch (error) {
       return (error as DefinitionError).problems.map(({ message }) => message)
@@ -72,6 +74,8 @@ describe('masks and row filters of lake.ts', () => {
       { read: ['silver.*', 'bronze.*'], masks: { 'silver.orders': note } },
       'it may read bronze.raw',
     ],
+    [{ read: ['gold.*'], masks: { 'gold.paid': note } }, 'it may read gold.large'],
+    [{ read: ['gold.*'], rows: { 'gold.paid': sql`id > 1` } }, 'it may read gold.large'],
     [{ masks: { 'silver.orders': { note: '1' } } }, 'masks'],
   ] as const)('are refused where they can not hold: %#', (options, message) => {
     const given = { token, read: ['silver.*'], ...options } as Parameters<typeof principal>[1]
@@ -81,5 +85,9 @@ describe('masks and row filters of lake.ts', () => {
   it('are fine where they can', () => {
     const rules = { masks: { 'silver.orders': note }, rows: { 'silver.orders': sql`id > 1` } }
     expect(problemsOf({ token, read: ['silver.*'], ...rules })).toEqual([])
+    const one = { read: ['gold.paid'], masks: { 'gold.paid': note } } as const
+    expect(problemsOf({ token, ...one })).toEqual([])
+    const both = { 'gold.paid': note, 'gold.large': note }
+    expect(problemsOf({ token, read: ['gold.*'], masks: both })).toEqual([])
   })
 })

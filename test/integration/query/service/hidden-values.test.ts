@@ -105,6 +105,8 @@ const hostile = [
   `select * from gold.contacts`,
   `select cast(email as int) from gold.contacts`,
   `select max(salary), max(email) from gold.contacts where error(email) is null`,
+  `select * from gold.moves`,
+  `select max(email), max(salary) from gold.moves where region = 'US'`,
   `from history.customers`,
   `from discarded.customers`,
   `from deleted.customers`,
@@ -130,12 +132,20 @@ describe('what a principal may not see', () => {
     )
     expect(await told('select count(*) from gold.contacts')).toContain('[["20"]]')
     expect(await told(`select email from ${C} limit 1`)).toContain('s…')
+    // A view of past rows is refused, and says why without a name of what it reads.
+    const moves = await told('select count(*) from gold.moves')
+    expect(moves).toContain('gold.moves reads past rows of a table of which you see a part')
     const whole = await made.as('boss-token-0001')
     await using answer = await service.query({
       principal: whole,
       sql: `select max(email) from ${C}`,
     })
     for await (const rows of answer.rows) expect(rows).toEqual([['secret9@example.com']])
+    await using past = await service.query({
+      principal: whole,
+      sql: 'select count(*) from gold.moves',
+    })
+    for await (const rows of past.rows) expect(rows).toEqual([[60n]])
   })
 
   it('is not told apart by errors: what fails on hidden rows alone does not fail', async () => {

@@ -14,7 +14,7 @@ import { LocalStorage } from '../../../../src/storage/local.js'
 
 /** Customers with what others must not see, and their orders, in two regions. */
 const definition = `
-import { bronze, defineLake, gold, month, principal, silver, sql, t, workgroup, z } from 'moraine'
+import { bronze, defineLake, gold, history, month, principal, silver, sql, t, workgroup, z } from 'moraine'
 import { files } from 'moraine/sources'
 export const customers = silver('customers', {
   from: bronze('people', { from: files('people.csv') }),
@@ -32,9 +32,10 @@ export const orders = silver('orders', {
 export const days = gold('days', { query: sql\`select day, count(*) as n from \${orders} group by 1\` })
 export const totals = gold('totals', { query: sql\`select customer, sum(amount) as total from \${orders} group by 1\` })
 export const contacts = gold('contacts', { view: true, query: sql\`select id, email, salary from \${customers}\` })
+export const moves = gold('moves', { view: true, query: sql\`select id, email, salary, region from \${history(customers)}\` })
 export default defineLake({
   name: 'service',
-  datasets: [totals, contacts, days],
+  datasets: [totals, contacts, days, moves],
   workgroups: [
     workgroup('bi', { members: ['boss'], maxScanPerDay: '1GB' }),
     workgroup('tiny', { members: ['boss'], maxScan: '2kB' }),
