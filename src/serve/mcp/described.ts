@@ -2,8 +2,8 @@ import type { CatalogEntry } from '../../catalog/describe.js'
 import { checkName } from '../../define/check.js'
 import { fullName } from '../../define/dataset.js'
 import type { Lake } from '../../define/lake.js'
-import type { AnyDataset } from '../../define/model.js'
-import { renderSql } from '../../define/sql/sql.js'
+import type { AnyDataset, Check, Sql } from '../../define/model.js'
+import { datasetsIn, historiesIn, renderSql } from '../../define/sql/sql.js'
 import type { ColumnSource } from '../../plan/lineage.js'
 import type { Caller, VisibleTable } from '../../query/service/request.js'
 
@@ -16,6 +16,14 @@ export interface Known {
 }
 
 const nameOf = ({ schema, name }: VisibleTable) => `${schema}.${name}`
+
+/** Whether there is a table of that name for a caller. */
+type IsShown = (name: string) => boolean
+
+function shownIn(tables: readonly VisibleTable[]): IsShown {
+  const shown = new Set(tables.map((table) => nameOf(table).toLowerCase()))
+  return (name) => shown.has(name.toLowerCase())
+}
 
 /** All tables that may be queried, each with a line. */
 export function listed({ entries, tables, caller }: Known, search?: string) {
@@ -54,7 +62,7 @@ export function described({ entries, tables, lake, caller }: Known, asked: strin
     key: entry?.key ?? [],
     partitions: entry?.partitions ?? [],
     ...amounts(entry, caller),
-    ...(dataset ? quality(dataset) : {}),
+    ...(dataset ? quality(dataset, shownIn(tables)) : {}),
   }
 }
 
@@ -66,25 +74,36 @@ function amounts(entry: CatalogEntry | undefined, { rights }: Caller) {
   return { ...(isWhole ? { rows } : {}), changed }
 }
 
-/** What rows have to be to be kept, and what has to hold for the whole table. */
-function quality(dataset: AnyDataset) {
+/**
+ * What rows have to be to be kept, and what has to hold for the whole table. Tables that are not
+ * shown are not named.
+ */
+function quality(dataset: AnyDataset, isShown: IsShown) {
   if (dataset.tier === 'bronze') return {}
   const checks = dataset.checks.map((check) => ({
-    check: checkName(check),
+    check: shownCheck(check, isShown),
     severity: check.severity,
   }))
   if (dataset.tier === 'gold') return { checks }
   const rules = dataset.rules.map(({ name, condition, severity }) => ({
     ...{ rule: name, severity },
-    condition: renderSql(condition),
+    condition: isShownWhole(condition, isShown) ? renderSql(condition) : null,
   }))
   return { rules, checks }
 }
 
+const shownCheck = (check: Check, isShown: IsShown): string =>
+  check.check !== 'references' || isShown(fullName(check.to))
+    ? checkName(check)
+    : `${check.columns[0]} references another table`
+
+const isShownWhole = (sql: Sql, isShown: IsShown): boolean =>
+  datasetsIn(sql).every((dataset) => isShown(fullName(dataset))) &&
+  historiesIn(sql).every(({ name }) => isShown(`history.${name}`))
+
 /** Where a table's columns come from, and what is computed from them; of tables that are shown. */
 export function lineageOf({ entries, tables }: Known, asked: string) {
-  const shown = new Set(tables.map((table) => nameOf(table).toLowerCase()))
-  const isShown = (name: string) => shown.has(name.toLowerCase())
+  const isShown = shownIn(tables)
   const entry = entries.find(({ name }) => name.toLowerCase() === asked.toLowerCase())
   if (!entry || !isShown(entry.name)) return undefined
   const sources = (all: readonly ColumnSource[]) =>
