@@ -19,3 +19,9 @@ export function isPassing(error: unknown): boolean {
   if (typeof code === 'string' && /^E[A-Z0-9]+$/.test(code)) return !ABSENT.includes(code)
   return $metadata !== undefined
 }
+
+/** Whether an object is known to be gone or damaged: what does without it can go on. */
+export const isLost = (error: unknown): boolean =>
+  error instanceof MoraineError &&
+  (error.kind === 'storage' || error.kind === 'corrupt') &&
+  !isPassing(error)

@@ -37,7 +37,7 @@ export interface ServiceOptions {
   priceOf?: (bytes: number) => number
   /** What outlives the server; without it, executions and named queries end with it. */
   state?: ServerState | undefined
-  /** Hears of what could not be kept. */
+  /** Hears of what could not be kept, and of tables that cannot be read. */
   onError?: (error: unknown) => void
   /** Milliseconds for which a query waits for whoever reads its rows. */
   slowAfter?: number

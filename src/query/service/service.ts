@@ -239,10 +239,11 @@ export class QueryService {
 
   /** Tables and views that this principal may query, with their columns. */
   async tables(principal: Caller): Promise<VisibleTable[]> {
-    const { storage, log, lake } = this.options
+    const { storage, log, lake, onError } = this.options
     const { types } = this
     try {
-      return await visibleTables({ storage, state: await log.head(), lake, types }, principal)
+      const state = await log.head()
+      return await visibleTables({ storage, state, lake, types, onError }, principal)
     } catch (error) {
       throw this.told(principal, error)
     }

@@ -6,6 +6,7 @@ import { type IcebergField, toColumnType } from '../../iceberg/spec/types.js'
 import type { LakeState } from '../../log/commit.js'
 import { externalRelations } from '../../log/external.js'
 import { Batches, bronzeLineage, columnsOf } from '../../step/batches.js'
+import { isLost } from '../../storage/passing.js'
 import type { Storage } from '../../storage/storage.js'
 import { systemTables } from '../system/tables.js'
 import { externalTable, ownNames, ownTable } from '../tables.js'
@@ -17,11 +18,13 @@ interface Looked {
   state: LakeState
   lake: Pick<Lake, 'datasets'> | undefined
   types: ShownTypes
+  /** Hears of tables of which nothing can be read. */
+  onError?: ((error: unknown) => void) | undefined
 }
 
 /** The tables and views that somebody may query, in the order of their names. */
 export async function visibleTables(
-  { storage, state, lake, types }: Looked,
+  { storage, state, lake, types, onError = () => {} }: Looked,
   caller: Caller,
 ): Promise<VisibleTable[]> {
   const { rights } = caller
@@ -39,7 +42,12 @@ export async function visibleTables(
       kind: view ? 'view' : 'table',
       columns: view
         ? view.columns.map((column) => plainColumn(column.name, column.type))
-        : await ownColumns(storage, state, { tier: schema, name }),
+        : await ownColumns(storage, state, { tier: schema, name }).catch((error) => {
+            // One whose files are gone or damaged is shown without its columns, beside the others.
+            if (!isLost(error)) throw error
+            onError(error)
+            return []
+          }),
     }
     return { table, levels }
   })

@@ -8,6 +8,7 @@ import { plainRows } from '../../query/formats/json-values.js'
 import type { Caller } from '../../query/service/request.js'
 import type { QueryService } from '../../query/service/service.js'
 import { toldTo } from '../../query/service/told.js'
+import { isLost } from '../../storage/passing.js'
 import { described, type Known, lineageOf, listed } from './described.js'
 
 /** What agents ask of. */
@@ -53,7 +54,7 @@ export class Tools {
   }
 
   async lineage(table: string) {
-    return lineageOf(await this.known(), table) ?? this.unknown(table)
+    return lineageOf(await this.known('whole'), table) ?? this.unknown(table)
   }
 
   async sample(table: string, rows: number, signal?: AbortSignal): Promise<Rows> {
@@ -91,12 +92,16 @@ export class Tools {
     return { table, reasons, note: 'A row may have several reasons.' }
   }
 
-  private async known(): Promise<Known> {
-    const { service, lake, entries } = this.options
+  /** @param catalog whether it is of no use without all that the catalog has. */
+  private async known(catalog?: 'whole'): Promise<Known> {
+    const { service, lake, entries, onError = () => {} } = this.options
     const { caller } = this
     const known = entries().catch((error) => {
       // The service hears of it as well, from its own look at the tables.
-      throw toldTo(caller, error, () => {})
+      if (catalog === 'whole' || !isLost(error)) throw toldTo(caller, error, () => {})
+      // Files of one table are gone or damaged: all others can be asked for.
+      onError(error)
+      return []
     })
     const [all, tables] = await Promise.all([known, service.tables(caller)])
     return { entries: all, tables, lake, caller }
