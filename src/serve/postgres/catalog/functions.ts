@@ -14,7 +14,8 @@ export interface FunctionContext {
   constantOf: (token: Token) => string | undefined
 }
 
-type Rewrite = (args: readonly string[], context: FunctionContext) => string
+/** `undefined` where a call stays as it is. */
+type Rewrite = (args: readonly string[], context: FunctionContext) => string | undefined
 
 const constant =
   (sql: string): Rewrite =>
@@ -36,6 +37,13 @@ const CHANGES = /insert|update|delete|truncate|create|trigger|references|temp/i
 
 const privilege: Rewrite = (args) =>
   args.some((arg) => arg.startsWith("'") && CHANGES.test(arg)) ? 'false' : 'true'
+
+/** Columns of catalogs with transactions, of which there are none here. */
+const TRANSACTION = /(?:^|\.)"?\w*(?:frozenxid|minmxid|_xid|xmin)"?$/i
+
+/** Of a transaction; that between two times is the engine's own. */
+const age: Rewrite = ([of = '', ...more]) =>
+  more.length === 0 && TRANSACTION.test(of) ? 'CAST(NULL AS BIGINT)' : undefined
 
 const isVisible: Rewrite = ([oid = 'NULL'], { visible }) => {
   const hidden = visible.tables.filter((table) => !table.isVisible).map((table) => table.oid)
@@ -84,7 +92,7 @@ const functions: Readonly<Record<string, Rewrite>> = {
   ),
   ...names(
     `pg_relation_size pg_total_relation_size pg_table_size pg_indexes_size pg_database_size
-     pg_sequence_last_value pg_stat_get_live_tuples pg_tablespace_size age`,
+     pg_sequence_last_value pg_stat_get_live_tuples pg_tablespace_size`,
     NO_NUMBER,
   ),
   ...names(
@@ -100,6 +108,7 @@ const functions: Readonly<Record<string, Rewrite>> = {
      has_server_privilege`,
     privilege,
   ),
+  age,
   pg_table_is_visible: isVisible,
   pg_get_userbyid: (_, { visible }) => quoteText(visible.user),
   pg_advisory_unlock_all: constant("''"),

@@ -38,6 +38,21 @@ const NO_ALIAS =
 /** Functions that stand in FROM; an array is a row of one. */
 const SETS = /^(generate_series|string_to_array)$/
 
+/** Words that begin something, where a name would be a value. */
+const NO_VALUE =
+  /^(select|distinct|all|any|some|where|and|or|not|on|when|then|else|case|having|by|between|in|like|ilike|limit|offset|values|array|row|exists|interval|filter|using|qualify|union|except|intersect)$/i
+
+const isName = ({ kind, text }: Token): boolean =>
+  kind === 'quoted' || (kind === 'word' && !NO_VALUE.test(text))
+
+/** Whether an operator after it has something on its left. */
+const endsValue = (token: Token): boolean =>
+  token.kind === 'operator'
+    ? false
+    : token.kind === 'mark'
+      ? /^[)\]]$/.test(token.text)
+      : token.kind !== 'word' || isName(token)
+
 /** The name of a relation of a catalog within the statement. */
 export const relationName = (schema: string, name: string) => quoteName(`${schema}.${name}`)
 
@@ -237,15 +252,12 @@ class Rewriter {
         return { sql: this.use('pg_catalog', name), next: end + 1 }
     if (BEFORE_TABLE.test(before) && SETS.test(name)) return this.setCall(at, name)
     // What is within a call is written once: calls within calls would double it each time.
-    const sql = isRewritten(name)
-      ? rewrittenCall(name, this.arguments(at + 2, end), this.context)
-      : undefined
+    const args = isRewritten(name) ? this.arguments(at + 2, end) : undefined
+    const sql = args && rewrittenCall(name, args, this.context)
     if (sql !== undefined) return { sql: bounded(sql), next: end + 1, title: name }
     const { text } = this.tokens[at] as Spaced
-    return {
-      sql: `${text}${this.tokens[at + 1]?.space}(${this.range(at + 2, end)})`,
-      next: end + 1,
-    }
+    const inside = args?.join(', ') ?? this.range(at + 2, end)
+    return { sql: `${text}${this.tokens[at + 1]?.space}(${inside})`, next: end + 1 }
   }
 
   /** A function in FROM whose alias names its rows and its one column. */
@@ -288,12 +300,25 @@ class Rewriter {
   private matched(at: number, operator: string, length: number): Piece {
     const token = this.tokens[at + length]
     const pattern = token && constantIn(token)
-    if (pattern === undefined || !token) return { sql: operator, next: at + length }
+    if (pattern === undefined || !token) return this.matchedValue(at, operator, length)
     const whole = `(?s:.*)(?:${pattern})(?s:.*)`
     return {
       sql: `${operator}${token.space || ' '}'${whole.replaceAll("'", "''")}'`,
       next: at + length + 1,
     }
+  }
+
+  /** The same with a pattern that is a parameter, a column, or what a function gives. */
+  private matchedValue(at: number, operator: string, length: number): Piece {
+    const from = at + length
+    const left = this.tokens[at - 1]
+    const right = this.tokens[from]
+    const isValue = right && (right.text === '(' || right.kind === 'parameter' || isName(right))
+    if (!left || !endsValue(left) || !isValue) return { sql: operator, next: from }
+    const { sql, next } = this.casted(from, this.piece(from))
+    // It goes on: what it is of, rather than it, would be put together.
+    if (this.tokens[next]?.text === '[') return { sql: `${operator} ${sql}`, next }
+    return { sql: `${operator} ('(?s:.*)(?:' || CAST(${sql} AS VARCHAR) || ')(?s:.*)')`, next }
   }
 
   /** All texts are compared as their bytes are. */

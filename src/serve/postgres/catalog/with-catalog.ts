@@ -8,7 +8,7 @@ import { visibleOf } from './visible.js'
 
 /** What a statement may have of PostgreSQL's own; most statements have nothing. */
 const OWN =
-  /\bpg_|\binformation_schema\b|::\s*(?:pg_catalog|"|name\b|oid\b|reg|xid|cid|int2vector|oidvector|jsonb|bpchar|citext|unknown|any)|\bas\s+(?:name|oid|reg\w+|jsonb|"char")\s*\)|\bcurrent_|\bsession_user\b|\bversion\s*\(|_privilege\s*\(|\bformat_type\b|_description\s*\(|\barray_(?:upper|lower)\b|\bcardinality\b|\bquote_(?:ident|literal)\b|\bparse_ident\b|\bset_config\b|\bjsonb?_build_object\b|\bto_reg|\binet_|\btxid_|\bcollate\b|'\{[^']*\}'\s*::/i
+  /\bpg_|\binformation_schema\b|::\s*(?:pg_catalog|"|name\b|oid\b|reg|xid|cid|int2vector|oidvector|jsonb|bpchar|citext|unknown|any)|\bas\s+(?:name|oid|reg\w+|jsonb|"char")\s*\)|\bcurrent_|\bsession_user\b|\bversion\s*\(|_privilege\s*\(|\bformat_type\b|_description\s*\(|\barray_(?:upper|lower)\b|\bcardinality\b|\bquote_(?:ident|literal)\b|\bparse_ident\b|\bset_config\b|\bjsonb?_build_object\b|\bto_reg|\binet_|\btxid_|\bcollate\b|~|\bgenerate_series\b|\bstring_to_array\b|'\{[^']*\}'\s*::/i
 
 interface Asking {
   tables: () => Promise<readonly VisibleTable[]>

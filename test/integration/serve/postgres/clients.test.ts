@@ -122,6 +122,24 @@ describe('a client of PostgreSQL', () => {
     expect((await client.query('ROLLBACK')).command).toBe('ROLLBACK')
   })
 
+  it.each(['', ' AND ordered_on < current_date'])(
+    'has functions and patterns of PostgreSQL that mean the same in each statement: %s',
+    async (more) => {
+      const ask = (what: string, where: string, values?: unknown[]) =>
+        rows(`SELECT ${what} FROM silver.orders WHERE ${where}${more} ORDER BY id`, values)
+      const ages = await ask("age(DATE '2024-02-01', ordered_on)::text AS age", 'id < 3')
+      expect(ages).toEqual([{ age: '1 day' }, { age: expect.stringMatching(/^24 years 1 mon/) }])
+      const old = "age(DATE '2024-02-01', ordered_on) > INTERVAL '30 days'"
+      expect(await ask('id', old)).toEqual([{ id: '2' }])
+      // A pattern matches a part of a text.
+      expect(await ask('id', "note ~ 'comm.'")).toEqual([{ id: '3' }])
+      expect(await ask('id', "note !~ '^f'")).toEqual([{ id: '3' }])
+      expect(await ask('id', 'note ~ $1', ['irs'])).toEqual([{ id: '1' }])
+      expect(await ask('id', 'customer ~ lower(upper($1))', ['d'])).toEqual([{ id: '1' }])
+      expect(await ask('~id AS x', 'id = ~(-2)')).toEqual([{ x: '-2' }])
+    },
+  )
+
   it('is in the workgroup that it names', async () => {
     const small = await connect(shop.port, { options: '-c moraine.workgroup=small' })
     expect(await rows('SELECT id FROM silver.orders LIMIT 2', [], small)).toHaveLength(2)
