@@ -5,7 +5,15 @@ import { document, textsOf, type Xml } from '../protocol/xml.js'
 import { partsOf } from '../signature/canonical.js'
 import { LAKE_BUCKET, type LakeFiles } from './lake-files.js'
 import { listing } from './listing.js'
-import type { ObjectHead, ObjectStore, ObjectStores, StoredObject } from './store.js'
+import {
+  checkExpected,
+  type Expected,
+  noSuchKey,
+  type ObjectHead,
+  type ObjectStore,
+  type ObjectStores,
+  type StoredObject,
+} from './store.js'
 import type { Uploads } from './uploads.js'
 
 const NAMESPACE = 'http://s3.amazonaws.com/doc/2006-03-01/'
@@ -188,19 +196,16 @@ async function objectRequest(site: Site): Promise<S3Answer> {
     return { status: 204 }
   }
   if (method !== 'PUT') throw notAllowed()
-  if (site.header('if-none-match') === '*' && (await store.get(bucket, key)))
-    throw new AwsError(
-      'PreconditionFailed',
-      'At least one of the pre-conditions you specified did not hold',
-      { status: 412 },
-    )
+  const expected = expectedIn(site)
+  // Before its bytes have come, and again when they are there: another may have been quicker.
+  checkExpected(await store.get(bucket, key), expected)
   const source = site.header('x-amz-copy-source')
   if (source === undefined) {
-    const object = await store.put(bucket, key, site.body, headOf(site))
+    const object = await store.put(bucket, key, site.body, { ...headOf(site), expected })
     return { status: 200, headers: { etag: `"${object.etag}"` } }
   }
   const { bytes, head } = await copied(site, source)
-  const object = await store.put(bucket, key, bytes, head)
+  const object = await store.put(bucket, key, bytes, { ...head, expected })
   return answer('CopyObjectResult', { LastModified: object.modified, ETag: `"${object.etag}"` })
 }
 
@@ -285,13 +290,23 @@ async function uploadRequest(site: Site): Promise<S3Answer> {
   const source = await textOf(site.body)
   const wanted = textsOf(source, 'PartNumber').map(Number)
   const etags = textsOf(source, 'ETag').map((one) => one.replaceAll('"', ''))
-  const object = await uploads.complete(upload, wanted, etags, store)
+  const whole = { ...upload, head: { ...upload.head, expected: expectedIn(site) } }
+  const object = await uploads.complete(whole, wanted, etags, store)
   return answer('CompleteMultipartUploadResult', {
     Location: `/${bucket}/${key}`,
     Bucket: bucket,
     Key: key,
     ETag: `"${object.etag}"`,
   })
+}
+
+/** What the object that is put there takes the place of. */
+function expectedIn({ header }: S3Request): Expected | undefined {
+  const match = header('if-match')
+  if (match !== undefined) return { etag: match.replaceAll('"', '') }
+  const none = header('if-none-match')
+  if (none === undefined || none === '*') return none && 'nothing'
+  throw new AwsError('NotImplemented', 'If-None-Match can be * alone', { status: 501 })
 }
 
 function headOf({ header }: S3Request): ObjectHead {
@@ -357,8 +372,6 @@ async function textOf(body: AsyncIterable<Uint8Array>): Promise<string> {
   return Buffer.concat(parts).toString()
 }
 
-const noSuchKey = () =>
-  new AwsError('NoSuchKey', 'The specified key does not exist.', { status: 404 })
 const denied = (
   why = 'The files of the lake are only read here: its tables change by statements',
 ) => new AwsError('AccessDenied', why, { status: 403 })

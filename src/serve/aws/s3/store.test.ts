@@ -91,3 +91,27 @@ it('removes the parts of uploads that were given up, and of no others', async ()
   expect(uploads.parts(uploads.get(ada, slow, 'b', 'slow'))).toHaveLength(2)
   expect(await readdir(path)).toHaveLength(2)
 })
+
+it('puts an object where there was none, or one that is known, for one of several at once', async () => {
+  const path = await folder()
+  const store = new ObjectStore(path)
+  const won = async (expected: 'nothing' | { etag: string }) => {
+    const put = (_: unknown, i: number) => store.put('b', 'k', bytes(i + 1), { expected })
+    const all = await Promise.allSettled(Array.from({ length: 10 }, put))
+    for (const one of all)
+      if (one.status === 'rejected') expect(one.reason.code).toBe('PreconditionFailed')
+    const done = all.flatMap((one) => (one.status === 'fulfilled' ? [one.value] : []))
+    expect(await store.get('b', 'k')).toEqual(done[0])
+    // Of those that came too late, nothing is left.
+    expect(await readdir(path)).toHaveLength(2)
+    return done
+  }
+  const [first, ...others] = await won('nothing')
+  expect(others).toEqual([])
+  const next = store.put('b', 'k', bytes(100), { expected: { etag: first?.etag ?? '' } })
+  const { etag } = await next
+  expect((await won({ etag })).length).toBe(1)
+  await expect(store.put('b', 'new', bytes(1), { expected: { etag } })).rejects.toMatchObject({
+    code: 'NoSuchKey',
+  })
+})

@@ -34,7 +34,12 @@ export interface ObjectHead {
   metadata?: Readonly<Record<string, string>>
   /** Where it is not the MD5 of its bytes. */
   etag?: string
+  /** What it takes the place of, where only that will do. */
+  expected?: Expected | undefined
 }
+
+/** What has to be under a name for an object to take its place. */
+export type Expected = 'nothing' | { etag: string }
 
 /** Bytes of all objects of a principal, and how many there may be. */
 const MOST_BYTES = 64 * 2 ** 30
@@ -123,26 +128,31 @@ export class ObjectStore {
       contentType: head.contentType ?? 'binary/octet-stream',
       metadata: head.metadata ?? {},
     }
-    return this.describe(object)
+    return this.inTurn(async () => {
+      try {
+        checkExpected(all.get(nameOf(bucket, key)), head.expected)
+      } catch (error) {
+        await this.removeBlob(blob)
+        throw error
+      }
+      return this.described(object)
+    })
   }
 
   /** Shows a file of the lake as an object. */
   async link(at: { bucket: string; key: string }, link: LakeLink, size: number): Promise<void> {
-    await this.describe({
+    const object = {
       ...{ ...at, link, size, blob: '', etag: hashOf(link.path).slice(0, 32) },
       modified: new Date().toISOString(),
       ...{ contentType: 'application/octet-stream', metadata: {} },
-    })
+    }
+    await this.inTurn(() => this.described(object))
   }
 
   private inTurn<T>(write: () => Promise<T>): Promise<T> {
     const done = this.writing.then(write)
     this.writing = done.catch(() => {})
     return done
-  }
-
-  private describe(object: StoredObject): Promise<StoredObject> {
-    return this.inTurn(() => this.described(object))
   }
 
   private async described(object: StoredObject): Promise<StoredObject> {
@@ -208,6 +218,18 @@ export class ObjectStore {
   }
 }
 
+/** @throws AwsError where something else is there than what is expected. */
+export function checkExpected(found: StoredObject | undefined, expected: Expected | undefined) {
+  if (expected === undefined) return
+  if (expected !== 'nothing' && !found) throw noSuchKey()
+  if (expected === 'nothing' ? !found : found?.etag === expected.etag) return
+  throw new AwsError(
+    'PreconditionFailed',
+    'At least one of the pre-conditions you specified did not hold',
+    { status: 412 },
+  )
+}
+
 /** What a file describes; one that was being written when the machine went down is removed. */
 async function describedIn(path: string): Promise<StoredObject | undefined> {
   try {
@@ -232,6 +254,9 @@ function takeRoom(room: DiskRoom, bytes: number): void {
 
 const nameOf = (bucket: string, key: string) => `${bucket}/${key}`
 const hashOf = (name: string) => createHash('sha256').update(name).digest('hex')
+
+export const noSuchKey = () =>
+  new AwsError('NoSuchKey', 'The specified key does not exist.', { status: 404 })
 
 /** The stores of all principals, each in a folder of its own. */
 export class ObjectStores {
