@@ -81,11 +81,15 @@ export async function partitionValues(
   await using answer = await parts.service.query({
     principal: caller,
     sql: `SELECT DISTINCT ${texts.join(', ')} FROM ${from}${where}`,
-    maxRows: MOST,
+    maxRows: MOST + 1,
   })
   const found: string[][] = []
   for await (const rows of answer.rows)
     for (const row of rows) found.push(row.map((value) => (value === null ? NONE : String(value))))
+  if (found.length > MOST)
+    throw strange(
+      `${table.schema}.${table.name} has more than ${MOST} partitions: choose some with Expression`,
+    )
   return found
 }
 
