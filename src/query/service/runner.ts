@@ -240,6 +240,8 @@ export class Runner {
       cost.counted = 0
       return this.answer(other)
     }
+    // Whether or not its rows are read: its bytes count.
+    statistics.price = this.options.priceOf?.(statistics.bytesEstimated) ?? 0
     const rows = this.rowsOf(result, { ...one, columns, watch, estimate })
     const read = readAs(estimate.refs, one.request.principal, estimate.state)
     return answerOf({ id, statistics, columns, readAs: read, rows }, async (error) => {
@@ -271,7 +273,6 @@ export class Runner {
       throw this.told(request, error)
     } finally {
       statistics.bytesRead = watch?.end() ?? statistics.bytesEstimated
-      statistics.price = this.options.priceOf?.(statistics.bytesEstimated) ?? 0
       await keeper?.close()
     }
   }

@@ -31,6 +31,17 @@ const ask = async (
   return rows
 }
 
+it('tells of what a query costs whose rows nobody asked for', async () => {
+  const priced = new QueryService({ ...made, priceOf: (bytes) => bytes / 1e6 })
+  const sql = 'select id from silver.orders'
+  const answer = await priced.query({ principal: boss as Caller, sql })
+  await answer.close()
+  const [last] = priced.history(boss as Caller)
+  expect(last?.bytesEstimated).toBeGreaterThan(0)
+  expect(last?.price).toBe((last?.bytesEstimated ?? 0) / 1e6)
+  await priced.close()
+})
+
 describe('a service that answers SQL', () => {
   it('gives rows, the types of their columns, and what they took', async () => {
     const sql = 'select id, amount, day from silver.orders where id < 2 order by id'
