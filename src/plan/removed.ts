@@ -205,6 +205,13 @@ const namedBy = (dataset: Silver | Gold): AnyInput[] =>
     ? [...inputsOf(dataset), ...historiesIn(dataset.query)]
     : inputsOf(dataset)
 
+/** The names that a dataset has had, by the new names of those that got one. */
+export function formerNames(name: string, renamed: Readonly<Record<string, string>>): string[] {
+  return Object.entries(renamed)
+    .filter(([, to]) => to === name)
+    .flatMap(([from]) => [from, ...formerNames(from, renamed)])
+}
+
 /** Combinations of names that are tried at most. */
 const MOST = 64
 
@@ -216,13 +223,9 @@ function namesBefore(
   inputs: readonly AnyInput[],
   renamed: Readonly<Record<string, string>>,
 ): ReadonlyMap<string, string>[] {
-  const olds = (name: string): string[] =>
-    Object.entries(renamed)
-      .filter(([, to]) => to === name)
-      .flatMap(([from]) => [from, ...olds(from)])
   let found: ReadonlyMap<string, string>[] = [new Map()]
   for (const name of new Set(inputs.map(fullName)))
-    for (const old of olds(name))
+    for (const old of formerNames(name, renamed))
       if (found.length < MOST)
         found = [...found, ...found.map((names) => new Map([...names, [name, old]]))]
   return found

@@ -27,6 +27,11 @@ export interface LakeStacksOptions {
   readonly codeKey?: string
   /** The account; the region is that of the lake's `deploy`. */
   readonly account?: string
+  /**
+   * Folders of datasets that were renamed, by the names of now, since nothing is read here:
+   * `{ 'silver.sales': ['silver/orders/'] }`. `moraine deploy` finds them by itself.
+   */
+  readonly olderFolders?: Readonly<Record<string, readonly string[]>>
 }
 
 /**
@@ -45,7 +50,7 @@ export function lakeStacks<S extends CdkStack>(
   cdk: Cdk<S>,
   scope: unknown,
   lake: Lake,
-  { codeKey, account }: LakeStacksOptions = {},
+  { codeKey, account, olderFolders = {} }: LakeStacksOptions = {},
 ): Record<string, S> {
   if (lake.deploy?.kind !== 'aws')
     throw new MoraineError('usage', `The lake ${lake.name} is not deployed to AWS`, {
@@ -55,7 +60,10 @@ export function lakeStacks<S extends CdkStack>(
   const folder = mkdtempSync(join(tmpdir(), 'moraine-cdk-'))
   const made: Record<string, S> = {}
   try {
-    for (const { name, template: content, parameters } of template(lake, deploy).stacks) {
+    const { stacks } = template(lake, deploy, {
+      olderFolders: new Map(Object.entries(olderFolders)),
+    })
+    for (const { name, template: content, parameters } of stacks) {
       const env = { region: deploy.region, account: account ?? deploy.account }
       const stack = new cdk.Stack(scope, name, { stackName: name, env })
       const templateFile = join(folder, `${name}.json`)

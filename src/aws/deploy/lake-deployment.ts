@@ -1,13 +1,12 @@
 import type { Lake } from '../../define/lake.js'
 import type { AwsDeploy } from '../options/aws.js'
-import type { KnownOfLake } from '../prices/lake-cost.js'
 import { bucketNames, prefixOf } from '../template/names.js'
 import { type Cloud, connect } from './cloud/cloud.js'
 import type { Drift } from './cloud/drift.js'
 import { isMade } from './cloud/settle.js'
 import { lookAt, templateOf } from './cloud/status.js'
 import { deafInboxes } from './deaf-inboxes.js'
-import { knownOfBucket } from './known-of-lake.js'
+import { type KnownOfBucket, knownOfBucket } from './known-of-lake.js'
 import { ownersIn } from './plan/owners.js'
 import type { OwnerOf } from './plan/stack.js'
 import { baseOf, isOfAnother } from './plan/whose.js'
@@ -33,8 +32,8 @@ export interface LakeDeployment {
   comparedWith: string
   /** The account that it is in, or was. */
   account: string | undefined
-  /** What its runs took. */
-  known: KnownOfLake
+  /** What its runs took, and where its objects lie. */
+  known: KnownOfBucket
   /** What somebody has to do elsewhere. */
   notes: readonly string[]
 }
@@ -55,7 +54,6 @@ export async function openDeployment(
     survey(cloud, names, { ...surveying, ownerOf }),
     deafInboxes(cloud, lake, deploy),
   ])
-  const notes = [...deaf, ...silentAlarms(deploy, prefix, before)]
   const isThere = before.some(({ template: found }) => found !== undefined)
   const comparedWith = isThere
     ? `what account ${cloud.account} has in ${cloud.region}`
@@ -64,7 +62,10 @@ export async function openDeployment(
   const bucket = bucketNames(lake, deploy)
     .lake.replace('{account}', account)
     .replace('{region}', deploy.region)
-  const known = isThere ? await knownOfBucket(bucket) : {}
+  const { known, notes: unread } = isThere
+    ? await knownOfBucket(bucket, lake)
+    : { known: {}, notes: [] }
+  const notes = [...unread, ...deaf, ...silentAlarms(deploy, prefix, before)]
   const about = { known, account, prefix, ownerOf, taken, comparedWith }
   return { ...opening, ...about, cloud, before, drift, notes }
 }

@@ -1,11 +1,12 @@
 import { MoraineError } from '../../errors.js'
 import { lakeCost } from '../prices/lake-cost.js'
+import type { OlderFolders } from '../template/jobs/rights.js'
 import { deployedJobs } from '../template/jobs.js'
 import { jobId, ownFunctions } from '../template/names.js'
 import { template } from '../template/template.js'
 import { codeKey } from './cloud/shelf.js'
 import type { LakeDeployment } from './lake-deployment.js'
-import { deployedLake } from './plan/definitions.js'
+import { deployedLake, lakeOf } from './plan/definitions.js'
 import { type DeployPlan, planDeployment } from './plan/plan.js'
 import { plannedSizes } from './plan/planned-sizes.js'
 import { prepared } from './plan/prepare.js'
@@ -16,17 +17,24 @@ import type { Before } from './survey.js'
 /** The stacks as they are to be. */
 export function stacksFor(of: LakeDeployment): Stack[] {
   const { lake, deploy, before, account } = of
+  const olderFolders = of.known.olderFolders ?? deployedFolders(before)
   const placed = new Map<string, string>()
   for (const name of [...deployedJobs(lake).map((job) => job.name), ...ownFunctions]) {
     const id = `${jobId({ name })}Function`
     const home = before.find(({ template: found }) => id in (found?.Resources ?? {}))
     if (home) placed.set(name, home.name)
   }
-  const { stacks } = template(lake, deploy, { placed, sizes: sizesOf(of) })
+  const { stacks } = template(lake, deploy, { placed, sizes: sizesOf(of), olderFolders })
   refuseTaken(of, stacks)
   const place = account === undefined ? undefined : { account, region: deploy.region }
   const all = [...stacks, ...emptied(before, stacks)]
-  return prepared(all, before, deployedLake(lake, deploy), place)
+  return prepared(all, before, deployedLake(lake, deploy, olderFolders), place)
+}
+
+/** Where objects lay when the lake was deployed, for who can't look at it. */
+function deployedFolders(before: readonly Before[]): OlderFolders {
+  const lakes = before.map(({ template: found }) => lakeOf(found)?.olderFolders)
+  return new Map(Object.entries(lakes.find((folders) => folders !== undefined) ?? {}))
 }
 
 /**

@@ -3,6 +3,7 @@ import type { Job } from '../../plan/jobs.js'
 import { databaseNames, namesOf } from '../glue/names.js'
 import type { AwsDeploy } from '../options/aws.js'
 import { att, type Json, join, ref } from './cfn.js'
+import type { OlderFolders } from './jobs/rights.js'
 import type { Sizes } from './jobs/sizes.js'
 import { prefixOf } from './names.js'
 
@@ -15,15 +16,15 @@ export interface Context {
   readonly jobs: readonly Job[]
   /** What functions of jobs need, as far as that is known. */
   readonly sizes: ReadonlyMap<string, Sizes>
+  readonly olderFolders: OlderFolders
 }
 
 export function contextOf(
   lake: Lake,
   deploy: AwsDeploy,
-  jobs: readonly Job[],
-  sizes: Context['sizes'],
+  more: Pick<Context, 'jobs' | 'sizes' | 'olderFolders'>,
 ): Context {
-  return { lake, deploy, prefix: prefixOf(lake, deploy), jobs, sizes }
+  return { lake, deploy, prefix: prefixOf(lake, deploy), ...more }
 }
 
 /** What modules call each other's resources. */

@@ -4,6 +4,7 @@ import { contextOf } from './context.js'
 import { catalog } from './functions/catalog.js'
 import { projection } from './functions/projection.js'
 import { jobResources } from './jobs/resources.js'
+import type { OlderFolders } from './jobs/rights.js'
 import type { Sizes } from './jobs/sizes.js'
 import { deployedJobs } from './jobs.js'
 import { checkLimits, checkStacks } from './limits.js'
@@ -25,6 +26,8 @@ export interface TemplateOptions {
   readonly placed?: ReadonlyMap<string, string>
   /** Memory and disk that functions of jobs need; what options of the lake say comes first. */
   readonly sizes?: ReadonlyMap<string, Sizes>
+  /** Where objects of datasets lie that were renamed, or whose `folders` were others. */
+  readonly olderFolders?: OlderFolders
 }
 
 /**
@@ -36,9 +39,9 @@ export interface TemplateOptions {
 export function template(
   lake: Lake,
   deploy: AwsDeploy,
-  { placed = new Map(), sizes = new Map() }: TemplateOptions = {},
+  { placed = new Map(), sizes = new Map(), olderFolders = new Map() }: TemplateOptions = {},
 ): Deployment {
-  const context = contextOf(lake, deploy, deployedJobs(lake), sizes)
+  const context = contextOf(lake, deploy, { jobs: deployedJobs(lake), sizes, olderFolders })
   checkDeployment(context)
   const groups: Group[] = [
     { name: 'base', phase: 'base', resources: base(context) },

@@ -6,6 +6,7 @@ import { compareDefinitions } from '../../../plan/changes.js'
 import { definitionOf } from '../../../plan/fingerprint.js'
 import type { AwsDeploy } from '../../options/aws.js'
 import { lakeCost } from '../../prices/lake-cost.js'
+import type { OlderFolders } from '../../template/jobs/rights.js'
 import type { Template } from './stack.js'
 
 /** What a deployed template says of the lake that it was made from. */
@@ -14,6 +15,8 @@ export interface DeployedLake {
   datasets: Readonly<Record<string, Definition>>
   /** Dollars a month that it was to cost. */
   month: number
+  /** Where objects of datasets lie that were renamed, where some were. */
+  olderFolders?: Readonly<Record<string, readonly string[]>>
 }
 
 /** What becomes of a dataset's rows with the new definition. */
@@ -27,8 +30,13 @@ export interface DataChange {
 
 const short = (text: string) => createHash('sha256').update(text).digest('hex').slice(0, 8)
 
-export function deployedLake(lake: Lake, deploy: AwsDeploy): DeployedLake {
+export function deployedLake(
+  lake: Lake,
+  deploy: AwsDeploy,
+  olderFolders: OlderFolders = new Map(),
+): DeployedLake {
   return {
+    ...(olderFolders.size > 0 ? { olderFolders: Object.fromEntries(olderFolders) } : {}),
     month: Number(lakeCost(lake, deploy).month.usd.toFixed(4)),
     datasets: Object.fromEntries(
       lake.datasets.map((dataset) => [fullName(dataset), definitionOf(dataset, short)]),

@@ -13,10 +13,12 @@ import type { Stack } from './stack.js'
 interface Said extends Partial<Omit<AwsOptions, 'jobs'>> {
   jobs?: number
   isScheduled?: boolean
+  /** What the lake's log says of where objects lie, where it was looked at. */
+  lie?: ReadonlyMap<string, readonly string[]>
 }
 
 /** The stacks of a lake, deployed after others. */
-function deployed({ jobs = 1, isScheduled, ...options }: Said, last: readonly Stack[] = []) {
+function deployed({ jobs = 1, isScheduled, lie, ...options }: Said, last: readonly Stack[] = []) {
   const deploy = aws({ region: 'eu-central-1', ...options })
   const schedule = isScheduled ? { schedule: every('1h') } : {}
   const datasets = Array.from({ length: jobs }, (_, i) =>
@@ -26,7 +28,8 @@ function deployed({ jobs = 1, isScheduled, ...options }: Said, last: readonly St
   const before = last.map(
     ({ name, template }): Before => ({ ...absent(name), status: 'UPDATE_COMPLETE', template }),
   )
-  const of = { lake, deploy, before, known: {}, account: undefined, prefix: 'shop', taken: [] }
+  const known = lie ? { olderFolders: lie } : {}
+  const of = { lake, deploy, before, known, account: undefined, prefix: 'shop', taken: [] }
   const stacks = stacksFor(of as unknown as LakeDeployment)
   expect(faultsOf({ stacks: stacks as never })).toEqual([])
   return stacks
@@ -86,6 +89,17 @@ it('takes all that runs out of a stack that no job needs any more, until one doe
   const again = deployed({ jobs: 90, isScheduled: true }, after)
   expect(again.map(({ name }) => name)).toEqual(['shop-base', 'shop', 'shop-2'])
   expect(resourcesIn(again, 'shop-2')).not.toContain('Nothing')
+})
+
+it('keeps what a job reaches under an earlier name where the lake can not be looked at', () => {
+  const inSales = (stacks: readonly Stack[]) => JSON.stringify(stacks).includes('/bronze/sales/*')
+  const looked = deployed({ lie: new Map([['bronze.orders_0', ['bronze/sales/']]]) })
+  expect(inSales(looked)).toBe(true)
+  const offline = deployed({}, looked)
+  expect(offline).toEqual(looked)
+  expect(deployed({}, offline)).toEqual(looked)
+  // Who looks again, and finds nothing there any more, takes it away.
+  expect(inSales(deployed({ lie: new Map() }, offline))).toBe(false)
 })
 
 it('says of a job that is resumed that it runs, rather than nothing', () => {

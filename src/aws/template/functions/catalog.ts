@@ -85,7 +85,7 @@ const WRITTEN = [...REMOVED, '_moraine/log/', '_moraine/lake.json']
 function statements(context: Context): Statement[] {
   const { lake } = context
   const writable = lake.datasets.filter((one) => one.tier !== 'bronze' && one.writes === 'allow')
-  const written = writable.flatMap((dataset) => foldersOf(lake, dataset))
+  const written = writable.flatMap((dataset) => foldersOf(context, dataset))
   const tables = [...layersOf(context).map((layer) => `${layer}/`), 'external/']
   const allow = (Sid: string, Action: readonly string[], paths: readonly string[]): Statement => ({
     ...{ Sid, Effect: 'Allow', Action, Resource: paths.map((path) => objects(`${path}*`)) },

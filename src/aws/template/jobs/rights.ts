@@ -1,4 +1,5 @@
 import type { Principal } from '../../../define/access/principal.js'
+import { fullName } from '../../../define/dataset.js'
 import { exportedAfter } from '../../../define/export/target.js'
 import type { Lake } from '../../../define/lake.js'
 import type { AnyDataset, Bronze } from '../../../define/model.js'
@@ -36,10 +37,23 @@ const LOG = '_moraine/'
 /** Never of `log/`: what was committed stays. */
 const REMOVED_OF_LOG = ['checkpoints', 'coming', 'exports', 'leases', 'live', 'probe', 'reading']
 
+/**
+ * Folders in which objects of datasets lie beside those that their names say, by these names: a
+ * table and a batch stay where they were made when a dataset is renamed, or `folders` changes.
+ */
+export type OlderFolders = ReadonlyMap<string, readonly string[]>
+
 /** What a job may do, by the lineage of its datasets. */
-export function rightsOf(lake: Lake, deploy: AwsDeploy, job: Job): Rights {
+export function rightsOf(
+  lake: Lake,
+  deploy: AwsDeploy,
+  job: Job,
+  olderFolders: OlderFolders = new Map(),
+): Rights {
   const uses = upstreamOf(job)
-  const own = job.datasets.flatMap((dataset) => foldersOf(lake, dataset))
+  const foldersIn = (datasets: readonly AnyDataset[]) =>
+    datasets.flatMap((dataset) => foldersOf({ lake, olderFolders }, dataset))
+  const own = foldersIn(job.datasets)
   const bronze = job.datasets.filter(({ tier }) => tier === 'bronze')
   const { inside, outside } = sourcesOf(bronze)
   const externals = lake.externals.length > 0 ? ['external/'] : []
@@ -47,16 +61,16 @@ export function rightsOf(lake: Lake, deploy: AwsDeploy, job: Job): Rights {
   return {
     job: job.name,
     reads: sorted([
-      ...uses.flatMap((dataset) => foldersOf(lake, dataset)),
+      ...foldersIn(uses),
       ...externals,
       ...outside,
-      ...exported.tables.flatMap((dataset) => foldersOf(lake, dataset)),
+      ...foldersIn(exported.tables),
       ...exported.places,
     ]),
     writes: sorted([LOG, ...own, ...inside, 'scratch/', ...exported.places]),
     removes: sorted([
       ...REMOVED_OF_LOG.map((folder) => `${LOG}${folder}/`),
-      ...bronze.map(({ name }) => `bronze/${name}/`),
+      ...own.filter((folder) => folder.startsWith('bronze/')),
       ...inside,
       ...inboxesOf(bronze),
       'scratch/',
@@ -79,9 +93,10 @@ export function rightsOf(lake: Lake, deploy: AwsDeploy, job: Job): Rights {
  * The same rights with whole layers in the place of all of their folders, for a job that has all of
  * these: they are no more, and fewer words.
  */
-export function inLayers(lake: Lake, rights: Rights): Rights {
+export function inLayers(of: OfFolders, rights: Rights): Rights {
+  const { lake } = of
   const known = lake.datasets.flatMap((dataset) => [
-    ...foldersOf(lake, dataset),
+    ...foldersOf(of, dataset),
     ...sourcesOf([dataset]).inside,
   ])
   const layers = ['bronze/', 'archive/', ...layersOf({ lake }).map((layer) => `${layer}/`)]
@@ -109,7 +124,6 @@ export function inLayers(lake: Lake, rights: Rights): Rights {
   }
 }
 
-const fullName = ({ tier, name }: AnyDataset) => `${tier}.${name}`
 const sorted = (texts: readonly string[]) => [...new Set(texts)].sort()
 
 /** Secrets that each function needs, which loads `lake.ts` whole: those of variables. */
@@ -126,8 +140,19 @@ export const proofsOf = (one: Principal) => {
 export const catalogSecrets = ({ lake, deploy }: { lake: Lake; deploy: AwsDeploy }): string[] =>
   sorted([...sharedSecrets(deploy), ...awsSecretsIn(lake.access?.map(proofsOf))])
 
+interface OfFolders {
+  readonly lake: Lake
+  readonly olderFolders: OlderFolders
+}
+
 /** Folders in which a dataset's files lie. */
-export function foldersOf(lake: Lake, dataset: AnyDataset): string[] {
+export function foldersOf({ lake, olderFolders }: OfFolders, dataset: AnyDataset): string[] {
+  const older = olderFolders.get(fullName(dataset)) ?? []
+  return [...new Set([...foldersByName(lake, dataset), ...older])]
+}
+
+/** Folders in which those files lie that a dataset's next runs make, if it is new. */
+export function foldersByName(lake: Lake, dataset: AnyDataset): string[] {
   const { tier, name } = dataset
   if (tier === 'bronze')
     return [`bronze/${name}/`, ...(isArchived(dataset) ? [`archive/${name}/`] : [])]

@@ -19,7 +19,8 @@ import { CRAWLER_LOGS } from './logs.js'
 export function crawlers(context: Context): Resources {
   const key = keyArn(context)
   const bronze = context.lake.datasets.filter(({ tier }) => tier === 'bronze')
-  const paths = bronze.flatMap((one) => foldersOf(context.lake, one).slice(0, 1))
+  const folders = bronze.flatMap((one) => foldersOf(context, one))
+  const paths = [...new Set(folders)].filter((folder) => folder.startsWith('bronze/'))
   return {
     ...crawlerRole(context, paths),
     CrawledDatabase: {

@@ -27,7 +27,7 @@ export function jobStatements(
   job: Job,
   beside: readonly Statement[],
 ): Statement[] {
-  const rights = rightsOf(context.lake, context.deploy, job)
+  const rights = rightsOf(context.lake, context.deploy, job, context.olderFolders)
   const saying = (all: Rights) => [
     ...objectStatements(context, all),
     ...beside,
@@ -35,7 +35,7 @@ export function jobStatements(
   ]
   const exact = saying(rights)
   if (divided(exact, context.deploy.region).length <= MOST_POLICIES) return exact
-  return saying(inLayers(context.lake, rights))
+  return saying(inLayers(context, rights))
 }
 
 /** The role of a job's function, with policies that say what {@link rightsOf} does. */

@@ -17,7 +17,8 @@ const NONCURRENT = 30
  * its dataset were kept; so does code that was deployed before. Never one of the log, nor of the
  * archive.
  */
-export function lifecycle({ lake, deploy }: Context): Json[] {
+export function lifecycle(context: Context): Json[] {
+  const { lake, deploy } = context
   const days = (secondsOf(deploy.noncurrent ?? `${NONCURRENT}d`) ?? NONCURRENT * DAY) / DAY
   const expire = (Prefix: string, after: number) => ({
     Id: `removed from ${Prefix}`,
@@ -27,15 +28,26 @@ export function lifecycle({ lake, deploy }: Context): Json[] {
     // Otherwise what says that an object was removed stays for ever, with its name.
     ExpiredObjectDeleteMarker: true,
   })
-  const shorter = lake.datasets.flatMap((dataset) => {
-    const kept = keptFor(dataset) / DAY
-    if (!(kept < days)) return []
-    return foldersOf(lake, dataset)
-      .filter((folder) => !folder.startsWith('archive/'))
-      .map((folder) => expire(folder, kept))
-  })
   const removed = [...VACUUMED, DEPLOYED, ...copied(lake)]
-  return [...removed.map((folder) => expire(folder, days)), ...shorter]
+  return [
+    ...removed.map((folder) => expire(folder, days)),
+    ...[...keptShorter(context, days)].map(([folder, kept]) => expire(folder, kept)),
+  ]
+}
+
+/**
+ * Folders of datasets that keep their rows for fewer days, with these: two may share one, where the
+ * second was given the first one's name.
+ */
+function keptShorter(context: Context, days: number): Map<string, number> {
+  const found = new Map<string, number>()
+  for (const dataset of context.lake.datasets) {
+    const kept = keptFor(dataset) / DAY
+    if (!(kept < days)) continue
+    for (const folder of foldersOf(context, dataset).filter((one) => !one.startsWith('archive/')))
+      found.set(folder, Math.min(kept, found.get(folder) ?? kept))
+  }
+  return found
 }
 
 /**

@@ -106,7 +106,8 @@ function statements(context: Context, name: string, team: Team): Statement[] {
 }
 
 /** Where tables lie; of bronze also the lists of files by which Athena finds its rows. */
-function foldersFor({ lake }: Context, { layer, table }: Granted): string[] {
+function foldersFor(context: Context, { layer, table }: Granted): string[] {
+  const { lake } = context
   const tier = layer === 'discarded' || layer === 'history' ? 'silver' : layer
   const own = lake.datasets.filter(
     (one) => one.tier === tier && (table === undefined || one.name === table),
@@ -116,7 +117,7 @@ function foldersFor({ lake }: Context, { layer, table }: Granted): string[] {
   const beside = layer === 'bronze' ? [lists] : []
   if (table === undefined && !(layer in lake.folders)) return [start, ...beside]
   const folders = own
-    .flatMap((dataset) => foldersOf(lake, dataset))
+    .flatMap((dataset) => foldersOf(context, dataset))
     .filter((folder) => folder.startsWith(start))
   return [...folders, ...beside]
 }
