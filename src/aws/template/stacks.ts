@@ -43,17 +43,15 @@ export function stacksOf(groups: readonly Group[], naming: Naming): Stack[] {
   const drafts = distribute(groups, naming)
   const home = new Map(drafts.flatMap((d) => Object.keys(d.resources).map((id) => [id, d.name])))
   const order = new Map(drafts.map(({ name }, i) => [name, i]))
-  const exports = new Map<string, Map<string, Json>>()
+  const exports = new Map(drafts.map((draft) => [draft.name, givenAlways(draft)]))
   const resources = drafts.map((draft) => {
     const reference = (id: string, attribute?: string): Json | undefined => {
       const other = home.get(id)
       if (other === undefined || other === draft.name) return undefined
       if ((order.get(other) ?? 0) > (order.get(draft.name) ?? 0))
         throw new Error(`${draft.name} refers to ${id} of ${other}, which comes later`)
-      const of = exports.get(other) ?? new Map<string, Json>()
-      const key = `${id}${attribute?.replaceAll('.', '') ?? ''}`
-      of.set(key, attribute === undefined ? { Ref: id } : { 'Fn::GetAtt': [id, attribute] })
-      exports.set(other, of)
+      const [key, value] = given(id, attribute)
+      exports.get(other)?.set(key, value)
       return { 'Fn::ImportValue': `${other}-${key}` }
     }
     return Object.fromEntries(
@@ -75,6 +73,24 @@ export function stacksOf(groups: readonly Group[], naming: Naming): Stack[] {
     return { name, phase, parameters, template: templateOf(naming, found, parameters, outputs) }
   })
 }
+
+/** What a stack gives to others of a resource: what they ask for it by, and its value. */
+const given = (id: string, attribute?: string): [string, Json] =>
+  attribute === undefined
+    ? [id, { Ref: id }]
+    : [`${id}${attribute.replaceAll('.', '')}`, { 'Fn::GetAtt': [id, attribute] }]
+
+/**
+ * What a stack gives to others whether they ask for it now or not: the buckets and the key, so that
+ * another stack that asks for one of them later is all that changes.
+ */
+function givenAlways({ phase, resources }: Draft): Map<string, Json> {
+  if (phase !== 'base') return new Map()
+  const ids = Object.keys(resources).filter((id) => ALWAYS.includes(resources[id]?.Type ?? ''))
+  return new Map(ids.flatMap((id) => [given(id), given(id, 'Arn')]))
+}
+
+const ALWAYS = ['AWS::S3::Bucket', 'AWS::KMS::Key']
 
 function templateOf(
   { lake }: Naming,

@@ -80,6 +80,20 @@ it('makes what holds data and the code first, and then what runs it', () => {
   ])
 })
 
+it('gives other stacks the same of buckets and key, whatever these ask for now', () => {
+  const givenBy = (options: Parameters<typeof orders>[0]) => {
+    const { lake, deploy } = orders(options)
+    return Object.keys(template(lake, deploy).stacks[0]?.template.Outputs ?? {}).sort()
+  }
+  const plain = givenBy({ projection: false })
+  expect(plain).toEqual([
+    ...['Key', 'KeyArn', 'LakeBucket', 'LakeBucketArn', 'LogBucket', 'LogBucketArn'],
+    ...['ResultsBucket', 'ResultsBucketArn'],
+  ])
+  const teams = { analysts: { read: ['gold'] } }
+  expect(givenBy({ teams, audit: true, crawlers: true })).toEqual(plain)
+})
+
 it('keeps all that holds data when a stack goes, and the key with it', () => {
   const resources = resourcesOf(orders())
   for (const id of ['Key', 'LakeBucket', 'LogBucket', 'LakeBucketPolicy'])

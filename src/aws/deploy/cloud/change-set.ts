@@ -56,9 +56,10 @@ export async function createChangeSet(
     ),
   )
   const { status, reason, changes } = await planned(cloud, id, signal)
-  if (status === 'CREATE_COMPLETE' && changes.length > 0) return { id, stack, changes }
+  // Its list has resources alone: it is empty where only outputs change.
+  if (status === 'CREATE_COMPLETE') return { id, stack, changes }
   await dropChangeSets(cloud, stack)
-  if (status === 'CREATE_COMPLETE' || isEmpty(reason)) return undefined
+  if (isEmpty(reason)) return undefined
   throw new MoraineError('usage', `CloudFormation refuses the template of ${stack}: ${reason}`, {
     hint: 'Nothing was changed.',
   })
