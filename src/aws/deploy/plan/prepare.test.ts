@@ -102,6 +102,39 @@ it('keeps what a job reaches under an earlier name where the lake can not be loo
   expect(inSales(deployed({ lie: new Map() }, offline))).toBe(false)
 })
 
+describe('a job that is paused', () => {
+  const pausedOf = (stacks: readonly Stack[]) =>
+    stacks.flatMap(({ template }) => [...pausedIn(template)]).sort()
+  /** The same stacks, after `moraine deploy --pause` or `--resume`. */
+  const byHand = (stacks: readonly Stack[], ids: readonly string[]) =>
+    stacks.map((one) => ({ ...one, template: withPaused(one.template, new Set(ids)) }))
+
+  it('by lake.ts runs again once that does not say so any more', () => {
+    const before = deployed({ jobs: 2, isScheduled: true, paused: true })
+    const all = pausedOf(before)
+    expect(all.length).toBeGreaterThan(3)
+    expect(pausedOf(deployed({ jobs: 2, isScheduled: true, paused: true }, before))).toEqual(all)
+    const one = deployed({ jobs: 2, isScheduled: true, paused: ['bronze.orders_0'] }, before)
+    expect(pausedOf(one)).toEqual(all.filter((id) => id.startsWith('BronzeOrders0')))
+    expect(pausedOf(deployed({ jobs: 2, isScheduled: true }, one))).toEqual([])
+  })
+
+  it('by hand stays so, whatever lake.ts has paused and resumed meanwhile', () => {
+    const running = deployed({ jobs: 2, isScheduled: true })
+    const first = pausedOf(deployed({ jobs: 2, isScheduled: true, paused: ['bronze.orders_0'] }))
+    const before = byHand(running, first)
+    const after = deployed({ jobs: 2, isScheduled: true, paused: ['bronze.orders_1'] }, before)
+    expect(pausedOf(after)).toEqual(expect.arrayContaining(first))
+    expect(pausedOf(deployed({ jobs: 2, isScheduled: true }, after))).toEqual(first)
+    // Also one that lake.ts paused before it was resumed and paused by hand.
+    const ids = pausedOf(after)
+    const again = byHand(byHand(after, []), ids)
+    expect(pausedOf(deployed({ jobs: 2, isScheduled: true }, again))).toEqual(ids)
+    // And who resumes it has it run with the next deployment as well.
+    expect(pausedOf(deployed({ jobs: 2, isScheduled: true }, byHand(after, [])))).toEqual([])
+  })
+})
+
 it('says of a job that is resumed that it runs, rather than nothing', () => {
   const [, running] = deployed({ isScheduled: true })
   const [, paused] = deployed({ isScheduled: true, paused: true })

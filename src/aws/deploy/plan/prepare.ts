@@ -1,6 +1,6 @@
 import type { Before } from '../survey.js'
 import { type DeployedLake, withLake } from './definitions.js'
-import { pausedIn, withPaused } from './schedules.js'
+import { pausedByHand, pausedIn, sayingWhoPaused, withPaused } from './schedules.js'
 import type { Resource, Stack, Template } from './stack.js'
 
 /**
@@ -14,10 +14,11 @@ export function prepared(
   place: Place | undefined,
 ): Stack[] {
   const first = stacks.find(({ phase }) => phase === 'rest')?.name
-  const paused = new Set(before.flatMap(({ template }) => [...pausedIn(template)]))
+  const paused = new Set(before.flatMap(({ template }) => [...pausedByHand(template)]))
   return stacks.map((stack) => {
     const old = before.find(({ name }) => name === stack.name)?.template
-    const named = place ? withBucketNames(stack.template, place) : stack.template
+    const said = sayingWhoPaused(stack.template)
+    const named = place ? withBucketNames(said, place) : said
     const others = before.filter(({ name }) => name !== stack.name)
     const whole = withNeeded(old, stayPaused(named, paused), importsOf(others))
     const template = withOldOutputs(old, whole)
@@ -58,7 +59,7 @@ function joined(value: unknown): unknown[] | undefined {
   return between === '' ? parts : undefined
 }
 
-/** What was paused stays so: a deployment is no reason to run it. */
+/** What was paused by hand stays so: a deployment is no reason to run it. */
 function stayPaused(template: Template, paused: ReadonlySet<string>): Template {
   return paused.size === 0
     ? template

@@ -72,6 +72,28 @@ export function pausedIn(template: Template | undefined): Set<string> {
   return new Set(all.filter(([, one]) => isPaused(one)).map(([id]) => id))
 }
 
+/** What says of a trigger that the definition paused it. */
+const MARK = 'moraine'
+
+/** A template that says of what is paused in it that the definition did that. */
+export function sayingWhoPaused(template: Template): Template {
+  const marked = [...pausedIn(template)].map((id) => {
+    const one = template.Resources[id] as Resource
+    return [id, { ...one, Metadata: { ...one.Metadata, [MARK]: { pausedBy: 'lake.ts' } } }] as const
+  })
+  if (marked.length === 0) return template
+  return { ...template, Resources: { ...template.Resources, ...Object.fromEntries(marked) } }
+}
+
+/**
+ * The names of what was paused by hand. What the definition paused runs again when that does not
+ * say so any more.
+ */
+export function pausedByHand(template: Template | undefined): Set<string> {
+  const isSaid = (id: string) => template?.Resources[id]?.Metadata?.[MARK] !== undefined
+  return new Set([...pausedIn(template)].filter((id) => !isSaid(id)))
+}
+
 /** A template in which the jobs of some triggers are paused, and others run. */
 export function withPaused(template: Template, ids: ReadonlySet<string>): Template {
   const changed = Object.entries(template.Resources)
@@ -84,5 +106,11 @@ export function withPaused(template: Template, ids: ReadonlySet<string>): Templa
 function set(trigger: Resource, toPaused: boolean): Resource {
   const [property = '', paused, running] = pauses[trigger.Type] ?? []
   const value = toPaused ? paused : running
-  return { ...trigger, Properties: { ...trigger.Properties, [property]: value } }
+  const { Metadata, ...others } = trigger
+  const about = Object.entries(Metadata ?? {}).filter(([name]) => name !== MARK)
+  return {
+    ...others,
+    Properties: { ...trigger.Properties, [property]: value },
+    ...(about.length > 0 ? { Metadata: Object.fromEntries(about) } : {}),
+  }
 }

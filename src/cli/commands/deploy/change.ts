@@ -6,6 +6,7 @@ import { isIdle } from '../../../aws/deploy/plan/plan.js'
 import { planFor, stacksFor } from '../../../aws/deploy/plan-for.js'
 import { packLambda } from '../../../aws/package/pack-lambda.js'
 import { packSpark } from '../../../aws/package/pack-spark.js'
+import { isPaused } from '../../../aws/template/names.js'
 import { MoraineError } from '../../../errors.js'
 import { stopSignal } from '../../../process/stop-signal.js'
 import colors from '../../output/colors.js'
@@ -100,6 +101,11 @@ async function pauseOrResume(
   else
     print(
       changed.length === 0 ? `Nothing to do: all are ${word}` : `${word}: ${changed.join(', ')}`,
+    )
+  const again = asked.pause ? [] : changed.filter((job) => isPaused(there.deploy, job))
+  if (again.length > 0)
+    tell(
+      `${colors.yellow('!')} lake.ts has ${again.join(', ')} in aws({ paused }): the next deployment pauses what is there again. Take it out there, too`,
     )
   return 0
 }
