@@ -129,6 +129,21 @@ withService('MiniStack', [ministackProgram], () => {
     )
     expect(advanced?.Parameters?.metadata_location).not.toBe(silver?.Parameters?.metadata_location)
 
+    // Partitions of an earlier version say less of themselves, and are taken over as they are.
+    const partitions = () => glue.partitions(`${prefix}bronze`, 'orders', true)
+    const made = (await partitions()).map(({ Values, StorageDescriptor, Parameters }) => {
+      return { Values, StorageDescriptor, Parameters }
+    })
+    const earlier = made.map((one) => ({ ...one, Parameters: { 'moraine.commit': '1' } }))
+    await glue.updatePartitions(`${prefix}bronze`, 'orders', earlier)
+    expect(await partitions()).toMatchObject(earlier)
+    expect((await projected('--full')).code).toBe(0)
+    expect(await partitions()).toMatchObject(
+      made.map(({ Parameters: { 'moraine.commit': _, ...others } = {}, ...one }) => {
+        return { ...one, Parameters: others }
+      }),
+    )
+
     // Somebody edits the catalog, and drops a table of ours.
     const table = advanced as NonNullable<typeof advanced>
     const { Name, TableType, Parameters, StorageDescriptor } = table

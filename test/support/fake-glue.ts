@@ -86,6 +86,14 @@ export class MemoryGlue implements Glue {
         found?.push(structuredClone(part))
   }
 
+  async updatePartitions(database: string, table: string, parts: PartitionInput[]): Promise<void> {
+    await this.called('updatePartitions')
+    const found = this.databases.get(database)?.get(table)
+    const isOf = (one: PartitionInput) => (part: PartitionInput) =>
+      String(part.Values) === String(one.Values)
+    if (found) found.parts = found.parts.map((one) => structuredClone(parts.find(isOf(one)) ?? one))
+  }
+
   async deletePartition(database: string, table: string, values: string[]): Promise<void> {
     await this.called('deletePartition')
     const found = this.databases.get(database)?.get(table)

@@ -41,8 +41,11 @@ const change = { stack: 'shop-base', template, parameters: {}, made: true, shelf
 const changing = { ownerOf: () => undefined }
 
 it('carries out what only gives more to other stacks: no resource of it changes', async () => {
-  const set = { Status: 'CREATE_COMPLETE', ExecutionStatus: 'AVAILABLE', Changes: [] } as const
-  const { asked, cloud } = cloudThatSays(set)
+  const { asked, cloud } = cloudThatSays({
+    Status: 'CREATE_COMPLETE',
+    ExecutionStatus: 'AVAILABLE',
+    Changes: [],
+  })
   expect(await changeStack(cloud, change, changing)).toBe(true)
   expect(asked).toContain('ExecuteChangeSetCommand')
   expect(asked).not.toContain('DeleteChangeSetCommand')

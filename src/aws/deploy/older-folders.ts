@@ -9,7 +9,8 @@ import { foldersByName } from '../template/jobs/rights.js'
 
 /**
  * Where objects of datasets lie by what the log leads to, beside the folders that their names say:
- * what was made before a dataset was renamed, or before `folders` said otherwise, stays where it is.
+ * what was made before a dataset was renamed, or before `folders` said otherwise, stays where it
+ * is.
  */
 export function olderFolders(lake: Lake, state: LakeState): Map<string, string[]> {
   const found = lake.datasets.map((dataset) => {

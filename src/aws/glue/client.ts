@@ -63,8 +63,11 @@ export interface Glue {
   /** `changed`: it has another version than the one that is given. */
   updateTable(database: string, table: TableInput, version: string | undefined): Promise<Written>
   deleteTable(database: string, name: string): Promise<void>
-  partitions(database: string, table: string): Promise<PartitionInput[]>
+  /** @param withColumns whether each has its columns, which makes for longer answers. */
+  partitions(database: string, table: string, withColumns?: boolean): Promise<PartitionInput[]>
   /** Those that are there already stay as they are. */
   createPartitions(database: string, table: string, parts: PartitionInput[]): Promise<void>
+  /** Those that are not there any more stay away. */
+  updatePartitions(database: string, table: string, parts: PartitionInput[]): Promise<void>
   deletePartition(database: string, table: string, values: string[]): Promise<void>
 }

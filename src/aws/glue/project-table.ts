@@ -1,13 +1,13 @@
 import { MoraineError } from '../../errors.js'
 import type { LakeState } from '../../log/commit.js'
-import { projectPartitions } from './bronze/partitions.js'
+import { BatchesProjector } from './bronze/project-batches.js'
 import type { GlueTable } from './client.js'
 import { type Deciding, type Decision, decide, decideRemoval } from './decide.js'
 import { fitted } from './limits.js'
 import { type LakeMark, type Mark, marked, markOf, POINTER } from './marks.js'
 import type { ProjectOptions } from './options.js'
 import type { ProjectedChange, ProjectionReport } from './report.js'
-import type { WantedTable } from './wanted-table.js'
+import type { BatchedTable, DescribedTable, WantedTable } from './wanted-table.js'
 
 /** Others that write a table while we do; more than a few are none that go by turns. */
 const TRIES = 20
@@ -35,7 +35,7 @@ export class TableProjector {
       const decision = decide(wanted, found, this.deciding(wanted.dataset, wanted.table))
       if (decision.do === 'read the log again') return decision.commit
       if (decision.do === 'set aside') return this.aside(wanted, decision)
-      const looks = this.options.full && wanted.partitions !== undefined
+      const looks = this.options.full && wanted.batched !== undefined
       if (decision.do === 'nothing' && !looks) {
         this.on.report.same()
         return undefined
@@ -99,52 +99,59 @@ export class TableProjector {
   }
 
   /** @returns whether it was written; otherwise somebody else was quicker. */
-  private async write(
+  private write(
     wanted: WantedTable,
+    found: GlueTable | undefined,
+    decision: Decision,
+  ): Promise<boolean> {
+    return wanted.batched
+      ? this.writeBatches(wanted, found, decision)
+      : this.writeDescribed(wanted, found, decision)
+  }
+
+  private async writeDescribed(
+    wanted: DescribedTable,
     found: GlueTable | undefined,
     decision: Decision,
   ): Promise<boolean> {
     const { glue, dryRun = false } = this.options
     const { state, report, mark } = this.on
     const { database, dataset } = wanted
-    const change = changeOf(decision)
-    const table = `${database}.${wanted.table}`
     const described = await wanted.describe(found?.Parameters?.[POINTER])
     if (!described) return true
     const { table: input, notes } = fitted(described)
     for (const note of notes) report.note(dataset, note)
     const own = { ...mark, dataset, commit: state.number, version: wanted.version }
-    const others = found?.Parameters ?? {}
-    const { partitions, batches } = wanted
-    if (dryRun) {
-      report.changed({ dataset, table, change })
-      return true
-    }
-    // Partitions are there before the table says so; until then it says that they are not all.
-    const first = marked(input, { ...own, ...(partitions ? { batches: '' } : {}) }, others)
-    const isKept = decision.do === 'nothing'
-    if (!isKept) {
+    const written = marked(input, own, found?.Parameters)
+    if (!dryRun) {
       const done = found
-        ? await glue.updateTable(database, first, found.VersionId)
-        : await glue.createTable(database, first)
+        ? await glue.updateTable(database, written, found.VersionId)
+        : await glue.createTable(database, written)
       if (done !== 'written') return false
     }
-    if (!partitions) {
-      report.changed({ dataset, table, change })
+    report.changed({ dataset, table: `${database}.${wanted.table}`, change: changeOf(decision) })
+    return true
+  }
+
+  private async writeBatches(
+    wanted: BatchedTable,
+    found: GlueTable | undefined,
+    decision: Decision,
+  ): Promise<boolean> {
+    const { state, report, mark } = this.on
+    const { database, dataset } = wanted
+    const about = { dataset, table: `${database}.${wanted.table}`, change: changeOf(decision) }
+    if (this.options.dryRun) {
+      report.changed(about)
       return true
     }
-    const moved = await projectPartitions(glue, wanted, state.number)
-    if (isKept && moved.added + moved.removed === 0) {
-      report.same()
-      return true
-    }
-    if (!isKept) {
-      const now = await glue.table(database, wanted.table)
-      if (!now || markOf(now)?.commit !== state.number || markOf(now)?.batches !== '') return false
-      const last = marked(input, { ...own, batches }, now.Parameters)
-      if ((await glue.updateTable(database, last, now.VersionId)) !== 'written') return false
-    }
-    report.changed({ dataset, table, change, partitions: moved })
+    const isKept = decision.do === 'nothing'
+    const on = { mark, commit: state.number, report }
+    const projector = new BatchesProjector(this.options, on, wanted, found)
+    const partitions = await projector.project(isKept)
+    if (!partitions) return false
+    if (isKept && !projector.hasChanged) report.same()
+    else report.changed({ ...about, partitions })
     return true
   }
 }

@@ -56,7 +56,7 @@ async function projectState(
   { state, mark, databases, report, round }: Round,
 ): Promise<number | undefined> {
   const { glue, dryRun = false, signal } = options
-  const wanted = await wantedOf(options, state, databases, report)
+  const wanted = wantedOf(options, state, databases, report)
   const found = new Map<string, GlueTable[] | undefined>()
   for (const database of new Set(Object.values(databases))) {
     signal?.throwIfAborted()

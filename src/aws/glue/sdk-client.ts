@@ -9,7 +9,7 @@ export interface GlueAddress {
   credentials?: { accessKeyId: string; secretAccessKey: string } | undefined
 }
 
-/** Partitions that one call may create: API_BatchCreatePartition. */
+/** Partitions that one call may create, or change: API_BatchCreatePartition. */
 const MOST_PARTITIONS = 100
 /** Tries of a call that is throttled, or has no answer. */
 const ATTEMPTS = 8
@@ -100,10 +100,15 @@ class SdkGlue implements Glue {
     })
   }
 
-  async partitions(DatabaseName: string, TableName: string): Promise<PartitionInput[]> {
+  async partitions(
+    DatabaseName: string,
+    TableName: string,
+    withColumns = false,
+  ): Promise<PartitionInput[]> {
     const found: PartitionInput[] = []
     for (let token: string | undefined, first = true; first || token; first = false) {
-      const asked = { DatabaseName, TableName, ExcludeColumnSchema: true, ...after(token) }
+      const only = withColumns ? {} : { ExcludeColumnSchema: true }
+      const asked = { DatabaseName, TableName, ...only, ...after(token) }
       const command = new this.sdk.GetPartitionsCommand(asked)
       const page = await answer('glue:GetPartitions', () => this.client.send(command, this.options))
       found.push(...((page.Partitions ?? []) as PartitionInput[]))
@@ -124,6 +129,23 @@ class SdkGlue implements Glue {
       const doing = 'glue:BatchCreatePartition'
       const { Errors = [] } = await answer(doing, () => this.client.send(command, this.options))
       const other = Errors.find((one) => one.ErrorDetail?.ErrorCode !== 'AlreadyExistsException')
+      if (other) throw refused(other.ErrorDetail, doing)
+    }
+  }
+
+  async updatePartitions(
+    DatabaseName: string,
+    TableName: string,
+    parts: PartitionInput[],
+  ): Promise<void> {
+    for (let i = 0; i < parts.length; i += MOST_PARTITIONS) {
+      const Entries = parts.slice(i, i + MOST_PARTITIONS).map((PartitionInput) => {
+        return { PartitionValueList: PartitionInput.Values, PartitionInput }
+      })
+      const command = new this.sdk.BatchUpdatePartitionCommand({ DatabaseName, TableName, Entries })
+      const doing = 'glue:BatchUpdatePartition'
+      const { Errors = [] } = await answer(doing, () => this.client.send(command, this.options))
+      const other = Errors.find((one) => one.ErrorDetail?.ErrorCode !== 'EntityNotFoundException')
       if (other) throw refused(other.ErrorDetail, doing)
     }
   }

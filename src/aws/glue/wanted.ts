@@ -11,15 +11,15 @@ import { viewsOf } from './wanted-views.js'
 type On = Pick<ProjectOptions, 'lake' | 'storage' | 'session'>
 
 /** The tables of a state, in an order of their own. */
-export async function wantedOf(
+export function wantedOf(
   on: On,
   state: LakeState,
   databases: Databases,
   report: ProjectionReport,
-): Promise<WantedTable[]> {
+): WantedTable[] {
   const found = [
     ...tablesOf(on, state, databases),
-    ...(await bronzeOf(on, state, databases, report)),
+    ...bronzeOf(on, state, databases),
     ...viewsOf(on, state, databases, report),
   ]
   const taken = new Map<string, string>()

@@ -3,6 +3,10 @@ import type { GlueColumn, StorageDescriptor } from '../client.js'
 /** How rows of bronze lie in files. */
 export type FileFormat = 'parquet' | 'avro' | 'csv' | 'jsonl'
 
+/** Whether a text is the name of a format. */
+export const isFormat = (text: string | undefined): text is FileFormat =>
+  text !== undefined && text in SERDES
+
 const SERDES: Readonly<Record<FileFormat, string>> = {
   parquet: 'org.apache.hadoop.hive.ql.io.parquet.serde.ParquetHiveSerDe',
   avro: 'org.apache.hadoop.hive.serde2.avro.AvroSerDe',

@@ -142,9 +142,13 @@ function avroColumns(manifest: BatchManifest, names: string[], notes: Set<string
 /** As `bronze/database/direct` knows types of databases whose values are longs. */
 const LONG = /^(bigint|(tinyint|smallint|mediumint|int|integer)( unsigned)?)$/
 
-/** The columns of all partitions: where their types differ, a text. */
-export function tableColumns(parts: readonly BatchPart[], notes: Set<string>): GlueColumn[] {
-  const found = new Map<string, GlueColumn>()
+/** The columns of a table and of more partitions: where their types differ, a text. */
+export function withColumnsOf(
+  before: readonly GlueColumn[],
+  parts: readonly Pick<BatchPart, 'columns'>[],
+  notes: Set<string>,
+): GlueColumn[] {
+  const found = new Map(before.map((one) => [one.Name, one]))
   const mixed = new Set<string>()
   for (const { columns } of parts)
     for (const one of columns) {

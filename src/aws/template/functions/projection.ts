@@ -32,6 +32,7 @@ const CALLS = [
   'DeleteTable',
   'GetPartitions',
   'BatchCreatePartition',
+  'BatchUpdatePartition',
   'DeletePartition',
 ].map((name) => `glue:${name}`)
 
