@@ -27,6 +27,8 @@ interface Seen {
   full: boolean
   /** Whether the version of the record is one that this lake has, or had. */
   isOwn: boolean
+  /** Whether that version was built with another key, by which no row of it can be found now. */
+  hasOtherKey?: boolean
 }
 
 /**
@@ -35,7 +37,7 @@ interface Seen {
  * @throws MoraineError of kind `export` where a table of others is in the way.
  */
 export function decide(seen: Seen): Decision {
-  const { now, record, found, full, shown } = seen
+  const { now, record, found, full, shown, hasOtherKey } = seen
   if (found) refuseInTheWay(seen, found)
   if (!found && record) return { action: 'replace', reason: `${shown} is gone from the target` }
   if (!record) return { action: 'replace', reason: 'first export' }
@@ -44,6 +46,7 @@ export function decide(seen: Seen): Decision {
     return { action: 'replace', reason: 'its columns have changed' }
   if ([metadataOf(now), ...now.sameRowsAs].includes(record.metadata))
     return { action: 'none', reason: `it has the rows of commit ${record.commit}` }
+  if (hasOtherKey) return { action: 'replace', reason: 'its key or cursor has changed' }
   const by = now.key.length > 0 ? now.key : now.by === undefined ? [] : [now.by]
   if (by.length === 0)
     return { action: 'replace', reason: `changed since commit ${record.commit}, and has no key` }

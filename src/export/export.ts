@@ -4,7 +4,7 @@ import type { Folder } from '../define/export/folder.js'
 import type { ExportTable, Warehouse } from '../define/export/target.js'
 import type { Session } from '../engine/engine.js'
 import { MoraineError } from '../errors.js'
-import type { LakeState } from '../log/commit.js'
+import type { Definition, LakeState } from '../log/commit.js'
 import type { CommitLog } from '../log/log.js'
 import type { Storage } from '../storage/storage.js'
 import { loadFolder, planFolder } from './folder/load-folder.js'
@@ -69,9 +69,9 @@ async function exportTable(
     if (!now) return result({ outcome: 'empty', reason: `${name} has no data yet` })
     const newest = async () => (await lakeTable(storage, await log.head(), dataset)) ?? now
     // Most often nothing has changed: then the log need not be read.
-    const isOwn: Load['isOwn'] = async (record) =>
-      record.metadata === metadataOf(now) || hasHad(log, name, record)
-    const work = { lake, storage, engine, table, now, newest, isOwn, full, at, note }
+    const builtBy: Load['builtBy'] = async (record) =>
+      record.metadata === metadataOf(now) ? now.definition : builtThen(log, name, record)
+    const work = { lake, storage, engine, table, now, newest, builtBy, full, at, note }
     const { target, grants } = warehouse
     const loaded =
       target.kind === 'folder'
@@ -93,14 +93,15 @@ async function exportTable(
   }
 }
 
-/** Whether a lake has, or had, the version of a dataset that a target says it has. */
-async function hasHad(
+/** By what a lake built the version of a dataset that a target says it has, if it ever had it. */
+async function builtThen(
   log: ExportOptions['log'],
   dataset: string,
-  { commit, metadata }: Parameters<Load['isOwn']>[0],
-): Promise<boolean> {
-  if (commit > (await log.head()).number) return false
-  return (await log.stateAt(commit)).tables[dataset]?.metadata === metadata
+  { commit, metadata }: Parameters<Load['builtBy']>[0],
+): Promise<Definition | undefined> {
+  if (commit > (await log.head()).number) return undefined
+  const then = (await log.stateAt(commit)).tables[dataset]
+  return then?.metadata === metadata ? then.definition : undefined
 }
 
 type Work = Omit<Load, 'dialect' | 'target' | 'grants'>

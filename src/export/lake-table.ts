@@ -6,7 +6,9 @@ import type { Figures, TextUnits } from '../engine/export-io.js'
 import type { ScanTask } from '../iceberg/deletes.js'
 import { toColumnType } from '../iceberg/spec/types.js'
 import { Table } from '../iceberg/table.js'
-import type { LakeState } from '../log/commit.js'
+import type { Definition, LakeState } from '../log/commit.js'
+import { definitionOf } from '../plan/fingerprint.js'
+import { hash } from '../step/context.js'
 import { tableFiles } from '../step/table-files.js'
 import type { Storage } from '../storage/storage.js'
 
@@ -14,6 +16,8 @@ import type { Storage } from '../storage/storage.js'
 export interface LakeTable {
   dataset: string
   columns: readonly Field[]
+  /** By what the table was built. */
+  definition: Definition
   /** Columns that no two rows share, if there are any. */
   key: readonly string[]
   /** The column by whose values gold is computed, part by part. */
@@ -41,13 +45,20 @@ export async function lakeTable(
       name: field.name,
       type: toColumnType(field.type),
     })),
-    key: dataset.tier === 'silver' ? dataset.key : [],
+    definition: at.definition,
+    key: keyOf(dataset, at.definition),
     by: dataset.tier === 'gold' ? dataset.incremental?.by : undefined,
     table,
     sameRowsAs: at.sameRowsAs ?? [],
     commit: state.number,
     rows: at.rows,
   }
+}
+
+/** A key that the table was not built with, as before the next run, says nothing of its rows. */
+function keyOf(dataset: Exportable, { key }: Definition): readonly string[] {
+  if (dataset.tier !== 'silver') return []
+  return key === undefined || key === definitionOf(dataset, hash).key ? dataset.key : []
 }
 
 export const metadataOf = ({ table }: LakeTable) => table.file as string

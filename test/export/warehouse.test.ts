@@ -139,6 +139,46 @@ describe.each([...kinds, redshiftKind, sqlserverKind])('a warehouse in $name', (
       expect(left.stdout).toMatch(/ {2}(0 rows written of 501|it has the rows of commit)/)
     })
 
+    it('is loaded anew where the key has changed, and has the new one', async () => {
+      const keyOf = async () => {
+        if (!['postgres', 'mysql'].includes(kind.builder)) return undefined
+        const own = at('keyed', 'orders').split('.').at(-1)
+        const rows = await client.query(
+          `select column_name as "name" from information_schema.key_column_usage where table_name = '${own}' order by ordinal_position`.replaceAll(
+            '"',
+            kind.quote,
+          ),
+        )
+        return rows.map(({ name }) => name)
+      }
+      const text = lake(kind, kind.target(server), 'keyed', true)
+      const of = await project('keyed', `${header}${many(1, 100)}`)
+      const again = (id: number) => `${id},2026-02-01,1.00,again,2026-02-01 00:00:00,true\n`
+      await of.write({ 'in/2.csv': `${header}${[1, 2, 3, 4, 5].map(again).join('')}` })
+      expect((await of.cli('run')).code).toBe(0)
+      for (const [key, columns, rows] of [
+        ["['id', 'day']", ['id', 'day'], 105],
+        ["'id'", ['id'], 100],
+      ] as const) {
+        await of.write({ 'lake.ts': text.replace("key: 'id'", `key: ${key}`) })
+        const ran = await of.cli('run', '--allow-breaking', '--accept-definition')
+        expect(ran.code, ran.stdout + ran.stderr).toBe(0)
+        expect(ran.stdout).toContain(
+          `${at('keyed', 'orders')}  ${rows} rows (its key or cursor has changed)`,
+        )
+        await expectSame(of, 'keyed')
+        expect([undefined, columns]).toContainEqual(await keyOf())
+      }
+      // Before the next run, the table has its old key, and no row of it can be found by a new one.
+      await of.write({ 'in/3.csv': `${header}${again(6)}` })
+      await of.write({ 'lake.ts': text.replace('afterRuns: true', 'afterRuns: false') })
+      await of.cli('run')
+      await of.write({ 'lake.ts': text.replace("key: 'id'", "key: 'amount'") })
+      const early = await of.cli('export')
+      expect(early.code, early.stdout).toBe(0)
+      await expectSame(of, 'keyed')
+    })
+
     it('tells rows apart whose keys differ by a blank at their end', async () => {
       const row = (id: string, note: string, day = '01') =>
         `"${id}",2026-01-01,1.00,${note},2026-01-${day} 10:00:00,true\n`

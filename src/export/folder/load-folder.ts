@@ -33,7 +33,7 @@ export interface FolderLoad {
   now: LakeTable
   /** The same as the lake's newest commit has it. */
   newest: () => Promise<LakeTable>
-  isOwn: Load['isOwn']
+  builtBy: Load['builtBy']
   full: boolean
   at: (point: Point) => void
   clock?: () => Date
@@ -114,7 +114,7 @@ async function look(load: FolderLoad, again: boolean) {
       ? { comment: newest ? commentOf(newest.dataset) : null, isReadByViews: false }
       : undefined
   const shown = shownName(table)
-  const isOwn = !newest || full || (await load.isOwn(newest))
+  const isOwn = !newest || full || (await load.builtBy(newest)) !== undefined
   const isFull = full && !again
   const decided = decide({ lake, shown, now, record: newest, found, full: isFull, isOwn })
   const sizes = await folder.sizes()

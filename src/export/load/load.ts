@@ -5,7 +5,15 @@ import { hashOf, shapeOf } from '../record.js'
 import { applyChanges } from './changes.js'
 import { Records } from './records.js'
 import { replaceTable } from './replace.js'
-import { committing, type Load, type Loaded, notBehind, type Recording, shownName } from './work.js'
+import {
+  committing,
+  knownOf,
+  type Load,
+  type Loaded,
+  notBehind,
+  type Recording,
+  shownName,
+} from './work.js'
 
 /**
  * Brings one table of a target to the version that the lake has: rows and the record of them in one
@@ -44,8 +52,8 @@ async function underLock(given: Load): Promise<Loaded> {
   const load = { ...given, now }
   const { commit } = now
   const found = await dialect.find(target, table)
-  const isOwn = !record || (await load.isOwn(record))
-  const decision = decide({ lake, shown: shownName(table), now, record, found, full, isOwn })
+  const known = await knownOf(load, record)
+  const decision = decide({ lake, shown: shownName(table), now, record, found, full, ...known })
   load.at('planned')
   if (decision.action === 'none') return { decision, written: 0n, rows: record?.rows ?? 0n, commit }
   const columns = columnsFor(dialect, now.dataset, now.columns)
@@ -83,14 +91,14 @@ async function underLock(given: Load): Promise<Loaded> {
 
 /** What a load would do; nothing is changed, and nobody waited for. */
 export async function planTable(
-  load: Pick<Load, 'dialect' | 'target' | 'table' | 'now' | 'lake' | 'full' | 'isOwn'>,
+  load: Pick<Load, 'dialect' | 'target' | 'table' | 'now' | 'lake' | 'full' | 'builtBy'>,
 ): Promise<Loaded> {
   const { dialect, target, table, now, lake, full } = load
   const records = new Records(dialect, target, table.schema)
   const [record] = (await records.exist()) ? await records.latest(table.name) : []
   const found = await dialect.find(target, table)
-  const isOwn = !record || (await load.isOwn(record))
-  const decision = decide({ lake, shown: shownName(table), now, record, found, full, isOwn })
+  const known = await knownOf(load, record)
+  const decision = decide({ lake, shown: shownName(table), now, record, found, full, ...known })
   columnsFor(dialect, now.dataset, now.columns)
   return { decision, written: 0n, rows: BigInt(now.rows), commit: now.commit, has: record?.commit }
 }

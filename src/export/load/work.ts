@@ -1,6 +1,7 @@
 import type { Session } from '../../engine/engine.js'
 import type { Figures } from '../../engine/export-io.js'
 import { MoraineError, messageOf } from '../../errors.js'
+import type { Definition } from '../../log/commit.js'
 import type { Storage } from '../../storage/storage.js'
 import type { Decision } from '../decide.js'
 import type { TableName, TargetDialect, TargetSession } from '../dialect.js'
@@ -23,8 +24,10 @@ export interface Load {
   now: LakeTable
   /** The same as the lake's newest commit has it. */
   newest: () => Promise<LakeTable>
-  /** Whether what a target says that it has is of this lake. */
-  isOwn: (record: Pick<ExportRecord, 'commit' | 'metadata'>) => Promise<boolean>
+  /**
+   * What this lake built the version by that a target says it has; `undefined`: it never had it.
+   */
+  builtBy: (record: Pick<ExportRecord, 'commit' | 'metadata'>) => Promise<Definition | undefined>
   full: boolean
   grants: readonly string[]
   /** Told of each point that is reached. */
@@ -67,6 +70,16 @@ export async function notBehind(
   has: number | undefined,
 ): Promise<LakeTable> {
   return has === undefined || has <= now.commit ? now : newest()
+}
+
+/** What the lake knows of the version that a target has. */
+export async function knownOf(
+  { builtBy, now }: Pick<Load, 'builtBy' | 'now'>,
+  record: ExportRecord | undefined,
+): Promise<{ isOwn: boolean; hasOtherKey: boolean }> {
+  if (!record) return { isOwn: true, hasOtherKey: false }
+  const then = await builtBy(record)
+  return { isOwn: then !== undefined, hasOtherKey: then?.key !== now.definition.key }
 }
 
 export const shownName = ({ schema, name }: TableName) =>
