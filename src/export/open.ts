@@ -14,7 +14,7 @@ import { settled } from '../source/database/settled.js'
 import type { Storage } from '../storage/storage.js'
 import type { TargetDialect, TargetSession } from './dialect.js'
 import type { LakeTable } from './lake-table.js'
-import { CommitFailed } from './load/work.js'
+import { CommitFailed, GrantFailed } from './load/work.js'
 
 /** A target that is connected, and what it says in our words. */
 export interface Opened extends AsyncDisposable {
@@ -111,12 +111,13 @@ function telling({ at, secrets, dialect }: Telling) {
     } catch (error) {
       if (error instanceof MoraineError) throw error
       const isUnknown = error instanceof CommitFailed
-      const found = isUnknown ? error.cause : error
+      const isThere = error instanceof GrantFailed
+      const found = isUnknown || isThere ? error.cause : error
       const { error: inner, hint } = dialect.explain?.(found) ?? { error: found, hint: undefined }
       const { message, retryable, hint: known } = databaseError(at, inner, secrets, hint)
       throw new MoraineError('export', message, {
         retryable,
-        hint: isUnknown ? UNKNOWN : hintOf(known),
+        hint: isUnknown ? UNKNOWN : isThere ? NOT_GRANTED : hintOf(known),
       })
     }
   }
@@ -131,6 +132,9 @@ const AGAIN =
 
 const UNKNOWN =
   'It happened while the target committed: the table is as it was, or as the lake has it. Export again, which finds out and writes nothing twice: moraine export'
+
+const NOT_GRANTED =
+  'The table has the rows of the lake, but not all of grants may read it. Create the users that are missing, or let the one of the export grant SELECT, and export again: moraine export'
 
 const NO_SUCH_TEXT =
   'The table in the target is as it was. It does not hold a character that a text has, such as NUL: remove it in the query of a gold dataset, and export that.'

@@ -6,7 +6,7 @@ import { withService } from '../support/services.js'
 import { until } from '../support/until.js'
 import { exported } from './exported.js'
 
-const lake = (url: string) => `
+const lake = (url: string, more = '') => `
 import { bronze, defineLake, gold, sql, warehouse } from 'moraine'
 import { files, mysql } from 'moraine/sources'
 const raw = bronze('one', { from: files('one.csv') })
@@ -14,7 +14,7 @@ const daily = gold('daily', { query: sql\`select count(*) as n from \${raw}\` })
 export default defineLake({
   name: 'shop',
   datasets: [daily],
-  exports: [warehouse(mysql('${url}'), { tables: [daily], afterRuns: false })],
+  exports: [warehouse(mysql('${url}'), { tables: [daily], afterRuns: false${more} })],
 })`
 
 withService('MariaDB with limits of its own', [mariadbProgram], () => {
@@ -42,6 +42,30 @@ withService('MariaDB with limits of its own', [mariadbProgram], () => {
     await other.query('select release_all_locks()')
     expect((await export_).stdout).toContain('exported daily: first export')
     await other.end()
+    await admin.end()
+    await server.stop()
+  })
+
+  it('makes a grant with the next export that could not be made with the rows', async () => {
+    const server = await startMariadb()
+    const definition = lake(server.url, ", grants: ['analysts']")
+    const project = await Project.create({ 'lake.ts': definition, 'one.csv': 'a\n1\n' })
+    await project.run()
+    const refused = await project.cli('export')
+    expect(refused.code, refused.stdout).toBe(1)
+    expect(refused.stdout).toContain('The table has the rows of the lake, but not all of grants')
+    const admin = await createConnection(server.url.replace('shop:s3cret@', 'root@'))
+    expect((await admin.query('select n from daily'))[0]).toEqual([{ n: 1 }])
+    const [users] = await admin.query("select user from mysql.user where user = 'analysts'")
+    expect(users).toEqual([])
+    await admin.query('create user analysts')
+    const granted = await project.cli('export')
+    expect([granted.code, granted.stdout]).toEqual([
+      0,
+      expect.stringContaining('it has the rows of commit'),
+    ])
+    const [grants] = await admin.query({ sql: 'show grants for analysts', rowsAsArray: true })
+    expect(String(grants)).toContain('GRANT SELECT ON `shop`.`daily`')
     await admin.end()
     await server.stop()
   })

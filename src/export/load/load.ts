@@ -7,6 +7,8 @@ import { Records } from './records.js'
 import { replaceTable } from './replace.js'
 import {
   committing,
+  grantAll,
+  granting,
   knownOf,
   type Load,
   type Loaded,
@@ -34,6 +36,8 @@ export async function loadTable(load: Load): Promise<Loaded> {
     const loaded = await underLock(load)
     await committing(() => say('COMMIT'))
     load.at('done')
+    // There it is a statement of its own: one that an earlier export did not come to is made now.
+    if (!dialect.transactionalDdl) await granting(() => grantAll(load))
     return loaded
   } catch (error) {
     await say('ROLLBACK').catch(() => {})

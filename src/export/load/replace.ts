@@ -10,6 +10,7 @@ import { type ExportRecord, shapeOf } from '../record.js'
 import { fillTable } from '../stage/fill.js'
 import {
   committing,
+  grantAll,
   type Load,
   lakeFigures,
   type Recording,
@@ -34,7 +35,7 @@ export async function replaceTable(
   { found, record: before }: Standing,
   { records, recordOf }: Recording,
 ): Promise<Written> {
-  const { dialect, target, table } = load
+  const { dialect, table } = load
   if (found?.isReadByViews && before) refuseOtherColumns(load, before)
   const beside = { ...table, name: `${table.name}__moraine_new` }
   const written = await fillBeside(load, beside.name, columns)
@@ -45,7 +46,7 @@ export async function replaceTable(
     await records.add(record)
   }
   load.at('applied')
-  for (const grant of load.grants) await target.ask(dialect.grant(dialect.named(table), grant))
+  if (dialect.transactionalDdl) await grantAll(load)
   return written
 }
 
@@ -122,8 +123,10 @@ async function swapAll(
     [RECORDS, old[1] as string],
     [records, RECORDS],
   ]
-  await committing(() => target.ask(dialect.swap?.(moves) ?? ''))
-  await dropped()
+  await committing(async () => {
+    await target.ask(dialect.swap?.(moves) ?? '')
+    await dropped()
+  })
 }
 
 /** Whether the target can have the dataset's key, by which changed rows are found there. */

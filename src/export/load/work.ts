@@ -101,6 +101,25 @@ export class CommitFailed extends Error {
   }
 }
 
+/** Why a table that has its rows may not be read by all who should read it. */
+export class GrantFailed extends Error {
+  constructor(override readonly cause: unknown) {
+    super(messageOf(cause))
+  }
+}
+
+/** Has grants behind what was committed tell apart that the rows are there. */
+export async function granting(grant: () => Promise<unknown>): Promise<void> {
+  await grant().catch((cause) => {
+    throw new GrantFailed(cause)
+  })
+}
+
+/** Lets those read the table who should. */
+export async function grantAll({ dialect, target, table, grants }: Load): Promise<void> {
+  for (const grant of grants) await target.ask(dialect.grant(dialect.named(table), grant))
+}
+
 /** Has what makes a load visible tell apart that it failed from that something before did. */
 export async function committing(commit: () => Promise<unknown>): Promise<void> {
   await commit().catch((cause) => {

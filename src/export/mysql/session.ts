@@ -10,11 +10,13 @@ import type { Rows, TargetSession } from '../dialect.js'
 import { quote } from './types.js'
 
 /**
- * What a value out of range or a text that is cut would be: an error, never another value. While
+ * What a value out of range or a text that is cut would be: an error, never another value. Nor does
+ * a grant make a user without a password, which MySQL 8 does not do and has no mode against. While
  * the lake is read, the server waits for rows, or for the next statement; comments are for MariaDB
  * and for MySQL alone.
  */
-const SETTINGS = `SET SESSION sql_mode = 'STRICT_ALL_TABLES,NO_ENGINE_SUBSTITUTION,ERROR_FOR_DIVISION_BY_ZERO',
+const SETTINGS = `SET SESSION sql_mode = CONCAT('STRICT_ALL_TABLES,NO_ENGINE_SUBSTITUTION,ERROR_FOR_DIVISION_BY_ZERO',
+    IF(FIND_IN_SET('NO_AUTO_CREATE_USER', @@sql_mode), ',NO_AUTO_CREATE_USER', '')),
   time_zone = '+00:00', wait_timeout = 86400, net_read_timeout = 86400, net_write_timeout = 86400
   /*M!, max_statement_time = 0 */ /*!50708 , max_execution_time = 0 */`
 
