@@ -6,16 +6,21 @@ import { typeName } from '../define/types/column-type.js'
 import type { BoundTable, Session } from '../engine/engine.js'
 import { MoraineError } from '../errors.js'
 import { fitOf } from '../plan/exact.js'
-import { renderPlan } from '../sql/bound/render.js'
+import type { IsOfYears } from '../sql/bound/render.js'
 import { type TargetName, targets } from '../sql/bound/target.js'
 import { NotPortable } from '../sql/bound/tree.js'
 import type { GoldColumns } from './casts.js'
 import { ownSql } from './own-sql.js'
+import { renderHolding } from './years.js'
 
 /** For which engine SQL is written, and how that names the tables of the lake. */
 export interface Portable {
   target: TargetName
   table: (schema: string, name: string) => string
+  /**
+   * What is known of days and times of the inputs: without it, each that is counted with is held.
+   */
+  years?: () => Promise<IsOfYears>
 }
 
 /** The ways out that there always are. */
@@ -43,7 +48,8 @@ export async function portableSql(
   const plan = await session.parser.boundPlan(sql, await tablesOf(session, dataset))
   try {
     const given = found.map(({ name }) => name)
-    return renderPlan(plan, { ...portable, columns: fields, given })
+    const { years, ...others } = portable
+    return await renderHolding(plan, { ...others, columns: fields, given }, years)
   } catch (error) {
     if (!(error instanceof NotPortable)) throw error
     const { message, hint, at, near } = error

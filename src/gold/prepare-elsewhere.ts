@@ -14,6 +14,7 @@ import { drivingOf, touchedParts } from './partitions.js'
 import { type ComputedParts, partsToCompute } from './parts-elsewhere.js'
 import { type Portable, portableSql } from './portable.js'
 import { provePart } from './prove.js'
+import { yearsOf } from './years.js'
 
 /** What is to be computed, and what is done about it in this process. */
 interface Prepared {
@@ -42,7 +43,8 @@ export async function prepareElsewhere(
     checkPartitions(dataset, fields)
     if (!allowBreaking) refuseBreaking(dataset, await relations.table(name), fields, renamed)
     const proofs = dataset.incremental && (await provePart(session, dataset, fields, undefined))
-    return { fields, proofs, whole: await portableSql(session, dataset, described, engine) }
+    const portable = { ...engine, years: () => yearsOf(relations, dataset) }
+    return { fields, proofs, whole: await portableSql(session, dataset, described, portable) }
   })
   return withSession(context, name, async (session) => {
     const about = aboutTable(dataset)

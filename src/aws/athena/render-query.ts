@@ -2,10 +2,11 @@ import type { Field } from '../../define/types/column-type.js'
 import { typeNamed } from '../../define/types/parse-type.js'
 import type { BoundTable, Session } from '../../engine/engine.js'
 import { MoraineError } from '../../errors.js'
+import { renderHolding, yearsOfTables } from '../../gold/years.js'
 import { toColumnType } from '../../iceberg/spec/types.js'
 import { Table } from '../../iceberg/table.js'
 import type { LakeState } from '../../log/commit.js'
-import { renderPlan } from '../../sql/bound/render.js'
+import type { Rendering } from '../../sql/bound/render.js'
 import { NotPortable } from '../../sql/bound/tree.js'
 import { proveSelect, type TableRef } from '../../sql/guard.js'
 import { folded } from '../../sql/relations.js'
@@ -32,7 +33,7 @@ export async function renderForAthena(
   databases: Readonly<Record<string, string>>,
 ): Promise<Rendered> {
   const { tables } = proveSelect(await session.parser.tree(sql), sql)
-  const bound: BoundTable[] = []
+  const bound: Known[] = []
   for (const table of tables) {
     const found = await boundTable(storage, state, table, databases)
     bound.push(found)
@@ -41,12 +42,14 @@ export async function renderForAthena(
   const columns = await session.describe(sql)
   const plan = await session.parser.boundPlan(sql, bound)
   try {
-    const text = renderPlan(plan, {
+    const rendering: Rendering = {
       target: 'trino',
       columns,
       given: columns.map(({ name }) => name),
       table: (schema, name) => `"${databases[schema] ?? schema}"."${name.toLowerCase()}"`,
-    })
+    }
+    const known = bound.map((one) => [`${one.schema}.${one.name}`, one.version] as const)
+    const text = await renderHolding(plan, rendering, () => yearsOfTables(known))
     return { sql: text, columns: columns.map(({ name, type }) => ({ name, type })) }
   } catch (error) {
     if (!(error instanceof NotPortable)) throw error
@@ -56,13 +59,18 @@ export async function renderForAthena(
   }
 }
 
+/** A table of a question; a view has no version. */
+interface Known extends BoundTable {
+  version?: Table
+}
+
 /** A table as the log has it, which is what the catalog shows once it is projected. */
 async function boundTable(
   storage: Storage,
   state: LakeState,
   { tier, name }: TableRef,
   databases: Readonly<Record<string, string>>,
-): Promise<BoundTable> {
+): Promise<Known> {
   const shown = `${tier}.${name}`
   if (tier === 'bronze' || !Object.hasOwn(databases, tier))
     throw new MoraineError('query', `${shown} can't be asked for on Athena`, {
@@ -83,10 +91,10 @@ async function boundTable(
     throw new MoraineError('query', `There is no table ${shown} in the lake`, {
       hint: 'List them with: moraine status',
     })
-  const { schema } = await Table.load(storage, table)
-  const fields = schema.fields.map((field) => ({
+  const version = await Table.load(storage, table)
+  const fields = version.schema.fields.map((field) => ({
     name: field.name,
     type: toColumnType(field.type),
   }))
-  return { schema: tier, name, fields }
+  return { schema: tier, name, fields, version }
 }

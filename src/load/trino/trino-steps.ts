@@ -10,6 +10,7 @@ import type { TableState } from '../../log/commit.js'
 import { ownValue } from '../../own-value.js'
 import { definitionOf } from '../../plan/fingerprint.js'
 import { executeStep } from '../../run/execute-step.js'
+import { OUTSIDE } from '../../sql/bound/years.js'
 import { currentUser, hash, type StepWorker } from '../../step/context.js'
 import { refuseUnencrypted } from './encrypted.js'
 
@@ -149,6 +150,15 @@ async function holdColumns(
 function atDataset(error: unknown, { dataset, own }: Filling): unknown {
   if (!(error instanceof MoraineError)) return error
   const { kind, message, hint, retryable } = error
+  if (!own && message.includes(OUTSIDE))
+    return new MoraineError(
+      kind,
+      `${fullName(dataset)} counts with days or times that Trino counts otherwise, such as 'infinity': ${message}`,
+      {
+        place: dataset.query.place,
+        hint: "Let DuckDB compute it: engine: duckdb(), imported from moraine; or leave such values out where the query counts: CASE WHEN until <= DATE '9999-12-31' THEN until END",
+      },
+    )
   return new MoraineError(kind, message, {
     retryable,
     ...(hint ? { hint } : {}),

@@ -4,6 +4,7 @@ import { type Target, type TargetName, targets } from './target.js'
 import { type BoundType, type JoinKind, NotPortable, type Operator } from './tree.js'
 import { storedType } from './types.js'
 import { ExpressionWriter } from './write-expression.js'
+import { isTime } from './years.js'
 
 /** A query for another engine: the SELECT that gives a dataset's rows. */
 export interface Rendering {
@@ -14,7 +15,11 @@ export interface Rendering {
   given: readonly string[]
   /** A table of the query in SQL of the engine. */
   table: (schema: string, name: string) => string
+  /** Tells of columns that all of their days and times are of the years 1 to 9999. */
+  isOfYears?: IsOfYears | undefined
 }
+
+export type IsOfYears = (schema: string, name: string, column: string) => boolean
 
 /**
  * A bound query as SQL of another engine: every step has a name, every column a number, every value
@@ -24,7 +29,7 @@ export interface Rendering {
  * @throws NotPortable for the first thing that is not known to give the same there.
  */
 export function renderPlan(plan: unknown, rendering: Rendering): string {
-  const renderer = new Renderer(targets[rendering.target], rendering.table)
+  const renderer = new Renderer(targets[rendering.target], rendering)
   const root = readPlan(plan)
   const from = renderer.step(root)
   return renderer.finish(root, from, rendering)
@@ -35,10 +40,12 @@ const column = (index: number) => `c${index}`
 class Renderer {
   private readonly steps: string[] = []
   private readonly named = new Map<number, string>()
+  /** Whether a table so far may have days or times that engines count otherwise. */
+  private mayBeOutside = false
 
   constructor(
     private readonly target: Target,
-    private readonly table: Rendering['table'],
+    private readonly rendering: Pick<Rendering, 'table' | 'isOfYears'>,
   ) {}
 
   finish(root: Operator, from: string, { columns, given }: Rendering): string {
@@ -59,7 +66,8 @@ class Renderer {
   step(operator: Operator): string {
     switch (operator.is) {
       case 'table': {
-        const from = this.table(operator.schema, operator.name)
+        const from = this.rendering.table(operator.schema, operator.name)
+        this.mayBeOutside ||= this.hasOthers(operator)
         const picked = operator.columns.map((name) =>
           name === undefined ? 'NULL' : this.target.quote(name),
         )
@@ -121,9 +129,19 @@ class Renderer {
   }
 
   private over({ types }: { types: readonly BoundType[] }): ExpressionWriter {
-    return new ExpressionWriter(
-      this.target,
-      types.map((_, i) => column(i)),
+    return this.writer(types.map((_, i) => column(i)))
+  }
+
+  private writer(columns: readonly string[]): ExpressionWriter {
+    return new ExpressionWriter(this.target, columns, this.mayBeOutside)
+  }
+
+  /** Whether a table may have days or times of years that engines count otherwise. */
+  private hasOthers({ schema, name, columns, types }: Operator & { is: 'table' }): boolean {
+    const { isOfYears = () => false } = this.rendering
+    return columns.some(
+      (one, i) =>
+        one !== undefined && isTime(types[i] as BoundType) && !isOfYears(schema, name, one),
     )
   }
 
@@ -133,7 +151,7 @@ class Renderer {
   }
 
   private values({ rows, types }: Operator & { is: 'values' }): string {
-    const writer = new ExpressionWriter(this.target, [])
+    const writer = this.writer([])
     const written = rows.map((row) => {
       const values = this.list(row.map((one) => writer.write(one)))
       return `SELECT ${values}`
@@ -177,8 +195,8 @@ class Renderer {
 
   private conditions({ left, right, conditions, predicates }: Operator & { is: 'join' }): string[] {
     const [l, r] = [named('l', left), named('r', right)]
-    const writers = [l, r].map((names) => new ExpressionWriter(this.target, names))
-    const both = new ExpressionWriter(this.target, [...l, ...r])
+    const writers = [l, r].map((names) => this.writer(names))
+    const both = this.writer([...l, ...r])
     return [
       ...conditions.map((one) => {
         both.sameOnAll([one.left, one.right], 'JOIN … ON')
@@ -199,7 +217,7 @@ class Renderer {
         condition?.at,
       )
     const [left, right] = [this.step(operator.left), this.step(operator.right)]
-    const writer = new ExpressionWriter(this.target, named('l', operator.left))
+    const writer = this.writer(named('l', operator.left))
     writer.sameOnAll([condition.left, condition.right], 'IN')
     const value = writer.write(condition.left)
     const of = this.over(operator.right).write(condition.right)

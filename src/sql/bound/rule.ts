@@ -37,6 +37,8 @@ export interface Rule {
   alike?: boolean
   trino: Write | Refusal
   spark: Write | Refusal
+  /** It counts in days or times: not with those of years that engines count otherwise. */
+  counts?: boolean
   /** What writes it gives the very type that the binder says, so that no cast is needed. */
   typed?: boolean
 }

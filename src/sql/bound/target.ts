@@ -17,6 +17,8 @@ export interface Target {
   type(type: BoundType): string | undefined
   /** A value that is not NULL: its digits, or a date as SQL writes it. */
   constant(value: string | boolean, type: BoundType): string
+  /** A value of a type that ends the query where it is asked for, and tells SQL of a text. */
+  fail(told: string, type: BoundType): string
   /**
    * How many digits behind the point are left by arithmetic whose exact result has so many, of so
    * many in all.
@@ -83,6 +85,10 @@ const trino: Target = {
         return `CAST(DECIMAL ${quoteText(String(value))} AS ${name})`
     }
   },
+  // The text is no value of the type, which is what the error says.
+  fail(told, type) {
+    return `CAST(${told} AS ${this.type(type)})`
+  },
   scaleOf: (_, scale) => scale,
 }
 
@@ -119,6 +125,9 @@ const spark: Target = {
       default:
         return `CAST(${text} AS ${this.type(type)})`
     }
+  },
+  fail(told, type) {
+    return `CAST(raise_error(${told}) AS ${this.type(type)})`
   },
   // DecimalType.adjustPrecisionScale: what does not fit loses digits behind the point, down to six.
   scaleOf: (precision, scale) =>

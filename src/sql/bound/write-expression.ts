@@ -10,16 +10,25 @@ import {
   type Order,
   type Window,
 } from './tree.js'
-import { classOf, comparable, nameOf } from './types.js'
+import { classOf, comparable, nameOf, same } from './types.js'
+import { isOfYears, isTime, ofYears } from './years.js'
 
 const COMPUTE = 'Let DuckDB compute this dataset'
 
+/** Functions that give days and times of those that they are given. */
+const counting = new Set(functions.flatMap(({ name, counts }) => (counts ? [name] : [])))
+
 /** Writes expressions over columns that have names. */
 export class ExpressionWriter {
-  /** @param columns SQL of the columns, by their numbers. */
+  /**
+   * @param columns SQL of the columns, by their numbers.
+   * @param mayBeOutside whether days and times among them may be of years that engines count
+   *   otherwise.
+   */
   constructor(
     private readonly target: Target,
     private readonly columns: readonly string[],
+    private readonly mayBeOutside: boolean,
   ) {}
 
   write(expression: Expression): string {
@@ -51,7 +60,20 @@ export class ExpressionWriter {
   cast(written: string, of: Expression, type: BoundType, at: Offset): string {
     const rule = castRule(of.type, type)
     const what = `a cast of ${nameOf(of.type)} to ${nameOf(type)}`
-    return this.apply(rule, [written], { args: [of], type, target: this.target, at }, what)
+    const value = same(of.type, type)
+      ? written
+      : this.counted(written, of, classOf(type) === 'text')
+    return this.apply(rule, [value], { args: [of], type, target: this.target, at }, what)
+  }
+
+  /**
+   * A day or a time to count with, or to write as a text: also one of years that others were
+   * counted to.
+   */
+  private counted(written: string, of: Expression | undefined, asText = false): string {
+    if (!of || !isTime(of.type) || of.is === 'constant') return written
+    const isHeld = !asText && (!this.mayBeOutside || isOfYears(of, counting))
+    return isHeld ? written : ofYears(written, of.type, this.target)
   }
 
   aggregate(one: Aggregate): string {
@@ -146,7 +168,8 @@ export class ExpressionWriter {
   ): string {
     const rule = this.find(rules, name, { args: given, type, at })
     const site = { args: given, type, at, distinct, target: this.target }
-    return this.apply(rule[this.target.name], args, site, signature(name, given))
+    const values = rule.counts ? args.map((arg, i) => this.counted(arg, given[i])) : args
+    return this.apply(rule[this.target.name], values, site, signature(name, given))
   }
 
   private find(rules: readonly Rule[], name: string, { args, at }: Omit<Site, 'target'>): Rule {

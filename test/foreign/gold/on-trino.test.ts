@@ -107,6 +107,28 @@ const slow = gold('slow', {
 export default defineLake({ name: 'shop', datasets: [count, narrow, wrong, twice, slow] })
 `
 
+/** Gold with days without end, which some passes on and some counts with. */
+const endless = (url: string) => `
+import { bronze, defineLake, duckdb, gold, silver, sql, t, trino, z } from 'moraine'
+import { files } from 'moraine/sources'
+const orders = silver('orders', {
+  from: bronze('orders', { from: files('in/*.csv') }),
+  schema: z.object({ id: t.int(), day: t.date() }),
+})
+const validity = gold('validity', {
+  engine: duckdb(),
+  query: sql\`select id, day, case when id % 2 = 0 then date 'infinity' else day + id end as until from \${orders}\`,
+})
+const passed = gold('passed', {
+  query: sql\`select max(until) as until, count_if(until > date '2026-03-01') as later, max(year(day)) as year from \${validity}\`,
+})
+const left = gold('left', {
+  query: sql\`select max(year(case when until <= date '9999-12-31' then until end)) as year from \${validity}\`,
+})
+const years = gold('years', { query: sql\`select id, year(until) as year from \${validity}\` })
+export default defineLake({ name: 'shop', engine: trino({ url: '${url}', catalog: 'lake' }), datasets: [passed, left, years] })
+`
+
 /** What is in a gold table, and what its metadata say of it. */
 async function contents(project: Project, name: string) {
   const found = await project.query(`select * from gold.${name}`)
@@ -169,6 +191,22 @@ withService('Trino', trinoParts, () => {
     }
     await sameIn(lake, other)
     await isWhole(lake)
+  })
+
+  it('passes days without end on, and never takes them for days of a far year', async () => {
+    const { lake, trino, env } = await onTrino()
+    await lake.write({ 'lake.ts': endless(trino.url) })
+    const ran = await moraine(['-C', lake.folder, 'run'], env)
+    expect(ran.code, ran.stdout + ran.stderr).toBe(1)
+    expect(ran.stdout).toContain('gold.passed: on Trino')
+    expect(ran.stdout + ran.stderr).toMatch(
+      /gold\.years counts with days or times that Trino counts otherwise, such as 'infinity'.*5881580-07-11/,
+    )
+    expect(ran.stdout + ran.stderr).toContain('engine: duckdb()')
+    const text = 'select cast(until as varchar) as until, year from gold.passed'
+    expect(await lake.query(text)).toEqual([{ until: 'infinity', year: 2026n }])
+    expect(await lake.query('select year from gold.left')).toEqual([{ year: 2026n }])
+    expect((await new CommitLog(lake.storage).head()).tables['gold.years']).toBe(undefined)
   })
 
   it('leaves the lake as it was where a step ends before its time, whoever ends it', async () => {

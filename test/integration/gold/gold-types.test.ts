@@ -1,4 +1,6 @@
 import { expect, it } from 'vitest'
+import { yearsOfTables } from '../../../src/gold/years.js'
+import { Table } from '../../../src/iceberg/table.js'
 import { Project, step } from '../../support/project.js'
 
 /*
@@ -163,3 +165,18 @@ it.each([['from'], ["month('until')"], ["day('until')"], ["'until'"]])(
     expect(await ids('until is null')).toEqual([])
   },
 )
+
+it('other engines are told which columns have no days without end, by bounds of their files', async () => {
+  const { project, gold } = await built(
+    `select id, "at", cast("at" as date) as day, cast(null as date) as none,
+      case id when 1 then date 'infinity' else cast("at" as date) end as until from \${sales}`,
+    'id: t.int(), at: t.timestamp(), day: t.date(), none: t.date().nullable(), until: t.date()',
+  )
+  expect(gold.error).toBeUndefined()
+  const { 'gold.answer': state } = (await project.state()).tables
+  const table = await Table.load(project.storage, state as NonNullable<typeof state>)
+  const isOfYears = await yearsOfTables([['gold.answer', table]])
+  const names = ['id', 'at', 'day', 'none', 'until']
+  expect(names.filter((one) => isOfYears('gold', 'answer', one))).toEqual(['at', 'day', 'none'])
+  expect(isOfYears('gold', 'others', 'day')).toBe(false)
+})

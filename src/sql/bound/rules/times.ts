@@ -122,7 +122,7 @@ const later =
     return `(${time} + INTERVAL '${amount}' ${by.unit.toUpperCase()})`
   }
 
-export const times: readonly Rule[] = [
+const all: readonly Rule[] = [
   ...partRules,
   ...['date_part', 'datepart'].flatMap((name) =>
     days.map(
@@ -174,3 +174,5 @@ export const times: readonly Rule[] = [
     }),
   ),
 ]
+
+export const times: readonly Rule[] = all.map((rule) => ({ ...rule, counts: true }))
