@@ -28,3 +28,17 @@ it('reads whole numbers beyond what a number holds, before and after others of t
   }
   for (const id of [1, 2n ** 62n, 3, -(2n ** 60n)]) expect(read(id)).toBe(id)
 })
+
+it('has fields of any names, as other writers leave letters of all languages in them', () => {
+  const fields = [
+    { name: 'größe', type: ['null', 'string'], 'field-id': 1000 },
+    { name: '😀 x', type: 'long' },
+    { name: 'plain', type: 'long' },
+  ]
+  const schema = { type: 'record', name: 'manifest_entry', fields }
+  const record = { _field_1000: 'groß', _xD83D_xDE00_x20x: 2, plain: 3 }
+  const bytes = encodeContainer(schema, {}, [record], sync)
+  const { metadata, records } = decodeContainer(bytes)
+  expect({ ...(records[0] as object) }).toEqual(record)
+  expect(JSON.parse(metadata['avro.schema'] as string)).toEqual(schema)
+})

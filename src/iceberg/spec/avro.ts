@@ -2,6 +2,7 @@ import avro from 'avsc'
 import { keepRecent } from '../../recent.js'
 import { AvroBytes, DamagedAvro, readHeader, SYNC } from './avro-bytes.js'
 import { type CheckBlock, checkOf } from './avro-check.js'
+import { withPlainNames } from './avro-names.js'
 
 type AvroType = avro.Type
 
@@ -47,14 +48,14 @@ function remembered<T>(make: (schema: object) => T): (text: string) => T {
   }
 }
 
-const plainType = remembered((schema) => avro.Type.forSchema(schema as avro.Schema))
+const plainType = remembered((schema) => avro.Type.forSchema(withPlainNames(schema) as avro.Schema))
 
 const exactType = remembered((schema) => {
   const typeHook = (part: avro.Schema) => {
     const type = typeof part === 'object' && 'type' in part ? part.type : part
     return type === 'long' ? longType : undefined
   }
-  return avro.Type.forSchema(schema as avro.Schema, { typeHook } as object)
+  return avro.Type.forSchema(withPlainNames(schema) as avro.Schema, { typeHook } as object)
 })
 
 const checkOfText = remembered((schema) => checkOf(schema))

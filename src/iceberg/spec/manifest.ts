@@ -1,4 +1,5 @@
 import { decodeContainer, encodeContainer, type Inflate } from './avro.js'
+import { partitionKeys, plainName } from './avro-names.js'
 import { checksumHeader, checksumsIn } from './checksums.js'
 import type { Id } from './metadata.js'
 import { positionsSchema } from './positions.js'
@@ -144,20 +145,8 @@ function entrySchema(fields: readonly PartitionField[], schema: Schema, deletes:
   }
 }
 
-/** Avro allows letters, digits and `_` in names; others are written as Java's Iceberg does. */
-function avroName(name: string): string {
-  const cleaned = [...name]
-    .map((char) =>
-      /[A-Za-z0-9_]/.test(char)
-        ? char
-        : `_x${(char.codePointAt(0) as number).toString(16).toUpperCase()}`,
-    )
-    .join('')
-  return /^[0-9]/.test(cleaned) ? `_${cleaned}` : cleaned
-}
-
 function optionalPartition(partition: PartitionField, type: string) {
-  const name = avroName(partition.name)
+  const name = plainName(partition.name)
   const made = optional(partition['field-id'], name, avroType(type, name))
   return name === partition.name ? made : { ...made, 'iceberg-field-name': partition.name }
 }
@@ -248,7 +237,7 @@ export function encodeManifest(
         file_format: file.format ?? 'PARQUET',
         partition: Object.fromEntries(
           spec.fields.map((f, i) => [
-            avroName(f.name),
+            plainName(f.name),
             toAvroValue(file.partition[i] ?? null, types[i] as string),
           ]),
         ),
@@ -298,6 +287,7 @@ export function decodeManifest(
   const schema: Schema = JSON.parse(metadata.schema as string)
   const fields: PartitionField[] = JSON.parse(metadata['partition-spec'] as string)
   const types = partitionTypes(schema, { 'spec-id': listed.partition_spec_id, fields })
+  const keys = partitionKeys(JSON.parse(metadata['avro.schema'] as string), fields)
   const sums = checksumsIn(metadata, records.length)
   return (records as any[]).map((record, i) => {
     const added = record.status === 1
@@ -307,7 +297,7 @@ export function decodeManifest(
       snapshotId: record.snapshot_id ?? listed.added_snapshot_id,
       sequenceNumber: record.sequence_number ?? inherited,
       fileSequenceNumber: record.file_sequence_number ?? inherited,
-      file: { ...toDataFile(record.data_file, fields, types), ...sums[i] },
+      file: { ...toDataFile(record.data_file, keys, types), ...sums[i] },
     }
   })
 }
@@ -327,7 +317,7 @@ function referencedBy(record: any, columns: ReadonlyMap<number, ColumnStatistics
   return { referenced: new TextDecoder().decode(lower) }
 }
 
-function toDataFile(record: any, fields: readonly PartitionField[], types: string[]): DataFile {
+function toDataFile(record: any, keys: readonly string[], types: string[]): DataFile {
   const columns = new Map<number, ColumnStatistics>()
   const put = <N extends keyof ColumnStatistics>(list: Pairs<ColumnStatistics[N]>, name: N) => {
     for (const { key, value } of list ?? []) {
@@ -346,8 +336,8 @@ function toDataFile(record: any, fields: readonly PartitionField[], types: strin
     path: record.file_path,
     rows: record.record_count,
     bytes: record.file_size_in_bytes,
-    partition: fields.map((f, i) =>
-      fromAvroValue(record.partition[avroName(f.name)] ?? null, types[i] as string),
+    partition: keys.map((key, i) =>
+      fromAvroValue(record.partition[key] ?? null, types[i] as string),
     ),
     columns,
     ...(/^parquet$/i.test(record.file_format) ? {} : { format: String(record.file_format) }),

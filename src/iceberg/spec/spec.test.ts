@@ -2,7 +2,7 @@ import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
 import { amount } from '../../../test/support/effort.js'
 import { seed } from '../../../test/support/seed.js'
-import type { ColumnStatistics, DataFile, ManifestFile } from './manifest.js'
+import type { ColumnStatistics, DataFile, ManifestEntry, ManifestFile } from './manifest.js'
 import { decodeManifest, encodeManifest } from './manifest.js'
 import { describeManifest } from './manifest-list.js'
 import { fileMayMatch, manifestMayMatch, type Predicate } from './prune.js'
@@ -360,4 +360,32 @@ describe('manifests', () => {
     expect(read?.file.partition).toEqual(entries[0]?.file.partition)
     expect(read?.file.columns.get(1)).toMatchObject({ nulls: 0 })
   })
+
+  const ofSize = (name: string): PartitionSpec => ({
+    'spec-id': 0,
+    fields: [{ 'source-id': 2, 'field-id': 1000, name, transform: 'identity' }],
+  })
+  const added = (partition: DataFile['partition']): ManifestEntry => ({
+    ...{ status: 'added', snapshotId: 7, sequenceNumber: null, fileSequenceNumber: null },
+    file: { ...fileOf([{ n: 3n, s: 'groß', at: 0n }]), partition },
+  })
+  const at = { path: 'm', bytes: 1, snapshotId: 8, sequenceNumber: 3 }
+
+  it('tell partitions by the ids of their fields, whatever writers make of their names', () => {
+    const spec = ofSize('groesse')
+    const entries = [added(['groß'])]
+    const bytes = encodeManifest({ schema, spec }, entries, new Uint8Array(16))
+    // Java's Iceberg leaves letters of all languages as they are, and this is as long.
+    const theirs = Buffer.from(bytes).toString('latin1').replaceAll('groesse', latin1('größe'))
+    const listed = describeManifest(at, entries, schema, spec)
+    const [read] = decodeManifest(Buffer.from(theirs, 'latin1'), listed)
+    expect(read?.file.partition).toEqual(['groß'])
+    // What was written here comes back, too, and no other writer's spelling is needed for it.
+    for (const name of ['größe', '😀 x', '1st']) {
+      const own = encodeManifest({ schema, spec: ofSize(name) }, entries, new Uint8Array(16))
+      expect(decodeManifest(own, listed)[0]?.file.partition, name).toEqual(['groß'])
+    }
+  })
 })
+
+const latin1 = (text: string) => Buffer.from(text).toString('latin1')
