@@ -1,7 +1,11 @@
 import { describe, expect, it } from 'vitest'
+import { manifestsOfVersion1 } from '../../test/support/manifests-of-version-1.js'
 import { identity } from '../define/partition.js'
 import { MemoryStorage } from '../storage/memory.js'
-import type { DataFile } from './spec/manifest.js'
+import { encodeContainer } from './spec/avro.js'
+import { type DataFile, encodeManifest, type ManifestFile } from './spec/manifest.js'
+import type { Snapshot } from './spec/metadata.js'
+import type { PartitionSpec } from './spec/transforms.js'
 import { expiring, naming } from './spec/updates/own-updates.js'
 import { Table } from './table.js'
 
@@ -156,5 +160,46 @@ describe('a table', () => {
     // Small manifests were put together, and nothing was lost on the way.
     expect((await current.manifests()).length).toBeLessThan(15)
     expect(await current.scan()).toHaveLength(130)
+  })
+
+  it('goes on after it was upgraded from version 1, which numbers nothing and may not count', async () => {
+    const { storage, table } = await newTable()
+    const added = [file('a', 'Berlin'), file('b', 'Rom'), file('c', 'Rom')]
+    const one = await table.write({ removed: new Set(), added })
+    const two = await one.write({ removed: new Set(['c']), added: [] })
+    // An engine wrote this as version 1: only the table's metadata were changed since.
+    const [row] = await two.manifests()
+    const entries = await two.entries(row as ManifestFile)
+    const numbers = { sequenceNumber: null, fileSequenceNumber: null }
+    const [spec] = two.metadata['partition-specs'] as [PartitionSpec]
+    const bare = entries.map((entry) => ({ ...entry, ...numbers }))
+    const manifest = encodeManifest({ schema: two.schema, spec }, bare, new Uint8Array(16))
+    await storage.write('silver/shops/metadata/old.avro', manifest)
+    const { manifest_length, partition_spec_id, added_snapshot_id } = row as ManifestFile
+    const manifest_path = storage.locate('silver/shops/metadata/old.avro')
+    const listed = { manifest_path, manifest_length, partition_spec_id, added_snapshot_id }
+    const list = encodeContainer(manifestsOfVersion1, {}, [listed], new Uint8Array(16))
+    await storage.write('silver/shops/metadata/old-list.avro', list)
+    const snapshot = {
+      ...(two.snapshot as Snapshot),
+      summary: { operation: 'delete' as const },
+      'manifest-list': storage.locate('silver/shops/metadata/old-list.avro'),
+    }
+    const upgraded = two.withMetadata({ ...two.metadata, snapshots: [snapshot] })
+    expect(await paths(upgraded)).toEqual(['a', 'b'])
+
+    const three = await upgraded.write({ removed: new Set(), added: [file('d', 'Oslo')] })
+    expect(three.totals).toMatchObject({ rows: 30, files: 3 })
+    const four = await three.write({ removed: new Set(['a']), added: [] })
+    const again = await Table.load(storage, four.file as string)
+    expect(await paths(again)).toEqual(['b', 'd'])
+    const all = await Promise.all((await again.manifests()).map((one) => again.entries(one)))
+    // An entry that was there before must have the number of its own (spec, Manifest Entry Fields).
+    const found = all.flat().map(({ file, sequenceNumber }) => [file.path, sequenceNumber])
+    expect(found.sort()).toEqual([
+      ['a', 0],
+      ['b', 0],
+      ['d', 3],
+    ])
   })
 })

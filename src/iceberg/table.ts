@@ -20,7 +20,7 @@ import { planFiles } from './plan-files.js'
 import { metadataIn } from './read-metadata.js'
 import { LIST_CHECKSUM } from './spec/checksums.js'
 import type { DataFile, ManifestEntry, ManifestFile } from './spec/manifest.js'
-import { encodeManifestList } from './spec/manifest-list.js'
+import { encodeManifestList, withCounts } from './spec/manifest-list.js'
 import {
   currentSnapshot,
   isSameId,
@@ -265,7 +265,9 @@ export class Table extends TableVersion {
     const sequenceNumber = this.metadata['last-sequence-number'] + 1
     const ids: SnapshotIds = { snapshotId, sequenceNumber }
     // What goes as a whole need not be read: so a damaged table is made anew.
-    const before = await this.manifests().catch((error) => {
+    const read = (manifest: ManifestFile) => this.entries(manifest)
+    const known = this.manifests().then((manifests) => withCounts(manifests, read))
+    const before = await known.catch((error) => {
       if (change.removed !== 'all') throw error
       return []
     })
@@ -279,7 +281,6 @@ export class Table extends TableVersion {
       ],
       ids,
     )
-    const read = (manifest: ManifestFile) => this.entries(manifest)
     const manifests = await mergeManifests(this.target, [...kept, ...written], read, ids)
     const listPath = `${this.folder}/metadata/snap-${snapshotId}-${this.effects.uuid()}.avro`
     const parentId = this.snapshot?.['snapshot-id'] ?? null

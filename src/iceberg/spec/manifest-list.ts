@@ -74,8 +74,20 @@ export function decodeManifestList(bytes: Uint8Array, inflate?: Inflate): Manife
   const { metadata, records } = decodeContainer(bytes, inflate)
   const sums = checksumsIn(metadata, records.length)
   return (records as Record<string, unknown>[]).map(
-    (record, i) => ({ ...record, ...renamed(record), ...sums[i] }) as unknown as ManifestFile,
+    (record, i) =>
+      ({
+        ...record,
+        ...numbered(record),
+        ...renamed(record),
+        ...sums[i],
+      }) as unknown as ManifestFile,
   )
+}
+
+/** What lists of version 1 do not say: there all files are of rows, and nothing is numbered. */
+function numbered(record: Record<string, unknown>) {
+  const names = ['content', 'sequence_number', 'min_sequence_number']
+  return Object.fromEntries(names.map((name) => [name, record[name] ?? 0]))
 }
 
 /** Names that writers of the first Iceberg versions gave to three counts. */
@@ -87,6 +99,34 @@ function renamed(record: Record<string, unknown>) {
   return Object.fromEntries(counts)
 }
 
+function countsOf(entries: readonly ManifestEntry[]) {
+  const count = (status: string) => entries.filter((e) => e.status === status)
+  const rows = (status: string) => count(status).reduce((sum, e) => sum + e.file.rows, 0)
+  return {
+    added_files_count: count('added').length,
+    existing_files_count: count('existing').length,
+    deleted_files_count: count('deleted').length,
+    added_rows_count: rows('added'),
+    existing_rows_count: rows('existing'),
+    deleted_rows_count: rows('deleted'),
+  }
+}
+
+/** Rows of a list with all of their counts, which lists of version 1 may leave out. */
+export function withCounts(
+  manifests: readonly ManifestFile[],
+  read: (manifest: ManifestFile) => Promise<ManifestEntry[]>,
+): Promise<ManifestFile[]> {
+  return Promise.all(
+    manifests.map(async (one) => {
+      const known = Object.keys(countsOf([])) as (keyof ReturnType<typeof countsOf>)[]
+      // Those of other writers may be null, or not there at all.
+      if (known.every((name) => (one[name] as unknown) != null)) return one
+      return { ...one, ...countsOf(await read(one)) }
+    }),
+  )
+}
+
 /** The list's row for a manifest with these entries. */
 export function describeManifest(
   at: { path: string; bytes: number; sha256?: string; snapshotId: Id; sequenceNumber: number },
@@ -94,8 +134,6 @@ export function describeManifest(
   schema: Schema,
   spec: PartitionSpec,
 ): ManifestFile {
-  const count = (status: string) => entries.filter((e) => e.status === status)
-  const rows = (status: string) => count(status).reduce((sum, e) => sum + e.file.rows, 0)
   const live = entries.filter((e) => e.status !== 'deleted')
   const sequences = live.map((e) => e.sequenceNumber ?? at.sequenceNumber)
   return {
@@ -106,12 +144,7 @@ export function describeManifest(
     sequence_number: at.sequenceNumber,
     min_sequence_number: sequences.reduce((a, b) => Math.min(a, b), at.sequenceNumber),
     added_snapshot_id: at.snapshotId,
-    added_files_count: count('added').length,
-    existing_files_count: count('existing').length,
-    deleted_files_count: count('deleted').length,
-    added_rows_count: rows('added'),
-    existing_rows_count: rows('existing'),
-    deleted_rows_count: rows('deleted'),
+    ...countsOf(entries),
     partitions: partitionTypes(schema, spec).map((type, i) =>
       summarize(
         entries.map((e) => e.file.partition[i] ?? null),

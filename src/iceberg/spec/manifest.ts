@@ -290,8 +290,9 @@ export function decodeManifest(
   const keys = partitionKeys(JSON.parse(metadata['avro.schema'] as string), fields)
   const sums = checksumsIn(metadata, records.length)
   return (records as any[]).map((record, i) => {
-    const added = record.status === 1
-    const inherited = added ? listed.sequence_number : null
+    // All of version 1 has the number 0, whatever its status (spec, Sequence Numbers).
+    const inherits = record.status === 1 || listed.sequence_number === 0
+    const inherited = inherits ? listed.sequence_number : null
     return {
       status: statuses[record.status] as EntryStatus,
       snapshotId: record.snapshot_id ?? listed.added_snapshot_id,

@@ -1,10 +1,12 @@
 import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
 import { amount } from '../../../test/support/effort.js'
+import { manifestsOfVersion1 } from '../../../test/support/manifests-of-version-1.js'
 import { seed } from '../../../test/support/seed.js'
+import { encodeContainer } from './avro.js'
 import type { ColumnStatistics, DataFile, ManifestEntry, ManifestFile } from './manifest.js'
 import { decodeManifest, encodeManifest } from './manifest.js'
-import { describeManifest } from './manifest-list.js'
+import { decodeManifestList, describeManifest } from './manifest-list.js'
 import { fileMayMatch, manifestMayMatch, type Predicate } from './prune.js'
 import { applyTransform, type PartitionSpec } from './transforms.js'
 import { type Schema, toFields } from './types.js'
@@ -385,6 +387,19 @@ describe('manifests', () => {
       const own = encodeManifest({ schema, spec: ofSize(name) }, entries, new Uint8Array(16))
       expect(decodeManifest(own, listed)[0]?.file.partition, name).toEqual(['groß'])
     }
+  })
+
+  it('of version 1 have the number 0, and so have their rows in lists', () => {
+    const entries = [{ ...added(['a']), status: 'existing' } as const, added(['b'])]
+    const spec = ofSize('s')
+    const bytes = encodeManifest({ schema, spec }, entries, new Uint8Array(16))
+    const listed = describeManifest({ ...at, sequenceNumber: 0 }, entries, schema, spec)
+    expect(decodeManifest(bytes, listed).map((entry) => entry.sequenceNumber)).toEqual([0, 0])
+    const list = encodeContainer(manifestsOfVersion1, {}, [listed], new Uint8Array(16))
+    const numbers = { content: 0, sequence_number: 0, min_sequence_number: 0 }
+    expect(decodeManifestList(list)).toMatchObject([
+      { ...numbers, added_files_count: 1, existing_files_count: 1, added_rows_count: 1 },
+    ])
   })
 })
 
