@@ -193,8 +193,10 @@ function padded(bytes: Uint8Array, size: number): Buffer {
 
 function fromAvroValue(value: unknown, type: string): Value | null {
   if (value === null) return null
-  if (Buffer.isBuffer(value))
-    return BigInt.asIntN(value.length * 8, BigInt(`0x${value.toString('hex')}`))
+  if (Buffer.isBuffer(value)) {
+    const hex = value.toString('hex')
+    return decimalOf(type) ? BigInt.asIntN(value.length * 8, BigInt(`0x${hex}`)) : hex
+  }
   if (typeof value === 'boolean') return value ? 1n : 0n
   if (typeof value === 'number' && type !== 'float' && type !== 'double') return BigInt(value)
   return value as Value

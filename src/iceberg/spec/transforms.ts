@@ -41,7 +41,7 @@ export function isKnownTransform(transform: string): boolean {
 /** The type of a transform's result (spec, Partition Transforms). */
 export function resultType(transform: string, source: string): string {
   const { name } = parseTransform(transform)
-  if (name === 'identity' || name === 'truncate') return source
+  if (['identity', 'truncate', 'void'].includes(name)) return source
   return name === 'day' ? 'date' : 'int'
 }
 

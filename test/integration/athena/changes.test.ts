@@ -254,4 +254,67 @@ describe('tables that statements of Athena make and change', () => {
     ).rejects.toThrow(/does not exist/)
     expect(await rows('SELECT count(*) FROM form')).toEqual([['2']])
   })
+
+  it('of other engines have columns that are read as others: they are not written as such', async () => {
+    const make = (name: string, type: string, transform?: string) =>
+      new LakeAccess(lake.storage, lake.log).main.tables.create(
+        { principal: { name: 'boss', rights: allRights } },
+        { namespace: ['scratch'], name },
+        {
+          name,
+          schema: {
+            ...{ type: 'struct', 'schema-id': 0 },
+            fields: [
+              { id: 1, name: 'id', required: false, type },
+              { id: 2, name: 'n', required: false, type: 'int' },
+            ],
+          },
+          ...(transform === undefined
+            ? {}
+            : {
+                'partition-spec': {
+                  'spec-id': 0,
+                  fields: [{ 'source-id': 1, name: 'part', transform }],
+                },
+              }),
+        },
+      )
+    await make('users', 'uuid')
+    await make('times', 'time')
+    await make('codes', 'fixed[4]')
+    await make('owned', 'uuid', 'identity')
+    await make('ratios', 'double', 'identity')
+    await make('forgotten', 'int', 'void')
+    const refused: [string, RegExp][] = [
+      [
+        "INSERT INTO users VALUES ('6f1c…', 1)",
+        /users takes no rows here: its column id is of the type uuid.*copy it: CREATE TABLE/s,
+      ],
+      ['INSERT INTO users (n) VALUES (1)', /its column id is of the type uuid/],
+      ['OPTIMIZE users REWRITE DATA USING BIN_PACK', /its column id is of the type uuid/],
+      ['OPTIMIZE times REWRITE DATA USING BIN_PACK', /its column id is of the type time/],
+      ['OPTIMIZE codes REWRITE DATA USING BIN_PACK', /its column id is of the type fixed\[4\]/],
+      ['DELETE FROM owned', /not written to here: its partition part is identity of id \(uuid\)/],
+      ['INSERT INTO ratios VALUES (1.5, 1)', /identity\('id'\) needs a column of type/],
+      ['INSERT INTO forgotten VALUES (1, 1)', /its partition part is void of id \(int\)/],
+    ]
+    for (const [sql, why] of refused) await expect(done(sql), sql).rejects.toThrow(why)
+    await done('DELETE FROM users')
+    await done('CREATE TABLE scratch.copied AS SELECT id, n FROM users')
+    await done("INSERT INTO copied VALUES ('6f1c', 1)")
+  })
+
+  it('keep a uuid as its text, and have no partitions by numbers that are none', async () => {
+    await done('CREATE TABLE scratch.keys (id uuid, n int)')
+    await done('INSERT INTO keys SELECT CAST(uuid() AS varchar), 1')
+    await done('INSERT INTO keys VALUES (NULL, 2)')
+    await done('DELETE FROM keys WHERE n = 2')
+    expect(await rows('SELECT count(id), sum(n) FROM keys')).toEqual([['1', '1']])
+    for (const partition of ['ratio', 'bucket(ratio, 4)'])
+      await expect(
+        done(
+          `CREATE TABLE scratch.ratio WITH (partitioning = ARRAY['${partition}']) AS SELECT 1.5 AS ratio`,
+        ),
+      ).rejects.toThrow(/needs a column of type .*; 'ratio' is double/)
+  })
 })

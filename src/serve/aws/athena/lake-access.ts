@@ -7,6 +7,7 @@ import type { Json } from '../../../iceberg/spec/updates/json.js'
 import { type AnyMetadata, completed } from '../../../iceberg/spec/updates/metadata-json.js'
 import { adding } from '../../../iceberg/spec/updates/own-updates.js'
 import { Table } from '../../../iceberg/table.js'
+import { listingProblem, writingProblem } from '../../../iceberg/unwritable.js'
 import type { ExternalState, LakeState } from '../../../log/commit.js'
 import type { CommitLog } from '../../../log/log.js'
 import type { Caller, QueryAnswer } from '../../../query/service/request.js'
@@ -44,6 +45,11 @@ export interface TableName {
   schema: string
   name: string
 }
+
+const ofOthers = (why: string) =>
+  new MoraineError('query', why, {
+    hint: 'Have the engine change it that made it, or copy it: CREATE TABLE … AS SELECT …',
+  })
 
 /** The lake as statements write to it: by the journal of the REST catalog, with its rules. */
 export class LakeAccess {
@@ -91,16 +97,30 @@ export class LakeAccess {
     return identifier
   }
 
-  /** @throws MoraineError of kind `query` for a table whose format only its own engine writes. */
+  /**
+   * A table whose files are listed anew.
+   *
+   * @throws MoraineError of kind `query` for one that only its own engine writes.
+   */
   async table(state: LakeState, identifier: Identifier): Promise<Table> {
     const at = existing(state, identifier, 'table')
     const { 'format-version': version } = await this.metadataAt(at)
-    if (version === 2) return Table.load(this.storage, at)
-    throw new MoraineError(
-      'query',
-      `${shownName(identifier)} is of Iceberg's format version ${version}, and rows are written to tables of version 2`,
-      { hint: 'Have the engine change it that made it, or copy it: CREATE TABLE … AS SELECT …' },
-    )
+    if (version !== 2)
+      throw ofOthers(
+        `${shownName(identifier)} is of Iceberg's format version ${version}, and rows are written to tables of version 2`,
+      )
+    const table = await Table.load(this.storage, at)
+    const problem = listingProblem(table)
+    if (problem === undefined) return table
+    throw ofOthers(`${shownName(identifier)} is not written to here: ${problem}`)
+  }
+
+  /** The same, with rows that are written. */
+  async writable(state: LakeState, identifier: Identifier): Promise<Table> {
+    const table = await this.table(state, identifier)
+    const problem = writingProblem(table)
+    if (problem === undefined) return table
+    throw ofOthers(`${shownName(identifier)} takes no rows here: ${problem}`)
   }
 
   /** The metadata of a table, whatever its format. */

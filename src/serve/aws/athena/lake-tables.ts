@@ -1,5 +1,6 @@
 import { randomUUID } from 'node:crypto'
-import type { Partition, TransformName } from '../../../define/partition.js'
+import { type Partition, partitionProblem, type TransformName } from '../../../define/partition.js'
+import type { Field } from '../../../define/types/column-type.js'
 import type { Session } from '../../../engine/engine.js'
 import { MoraineError } from '../../../errors.js'
 import { currentSpec } from '../../../iceberg/spec/metadata.js'
@@ -53,12 +54,7 @@ export class LakeTables {
       const fields = columns.map(({ name: column, type }) => ({ name: column, type }))
       const table = Table.create(this.storage, folder).reshape({
         columns: fields,
-        partitions: partitions.map((one) =>
-          partitionIn(
-            one,
-            fields.map((field) => field.name),
-          ),
-        ),
+        partitions: partitions.map((one) => partitionIn(one, fields)),
         about: compression === 'snappy' ? { 'write.parquet.compression-codec': 'snappy' } : {},
       })
       refusePartitionNames(currentSpec(table.metadata).fields, table.schema.fields)
@@ -80,7 +76,7 @@ export class LakeTables {
   ): Promise<void> {
     const { lake } = this
     const identifier = await lake.identifier({ schema, name })
-    const table = await lake.table(await lake.head(), identifier)
+    const table = await lake.writable(await lake.head(), identifier)
     return this.withRows(from, false, async (session, file) => {
       if (file.rows === 0) return
       const names = table.schema.fields.map((field) => field.name)
@@ -195,24 +191,29 @@ const TRANSFORM = /^\s*(\w+)\s*\(\s*"?(\w+)"?\s*(?:,\s*(\d+)\s*)?\)\s*$/
 const turned = (text: string) =>
   text.replace(/^(\s*\w+\s*\()\s*(\d+)\s*,\s*("?\w+"?)\s*\)\s*$/, '$1$3, $2)')
 
-export function partitionIn(text: string, columns: readonly string[]): Partition {
+/** @throws MoraineError of kind `query` where columns have no such partitions. */
+export function partitionIn(text: string, columns: readonly Field[]): Partition {
   const [, transform, inside, width] = TRANSFORM.exec(turned(text)) ?? []
   const column = (inside ?? text).trim().toLowerCase()
+  const type = columns.find((one) => one.name === column)?.type
   const name = (transform?.toLowerCase() ?? 'identity') as TransformName
-  if (!columns.includes(column) || (transform !== undefined && !TRANSFORMS.includes(name)))
+  if (!type || (transform !== undefined && !TRANSFORMS.includes(name)))
     throw new MoraineError(
       'query',
       `The partition '${text}' is not a column of the table, or a transform of one`,
       {
-        hint: `Columns: ${columns.join(', ')}. Transforms: month(column), bucket(column, 16).`,
+        hint: `Columns: ${columns.map((one) => one.name).join(', ')}. Transforms: month(column), bucket(column, 16).`,
       },
     )
-  return {
+  const partition: Partition = {
     kind: 'partition',
     transform: name,
     column,
     ...(width === undefined ? {} : { width: Number(width) }),
   }
+  const problem = partitionProblem(partition, type)
+  if (problem !== undefined) throw new MoraineError('query', problem)
+  return partition
 }
 
 /** @throws MoraineError of kind `query` where other engines could not open a table any more. */

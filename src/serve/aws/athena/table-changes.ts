@@ -56,7 +56,7 @@ export class TableChanges {
     const { staging } = storage
     return withRowsFile(from.answer, { staging, signal: from.signal }, async (session, file) => {
       if (file.rows === 0) return
-      const table = await lake.table(await lake.stateOf(from.answer), identifier)
+      const table = await lake.writable(await lake.stateOf(from.answer), identifier)
       refuseGone(table, change)
       const own = { storage, rewriteUpTo, session, table, change, file }
       const { rows, removed, lists } = await changedRows(own)
@@ -112,7 +112,7 @@ export class TableChanges {
       for (let left = Number.POSITIVE_INFINITY; left > 0; left--) {
         signal.throwIfAborted()
         // Others may have written since the last step: what lies there now is looked at.
-        const table = await lake.table(await lake.head(), identifier)
+        const table = await lake.writable(await lake.head(), identifier)
         const tasks = (await table.plan()).filter((one) => this.isMeant(session, table, one, only))
         const bins = binsOf(tasks, FILE_BYTES, false)
         if (bins.length === 0) return

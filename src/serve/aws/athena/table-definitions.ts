@@ -1,4 +1,4 @@
-import { partitionFieldName, partitionProblem } from '../../../define/partition.js'
+import { partitionFieldName } from '../../../define/partition.js'
 import { MoraineError } from '../../../errors.js'
 import { currentSchema } from '../../../iceberg/spec/metadata.js'
 import { transformName } from '../../../iceberg/spec/transforms.js'
@@ -42,12 +42,10 @@ export class TableDefinitions {
     if (ifNotExists && isShown({ principal: caller }, state, identifier)) return
     refuseTaken({ principal: caller }, state, identifier, 'table')
     const fields = fieldsOf(columns)
-    const names = fields.map(({ name }) => name)
+    const known = fields.map(({ name, type }) => ({ name, type: toColumnType(type) }))
     const spec = partitions.map((text) => {
-      const partition = partitionIn(text, names)
+      const partition = partitionIn(text, known)
       const field = fields.find(({ name }) => name === partition.column) as IcebergField
-      const problem = partitionProblem(partition, toColumnType(field.type))
-      if (problem !== undefined) throw new MoraineError('query', problem)
       return {
         'source-id': field.id,
         name: partitionFieldName(partition),
@@ -314,7 +312,8 @@ const PLAIN: Readonly<Record<string, string>> = {
   date: 'date',
   timestamp: 'timestamp',
   timestamptz: 'timestamptz',
-  uuid: 'uuid',
+  // As AS SELECT makes it: others write what Iceberg calls one as bytes.
+  uuid: 'string',
 }
 
 function icebergType(
