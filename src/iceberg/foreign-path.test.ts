@@ -1,7 +1,7 @@
 import { expect, it } from 'vitest'
 import { LocalStorage } from '../storage/local.js'
 import { MemoryStorage } from '../storage/memory.js'
-import { foreignPath } from './foreign-path.js'
+import { foreignFolder, foreignPath } from './foreign-path.js'
 
 const table = {
   folder: 'external/ml/scores',
@@ -31,3 +31,21 @@ it('takes no name of a bucket for another', () => {
   expect(at('memory:///lake/external/../silver/x')).toBeUndefined()
   expect(at('memory:///lake/external//x')).toBeUndefined()
 })
+
+it.each([
+  [
+    'external/ml/scores/metadata/1.json',
+    'file:/data/lake/external/ml/scores/',
+    'external/ml/scores',
+  ],
+  ['external/ml/apart/1.json', '/data/lake/external/ml/scores', 'external/ml/scores'],
+  // Where the lake lay when it was written.
+  ['external/ml/scores/metadata/1.json', '/old/lake/external/ml/scores', 'external/ml/scores'],
+  ['external/ml/apart/1.json', '/old/lake/external/ml/scores', undefined],
+  ['external/_elsewhere/1/metadata/1.json', 's3://bucket/ml/scores', undefined],
+])(
+  'finds the folder of a table with metadata at %j and the location %j',
+  (file, location, folder) => {
+    expect(foreignFolder(new LocalStorage('/data/lake'), file, location)).toBe(folder)
+  },
+)

@@ -1,6 +1,7 @@
 import { MoraineError } from '../errors.js'
 import { isBelow } from '../storage/paths.js'
 import { normalLocation, pathOf, plainLocation, type Storage } from '../storage/storage.js'
+import { tableFolder } from './table-folder.js'
 
 /** The folder of what other engines keep in the lake. */
 export const FOREIGN = 'external/'
@@ -21,6 +22,20 @@ export function foreignPath(
     pathOf(storage, plain) ??
     (root !== undefined && plain.startsWith(root) ? plain.slice(root.length) : undefined)
   return path?.startsWith(FOREIGN) && isBelow(path) ? path : undefined
+}
+
+/**
+ * The folder of a table of another engine, whose metadata may lie apart from it; `undefined` for
+ * one that lies elsewhere. In a lake that was moved it is where its metadata are.
+ */
+export function foreignFolder(
+  storage: Storage,
+  file: string,
+  location: string,
+): string | undefined {
+  const plain = plainLocation(location).replace(/\/+$/, '')
+  const beside = tableFolder(file)
+  return pathOf(storage, plain) ?? (plain.endsWith(`/${beside}`) ? beside : undefined)
 }
 
 /** That a table of another engine can't be read: why, and what to do. */

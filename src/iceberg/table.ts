@@ -6,6 +6,7 @@ import { pathOf, type Storage } from '../storage/storage.js'
 import type { TableChange } from './change.js'
 import type { ScanTask } from './deletes.js'
 import { realEffects, type TableEffects } from './effects.js'
+import { foreignFolder } from './foreign-path.js'
 import { toJsonText } from './json.js'
 import {
   isLive,
@@ -136,9 +137,12 @@ export class Table extends TableVersion {
 
   /** The folder of the table, relative to the storage's root. */
   get folder(): string {
+    const { file, storage } = this
+    const { location } = this.metadata
+    if (file === undefined) return pathOf(storage, location) as string
     // A lake that was moved still finds its files: they lie where its tables have always lain.
-    if (this.file !== undefined) return tableFolder(this.file)
-    return pathOf(this.storage, this.metadata.location) as string
+    const own = this.isOthers ? foreignFolder(storage, file, location) : undefined
+    return own ?? tableFolder(file)
   }
 
   /** When its rows or its shape last changed, in milliseconds since 1970. */

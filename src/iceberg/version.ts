@@ -2,7 +2,7 @@ import { MoraineError } from '../errors.js'
 import { normalLocation, pathOf, type Storage } from '../storage/storage.js'
 import type { Shape, TableChange } from './change.js'
 import type { ScanTask } from './deletes.js'
-import { foreignPath } from './foreign-path.js'
+import { FOREIGN, foreignPath } from './foreign-path.js'
 import type { DataFile } from './spec/manifest.js'
 import { currentSchema, type TableMetadata } from './spec/metadata.js'
 import { fileMayMatch, type Predicate } from './spec/prune.js'
@@ -59,6 +59,11 @@ export abstract class TableVersion {
     return false
   }
 
+  /** Whether it is a table of other engines, who may have put its files apart from each other. */
+  protected get isOthers(): boolean {
+    return this.isForeign || (this.file?.startsWith(FOREIGN) ?? false)
+  }
+
   /** How new data files are compressed. */
   get compression(): 'zstd' | 'snappy' {
     return this.metadata.properties[CODEC] === 'snappy' ? 'snappy' : 'zstd'
@@ -67,9 +72,9 @@ export abstract class TableVersion {
   /** The path in storage of a location that metadata names. */
   pathOf(location: string): string {
     const { location: table } = this.metadata
-    if (!this.isForeign && location.startsWith(`${table}/`))
+    if (!this.isOthers && location.startsWith(`${table}/`))
       return `${this.folder}${location.slice(table.length)}`
-    const path = this.isForeign
+    const path = this.isOthers
       ? foreignPath(this.storage, this, location)
       : pathOf(this.storage, normalLocation(location))
     if (path !== undefined) return path

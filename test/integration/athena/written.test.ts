@@ -274,6 +274,36 @@ it('what another engine says of main and leaves out of snapshots is no hindrance
   expect(await rows('SELECT count(*) FROM theirs')).toEqual([['0']])
 })
 
+it('a table may have its metadata apart from its files, which then lie where it says', async () => {
+  const apart = lake.storage.locate('external/scratch/apart-metadata')
+  await new LakeAccess(lake.storage, lake.log).main.tables.create(
+    { principal: boss },
+    identifierOf('apart'),
+    {
+      name: 'apart',
+      schema: {
+        type: 'struct',
+        'schema-id': 0,
+        fields: [{ id: 1, name: 'id', required: false, type: 'int' }],
+      },
+      properties: { 'write.metadata.path': apart },
+    },
+  )
+  await done('INSERT INTO apart VALUES (1), (2), (3)')
+  await done('UPDATE apart SET id = 30 WHERE id = 3')
+  await done('INSERT INTO apart VALUES (4)')
+  await done('OPTIMIZE apart REWRITE DATA USING BIN_PACK')
+  expect(await rows('SELECT id FROM apart ORDER BY id')).toEqual([['1'], ['2'], ['4'], ['30']])
+  const pointer = await client.pointer('apart')
+  expect(pointer.metadata).toMatch(/^external\/scratch\/apart-metadata\/[^/]+$/)
+  // Other engines, and credentials for them, know of no other places.
+  const { metadata } = await client.table('apart')
+  const files = (await (await client.table('apart')).plan()).map(({ file }) => file.path)
+  const lists = metadata.snapshots.map((one) => one['manifest-list'])
+  for (const path of [...files, ...lists])
+    expect(path.startsWith(`${metadata.location}/`), path).toBe(true)
+})
+
 it('properties that keep files are not taken away, and those that can be are', async () => {
   await done(
     `CREATE TABLE kind (id int) TBLPROPERTIES ('table_type'='ICEBERG', 'write_compression'='snappy')`,

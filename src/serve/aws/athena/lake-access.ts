@@ -1,13 +1,11 @@
 import { randomUUID } from 'node:crypto'
 import type { Session } from '../../../engine/engine.js'
-import { MoraineError } from '../../../errors.js'
 import type { DataFile } from '../../../iceberg/spec/manifest.js'
 import { currentSpec } from '../../../iceberg/spec/metadata.js'
 import type { Json } from '../../../iceberg/spec/updates/json.js'
 import { type AnyMetadata, completed } from '../../../iceberg/spec/updates/metadata-json.js'
 import { adding } from '../../../iceberg/spec/updates/own-updates.js'
-import { Table } from '../../../iceberg/table.js'
-import { listingProblem, writingProblem } from '../../../iceberg/unwritable.js'
+import type { Table } from '../../../iceberg/table.js'
 import type { ExternalState, LakeState } from '../../../log/commit.js'
 import type { CommitLog } from '../../../log/log.js'
 import type { Caller, QueryAnswer } from '../../../query/service/request.js'
@@ -18,6 +16,7 @@ import { MetadataFiles } from '../../rest/files.js'
 import { Locations } from '../../rest/locations.js'
 import { type Identifier, identifierIn, shownName } from '../../rest/names.js'
 import { existing } from '../../rest/relations.js'
+import { refuseRows, tableToChange } from './changed-tables.js'
 
 /** Rows that are to be written, and what stops that. */
 export interface RowsToWrite {
@@ -45,11 +44,6 @@ export interface TableName {
   schema: string
   name: string
 }
-
-const ofOthers = (why: string) =>
-  new MoraineError('query', why, {
-    hint: 'Have the engine change it that made it, or copy it: CREATE TABLE … AS SELECT …',
-  })
 
 /** The lake as statements write to it: by the journal of the REST catalog, with its rules. */
 export class LakeAccess {
@@ -104,23 +98,14 @@ export class LakeAccess {
    */
   async table(state: LakeState, identifier: Identifier): Promise<Table> {
     const at = existing(state, identifier, 'table')
-    const { 'format-version': version } = await this.metadataAt(at)
-    if (version !== 2)
-      throw ofOthers(
-        `${shownName(identifier)} is of Iceberg's format version ${version}, and rows are written to tables of version 2`,
-      )
-    const table = await Table.load(this.storage, at)
-    const problem = listingProblem(table)
-    if (problem === undefined) return table
-    throw ofOthers(`${shownName(identifier)} is not written to here: ${problem}`)
+    return tableToChange(this.storage, at, await this.metadataAt(at), shownName(identifier))
   }
 
   /** The same, with rows that are written. */
   async writable(state: LakeState, identifier: Identifier): Promise<Table> {
     const table = await this.table(state, identifier)
-    const problem = writingProblem(table)
-    if (problem === undefined) return table
-    throw ofOthers(`${shownName(identifier)} takes no rows here: ${problem}`)
+    refuseRows(table, shownName(identifier))
+    return table
   }
 
   /** The metadata of a table, whatever its format. */
