@@ -49,7 +49,7 @@ export async function contentsOf(table: Table): Promise<Contents> {
     if (entries.has(path)) twice = path
     entries.set(path, planned)
   }
-  const tasks = tasksOf(found, table.metadata['partition-specs'])
+  const tasks = tasksOf(found, table.metadata['partition-specs'], table.folder)
   const sum = (count: (task: ScanTask) => number) => tasks.reduce((n, task) => n + count(task), 0)
   const deleted = sum(deletedRows)
   const isCounted = tasks.every((task) =>

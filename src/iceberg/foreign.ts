@@ -1,6 +1,6 @@
 import type { Field } from '../define/types/column-type.js'
 import type { Storage } from '../storage/storage.js'
-import type { ScanTask } from './deletes.js'
+import { filesOf, type ScanTask } from './deletes.js'
 import { foreignMetadataIn, hasSnapshotOf, shapeOf } from './foreign-metadata.js'
 import { FOREIGN, foreignPath, unreadable } from './foreign-path.js'
 import { Manifests } from './manifests.js'
@@ -117,9 +117,10 @@ export class ForeignTable extends TableVersion {
 
   async plan(predicates: readonly Predicate[] = []): Promise<ScanTask[]> {
     const { schema, written } = this
-    const { manifests } = this.how
+    const { manifests, name } = this.how
     return planFiles(
       {
+        name,
         schema,
         specs: written['partition-specs'],
         manifests: await this.manifests(),
@@ -144,9 +145,8 @@ export class ForeignTable extends TableVersion {
     tasks?: readonly ScanTask[],
     isOther: (path: string) => boolean = () => false,
   ): Promise<void> {
-    const paths: string[] = []
-    for (const { file, deletes } of tasks ?? (await this.plan()))
-      for (const one of [file, ...deletes]) paths.push(this.checkFile(one))
+    const files = filesOf(tasks ?? (await this.plan()))
+    const paths = files.map((file) => this.checkFile(file))
     const other = paths.find(isOther)
     if (other !== undefined)
       throw unreadable(

@@ -10,6 +10,8 @@ const MOST_KEPT = 20_000
 
 /** What planning asks of a version of a table. */
 export interface Plannable {
+  /** What errors call it. */
+  name: string
   schema: Schema
   specs: readonly PartitionSpec[]
   manifests: readonly ManifestFile[]
@@ -23,7 +25,7 @@ export interface Plannable {
  * by their bounds.
  */
 export async function planFiles(
-  { schema, specs, manifests, read }: Plannable,
+  { name, schema, specs, manifests, read }: Plannable,
   predicates: readonly Predicate[],
 ): Promise<ScanTask[]> {
   const passed = manifests.filter((manifest) => {
@@ -36,5 +38,5 @@ export async function planFiles(
     for (const entry of await read(manifest, count <= MOST_KEPT))
       if (isLive(entry) && (isDeletes(entry.file) || fileMayMatch(entry.file, predicates, schema)))
         found.push({ entry, spec: manifest.partition_spec_id })
-  return tasksOf(found, specs)
+  return tasksOf(found, specs, name)
 }

@@ -236,6 +236,7 @@ export class Table extends TableVersion {
       keep ? this.entries(manifest) : this.passing(manifest)
     return planFiles(
       {
+        name: this.folder,
         schema: this.schema,
         specs: this.metadata['partition-specs'],
         manifests: await this.manifests(),

@@ -68,6 +68,12 @@ export interface RelationFiles {
   longest?: number
 }
 
+/** All files of relations, each once: lists of deletes are shared. */
+export function locationsOf(files: readonly TableFile[]): string[] {
+  const lists = new Set(files.map(({ deletes = [] }) => deletes))
+  return [...new Set([...files, ...[...lists].flat()].map(({ location }) => location))]
+}
+
 /** What a query reads. */
 export interface Reads {
   table: TableRef

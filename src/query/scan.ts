@@ -12,7 +12,7 @@ import { tableFiles } from '../step/table-files.js'
 import { sha256 } from '../storage/checksum.js'
 import type { Staging } from '../storage/staging.js'
 import type { Storage } from '../storage/storage.js'
-import type { RelationFiles } from './protocol.js'
+import { locationsOf, type RelationFiles } from './protocol.js'
 import type { Pushed } from './pushdown.js'
 import { isSystem, scanSystem, type WriteRows } from './system/scan.js'
 import { externalTable, findName, ownTable, pointerOf } from './tables.js'
@@ -31,19 +31,22 @@ export async function atHand(
     const { location, longest } = await write(await scratch())
     return { relation: { ...relation, files: [{ location }], longest }, inPlace: false }
   }
-  const all = relation.files.flatMap(({ location, deletes = [] }) => [
-    location,
-    ...deletes.map((list) => list.location),
-  ])
+  const all = locationsOf(relation.files)
   const inPlace = new Set(all.filter((l) => stays(sizes.get(l)) && staging.isReadInPlace(l)))
   await staging.fetch(all.filter((location) => !inPlace.has(location)))
   const here = (location: string) =>
     inPlace.has(location) ? location : `file://${staging.localPath(location)}`
+  // What files share is shared afterwards, too.
+  const shared = [...new Set(relation.files.map(({ deletes = [] }) => deletes))]
+  const moved = new Map(
+    [...new Set(shared.flat())].map((one) => [one, { ...one, location: here(one.location) }]),
+  )
+  const lists = new Map(shared.map((list) => [list, list.map((one) => moved.get(one) ?? one)]))
   const files = relation.files.map(({ location, named = location, deletes, ...file }) => ({
     ...file,
     location: here(location),
     ...(relation.schema ? { named } : {}),
-    ...(deletes ? { deletes: deletes.map((d) => ({ ...d, location: here(d.location) })) } : {}),
+    ...(deletes ? { deletes: lists.get(deletes) ?? [] } : {}),
   }))
   return { relation: { ...relation, files }, inPlace: inPlace.size > 0 }
 }

@@ -20,7 +20,7 @@ import { engineSchema, inUsersWords, withEngineSchemas } from '../sql/system-sch
 import type { ObjectAccess } from '../storage/staging.js'
 import { defaultMemory, type Excess, engineShare, type Limits, limitsOf } from './limits.js'
 import { bindValues, checkValues, refuseUnnamed } from './parameters/values.js'
-import type { RelationFiles, Reply, Request } from './protocol.js'
+import { locationsOf, type RelationFiles, type Reply, type Request } from './protocol.js'
 import { type Proven, proved } from './proved.js'
 import { aliasesOf, columnsNamed, predicatesFor, timesNamed } from './pushdown.js'
 import { sizer } from './result-size.js'
@@ -301,9 +301,7 @@ function readsOf(tables: Proven['tables'], nodes: Proven['nodes']) {
 }
 
 function pathsOf(relations: readonly RelationFiles[]): string[] {
-  return relations
-    .flatMap((relation) => relation.files)
-    .flatMap(({ location, deletes = [] }) => [location, ...deletes.map((d) => d.location)])
+  return locationsOf(relations.flatMap((relation) => relation.files))
 }
 
 /** The engine's words for what is wrong with rules have the rules in them. */

@@ -1,5 +1,5 @@
 import { existsSync } from 'node:fs'
-import type { ScanTask } from '../iceberg/deletes.js'
+import { filesOf, type ScanTask } from '../iceberg/deletes.js'
 import type { TableVersion } from '../iceberg/version.js'
 import { notAsWritten } from '../storage/checked.js'
 import { fileSha256 } from '../storage/checksum.js'
@@ -16,8 +16,7 @@ export async function checkFiles(
   table: TableVersion,
   tasks: readonly ScanTask[],
 ): Promise<void> {
-  const files = tasks.flatMap(({ file, deletes }) => [file, ...deletes])
-  for (const { path: location, sha256 } of files) {
+  for (const { path: location, sha256 } of filesOf(tasks)) {
     if (sha256 === undefined) continue
     const path = table.pathOf(location)
     // What the engine is about to read: of an object in a bucket, its copy here.

@@ -33,6 +33,11 @@ export function tableFiles(
     })
     return { location: locate(file), fields }
   }
+  // Many data files may have the same lists, or lists of the same files.
+  const known = new Map<DataFile, DeleteFile>()
+  const lists = new Map<readonly DataFile[], readonly DeleteFile[]>()
+  const listOf = (deletes: readonly DataFile[]) =>
+    made(lists, deletes, () => deletes.map((file) => made(known, file, () => deletesOf(file))))
   // Other engines may call columns otherwise in their files, and leave those out that are empty:
   // only what has a checksum is of our own.
   const isPlain = ({ sha256 }: DataFile) =>
@@ -45,7 +50,13 @@ export function tableFiles(
     ...(isPlain(file) ? { plain: true } : {}),
     ...(file.sha256 === undefined ? { foreign: true } : {}),
     ...(deletes.length > 0 || only ? { named: file.path } : {}),
-    ...(deletes.length > 0 ? { deletes: deletes.map(deletesOf) } : {}),
+    ...(deletes.length > 0 ? { deletes: listOf(deletes) } : {}),
     ...(only ? { only: only.map(deletesOf) } : {}),
   }))
+}
+
+function made<K, V>(known: Map<K, V>, key: K, make: () => V): V {
+  const found = known.get(key) ?? make()
+  known.set(key, found)
+  return found
 }

@@ -104,13 +104,44 @@ const scanTask: z.ZodType<ScanTask> = z.strictObject({
   deletes: z.array(dataFile),
 }) as never
 
-const tableData: z.ZodType<TableData> = z.strictObject({
-  metadata: plain<TableMetadata>(),
-  folder: z.string(),
-  file: z.string().optional(),
-  files: z.array(scanTask),
-  foreign: z.literal(true).optional(),
-}) as never
+/** Deletes may be about many files: each is told once, and so is each list of them. */
+const tableData: z.ZodType<TableData> = z.codec(
+  z.strictObject({
+    metadata: plain<TableMetadata>(),
+    folder: z.string(),
+    file: z.string().optional(),
+    files: z.array(z.strictObject({ file: dataFile, spec: z.number().int(), list: count })),
+    lists: z.array(z.array(count)),
+    deletes: z.array(dataFile),
+    foreign: z.literal(true).optional(),
+  }),
+  z.custom<TableData>(),
+  {
+    decode: ({ files, lists, deletes, ...rest }) => {
+      const found = lists.map((list) => list.map((i) => deletes[i] as DataFile))
+      const taskOf = ({ list, ...task }: (typeof files)[number]) => {
+        return { ...task, deletes: found[list] ?? [] }
+      }
+      return { ...rest, files: files.map(taskOf) }
+    },
+    encode: ({ files, ...rest }) => {
+      const lists = [...new Set(files.map(({ deletes }) => deletes))]
+      const deletes = [...new Set(lists.flat())]
+      const [listAt, deleteAt] = [placesOf(lists), placesOf(deletes)]
+      const told = ({ file, spec, deletes: list }: ScanTask) => {
+        return { file, spec, list: listAt.get(list) as number }
+      }
+      return {
+        ...rest,
+        files: files.map(told),
+        lists: lists.map((list) => list.map((one) => deleteAt.get(one) as number)),
+        deletes,
+      }
+    },
+  },
+) as never
+
+const placesOf = <T>(all: readonly T[]) => new Map(all.map((one, i) => [one, i]))
 
 const group: z.ZodType<GroupRows> = z.strictObject({
   index: count,

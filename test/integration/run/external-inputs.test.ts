@@ -212,6 +212,23 @@ describe('a table of another engine', () => {
     ])
   })
 
+  it('leaves out what a job has changed by keys since, commit after commit', async () => {
+    const { project, engine } = await projectWith(rows(0))
+    // As Flink does: each commit deletes rows by their keys, and has their new values.
+    for (let commit = 1; commit <= 6; commit++) {
+      const ids = [commit % 3, 10 + commit]
+      await engine.removeByValue(`SELECT unnest([${ids.join(', ')}]) AS id`, [1])
+      await engine.append(rows(...ids))
+      if (commit === 3) await engine.removeByValue('SELECT 0.0 AS score', [2])
+    }
+    expect((await project.run()).outcome).toBe('done')
+    const left = [0, 1, 2, 11, 12, 13, 14, 15, 16]
+    expect(await project.query('SELECT id FROM ml.scores ORDER BY id')).toEqual(
+      left.map((id) => ({ id: BigInt(id) })),
+    )
+    expect((await rowsOf(project, 'silver.known')).map(([id]) => id)).toEqual(left.map(BigInt))
+  })
+
   it('stays as it is when the lake is rolled back: what reads it is built on it again', async () => {
     const { project, engine } = await projectWith(rows(1))
     await project.run()

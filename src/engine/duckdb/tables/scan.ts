@@ -6,6 +6,7 @@ import type { DeleteFile, TableFile } from '../../engine.js'
 import { fileType } from '../../file-type.js'
 import { fileList } from '../paths.js'
 import { typeByNames, valueByNames } from './by-names.js'
+import { chainsOf, isPositions, type Since, valueJoins } from './value-deletes.js'
 
 interface Column {
   id: number
@@ -34,24 +35,26 @@ export function tableSql(
   }
   const isHidden = columns.some(({ name }) => PLACES.includes(name.toLowerCase()))
   const places = named ? ['filename AS _data_file', 'file_row_number AS _data_row'] : []
-  const parts = groups(files).map((group) => {
+  const chains = chainsOf(files)
+  const parts = groups(files, chains).map((group) => {
     const isNamed = named || hasDeletes(group)
     const isAside = isNamed && isHidden
     const read = isAside ? columns.map((c) => ({ ...c, name: `c${c.id}` })) : columns
+    const { joins, conditions } = conditionsOf(staging, group, read, chains)
     const values = columns.map(({ name, sql, shown }, i) => {
-      const [as, from] = [quoteName(name), quoteName(read[i]?.name ?? name)]
+      const column = quoteName(read[i]?.name ?? name)
+      const [as, from] = [quoteName(name), joins ? `_d.${column}` : column]
       const value = sql === shown ? from : `CAST(${from} AS ${shown})`
       return value === as ? as : `${value} AS ${as}`
     })
     const locations = group.map((file) => file.location)
-    const conditions = conditionsOf(staging, group, read)
     const byId = group.every(({ plain }) => plain) && !isAside ? undefined : read
     const [first] = group
     const reader = first?.names
       ? readByNames(staging, read, first, isNamed)
       : readSql(staging, byId, locations, isNamed)
     const where = conditions.length > 0 ? ` WHERE ${conditions.join('\n  AND ')}` : ''
-    return `SELECT ${[...values, ...places].join(', ')} FROM ${reader} AS _d${where}`
+    return `SELECT ${[...values, ...places].join(', ')} FROM ${reader} AS _d${joins}${where}`
   })
   return parts.join('\nUNION ALL\n')
 }
@@ -59,21 +62,22 @@ export function tableSql(
 const hasDeletes = (files: readonly TableFile[]) =>
   files.some(({ deletes = [], only }) => deletes.length > 0 || only)
 
-const isPositions = ({ fields }: DeleteFile) => fields === undefined
-
 /**
- * Files that are read together: those without deletes, and others by the deletes of values that are
- * about them.
+ * Files that are read together: those without deletes, and others by the chain of deletes of values
+ * that are about them.
  */
-function groups(files: readonly TableFile[]): TableFile[][] {
+function groups(files: readonly TableFile[], chains: ReadonlyMap<TableFile, Since>): TableFile[][] {
   const found = new Map<string, TableFile[]>()
+  const all = [...new Set([...chains.values()].map(({ chain }) => chain))]
+  const numbers = new Map(all.map((chain, i) => [chain, String(i)]))
   for (const file of files) {
     const { deletes = [], only } = file
-    const values = deletes.filter((d) => !isPositions(d)).map(({ location }) => location)
+    const chain = chains.get(file)?.chain
     const kinds = [only ? 'only' : '', deletes.some(isPositions) ? 'positions' : '']
     // Types differ from file to file where they are not told by ids.
     const alone = file.names ? [file.location] : []
-    const key = [...alone, ...kinds, ...values].filter((part) => part !== '').join('\n')
+    const after = chain ? [numbers.get(chain)] : []
+    const key = [...alone, ...kinds, ...after].filter((part) => part !== '').join('\n')
     found.set(key, [...(found.get(key) ?? []), file])
   }
   return [...found.values()]
@@ -137,7 +141,8 @@ function readByNames(
 }
 
 /**
- * What a row `_d` must meet to be read (spec, Row-level Deletes).
+ * What a row `_d` must meet to be read (spec, Row-level Deletes), and what it is joined with for
+ * that.
  *
  * @param read columns as they are called in it.
  */
@@ -145,28 +150,24 @@ function conditionsOf(
   staging: Staging,
   files: readonly TableFile[],
   read: readonly Column[],
-): string[] {
-  const nameOf = (id: number, name: string) => read.find((one) => one.id === id)?.name ?? name
-  const positions = files.flatMap(({ deletes = [] }) => deletes.filter(isPositions))
-  const values = (files[0]?.deletes ?? []).filter((d) => !isPositions(d))
+  chains: ReadonlyMap<TableFile, Since>,
+): { joins: string; conditions: string[] } {
+  const { locations, joins } = valueJoins(staging, files, chains, {
+    nameOf: (id, name) => read.find((one) => one.id === id)?.name ?? name,
+    readSql: (columns, of) => readSql(staging, columns, of, true),
+  })
+  const lists = new Set(files.map(({ deletes = [] }) => deletes))
+  const positions = [...lists].flatMap((list) => list.filter(isPositions))
   const only = files.flatMap((file) => file.only ?? [])
+  const others = files.filter((file) => file.foreign && !file.names)
   // Deletes by values are others' always: of Moraine's own all list positions.
-  const foreign = [...files.filter((file) => file.foreign && !file.names), ...values].map(
-    (file) => file.location,
-  )
-  return [
+  const foreign = [...others.map(({ location }) => location), ...locations]
+  const conditions = [
     ...(foreign.length > 0 ? [haveIds(staging, foreign)] : []),
     ...(files[0]?.only ? [only.length > 0 ? isListed(staging, files, only) : 'false'] : []),
     ...(positions.length > 0 ? [`NOT ${isListed(staging, files, positions)}`] : []),
-    ...values.map(({ location, fields = [] }) => {
-      const columns = fields.map(({ id, name, type }) => ({ id, name, sql: type }))
-      const equal = columns.map(
-        ({ id, name }) =>
-          `_e.${quoteName(name)} IS NOT DISTINCT FROM _d.${quoteName(nameOf(id, name))}`,
-      )
-      return `NOT EXISTS (SELECT 1 FROM ${readSql(staging, columns, [location])} AS _e WHERE ${equal.join(' AND ')})`
-    }),
   ]
+  return { joins, conditions }
 }
 
 /**
