@@ -58,3 +58,24 @@ it('reads records of lists, maps, choices and records in themselves', async () =
     },
   ])
 })
+
+it('reads fields whose names have letters of all languages, as Java writes them', async () => {
+  const inner = { type: 'record', name: 'inner', fields: [{ name: 'día', type: 'long' }] }
+  const schema = {
+    type: 'record',
+    name: 'outer',
+    fields: [
+      { name: 'größe', type: 'string' },
+      { name: '地域', type: ['null', inner], default: null },
+      { name: 'of', type: { type: 'map', values: 'inner' } },
+    ],
+  }
+  const of = Buffer.concat([long(1), text('_name0'), long(5), long(0)])
+  const body = Buffer.concat([text('groß'), long(1), long(4), of])
+  const [row] = await read(container(schema, { records: 1, body }))
+  expect(JSON.parse(row?.json ?? '')).toEqual({
+    größe: 'groß',
+    地域: { día: '4' },
+    of: { _name0: { día: '5' } },
+  })
+})

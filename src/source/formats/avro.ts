@@ -35,12 +35,12 @@ export async function* avroRecords(
   const input = await open(textOf(file))
   let line = 0
   try {
-    for await (const values of blocksOf(input)) {
+    for await (const { values, shown } of blocksOf(input)) {
       let rows: JsonRecord[] = []
       let length = 0
       for (const value of values) {
         signal?.throwIfAborted()
-        const json = JSON.stringify(value, plain)
+        const json = JSON.stringify(value, shown)
         rows.push({ line: ++line, json })
         length += json.length
         if (rows.length < TOGETHER.rows && length < TOGETHER.length) continue
@@ -61,11 +61,17 @@ export async function* avroRecords(
   }
 }
 
+interface Block {
+  values: Iterable<unknown>
+  /** What a value is in JSON. */
+  shown: (key: string, value: unknown) => unknown
+}
+
 /**
  * The values of each block, which was checked before it is decoded: decoders believe what a block
  * says of itself.
  */
-async function* blocksOf(input: FileHandle): AsyncGenerator<Iterable<unknown>> {
+async function* blocksOf(input: FileHandle): AsyncGenerator<Block> {
   const { size } = await input.stat()
   const { metadata, sync, offset } = await headerOf(input, size)
   const codec = metadata['avro.codec'] ?? 'null'
@@ -73,7 +79,9 @@ async function* blocksOf(input: FileHandle): AsyncGenerator<Iterable<unknown>> {
   if (!unpack) throw new Error(`its codec ${codec.slice(0, 40)} is not supported`)
   const schema = JSON.parse(metadata['avro.schema'] ?? 'null')
   const check = checkOf(schema, isUtf8)
-  const type = avro.Type.forSchema(named(schema), { typeHook, logicalTypes } as never)
+  const { taken, names } = plainFields(named(schema))
+  const type = avro.Type.forSchema(taken, { typeHook, logicalTypes } as never)
+  const shown = names.size === 0 ? plain : withNames(names)
   for (let at = offset; at < size; ) {
     const start = new AvroBytes(await bytesAt(input, at, Math.min(20, size - at)))
     const records = start.long()
@@ -88,7 +96,7 @@ async function* blocksOf(input: FileHandle): AsyncGenerator<Iterable<unknown>> {
     progressed()
     check(block, records)
     progressed()
-    yield valuesOf(type, block, records)
+    yield { values: valuesOf(type, block, records), shown }
     at = body + length + SYNC
   }
 }
@@ -104,6 +112,46 @@ function named(schema: unknown): any {
       ? { ...value, name: `unnamed_${++count}` }
       : value,
   )
+}
+
+/**
+ * A schema whose fields have names that the decoder takes, and what those are called that it does
+ * not: Java's writers allow letters of all languages.
+ */
+function plainFields(schema: any): { taken: any; names: ReadonlyMap<string, string> } {
+  const text = JSON.stringify(schema)
+  const names = new Map<string, string>()
+  let prefix = '_name'
+  while (text.includes(prefix)) prefix += '_'
+  const taken = JSON.parse(text, (key, value) => {
+    if (key !== 'fields' || !Array.isArray(value)) return value
+    return value.map((field) => {
+      if (typeof field?.name !== 'string' || /^[A-Za-z_][A-Za-z0-9_]*$/.test(field.name))
+        return field
+      const name = `${prefix}${names.size}`
+      names.set(name, field.name)
+      return { ...field, name }
+    })
+  })
+  // Defaults would name fields, too; nobody reads by them what a file has.
+  const isDefault = (key: string) => key === 'default' && names.size > 0
+  const bare = (key: string, value: unknown) => (isDefault(key) ? undefined : value)
+  return { taken: JSON.parse(JSON.stringify(taken), bare), names }
+}
+
+/** The same as `plain`, with names of fields as the file has them; keys of maps are data. */
+function withNames(names: ReadonlyMap<string, string>) {
+  return (key: string, value: unknown): unknown => {
+    const found = plain(key, value)
+    const isRecord =
+      typeof found === 'object' &&
+      found !== null &&
+      ![Object.prototype, Array.prototype].includes(Object.getPrototypeOf(found))
+    if (!isRecord) return found
+    return Object.fromEntries(
+      Object.entries(found).map(([name, inside]) => [names.get(name) ?? name, inside]),
+    )
+  }
 }
 
 function* valuesOf(type: avro.Type, block: Buffer, records: number): Generator<unknown> {
