@@ -4,16 +4,25 @@ import { mkdtemp, rm } from 'node:fs/promises'
 import type { IncomingMessage } from 'node:http'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { CreateBucketCommand, HeadObjectCommand, S3Client } from '@aws-sdk/client-s3'
+import {
+  CreateBucketCommand,
+  HeadObjectCommand,
+  PutObjectCommand,
+  S3Client,
+} from '@aws-sdk/client-s3'
 import { afterAll, beforeAll, describe, expect, it, onTestFinished } from 'vitest'
+import { DuckDB } from '../../src/engine/duckdb/duckdb.js'
 import { MoraineError } from '../../src/errors.js'
 import { CommitLog } from '../../src/log/log.js'
+import { copyLake } from '../../src/maintain/copy.js'
+import { vacuum } from '../../src/maintain/vacuum.js'
+import { LocalStorage } from '../../src/storage/local.js'
 import { RetryingStorage } from '../../src/storage/retrying.js'
 import { S3Storage } from '../../src/storage/s3/s3.js'
 import { storageContract } from '../../src/testing/storage-contract.js'
 import { amount } from '../support/effort.js'
 import { type Fate, faultyProxy } from '../support/faulty-proxy.js'
-import { repository } from '../support/project.js'
+import { repository, temporaryFolder } from '../support/project.js'
 import { random, seed } from '../support/seed.js'
 import { minioKeys, minioProgram, type Server, startMinio } from '../support/servers.js'
 import { withService } from '../support/services.js'
@@ -79,6 +88,42 @@ withService('MinIO', [minioProgram], () => {
       expect(number).toBeGreaterThan(20)
       // Each commit counts one up: none was lost, and none counted twice.
       expect(watermarks['bronze.counter']).toEqual({ count: number })
+    })
+
+    it('is vacuumed and copied where a console has made folders, which are objects', async () => {
+      const place = await root()
+      const lake = new S3Storage(place)
+      const log = new CommitLog(lake)
+      await log.probe()
+      const info = { author: 'a', run: null }
+      await log.commit(
+        await log.head(),
+        { watermarks: { 'bronze.a': 1 } },
+        { ...info, message: 'm' },
+      )
+      for (const folder of ['', 'silver/', 'bronze/a/', '_moraine/runs/', '_moraine/checksums/']) {
+        const Key = `deep/lake/${folder}`
+        await client.send(
+          new PutObjectCommand({ Bucket: new URL(place).hostname, Key, Body: Buffer.alloc(0) }),
+        )
+      }
+      await lake.write('silver/a.parquet', Buffer.from('unused'))
+      expect((await lake.entries('silver/')).map(({ path }) => path)).toEqual(['silver/a.parquet'])
+      const now = () => new Date(Date.now() + 60_000)
+      const vacuumed = await vacuum(log, lake, { grace: 0, history: 0, remove: true, info, now })
+      expect(vacuumed.examples).toEqual(['silver/a.parquet'])
+      expect(await lake.stat('silver/a.parquet')).toBeUndefined()
+      await lake.write('silver/b.parquet', Buffer.from('written since'))
+      const there = new LocalStorage(join(await temporaryFolder(), 'lake'))
+      const engine = await DuckDB.start({ threads: 1 })
+      try {
+        const { signal } = new AbortController()
+        await copyLake(lake, there, await engine.open(), signal)
+      } finally {
+        await engine.close()
+      }
+      expect((await there.list('silver/')).map(({ path }) => path)).toEqual(['silver/b.parquet'])
+      expect((await new CommitLog(there).head()).number).toBe((await log.head()).number)
     })
 
     it('is encrypted as it is asked to be, large objects too', async () => {

@@ -7,7 +7,7 @@ import type { PutObjectCommandInput } from '@aws-sdk/client-s3'
 import { MoraineError } from '../../errors.js'
 import { streamSha256 } from '../checksum.js'
 import { MovedChecksums } from '../moved.js'
-import { checkPath } from '../paths.js'
+import { checkPath, isBelow } from '../paths.js'
 import { missing } from '../remedy.js'
 import { type ObjectAccess, Staging } from '../staging.js'
 import type { Grant, PurgedVersions, RequestSigner, Storage, StoredObject } from '../storage.js'
@@ -47,6 +47,7 @@ export class S3Storage implements Storage {
   private readonly lock: ObjectLock
   private readonly vendor: Vendor
   private readonly own = new OwnWrites()
+  private readonly isLake: boolean
 
   readonly staging: Staging
   readonly signer: RequestSigner | undefined
@@ -60,6 +61,7 @@ export class S3Storage implements Storage {
     staging: Staging | null = new Staging(),
   ) {
     this.staging = staging ?? new Staging()
+    this.isLake = staging !== null
     const root = address
     this.place = s3Place(root)
     this.lock = new ObjectLock(this.place.bucket, () => this.clients())
@@ -168,13 +170,11 @@ export class S3Storage implements Storage {
     const found: StoredObject[] = []
     for await (const { Contents = [] } of this.pages(prefix, delimiter))
       for (const { Key = '', Size = 0, LastModified, ETag } of Contents) {
+        const path = this.pathOf(Key)
+        // What stands for a folder is nothing of a lake; sources know it themselves.
+        if (this.isLake && !isBelow(path)) continue
         const modified = LastModified?.getTime() ?? 0
-        found.push({
-          path: this.pathOf(Key),
-          size: Size,
-          modified,
-          ...(ETag ? { etag: ETag } : {}),
-        })
+        found.push({ path, size: Size, modified, ...(ETag ? { etag: ETag } : {}) })
       }
     return found.sort((a, b) => (a.path < b.path ? -1 : 1))
   }
