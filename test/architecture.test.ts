@@ -465,7 +465,7 @@ const manyParameters: Readonly<Record<string, number>> = {
   gold: 2,
   iceberg: 2,
   log: 2,
-  maintain: 9,
+  maintain: 8,
   plan: 6,
   quality: 6,
   run: 5,

@@ -47,8 +47,9 @@ export interface Copied {
 
 /**
  * Copies a lake to another folder or bucket, with its whole history: all files first, the log last,
- * so that nothing is visible there before all of it is. A copy that was stopped goes on. Commits
- * that are made meanwhile are not part of it.
+ * so that nothing is visible there before all of it is. A copy that was stopped goes on, and a whole
+ * one is brought up to date: what its log leads to stays as it is. Commits that are made meanwhile
+ * are not part of it.
  *
  * @throws MoraineError of kind `usage` when another lake lies there.
  */
@@ -102,19 +103,29 @@ async function copy(
     done.bytes += objects.reduce((sum, { size }) => sum + size, 0)
     progress(done)
   }
-  const data = all.filter((object) => !isMetadata(object))
+  const noted = await MovedChecksums.of(to).all()
+  const moved = new Map([...(await MovedChecksums.of(from).all()), ...noted])
+  const places = { from, to, session, expected: sums }
+  const deletes = new Set<string>()
+  for (const [folder, objects] of tablesOf(all.filter(isMetadata))) {
+    signal.throwIfAborted()
+    const table = await relocateTable(places, folder, objects)
+    done.damaged.push(...table.damaged)
+    for (const path of table.deletes) deletes.add(path)
+    // Of what lies there from an earlier copy, what that one has noted stays right.
+    for (const { path, sha256, isNew } of table.metadata)
+      if (sums.has(path)) moved.set(path, (isNew ? undefined : noted.get(path)) ?? sha256)
+    count(objects)
+  }
+  const rest = all.filter((object) => !isMetadata(object))
+  count(rest.filter(({ path }) => deletes.has(path)))
+  // As they are, lists of deleted rows would match no row there.
+  const data = rest.filter(({ path }) => !deletes.has(path))
   for (let at = 0; at < data.length; at += TOGETHER) {
     signal.throwIfAborted()
     const group = data.slice(at, at + TOGETHER)
     done.damaged.push(...(await copyObjects(from, to, group, sums)))
     count(group)
-  }
-  const moved = new Map(await MovedChecksums.of(from).all())
-  // After the data: lists of deleted rows are written anew over their copies.
-  for (const [folder, objects] of tablesOf(all.filter(isMetadata))) {
-    signal.throwIfAborted()
-    done.damaged.push(...(await relocateTable(from, to, session, folder, objects, sums, moved)))
-    count(objects)
   }
   // The log says what metadata were before they were moved, and can't be changed.
   if (moved.size > 0) await MovedChecksums.of(to).add(`copy-${randomUUID()}`, moved)
@@ -145,8 +156,17 @@ async function copyObjects(
   expected: ReadonlyMap<string, string>,
 ): Promise<string[]> {
   const missing: StoredObject[] = []
-  for (const object of objects)
-    if ((await to.stat(object.path))?.size !== object.size) missing.push(object)
+  const damaged: string[] = []
+  for (const object of objects) {
+    const { path, size } = object
+    const there = await to.stat(path)
+    if (there?.size === size) continue
+    const sum = expected.get(path)
+    // What is whole in an earlier copy stays so when it is damaged where it comes from.
+    const isWhole = there !== undefined && sum !== undefined && (await to.digest(path)) === sum
+    if (isWhole) damaged.push(path)
+    else missing.push(object)
+  }
   // What is damaged is copied too, and said.
   await stagingOf(from).fetch(
     missing.map(({ path }) => from.locate(path)),
@@ -158,7 +178,8 @@ async function copyObjects(
     await copyFile(source as string, target as string)
   }
   const sums = await to.seal(missing.map(({ path }) => path))
-  return [...sums].flatMap(([path, sum]) => ((expected.get(path) ?? sum) === sum ? [] : [path]))
+  for (const [path, sum] of sums) if ((expected.get(path) ?? sum) !== sum) damaged.push(path)
+  return damaged
 }
 
 function tablesOf(objects: readonly StoredObject[]): Map<string, StoredObject[]> {

@@ -1,66 +1,63 @@
 import type { Session } from '../engine/engine.js'
 import { MoraineError } from '../errors.js'
-import { unpackBlock } from '../iceberg/codecs/block.js'
 import { FOREIGN } from '../iceberg/foreign-path.js'
-import { decodeContainer, encodeContainer } from '../iceberg/spec/avro.js'
+import { encodeContainer } from '../iceberg/spec/avro.js'
 import { checksumHeader, checksumsIn, LIST_CHECKSUM } from '../iceberg/spec/checksums.js'
 import { positionsSchema } from '../iceberg/spec/positions.js'
 import { readChecked } from '../storage/checked.js'
 import { sha256 } from '../storage/checksum.js'
-import { normalLocation, pathOf, type Storage, type StoredObject } from '../storage/storage.js'
+import {
+  normalLocation,
+  pathOf,
+  type Storage,
+  type StoredObject,
+  stagingOf,
+} from '../storage/storage.js'
+import { type EarlierCopy, earlierCopy } from './earlier-copy.js'
+import { type EntryRecord, type ListRecord, namesFiles, type Opened, open } from './opened.js'
 
 /** The field of position deletes that names data files. */
 const [filePath] = positionsSchema.fields.map(({ id }) => id)
 
-type Bounds = { key: number; value: Buffer }[] | null
-
-interface EntryRecord {
-  data_file: {
-    content?: number
-    file_format?: string
-    file_path: string
-    file_size_in_bytes: number
-    referenced_data_file?: string | null
-    lower_bounds?: Bounds
-    upper_bounds?: Bounds
-  }
+/** Two places of a lake that is copied. */
+export interface Places {
+  from: Storage
+  to: Storage
+  session: Session
+  /** Checksums of what there is in the one. */
+  expected: ReadonlyMap<string, string>
 }
 
-interface ListRecord {
-  manifest_path: string
-  manifest_length: number
+/** A table of which all that names files was written to another place. */
+interface Relocated {
+  /** Paths of objects that are damaged: they are left out. */
+  damaged: string[]
+  /** Paths of lists of deleted rows, which were written there too. */
+  deletes: ReadonlySet<string>
+  /** Metadata files that lie there. */
+  metadata: Written[]
 }
 
-/** An Avro file of a table's metadata, taken apart. */
-interface Opened {
+interface Written {
   path: string
-  isList: boolean
-  schema: object
-  metadata: Record<string, string>
-  records: unknown[]
-  sync: Uint8Array
-  /** SHA-256 of the file as it was. */
-  sum: string
+  sha256: string
+  /** Whether an earlier attempt has left nothing there. */
+  isNew: boolean
 }
 
 /**
  * Writes a table's metadata to another place: all that names files names them where they lie there.
- * Lists of deleted rows name files as well, and are written anew.
+ * Lists of deleted rows name files as well, and are written anew. What an earlier copy leads to
+ * stays as it is.
  *
  * @param folder of the table, the same in both storages.
- * @param expected checksums of what there is.
- * @param moved is told those of metadata files where they lie now.
- * @returns paths of objects that are damaged: they are left out.
  */
 export async function relocateTable(
-  from: Storage,
-  to: Storage,
-  session: Session,
+  places: Places,
   folder: string,
   objects: readonly StoredObject[],
-  expected: ReadonlyMap<string, string>,
-  moved: Map<string, string>,
-): Promise<string[]> {
+): Promise<Relocated> {
+  const { from, to, expected } = places
   const damaged: string[] = []
   const whole = async <T>(path: string, take: (bytes: Uint8Array) => T): Promise<T[]> => {
     try {
@@ -82,58 +79,82 @@ export async function relocateTable(
     return { path, text, location: String(JSON.parse(text).location) }
   })
   const newest = texts.at(-1)
-  if (newest === undefined) return damaged
+  if (newest === undefined) return { damaged, deletes: new Set(), metadata: [] }
   const move = new Move(newest.location, folder, from, to)
   const opened = await all('.avro', (bytes, path) => open(path, bytes))
-  const work = { from, to, session, folder, move, sizes: new Map(), sums: new Map() }
+  const earlier = await earlierCopy(to, folder, (location) => move.path(location, folder))
+  const work = { ...places, folder, move, earlier, sizes: new Map(), sums: new Map(), damaged }
   const manifests = opened.filter(({ isList }) => !isList)
-  await moveDeletes(work, manifests)
+  const deletes = await moveDeletes(work, manifests)
   await moveManifests(work, manifests)
   const lists = await moveLists(
     work,
     opened.filter(({ isList }) => isList),
   )
+  const metadata: Written[] = []
   for (const { path, text } of texts) {
     const bytes = new TextEncoder().encode(relisted(move.json(text), lists))
-    await put(to, path, bytes)
-    if (expected.has(path)) moved.set(path, sha256(bytes))
+    const there = await put(to, path, bytes)
+    metadata.push({ path, sha256: sha256(there ?? bytes), isNew: there === undefined })
   }
-  return damaged
+  return { damaged, deletes: new Set([...earlier.deletes, ...deletes]), metadata }
 }
 
 /** A table on its way to another place. */
-interface Relocation {
-  from: Storage
-  to: Storage
-  session: Session
+interface Relocation extends Places {
   folder: string
   move: Move
+  earlier: EarlierCopy
   /** Bytes of files as they lie there, and their SHA-256, by where they lay. */
   sizes: Map<string, number>
   sums: Map<string, string>
+  damaged: string[]
 }
 
-/** Lists of deleted rows name data files, so they are written anew. */
-async function moveDeletes(
-  { from, to, session, folder, move, sizes, sums }: Relocation,
-  manifests: readonly Opened[],
-): Promise<void> {
+/**
+ * Lists of deleted rows name data files, so they are written anew; returns where they lie. One that
+ * an earlier copy leads to stays: somebody may read it, and what it says there is right.
+ */
+async function moveDeletes(work: Relocation, manifests: readonly Opened[]): Promise<string[]> {
+  const { from, to, folder, move, expected, earlier, sizes, sums } = work
+  const found: string[] = []
   for (const path of deleteFiles(manifests)) {
     const there = move.path(path, folder)
     if (there === undefined) continue
-    await to.prepare(there)
-    const bytes = await session.tables.relocateDeletes(
-      from.locate(there),
-      to.locate(there),
-      move.pairs,
-    )
-    for (const [, sum] of await to.seal([there])) sums.set(path, sum)
-    sizes.set(path, bytes)
+    const size = earlier.sizes.get(there)
+    const isThere = size !== undefined && (await to.stat(there))?.size === size
+    // Of those that the table has let go, a vacuum may have removed some.
+    if (!isThere && !(await from.stat(there))) continue
+    found.push(there)
+    const bytes = isThere ? size : await moveDelete(work, there)
+    if (bytes === undefined) continue
+    sizes.set(path, size ?? bytes)
+    const sum = earlier.sums.get(there) ?? (expected.has(there) && (await to.digest(there)))
+    if (sum) sums.set(path, sum)
   }
+  return found
+}
+
+/** Returns its bytes; one that is damaged is left out. */
+async function moveDelete(
+  { from, to, session, move, expected, damaged }: Relocation,
+  path: string,
+): Promise<number | undefined> {
+  const sum = expected.get(path)
+  if (sum !== undefined && (await from.digest(path)) !== sum) {
+    damaged.push(path)
+    return undefined
+  }
+  await stagingOf(from).fetch([from.locate(path)])
+  await to.prepare(path)
+  const [source, target] = [from.locate(path), to.locate(path)]
+  const bytes = await session.tables.relocateDeletes(source, target, move.pairs)
+  await to.seal([path])
+  return bytes
 }
 
 async function moveManifests(
-  { to, move, sizes, sums }: Relocation,
+  { to, move, earlier, sizes, sums }: Relocation,
   manifests: readonly Opened[],
 ): Promise<void> {
   for (const manifest of manifests) {
@@ -141,14 +162,14 @@ async function moveManifests(
     sumUp(manifest, (i) => sums.get(records[i]?.data_file.file_path ?? ''))
     for (const record of records) moveEntry(record, move, sizes)
     const { bytes, sha256 } = await write(to, manifest)
-    sizes.set(manifest.path, bytes)
-    sums.set(manifest.path, sha256)
+    sizes.set(manifest.path, earlier.sizes.get(manifest.path) ?? bytes)
+    sums.set(manifest.path, earlier.sums.get(manifest.path) ?? sha256)
   }
 }
 
 /** @returns checksums of manifest lists where they lie now, by those that they had. */
 async function moveLists(
-  { to, folder, move, sizes, sums }: Relocation,
+  { to, folder, move, earlier, sizes, sums }: Relocation,
   lists: readonly Opened[],
 ): Promise<Map<string, string>> {
   const moved = new Map<string, string>()
@@ -159,7 +180,8 @@ async function moveLists(
     for (const [i, record] of records.entries())
       record.manifest_length = sizes.get(pathOf(i)) ?? record.manifest_length
     for (const record of records) record.manifest_path = move.location(record.manifest_path)
-    moved.set(list.sum, (await write(to, list)).sha256)
+    const { sha256 } = await write(to, list)
+    moved.set(list.sum, earlier.sums.get(list.path) ?? sha256)
   }
   return moved
 }
@@ -239,23 +261,9 @@ function spellings(url: string): string[] {
 const isAt = (storage: Storage, location: string, folder: string) =>
   pathOf(storage, normalLocation(location)) === folder
 
-function open(path: string, bytes: Uint8Array): Opened {
-  const { metadata, records } = decodeContainer(bytes, unpackBlock)
-  const schema = JSON.parse(metadata['avro.schema'] as string) as { name?: string }
-  const { 'avro.schema': _, 'avro.codec': __, ...rest } = metadata
-  const sync = bytes.slice(-16)
-  const isList = schema.name === 'manifest_file'
-  return { path, isList, schema, metadata: rest, records, sync, sum: sha256(bytes) }
-}
-
 function deleteFiles(manifests: readonly Opened[]): Set<string> {
   const records = manifests.flatMap((manifest) => manifest.records as EntryRecord[])
-  // Deletion vectors (Puffin) hold positions alone; what other formats hold is not written here.
-  const deletes = records.filter(
-    ({ data_file: { content, file_format: format = 'PARQUET' } }) =>
-      content === 1 && format.toUpperCase() === 'PARQUET',
-  )
-  return new Set(deletes.map(({ data_file: { file_path } }) => file_path))
+  return new Set(records.filter(namesFiles).map(({ data_file: { file_path } }) => file_path))
 }
 
 function moveEntry(
@@ -283,7 +291,9 @@ async function write(
   return { bytes: bytes.length, sha256: sha256(bytes) }
 }
 
-/** Writes an object unless an earlier attempt has. */
-async function put(to: Storage, path: string, bytes: Uint8Array): Promise<void> {
-  if (!(await to.stat(path))) await to.write(path, bytes)
+/** Writes an object unless an earlier attempt has; then the bytes that lie there are returned. */
+async function put(to: Storage, path: string, bytes: Uint8Array): Promise<Uint8Array | undefined> {
+  const there = await to.readIfPresent(path)
+  if (!there) await to.write(path, bytes)
+  return there
 }

@@ -4,7 +4,7 @@ import { describe, expect, it } from 'vitest'
 import { DuckDB } from '../../../src/engine/duckdb/duckdb.js'
 import { copyLake } from '../../../src/maintain/copy.js'
 import { LocalStorage } from '../../../src/storage/local.js'
-import { moraine, Project } from '../../support/project.js'
+import { moraine, Project, temporaryFolder } from '../../support/project.js'
 
 const lake = `
 import { bronze, defineLake, gold, month, silver, sql, t, z } from 'moraine'
@@ -36,6 +36,107 @@ const answers = [
   'SELECT count(*) AS n FROM discarded.orders',
   'SELECT count(*) AS n FROM bronze.orders',
 ]
+
+interface Backup {
+  project: Project
+  /** A project with the copy as its lake; its paths are longer. */
+  there: Project
+  /** Brings the copy up to date; says whether it was stopped before its end. */
+  copy: (steps?: number) => Promise<boolean>
+}
+
+async function backedUp(use: (backup: Backup) => Promise<void>): Promise<void> {
+  const project = await filled()
+  const there = Project.at(join(await temporaryFolder(), 'a-backup-of-the-shop'))
+  const engine = await DuckDB.start({ threads: 2 })
+  const copy = async (steps = Number.POSITIVE_INFINITY) => {
+    const stop = new AbortController()
+    let left = steps
+    const copying = copyLake(
+      project.storage,
+      there.storage,
+      await engine.open(),
+      stop.signal,
+      () => {
+        left--
+        if (left <= 0) stop.abort()
+      },
+    )
+    return copying.then(
+      () => false,
+      (error) => {
+        if (stop.signal.aborted) return true
+        throw error
+      },
+    )
+  }
+  try {
+    expect(await copy()).toBe(false)
+    await use({ project, there, copy })
+    const root = join(there.folder, 'lake')
+    const verified = await project.cli('--root', root, 'verify', '--deep')
+    expect([verified.stdout, verified.code]).toEqual([
+      expect.stringContaining('All values could be read'),
+      0,
+    ])
+  } finally {
+    await engine.close()
+  }
+}
+
+const toldBy = (project: Project) =>
+  project.reading(async (rows) => [
+    await rows(answers[0] as string),
+    await rows('SELECT count(*) AS n, count(DISTINCT id) AS keys FROM silver.orders'),
+  ])
+
+describe('a copy that is brought up to date', () => {
+  it('answers as before until it is whole again, wherever that is stopped', () =>
+    backedUp(async ({ project, there, copy }) => {
+      const before = await toldBy(there)
+      const isOfTables = ({ path }: { path: string }) => !path.startsWith('_moraine/')
+      const files = (await there.storage.list('')).filter(isOfTables)
+      await project.write({ 'in/c.csv': csv(30, 60) })
+      await project.run({ rewriteUpTo: 0 })
+      let stopped = 0
+      while (await copy(stopped + 1)) {
+        stopped++
+        expect(await toldBy(there)).toEqual(before)
+      }
+      expect(stopped).toBeGreaterThan(3)
+      expect(await toldBy(there)).toEqual(await toldBy(project))
+      // Nothing that its log led to was written again.
+      for (const file of files) expect(await there.storage.stat(file.path)).toEqual(file)
+    }))
+
+  it('notes one checksum of a file, also once its snapshots were forgotten at home', () =>
+    backedUp(async ({ project, there, copy }) => {
+      const vacuum = ['vacuum', '--history', '0s', '--grace', '0s', '--delete']
+      expect((await project.cli(...vacuum)).stderr).toBe('')
+      await project.write({ 'in/c.csv': csv(30, 60) })
+      await project.run({ rewriteUpTo: 0 })
+      expect(await copy()).toBe(false)
+      const said = new Map<string, Set<string>>()
+      for (const { path } of await there.storage.list('_moraine/checksums/')) {
+        const [, body = ''] = new TextDecoder().decode(await there.storage.read(path)).split('\n')
+        for (const [of, sum] of Object.entries<string>(JSON.parse(body)))
+          said.set(of, (said.get(of) ?? new Set()).add(sum))
+      }
+      expect(said.size).toBeGreaterThan(3)
+      expect([...said].filter(([, sums]) => sums.size > 1)).toEqual([])
+    }))
+
+  it('keeps files that are damaged since where they come from', () =>
+    backedUp(async ({ project, there, copy }) => {
+      const before = await toldBy(there)
+      const files = (await project.storage.list('silver/orders/data/')).map(({ path }) => path)
+      const isDeletes = (path: string) => path.endsWith('-deletes.parquet')
+      for (const path of [files.find(isDeletes), files.find((path) => !isDeletes(path))])
+        await project.storage.restore(path as string, new TextEncoder().encode('half of it'))
+      expect(await copy()).toBe(false)
+      expect(await toldBy(there)).toEqual(before)
+    }))
+})
 
 describe('a lake that is copied', () => {
   it.each(['lake/copy', 'lake/silver', '.'])(
