@@ -1,7 +1,7 @@
 import { fullName } from '../../define/dataset.js'
 import { MoraineError } from '../../errors.js'
-import type { LakeState } from '../../log/commit.js'
 import type { NamedReceipt } from '../../log/forgotten.js'
+import type { CommitLog } from '../../log/log.js'
 import { select } from '../../plan/graph.js'
 import { runLake } from '../../run/execute.js'
 import { olderDefinition } from '../../run/older-definition.js'
@@ -40,15 +40,13 @@ export async function refuseUnbuildable(
 /** Builds what is made of datasets that rows were removed from. */
 export async function build(
   options: ForgetOptions,
-  { rows }: NamedReceipt,
+  { rows, commit }: NamedReceipt,
 ): Promise<RunRecord | undefined> {
   const { lake, storage, log, engine, javascript, author, signal } = options
-  const { renamed = {} } = await log.head()
-  const names = new Set(
-    Object.keys(rows)
-      .map((name) => name.replace(/^(history|discarded|deleted|tombstones)\./, 'silver.'))
-      .map((name) => nameNow(name, renamed)),
+  const then = Object.keys(rows).map((name) =>
+    name.replace(/^(history|discarded|deleted|tombstones)\./, 'silver.'),
   )
+  const names = await namesSince(log, commit, then)
   const known = lake.datasets.filter((dataset) => names.has(fullName(dataset)))
   const chosen = select(lake, [...known.map((dataset) => `${fullName(dataset)}+`)])
     .filter(({ tier }) => tier !== 'bronze')
@@ -74,9 +72,20 @@ export async function build(
   )
 }
 
-/** What a dataset is called now: it may have got another name since. */
-export function nameNow(name: string, renamed: LakeState['renamed'] = {}): string {
-  let now = name
-  for (const _ of Object.keys(renamed)) now = renamed[now] ?? now
-  return now
+/**
+ * What datasets were called at a commit, and ever since: a rollback may bring an earlier name back.
+ * A name that they had before may be another's by now.
+ */
+export async function namesSince(
+  log: CommitLog,
+  commit: number,
+  then: readonly string[],
+): Promise<ReadonlySet<string>> {
+  const names = new Set(then)
+  const { number: last } = await log.head()
+  for (let number = commit + 1; number <= last; number++) {
+    const { renamed = {} } = (await log.entry(number))?.commit.changes ?? {}
+    for (const [old, now] of Object.entries(renamed)) if (now && names.has(old)) names.add(now)
+  }
+  return names
 }

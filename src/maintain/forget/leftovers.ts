@@ -4,7 +4,7 @@ import type { CommitLog } from '../../log/log.js'
 import { Batches } from '../../step/batches.js'
 import type { Storage } from '../../storage/storage.js'
 import { originalsIn } from './archives.js'
-import { nameNow } from './build.js'
+import { namesSince } from './build.js'
 
 /** Records of runs and of queries, which quote values: profiles, texts of conditions, errors. */
 const RECORDS = ['_moraine/runs/', '_moraine/queries/']
@@ -37,7 +37,7 @@ export async function removeRecords(
  */
 export async function removeArchived(
   { storage, log }: { storage: Storage; log: CommitLog },
-  { batches, renamed }: LakeState,
+  { batches }: LakeState,
   receipt: NamedReceipt,
 ): Promise<number> {
   const reader = new Batches(storage)
@@ -54,7 +54,8 @@ export async function removeArchived(
     const of = pointer?.forgotten === undefined ? left : pointer
     if (!of) continue
     // Files of the same content and day are archived once.
-    const others = batches[nameNow(of.dataset, renamed)] ?? []
+    const names = pointer ? [of.dataset] : await namesSince(log, receipt.commit, [of.dataset])
+    const others = [...names].flatMap((dataset) => batches[dataset] ?? [])
     const files = (await reader.manifests(others)).flatMap((manifest) => manifest.files)
     const stays = new Set(files.map(({ original }) => original?.path))
     for (const original of await originalsIn(storage, path)) {

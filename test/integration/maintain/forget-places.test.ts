@@ -178,6 +178,38 @@ describe('forget, and what was archived', () => {
   })
 })
 
+it('forget builds gold anew whose input has a name that another dataset had before', async () => {
+  const orders = (name: string, file: string) =>
+    `const ${name} = silver('${name}', { from: bronze('${name}', { from: files('${file}') }), key: 'n', identifies: ['id'], schema: z.object({ n: t.int(), id: z.string() }) })`
+  const lake = (...datasets: string[]) => `
+import { bronze, defineLake, gold, silver, sql, t, z } from 'moraine'
+import { files } from 'moraine/sources'
+const people = silver('people', {
+  from: bronze('people', { from: files('people.csv') }), key: 'id', identifies: ['email'],
+  schema: z.object({ id: z.string(), email: z.string() }),
+})
+${datasets.join('\n')}
+export default defineLake({ name: 'shop', datasets: [people, ${datasets.map((text) => text.split(' ')[1]).join(', ')}] })
+`
+  const project = await Project.create({
+    'lake.ts': lake(orders('orders', 'before.csv')),
+    'people.csv': people,
+    'before.csv': 'n,id\n1,ada-4711\n2,bob-1\n',
+    'since.csv': 'n,id\n3,ada-4711\n4,bob-1\n',
+  })
+  await project.run()
+  const old = orders('old_orders', 'before.csv')
+  await project.write({ 'lake.ts': lake(old) })
+  for (const tier of ['bronze', 'silver'])
+    expect((await project.cli('rename', `${tier}.orders`, `${tier}.old_orders`)).stderr).toBe('')
+  const customers =
+    "const customers = gold('customers', { query: sql`select id, count(*) as n from ${orders} group by id`, incremental: { by: 'id' } })"
+  await project.write({ 'lake.ts': lake(old, orders('orders', 'since.csv'), customers) })
+  expect((await project.run()).outcome).toBe('done')
+  await forgotten(project)
+  expect(await project.query('select id from gold.customers')).toEqual([{ id: 'bob-1' }])
+})
+
 /** Who is written to: some are not any more, and bronze has nothing of that. */
 async function unsubscribed(project: Project): Promise<void> {
   const later = { now: () => new Date(Date.now() + 3 * day) }
