@@ -40,6 +40,7 @@ export async function register(
 ): Promise<void> {
   const path = `_moraine/catalog/${source.name}-${randomBytes(6).toString('hex')}.json`
   const bytes = new TextEncoder().encode(JSON.stringify({ format: 1, ...source }))
+  if (state.number === 0) await log.probe()
   await whileWriting(storage, log, { command: 'crawl', author }, async () => {
     await storage.write(path, bytes)
     await log.commit(

@@ -100,6 +100,12 @@ export class CommitLog extends LogReader {
   /** Refuses a storage that lets two writers create the same object, or that holds another lake. */
   async probe(): Promise<void> {
     if (await this.storage.stat(this.pathOf(1))) return this.identity.refuseOther(this.storage)
+    await this.refuseCareless()
+    await this.identity.begin(this.storage)
+  }
+
+  /** Refuses a storage that lets two writers create the same object. */
+  async refuseCareless(): Promise<void> {
     const path = `_moraine/probe/${this.effects.id()}`
     const first = await this.storage.createIfAbsent(path, encoder.encode('1'))
     const second = await this.storage.createIfAbsent(path, encoder.encode('2'))
@@ -109,7 +115,6 @@ export class CommitLog extends LogReader {
       throw new MoraineError('storage', `${this.storage.url} cannot store a lake`, {
         hint: 'It allows an object to be created twice, so two runs could overwrite each other.',
       })
-    await this.identity.begin(this.storage)
   }
 
   /**

@@ -47,11 +47,12 @@ export interface Copied {
 
 /**
  * Copies a lake to another folder or bucket, with its whole history: all files first, the log last,
- * so that nothing is visible there before all of it is. A copy that was stopped goes on, and a whole
- * one is brought up to date: what its log leads to stays as it is. Commits that are made meanwhile
- * are not part of it.
+ * so that nothing is visible there before all of it is. A copy that was stopped goes on, and a
+ * whole one is brought up to date: what its log leads to stays as it is. Commits that are made
+ * meanwhile are not part of it.
  *
- * @throws MoraineError of kind `usage` when another lake lies there.
+ * @throws MoraineError of kind `usage` when another lake lies there, and of kind `storage` when
+ *   none can.
  */
 export async function copyLake(
   from: Storage,
@@ -69,6 +70,7 @@ export async function copyLake(
       hint: 'Nothing was copied. Use a location outside of the lake.',
     })
   await refuseOther(from, to)
+  await new CommitLog(to).refuseCareless()
   const author = currentUser()
   const source = new CommitLog(from)
   // All that can still be seen is read.

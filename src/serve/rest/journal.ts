@@ -83,6 +83,7 @@ export class Journal {
       if (seen) return this.answered(seen, key, again)
       const { changes, answer, message, since = new Date(0) } = await decide(state)
       if (isEmpty(changes)) return answer
+      if (state.number === 0) await this.log.probe()
       try {
         const run = principal.run?.id ?? null
         const info = { author: principal.name, run, message: message ?? request.message }

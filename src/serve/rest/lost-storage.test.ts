@@ -119,3 +119,16 @@ it('does not say that nothing was done, where storage fails while the commit is 
     'ml',
   ])
 })
+
+it('begins no lake where two writers could create the same object', async () => {
+  class Careless extends LeavingStorage {
+    override async createIfAbsent(path: string, bytes: Uint8Array): Promise<boolean> {
+      this.objects.set(path, bytes)
+      return true
+    }
+  }
+  const storage = new Careless()
+  const refused = await client(storage)('POST', 'namespaces', { namespace: ['ml'] })
+  expect(refused.status).toBeGreaterThanOrEqual(500)
+  expect(await storage.list('')).toEqual([])
+})

@@ -238,6 +238,26 @@ describe('a lake that is copied', () => {
     ])
   })
 
+  it('does not go where two writers could create the same object', async () => {
+    const project = await filled()
+    class Careless extends LocalStorage {
+      override async createIfAbsent(path: string, bytes: Uint8Array): Promise<boolean> {
+        await this.restore(path, bytes)
+        return true
+      }
+    }
+    const to = new Careless(join(project.folder, 'there'))
+    const { signal } = new AbortController()
+    const engine = await DuckDB.start({ threads: 2 })
+    try {
+      const copying = copyLake(project.storage, to, await engine.open(), signal)
+      await expect(copying).rejects.toThrow('cannot store a lake')
+    } finally {
+      await engine.close()
+    }
+    expect(await to.list('')).toEqual([])
+  })
+
   it('does not go where it lies, or another does', async () => {
     const project = await filled()
     expect((await project.cli('copy', 'lake')).stderr).toMatch(/The lake is already at .*lake/)
