@@ -68,8 +68,7 @@ export async function vacuum(
   const { history, grace, remove, info, effects = realEffects } = options
   const head = await log.head()
   if (remove) refuseWriting(head)
-  const clock = () => (options.now?.() ?? new Date()).getTime()
-  const now = remove && !options.now ? await storageClock(storage, clock) : clock()
+  const now = await timeOf(storage, options)
   const { live, left } = await lookForLive(storage, now)
   if (remove) refuseLive(live, now, grace)
   const busy = new Set(live.flatMap(({ branch }) => (branch === undefined ? [] : [branch])))
@@ -121,6 +120,12 @@ export async function vacuum(
     examples: unused.slice(0, EXAMPLES).map(({ path }) => path),
     silent: live.filter(({ kind, certain }) => kind === 'run' && !certain),
   }
+}
+
+/** The time that files are aged by, in milliseconds since 1970. */
+async function timeOf(storage: Storage, { remove, now }: VacuumOptions): Promise<number> {
+  if (now) return now().getTime()
+  return remove ? storageClock(storage, () => Date.now()) : Date.now()
 }
 
 /** What other engines write, they may be writing at this moment. */
