@@ -38,6 +38,8 @@ const nothing: LeaseState = {
 
 /** Milliseconds for which a holder need not say that it is there. */
 const HELD = 30_000
+/** Milliseconds between two words that a holder is there. */
+const BEAT = 10_000
 /** Milliseconds beyond which somebody's clock is wrong. */
 const LONGEST = 600_000
 /** States that are left behind the newest. */
@@ -100,7 +102,32 @@ export class Lease {
     return this.put({ ...this.state, holder: this.me, by, until: this.now() + HELD })
   }
 
-  /** Says that this process is still at it; `false` when another has taken over. */
+  /**
+   * Says that this process is still at it, again and again, until what is returned is called;
+   * `lost` is once another has taken over.
+   */
+  keep(lost: () => void): () => Promise<void> {
+    let beat: Promise<void> | undefined
+    const told = (held: boolean) => {
+      if (held) return
+      clearInterval(timer)
+      lost()
+    }
+    const timer = setInterval(() => {
+      // One that is slow is waited for: the next one would find what it has put.
+      beat ??= this.renew()
+        .then(told, () => {})
+        .finally(() => {
+          beat = undefined
+        })
+    }, BEAT)
+    return async () => {
+      clearInterval(timer)
+      await beat
+    }
+  }
+
+  /** Says so once; `false` when another has taken over. */
   renew(): Promise<boolean> {
     return this.put({ ...this.state, until: this.now() + HELD })
   }
@@ -115,17 +142,22 @@ export class Lease {
   }
 
   private async put(state: LeaseState): Promise<boolean> {
-    const number = this.number + 1
     const bytes = encodeSealed({ ...state, format: 2 })
-    if (!(await this.storage.createIfAbsent(this.pathOf(number), bytes))) {
-      // An answer that was lost may have been a yes.
+    const first = this.number + 1
+    for (;;) {
+      const number = this.number + 1
+      if (await this.storage.createIfAbsent(this.pathOf(number), bytes)) {
+        this.number = number
+        this.state = state
+        for (let old = Math.max(first, LEFT); old <= number; old++)
+          await this.storage.remove(this.pathOf(old - LEFT))
+        return true
+      }
+      // An answer that was lost may have been a yes: to this state, or to one before it.
       const { holder, until } = await this.look()
-      return this.number === number && holder === state.holder && until === state.until
+      if (this.number === number && holder === state.holder && until === state.until) return true
+      if (holder !== this.me || this.number < number) return false
     }
-    this.number = number
-    this.state = state
-    if (number >= LEFT) await this.storage.remove(this.pathOf(number - LEFT))
-    return true
   }
 
   private pathOf(number: number): string {

@@ -1,5 +1,5 @@
 import { setTimeout as sleep } from 'node:timers/promises'
-import { describe, expect, it, onTestFinished } from 'vitest'
+import { describe, expect, it, onTestFinished, vi } from 'vitest'
 import { until as named } from '../../test/support/until.js'
 import { bronze } from '../define/dataset.js'
 import type { Schedule } from '../define/model.js'
@@ -163,6 +163,90 @@ describe('a scheduler whose storage goes away', () => {
     await put('_moraine/paused/.DS_Store')
     const { runs } = begin(storage, clock, {})
     await until(() => runs.length === 1)
+  })
+})
+
+/** What a test resolves when it likes. */
+function gate() {
+  let open = () => {}
+  const opened = new Promise<void>((resolve) => {
+    open = resolve
+  })
+  return { opened, open }
+}
+
+/** A storage that does what it is told, and whose next answer comes otherwise, or never. */
+class Unheard extends MemoryStorage {
+  answer: (() => Promise<void>) | undefined
+  override async createIfAbsent(path: string, bytes: Uint8Array): Promise<boolean> {
+    const isNew = await super.createIfAbsent(path, bytes)
+    const { answer } = this
+    this.answer = undefined
+    await answer?.()
+    return isNew
+  }
+}
+
+describe('a run that says that it is still there', () => {
+  /** One that goes on until it is let end, and whose beats a test makes. */
+  async function running() {
+    vi.useFakeTimers({ toFake: ['setInterval', 'clearInterval'] })
+    onTestFinished(() => void vi.useRealTimers())
+    const [storage, clock] = [new Unheard(), new Clock()]
+    const { opened: over, open: end } = gate()
+    const { events, runs } = start(storage, clock, {
+      job: jobOf(every('1h')),
+      run: async (_, signal) => {
+        const stopped = new Promise((aborted) => signal.addEventListener('abort', aborted))
+        await Promise.race([over, stopped])
+        return record(signal.aborted ? 'cancelled' : 'done')
+      },
+    })
+    await until(() => runs.length === 1)
+    const beat = () => {
+      clock.forward(10)
+      vi.advanceTimersByTime(10_000)
+    }
+    const newest = async () => (await storage.list('_moraine/leases/')).at(-1)?.path
+    const next = async (make: () => void) => {
+      const before = await newest()
+      make()
+      await until(async () => (await newest()) !== before)
+    }
+    const ended = async () => {
+      end()
+      const seen = new Lease(storage, 'bronze.orders')
+      await until(async () => (await seen.look()).holder === null)
+      const outcomes = events.flatMap((one) =>
+        one.type === 'job-finished' ? one.record.outcome : one.type === 'job-lost' ? 'lost' : [],
+      )
+      return { outcomes, runs: runs.length, left: (await storage.list('_moraine/')).length }
+    }
+    return { storage, beat, next, end, ended }
+  }
+
+  it('goes on where that was stored and the answer was lost', async () => {
+    const { storage, beat, next, ended } = await running()
+    storage.answer = async () => {
+      throw new MoraineError('storage', 'connection reset', { retryable: true })
+    }
+    await next(beat)
+    await next(beat)
+    await next(beat)
+    expect(await ended()).toEqual({ outcomes: ['done'], runs: 1, left: 3 })
+  })
+
+  it('goes on where the answer is slow, and what it did is noted behind it', async () => {
+    const { storage, beat, next, end, ended } = await running()
+    const slow = gate()
+    storage.answer = () => slow.opened
+    await next(beat)
+    beat()
+    beat()
+    end()
+    await sleep(20)
+    slow.open()
+    expect(await ended()).toMatchObject({ outcomes: ['done'], runs: 1 })
   })
 })
 

@@ -78,8 +78,6 @@ const BUSY = 1000
 const LONGEST_BUSY = 60_000
 /** How often what a run did is noted, where that fails. */
 const RELEASES = 5
-/** Milliseconds between two words that a job's run is still alive. */
-const BEAT = 10_000
 /** Kinds of failures that another attempt does not change. */
 const LASTING = ['definition', 'usage', 'corrupt', 'limit']
 
@@ -331,11 +329,13 @@ export class Scheduler {
   }
 
   /** Runs a job until it succeeds or has failed often enough. */
-  private async attempts(waiting: Waiting, cause: Cause): Promise<boolean> {
-    const { job } = waiting
+  private async attempts({ job, lease }: Waiting, cause: Cause): Promise<boolean> {
     const { backoff = BACKOFF } = job.schedule?.policy ?? {}
     const lost = abortController()
-    const beat = this.keepLease(waiting, lost)
+    const letGo = lease.keep(() => {
+      lost.abort()
+      this.options.onEvent({ type: 'job-lost', job: job.name })
+    })
     const ended = anySignal([this.stopped.signal, lost.signal])
     try {
       for (let attempt = 0; ; attempt++) {
@@ -353,22 +353,8 @@ export class Scheduler {
         await sleep(pause, undefined, { signal: ended }).catch(() => {})
       }
     } finally {
-      clearInterval(beat)
+      await letGo()
     }
-  }
-
-  /** Renews the lease of a job while it runs; `lost` is aborted once another process has it. */
-  private keepLease({ job, lease }: Waiting, lost: AbortController): NodeJS.Timeout {
-    return setInterval(() => {
-      lease.renew().then(
-        (held) => {
-          if (held || lost.signal.aborted) return
-          lost.abort()
-          this.options.onEvent({ type: 'job-lost', job: job.name })
-        },
-        () => {},
-      )
-    }, BEAT)
   }
 
   /** Runs a job once: whether that was all right, and else whether it is run again. */
