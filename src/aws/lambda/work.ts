@@ -31,8 +31,8 @@ export async function work(
     tell('warn', {
       event: 'job paused',
       job: job.name,
-      message: 'nothing was run; what has arrived stays where it is until the job is resumed',
-      hint: `moraine schedule --resume ${job.name}`,
+      message: 'nothing was run; what has arrived stays where it is until the job is run again',
+      hint: `moraine schedule --resume ${job.name} says how; moraine deploy --pause keeps messages`,
     })
     return 'done'
   }

@@ -42,6 +42,13 @@ export function bucketNames(lake: Lake, deploy: AwsDeploy) {
   }
 }
 
+/** Whether a bucket is called as those that deployments make for a lake: functions run its jobs. */
+export const isLakeBucket = (bucket: string, deploy: AwsDeploy): boolean =>
+  bucket === deploy.bucket || /-lake-\d{12}-[a-z\d-]+$/.test(bucket)
+
+/** What a function is called: that of a job, or one of the lake's own. */
+export const functionName = (prefix: string, of: string) => nameFor(prefix, of, LIMITS.function)
+
 /**
  * The name of what belongs to a job or a dataset: `orders-bronze-orders`. One that is too long is
  * cut, and ends with a hash of all of it.

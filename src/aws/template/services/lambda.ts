@@ -3,7 +3,7 @@ import { att, explained, type Json, type Resource, type Resources, ref } from '.
 import { type Context, IDS, keyArn, root, tagsOf } from '../context.js'
 import { handingOver } from '../jobs/handing-over.js'
 import { sizesOf } from '../jobs/sizes.js'
-import { jobId, LIMITS, nameFor } from '../names.js'
+import { functionName, jobId } from '../names.js'
 import { queuesFor } from './sqs.js'
 
 /** What is known of a function. */
@@ -46,7 +46,7 @@ export function lambdaFunction(context: Context, of: FunctionOf): Resource {
     {
       Type: 'AWS::Lambda::Function',
       Properties: {
-        FunctionName: nameFor(prefix, of.name, LIMITS.function),
+        FunctionName: functionName(prefix, of.name),
         Description: of.description.slice(0, 256),
         Runtime: 'nodejs24.x',
         Architectures: [deploy.architecture === 'x64' ? 'x86_64' : 'arm64'],

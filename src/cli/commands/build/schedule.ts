@@ -3,13 +3,13 @@ import { fullName } from '../../../define/dataset.js'
 import { nextTime } from '../../../define/schedule.js'
 import { MoraineError } from '../../../errors.js'
 import { type Job, jobsOf } from '../../../plan/jobs.js'
-import { Lease, pause, pausedJobs, resume } from '../../../schedule/leases.js'
-import { currentUser } from '../../../step/context.js'
+import { Lease, pausedJobs } from '../../../schedule/leases.js'
 import { examples } from '../../examples.js'
 import { readableTime, toJson } from '../../output/format.js'
 import { textTable } from '../../output/table.js'
 import { whenOf } from '../../output/when.js'
 import { openProject, print } from '../../project.js'
+import { pauseJob, resumeJob } from './pausing.js'
 
 export function define(command: Command): Command {
   return command
@@ -25,12 +25,15 @@ export function define(command: Command): Command {
 }
 
 export async function run(command: Command): Promise<number> {
-  const { lake, storage, json } = await openProject(command)
+  const project = await openProject(command)
+  const { lake, storage, json } = project
   const jobs = jobsOf(lake)
   const options = command.opts<{ pause?: string; resume?: string }>()
-  if (options.pause !== undefined)
-    await pause(storage, jobOf(jobs, options.pause).name, currentUser())
-  if (options.resume !== undefined) await resume(storage, jobOf(jobs, options.resume).name)
+  if (options.pause !== undefined) await pauseJob(project, jobOf(jobs, options.pause).name)
+  const missed =
+    options.resume === undefined
+      ? undefined
+      : await resumeJob(project, jobOf(jobs, options.resume).name)
   const paused = await pausedJobs(storage)
   const now = new Date()
   const rows = await Promise.all(
@@ -76,6 +79,7 @@ export async function run(command: Command): Promise<number> {
     print(
       '\nfailed: no retries left; it runs again at its next scheduled time. Details: moraine runs --failed',
     )
+  if (!json && missed !== undefined) print(`\n${missed}`)
   return 0
 }
 
