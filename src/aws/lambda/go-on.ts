@@ -31,7 +31,7 @@ function queueOf(job: string): string | undefined {
  * @returns whether the job has a queue.
  */
 export async function request(
-  { job, again: _, ...rest }: JobRequest,
+  { job, again: _, triesLeft: __, ...rest }: JobRequest,
   about: readonly string[],
 ): Promise<boolean> {
   const url = queueOf(job)

@@ -1,4 +1,5 @@
 import { variable } from '../../settings.js'
+import { TRIED } from '../template/names.js'
 import { type FunctionLake, functionLake } from './function-lake.js'
 import { dropPlaces, jobFor } from './jobs.js'
 import { tell } from './log.js'
@@ -34,21 +35,28 @@ interface Asked {
  */
 export async function inbox(event: unknown, context: FunctionContext): Promise<QueueAnswer> {
   const of = await functionLake()
+  const failed = new Set<string>()
+  for (const { request, messages } of askedIn(of, event))
+    if ((await runFor(of, request, context)) === 'again') for (const id of messages) failed.add(id)
+  return { batchItemFailures: [...failed].map((itemIdentifier) => ({ itemIdentifier })) }
+}
+
+/** What the messages of an event ask for, by jobs. */
+export function askedIn(of: FunctionLake, event: unknown): Asked[] {
   const asked = new Map<string, Asked>()
   for (const { messageId, body, attributes } of recordsOf(event))
     for (const one of requestsIn(of, readMessage(body), messageId)) {
-      const isAgain = Number(attributes?.ApproximateReceiveCount ?? 1) > 1
-      const request = isAgain ? { ...one, again: true } : one
+      const tries = attributes?.ApproximateReceiveCount
+      const isAgain = tries !== undefined && Number(tries) > 1
+      const triesLeft = tries !== undefined && Number(tries) < TRIED
+      const request = { ...one, ...(isAgain ? { again: true } : {}), triesLeft }
       const before = asked.get(request.job)
       asked.set(request.job, {
         request: before ? together(before.request, request) : request,
         messages: [...(before?.messages ?? []), messageId],
       })
     }
-  const failed = new Set<string>()
-  for (const { request, messages } of asked.values())
-    if ((await runFor(of, request, context)) === 'again') for (const id of messages) failed.add(id)
-  return { batchItemFailures: [...failed].map((itemIdentifier) => ({ itemIdentifier })) }
+  return [...asked.values()]
 }
 
 /** The messages of a queue; an event that comes without one is a message by itself. */
@@ -65,6 +73,8 @@ const together = ({ intake, ...a }: JobRequest, b: JobRequest): JobRequest => ({
   turn: Math.max(a.turn, b.turn),
   idle: Math.max(a.idle ?? 0, b.idle ?? 0),
   again: a.again || b.again || false,
+  // One that fails for good is told of, whatever comes again beside it.
+  triesLeft: (a.triesLeft && b.triesLeft) || false,
   // What was scheduled looks at more than what an event is about.
   cause: a.cause === 'event' ? b.cause : a.cause,
 })

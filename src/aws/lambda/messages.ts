@@ -19,6 +19,8 @@ export interface JobRequest {
   intake?: boolean
   /** Whether a function has begun with it before that may have ended in the middle of it. */
   again?: boolean
+  /** Whether its messages come once more if it fails. */
+  triesLeft?: boolean
 }
 
 /** What a message says. */

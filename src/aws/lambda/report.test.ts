@@ -6,6 +6,11 @@ import type { Lake } from '../../define/lake.js'
 import type { RunRecord } from '../../step/events.js'
 import { reportRun } from './report.js'
 
+const silenced = () => {
+  const written = vi.spyOn(process.stdout, 'write').mockImplementation(() => true)
+  onTestFinished(() => written.mockRestore())
+}
+
 /** Where alerts come to, and what has come. */
 async function receiver() {
   const received: { on: string; dataset?: string }[] = []
@@ -42,7 +47,7 @@ it('a run that is done once more at once is no failure to anybody, but what it d
   const told = () => lines.splice(0).map((line) => JSON.parse(line))
   const job = { name: 'orders', datasets: [] } as never
 
-  await reportRun(lake, job, record, 'another run was quicker')
+  await reportRun(lake, job, record, { repeated: 'another run was quicker' })
   expect(told()).toMatchObject([
     { level: 'info', event: 'job repeated', reason: 'another run was quicker' },
     { Runs: 1, RowsIngested: 5 },
@@ -61,4 +66,22 @@ it('a run that is done once more at once is no failure to anybody, but what it d
   const held = { ...failed, error: { kind: 'quality', message: 'its checks failed' } }
   await reportRun(lake, job, { ...record, steps: [kept, held] } as unknown as RunRecord)
   expect(told()[1]).toMatchObject({ RunsFailed: 1, RunsNotRetried: 1 })
+})
+
+it('tells of a check that warns, and of it alone', async () => {
+  silenced()
+  const { received, url } = await receiver()
+  const lake = { name: 'shop', alerts: [alert.webhook(url)] } as unknown as Lake
+  const warns = { check: 'discarded', severity: 'warn', passed: false, message: '9% discarded' }
+  const passes = { check: 'rows', severity: 'warn', passed: true }
+  const record = {
+    ...{ run: '1', outcome: 'done', commits: [4], started: '2026-01-01', finished: '2026-01-01' },
+    steps: [{ dataset: 'silver.orders', outcome: 'done', checks: [passes, warns] }],
+  } as unknown as RunRecord
+  await reportRun(lake, { name: 'orders', datasets: [] } as never, record)
+  expect(received).toEqual([
+    expect.objectContaining({
+      ...{ on: 'warned', job: 'orders', dataset: 'silver.orders', message: '9% discarded' },
+    }),
+  ])
 })

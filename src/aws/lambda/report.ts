@@ -21,17 +21,23 @@ export function isLasting(record: RunRecord): boolean {
   return kinds.length > 0 && kinds.every((one) => LASTING.includes(one))
 }
 
-/**
- * Says what a run did: as a line, as metrics, and to whom the lake alerts.
- *
- * @param repeated why it is done once more at once: what failed is no failure yet, and what could
- *   not be exported is still due.
- */
+/** What comes after a run. */
+interface Next {
+  /**
+   * Why it is done once more at once: what failed is no failure yet, and what could not be exported
+   * is still due.
+   */
+  repeated?: string
+  /** Whether it is tried again later: people hear of failures that are left then. */
+  comesAgain?: boolean
+}
+
+/** Says what a run did: as a line, as metrics, and to whom the lake alerts. */
 export async function reportRun(
   lake: Lake,
   job: FunctionJob,
   record: RunRecord,
-  repeated?: string,
+  { repeated, comesAgain = false }: Next = {},
 ): Promise<void> {
   const { run, outcome, commits, error } = record
   const about = { job: job.name, run, outcome, commits, error }
@@ -41,7 +47,8 @@ export async function reportRun(
   const counted: RunRecord =
     repeated === undefined ? record : { ...record, outcome: 'done', exports: [] }
   measure({ lake: lake.name, job: job.name, figures: figuresOf(counted) })
-  const messages = alertsOf(lake, job, counted)
+  const found = alertsOf(lake, job, counted)
+  const messages = comesAgain ? found.filter(({ on }) => on !== 'failed') : found
   const onFailure = (message: string) => tell('warn', { event: 'warning', message })
   const signal = AbortSignal.timeout(PATIENCE)
   await Promise.all(messages.map((one) => alert(lake.alerts, one, { onFailure, signal })))
@@ -87,10 +94,20 @@ function alertsOf(lake: Lake, { name: job }: FunctionJob, record: RunRecord): Al
         message: `${name} could not be read: ${reason}`,
       })),
   )
+  // What a conflict ended is not what readers see.
+  const warned = steps
+    .filter(({ error }) => error?.kind !== 'conflict')
+    .flatMap(({ dataset, checks = [] }) =>
+      checks
+        .filter(({ passed, severity }) => !passed && severity === 'warn')
+        .map(({ check, message = check }): AlertMessage => {
+          return { on: 'warned', ...about, dataset, message }
+        }),
+    )
   const unexported = exports
     .filter((one) => one.outcome === 'failed')
     .map(({ warehouse, dataset, reason }): AlertMessage => {
       return { on: 'failed', ...about, dataset, message: notExported(warehouse, reason) }
     })
-  return [...failure, ...aside, ...unexported]
+  return [...failure, ...aside, ...warned, ...unexported]
 }

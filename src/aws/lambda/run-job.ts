@@ -68,15 +68,23 @@ export async function runJob(
       const isConflict = kinds.length > 0 && kinds.every((kind) => kind === 'conflict')
       const isBeaten = large.length === 0 && end.kind === 'again' && isConflict
       if (isBeaten && attempt < ATTEMPTS) {
-        await reportRun(of.lake, job, record, 'another run was quicker')
+        await reportRun(of.lake, job, record, { repeated: 'another run was quicker' })
         continue
       }
       // What another one builds has not failed.
       const isLeft = (dataset: string) => large.some((step) => step.dataset === dataset)
       const failed = record.steps.filter(({ error, dataset }) => error && !isLeft(dataset))
-      if (large.length === 0 || failed.length > 0) await reportRun(of.lake, job, record)
+      const isLarge = large.length > 0
+      await reportRun(of.lake, job, record, {
+        ...(isLarge && failed.length === 0
+          ? { repeated: 'a job of Glue builds what is left' }
+          : {}),
+        // That does all of it once more.
+        comesAgain:
+          isLarge || end.kind === 'later' || (end.kind === 'again' && !!request.triesLeft),
+      })
       const isRepeated = attempt > 1
-      if (large.length > 0) return { kind: 'large', record, steps: large, isRepeated }
+      if (isLarge) return { kind: 'large', record, steps: large, isRepeated }
       return { ...end, isRepeated }
     }
   } finally {

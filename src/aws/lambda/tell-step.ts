@@ -6,10 +6,23 @@ import { tell } from './log.js'
 export function tellStep(job: { name: string }, event: RunEvent): void {
   if (event.type === 'exported') tellExport(job, event.result)
   if (event.type !== 'step-finished') return
-  const { dataset, outcome, reason: step, seconds, rows, counts, notes, error } = event.result
+  const {
+    dataset,
+    outcome,
+    reason: step,
+    seconds,
+    rows,
+    counts,
+    notes,
+    error,
+    checks,
+  } = event.result
   if (outcome === 'unchanged') return
-  const level = outcome === 'failed' ? 'error' : outcome === 'held' ? 'warn' : 'info'
-  const fields = { dataset, step, outcome, seconds, rows, counts, notes, error }
+  const broken = checks?.filter(({ passed }) => !passed) ?? []
+  const isOdd = outcome === 'held' || broken.length > 0
+  const level = outcome === 'failed' ? 'error' : isOdd ? 'warn' : 'info'
+  const found = broken.length > 0 ? { checks: broken } : {}
+  const fields = { dataset, step, outcome, seconds, rows, counts, notes, error, ...found }
   tell(level, { event: 'step finished', job: job.name, ...fields })
 }
 

@@ -53,14 +53,20 @@ async function handOver(job: FunctionJob, why: string): Promise<Answer> {
 }
 
 /** A step that is longer than a function is not begun over and over. */
-async function giveUp(of: FunctionLake, job: FunctionJob, record: RunRecord): Promise<Answer> {
+async function giveUp(
+  of: FunctionLake,
+  job: FunctionJob,
+  asked: JobRequest,
+  record: RunRecord,
+): Promise<Answer> {
   const why = `${MOST_IDLE} functions in a row ran out of time and built nothing`
   if (glueJob() !== undefined) return handOver(job, why)
   const hint =
     'Give the job more memory, which brings CPU (aws({ jobs: { … } })), or have Glue build what is too large: aws({ glue: {} })'
   const error = { kind: 'limit' as const, message: why, hint }
   tell('error', { event: 'job given up', job: job.name, run: record.run, message: why, hint })
-  await reportRun(of.lake, job, { ...record, outcome: 'failed', error })
+  const failed: RunRecord = { ...record, outcome: 'failed', error }
+  await reportRun(of.lake, job, failed, { comesAgain: asked.triesLeft === true })
   // It ends among the dead letters, which have an alarm.
   return 'again'
 }
@@ -73,7 +79,7 @@ async function goOn(
 ): Promise<Answer> {
   const hasBuilt = record.steps.some(({ outcome }) => outcome === 'done')
   const idle = hasBuilt ? 0 : (asked.idle ?? 0) + 1
-  if (idle >= MOST_IDLE) return giveUp(of, job, record)
+  if (idle >= MOST_IDLE) return giveUp(of, job, asked, record)
   const next: JobRequest = { ...asked, turn: asked.turn + 1, idle }
   const isSent = await request(next, [record.run])
   tell(isSent ? 'info' : 'warn', {

@@ -99,6 +99,9 @@ export const ownFunctions = ['projection', 'catalog'] as const
  */
 export const LASTING_FAILURES = 'RunsNotRetried'
 
+/** How often a message is tried before it goes to the dead letters. */
+export const TRIED = 5
+
 /** What the resources of a job are called. */
 export const jobId = (job: Pick<Job, 'name'>) => idFor(job.name)
 

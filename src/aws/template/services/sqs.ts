@@ -16,11 +16,9 @@ import {
 import { type Context, IDS, keyArn, tagsOf } from '../context.js'
 import { PROJECTION, sizesOf } from '../jobs/sizes.js'
 import { jobsAfter } from '../jobs.js'
-import { jobId, LIMITS, nameFor } from '../names.js'
+import { jobId, LIMITS, nameFor, TRIED } from '../names.js'
 
 const DAYS_14 = 1_209_600
-/** How often a message is tried before it goes to the dead letters. */
-const TRIED = 5
 
 /**
  * A queue for each job: FIFO with one group, so that its runs follow each other. What no run could
