@@ -28,6 +28,8 @@ export const variables = {
   MORAINE_TOKEN:
     'A token for `serve --catalog` and `serve --query` that may read and write everything, beside `access`; also for runs on Trino. Without it and without `access`, the catalog is read-only, and the query service makes keys for this machine.',
   MORAINE_JOB: 'The job that a function of AWS is for; without it, events say which.',
+  MORAINE_DEPLOYED:
+    'The name under which a lake is deployed to AWS, in metrics of its functions (default: the name of the lake).',
   MORAINE_GLUE_JOB: 'The job of Glue to which a function hands over what it can’t finish.',
   MORAINE_GLUE_FROM:
     'The size from which on steps are handed over, such as `1GiB` (default: as the plan estimates).',

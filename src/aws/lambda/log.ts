@@ -1,4 +1,5 @@
 import { redact } from '../../secrets.js'
+import { variable } from '../../settings.js'
 
 type Level = 'info' | 'warn' | 'error'
 type Fields = Readonly<Record<string, unknown>>
@@ -33,7 +34,8 @@ export function measure({ lake, job, figures }: Measured): void {
         },
       ],
     },
-    Lake: lake,
+    // Of two deployments of one lake each has figures of its own.
+    Lake: variable('MORAINE_DEPLOYED') ?? lake,
     Job: job,
     ...Object.fromEntries(entries.map(([name, { value }]) => [name, value])),
   })

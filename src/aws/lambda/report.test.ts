@@ -85,3 +85,19 @@ it('tells of a check that warns, and of it alone', async () => {
     }),
   ])
 })
+
+it('counts what each deployment of a lake does under its own name', async () => {
+  const lines: string[] = []
+  const written = vi.spyOn(process.stdout, 'write').mockImplementation((text) => {
+    lines.push(String(text))
+    return true
+  })
+  vi.stubEnv('MORAINE_DEPLOYED', 'shop-test')
+  onTestFinished(() => void [written.mockRestore(), vi.unstubAllEnvs()])
+  const lake = { name: 'shop', alerts: [] } as unknown as Lake
+  const times = { started: '2026-01-01', finished: '2026-01-01' }
+  const record = { run: '1', outcome: 'done', commits: [], steps: [], ...times }
+  const job = { name: 'orders', datasets: [] } as never
+  await reportRun(lake, job, record as unknown as RunRecord)
+  expect(JSON.parse(lines.at(-1) as string)).toMatchObject({ Lake: 'shop-test', Job: 'orders' })
+})

@@ -57,8 +57,19 @@ export const root = (): Json => join('s3://', ref(IDS.bucket))
 export const databasesOf = ({ lake, deploy }: Pick<Context, 'lake' | 'deploy'>) =>
   databaseNames(lake, namesOf(deploy))
 
+/** What a deployment is called in metrics and on bills: two of one lake are told apart. */
+export const deployedAs = ({ lake, deploy }: Context): string => deploy.name ?? lake.name
+
+/** Tags, by their names. */
+export const tagsByName = (context: Context) => ({
+  lake: deployedAs(context),
+  ...context.deploy.tags,
+})
+
 /** The tags of what takes a list of them. */
-export function tagsOf({ lake, deploy }: Context): Json {
-  const all = { lake: lake.name, ...deploy.tags }
-  return Object.entries(all).map(([Key, Value]) => ({ Key, Value }))
-}
+export const tagsOf = (context: Context): Json =>
+  Object.entries(tagsByName(context)).map(([Key, Value]) => ({ Key, Value }))
+
+/** What functions are told of that, where the lake's own name does not say it. */
+export const deployedVariable = ({ deploy }: Context) =>
+  deploy.name === undefined ? {} : { MORAINE_DEPLOYED: deploy.name }

@@ -238,6 +238,29 @@ it('lets a function hold originals whose dataset says no time, where another one
   expect(rights('BronzeOrdersRolePolicy')).toMatchObject([{ Sid: 'Retain' }])
 })
 
+it('has figures, alarms, costs and tags of its own under each name', () => {
+  const of = (name?: string) =>
+    resourcesOf(orders({ budget: 50, glue: {}, ...(name === undefined ? {} : { name }) }))
+  const [own, trial] = [of(), of('orders-test')]
+  // What other alarms look at has the name of a resource of the deployment.
+  const lakes = (resources: ReturnType<typeof of>) => ({
+    alarm: resources.FailedRunsAlarm.Properties.Dimensions,
+    told: resources.BronzeOrdersFunction.Properties.Environment.Variables.MORAINE_DEPLOYED,
+    glue: resources.BronzeOrdersSpark.Properties.DefaultArguments['--MORAINE_DEPLOYED'],
+    tag: resources.LakeBucket.Properties.Tags,
+    glueTag: resources.BronzeOrdersSpark.Properties.Tags,
+    cost: resources.Budget.Properties.Budget.CostFilters.TagKeyValue,
+  })
+  const all = (name: string) => ({
+    alarm: [{ Name: 'Lake', Value: name }],
+    tag: [{ Key: 'lake', Value: name }],
+    glueTag: { lake: name },
+    cost: [`user:lake$${name}`],
+  })
+  expect(lakes(own)).toEqual(all('orders'))
+  expect(lakes(trial)).toEqual({ ...all('orders-test'), told: 'orders-test', glue: 'orders-test' })
+})
+
 it('has a job of Glue for each job, where that is asked for, with the rights of its function', () => {
   const made = orders({ glue: { workers: 4 }, secrets: { SHOP_URL: 'shop/database#url' } })
   expect(faultsOf(template(made.lake, made.deploy))).toEqual([])

@@ -1,5 +1,5 @@
 import { account, att, explained, policy, type Resource, type Resources, ref } from '../cfn.js'
-import { type Context, IDS, keyArn, tagsOf } from '../context.js'
+import { type Context, deployedAs, IDS, keyArn, tagsOf } from '../context.js'
 import { LASTING_FAILURES, LIMITS, nameFor } from '../names.js'
 
 /**
@@ -54,7 +54,7 @@ const failedRuns = (context: Context): Resource =>
       'A run failed, and is not tried again by itself: its log says why, and what to do',
     Namespace: 'Moraine',
     MetricName: LASTING_FAILURES,
-    Dimensions: [{ Name: 'Lake', Value: context.lake.name }],
+    Dimensions: [{ Name: 'Lake', Value: deployedAs(context) }],
     Statistic: 'Sum',
     Period: 300,
   })

@@ -1,5 +1,5 @@
 import { type Resources, ref } from '../cfn.js'
-import { type Context, IDS } from '../context.js'
+import { type Context, IDS, tagsByName } from '../context.js'
 import { nameInAccount } from '../names.js'
 
 /**
@@ -7,7 +7,7 @@ import { nameInAccount } from '../names.js'
  * `lake` must be activated for costs, once an account.
  */
 export function budgets(context: Context): Resources {
-  const { deploy, lake } = context
+  const { deploy } = context
   if (deploy.budget === undefined) return {}
   const notify = (NotificationType: 'ACTUAL' | 'FORECASTED', Threshold: number) => ({
     Notification: {
@@ -28,7 +28,7 @@ export function budgets(context: Context): Resources {
           BudgetType: 'COST',
           TimeUnit: 'MONTHLY',
           BudgetLimit: { Amount: deploy.budget, Unit: 'USD' },
-          CostFilters: { TagKeyValue: [`user:lake$${lake.name}`] },
+          CostFilters: { TagKeyValue: [`user:lake$${tagsByName(context).lake}`] },
         },
         NotificationsWithSubscribers: [notify('ACTUAL', 80), notify('FORECASTED', 100)],
       },

@@ -1,6 +1,6 @@
 import type { Job } from '../../../plan/jobs.js'
 import { att, explained, type Json, type Resource, type Resources, ref } from '../cfn.js'
-import { type Context, IDS, keyArn, root, tagsOf } from '../context.js'
+import { type Context, deployedVariable, IDS, keyArn, root, tagsOf } from '../context.js'
 import { handingOver } from '../jobs/handing-over.js'
 import { sizesOf } from '../jobs/sizes.js'
 import { functionName, jobId } from '../names.js'
@@ -76,6 +76,7 @@ export function lambdaFunction(context: Context, of: FunctionOf): Resource {
             ...(secrets ? { MORAINE_SECRETS: JSON.stringify(deploy.secrets) } : {}),
             ...of.environment,
             MORAINE_ROOT: root(),
+            ...deployedVariable(context),
             ...(of.job === undefined ? {} : { MORAINE_JOB: of.job }),
             MORAINE_CACHE: '/tmp/cache',
           },

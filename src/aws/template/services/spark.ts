@@ -11,7 +11,15 @@ import {
   ref,
   type Statement,
 } from '../cfn.js'
-import { type Context, DEPLOYED, IDS, objects, root } from '../context.js'
+import {
+  type Context,
+  DEPLOYED,
+  deployedVariable,
+  IDS,
+  objects,
+  root,
+  tagsByName,
+} from '../context.js'
 import { sparkName } from '../jobs/handing-over.js'
 import { jobsAfter } from '../jobs.js'
 import { jobId, LIMITS, nameFor } from '../names.js'
@@ -39,7 +47,6 @@ export function sparkJob(context: Context, job: Job): Resources {
   if (!glue) return {}
   const id = jobId(job)
   const { worker = 'G.1X', workers = 10, version = '6.0', timeout = '4h' } = glue
-  const tags = { lake: context.lake.name, ...context.deploy.tags }
   return {
     ...role(context, `${id}SparkRole`, {
       name: `${job.name}-spark`,
@@ -62,7 +69,7 @@ export function sparkJob(context: Context, job: Job): Resources {
           ...(isGlueInNetwork(context) ? { Connections: { Connections: [ref(NETWORK)] } } : {}),
           Command: { Name: 'glueetl', PythonVersion: '3', ScriptLocation: file('runner') },
           DefaultArguments: argumentsOf(context, job, { cpus: CPUS[worker], workers }),
-          Tags: tags,
+          Tags: tagsByName(context),
         },
       },
       {
@@ -155,6 +162,9 @@ function argumentsOf(
     '--MORAINE_TASKS': String(Math.max(1, workers - 1)),
     '--MORAINE_CORES': String(cpus),
     '--MORAINE_QUEUES': queuesFor(context, job),
+    ...Object.fromEntries(
+      Object.entries(deployedVariable(context)).map(([name, value]) => [`--${name}`, value]),
+    ),
     ...(Object.keys(secrets).length > 0 ? { '--MORAINE_SECRETS': JSON.stringify(secrets) } : {}),
     ...(Object.keys(environment).length > 0
       ? { '--MORAINE_ENVIRONMENT': JSON.stringify(environment) }
