@@ -22,8 +22,11 @@ const LISTED = 100
 
 /** Files that are laid out alike. */
 interface Part {
+  /** Those that were looked at. */
   files: string[]
   looks: Looked[]
+  /** Those that were not, and belong to them by their names. */
+  unseen: string[]
 }
 
 /** Files that are crawled. */
@@ -78,18 +81,17 @@ export async function crawlFiles(crawled: Crawled, session: Session): Promise<Fo
   try {
     const looks = new Looks(session, scratch, base, notes)
     for (const group of groupsOf(root, files)) {
-      const { parts, seen } = await partsOf(group, crawled, looks, notes)
-      const whole = parts.length === 1 && parts[0]?.files.length === seen
+      const { parts, seen, whole } = await partsOf(group, crawled, looks, notes)
+      const left = share(parts, without(group.files, seen), whole)
       for (const part of parts) {
-        const isAll = whole && seen === group.files.length
-        const table = await tableOf(session, { group, part, whole, isAll, crawled, taken })
+        const table = await tableOf(session, { group, part, whole, crawled, taken })
         taken.add(table.name)
         tables.push(table)
       }
-      if (seen < group.files.length && parts.length > 0)
-        notes.push(
-          `${seen} of the ${group.files.length} files in ${relative(base, group.folder) || group.folder} were examined`,
-        )
+      const folder = relative(base, group.folder) || group.folder
+      if (seen.size < group.files.length && parts.length > 0)
+        notes.push(`${seen.size} of the ${group.files.length} files in ${folder} were examined`)
+      if (left.length > 0 && parts.length > 0) notes.push(leftNote(folder, left))
     }
   } finally {
     await rm(scratch, { recursive: true, force: true })
@@ -104,7 +106,10 @@ export async function crawlFiles(crawled: Crawled, session: Session): Promise<Fo
   return { imports: ['files'], preamble: [], tables, notes: [...new Set(notes)] }
 }
 
-/** The tables that files of a group make up, and how many of them were looked at. */
+/**
+ * The tables that files of a group make up, and which were looked at; `whole` where they are one
+ * table, but for those without rows.
+ */
 async function partsOf(group: Group, crawled: Crawled, looks: Looks, notes: string[]) {
   const { fetch } = crawled
   const parts: Part[] = []
@@ -113,12 +118,15 @@ async function partsOf(group: Group, crawled: Crawled, looks: Looks, notes: stri
   const chosen = [...new Set(files.map((_, i) => Math.round(i * step)))].filter(
     (i) => i < files.length,
   )
-  let [seen, bytes] = [0, 0]
+  const seen = new Set<string>()
+  let [empty, bytes] = [0, 0]
   for (const file of chosen.map((i) => files[i] as string)) {
     if (bytes > BYTES) break
     const { isCut } = await fetch(file)
-    seen++
+    seen.add(file)
     const found = await looks.at(file, hive.length > 0, isCut)
+    if (!found) continue
+    if (found.length === 0) empty++
     const [first] = found
     if (/\.zip$/i.test(file) && first && !found.every((look) => alike(first, look))) {
       notes.push(
@@ -129,14 +137,56 @@ async function partsOf(group: Group, crawled: Crawled, looks: Looks, notes: stri
     for (const look of found) {
       bytes += look.taken.bytes
       const part = parts.find(({ looks }) => alike(looks[0] as Looked, look))
-      if (!part) parts.push({ files: [file], looks: [look] })
+      if (!part) parts.push({ files: [file], looks: [look], unseen: [] })
       else {
         if (part.files.at(-1) !== file) part.files.push(file)
         part.looks.push(look)
       }
     }
   }
-  return { parts: await joined(parts, crawled, looks), seen }
+  const all = await joined(parts, crawled, looks)
+  return { parts: all, seen, whole: all.length === 1 && all[0]?.files.length === seen.size - empty }
+}
+
+/**
+ * Hands out files that were not looked at: to the table whose files are called like them, of
+ * several to that of most. Tables of the same workbooks have the others in common, too.
+ *
+ * @returns those that are called like none.
+ */
+function share(parts: readonly Part[], unseen: readonly string[], whole: boolean): string[] {
+  if (whole) {
+    for (const part of parts) part.unseen = [...unseen]
+    return []
+  }
+  const named = parts.map((part) => {
+    const stems = [...new Set(part.files.map(stemOf))]
+    const own = new Set(part.files)
+    const shares = ({ files }: Part) => files.filter((file) => own.has(file)).length * 2 >= own.size
+    return { part, stems, words: new Set(stems.map(wordsOf)), with: parts.filter(shares) }
+  })
+  named.sort((a, b) => b.part.files.length - a.part.files.length)
+  return unseen.filter((file) => {
+    const stem = stemOf(file)
+    const words = wordsOf(stem)
+    const best =
+      named.find((other) => other.words.has(words)) ??
+      named.find(({ stems }) => stems.some((other) => related(stem, other)))
+    for (const part of best?.with ?? []) part.unseen.push(file)
+    return best === undefined
+  })
+}
+
+/** What a name says, without the numbers and days that tell files of a table apart. */
+const wordsOf = (stem: string) => stem.toLowerCase().replace(/[\d_. -]+/g, ' ')
+
+const without = (files: readonly string[], others: ReadonlySet<string>) =>
+  files.filter((file) => !others.has(file))
+
+function leftNote(folder: string, left: readonly string[]): string {
+  const [first = ''] = left
+  const [are, like] = left.length === 1 ? ['file', 'is'] : ['files', 'are']
+  return `${left.length} ${are} in ${folder} ${like} not part of any definition, such as ${basename(first)}: no file with a name like that was examined`
 }
 
 /** Options that a file shows only where it has a quote or a missing value. */
@@ -154,12 +204,12 @@ async function joined(parts: Part[], { fetch }: Crawled, looks: Looks): Promise<
       const all: Looked[] = []
       for (const file of [...other.files, ...part.files]) {
         const { isCut } = await fetch(file)
-        all.push(...(await looks.at(file, a.options.hive === true, isCut, options)))
+        all.push(...((await looks.at(file, a.options.hive === true, isCut, options)) ?? []))
       }
       const broken = (some: readonly Looked[]) => some.reduce((n, l) => n + l.taken.broken, 0)
       if (broken(all) > broken([...other.looks, ...part.looks])) continue
       if (all.length !== other.looks.length + part.looks.length) continue
-      left[i] = { files: [...other.files, ...part.files], looks: all }
+      left[i] = { files: [...other.files, ...part.files], looks: all, unseen: [] }
       isOne = true
       break
     }
@@ -177,10 +227,8 @@ const general = ({ options }: Looked): Looked['options'] =>
 interface Seen {
   group: Group
   part: Part
-  /** Whether it is all of its group that was looked at. */
+  /** Whether it is all of its group that has rows. */
   whole: boolean
-  /** Whether that is all of the group's files. */
-  isAll: boolean
   crawled: Crawled
   /** Names that others have. */
   taken: ReadonlySet<string>
@@ -188,7 +236,7 @@ interface Seen {
 
 async function tableOf(
   session: Session,
-  { group, part, whole, isAll, crawled, taken }: Seen,
+  { group, part, whole, crawled, taken }: Seen,
 ): Promise<FoundTable> {
   const { looks } = part
   const [first] = looks as [Looked]
@@ -197,7 +245,8 @@ async function tableOf(
   const shown = paths.map(codeText)
   const list = shown.length === 1 ? shown[0] : `[${shown.join(', ')}]`
   const options = codeOptions(first.options as Readonly<Record<string, unknown>>)
-  const complete = isAll ? looks.every((look) => look.complete) : seenAll(part, whole, looks)
+  const isAll = part.unseen.length === 0
+  const complete = isAll && looks.every((look) => look.complete)
   const { sql: relation, columns: names } = rowsOf(session, looks)
   const natives = new Map(looks.flatMap((look) => [...look.natives]))
   const untyped = names.map((name) => {
@@ -213,7 +262,7 @@ async function tableOf(
       : column,
   )
   const counts = looks.map(({ rows }) => rows)
-  const isKnown = (complete || isAll) && counts.every((n) => n !== null)
+  const isKnown = isAll && counts.every((n) => n !== null)
   return {
     name,
     at: paths.map(withoutSettings).join(', '),
@@ -223,19 +272,14 @@ async function tableOf(
       native === undefined || isOfFolder(column.name, group) ? column : { ...column, native },
     ),
     key: complete ? await inferKey(session, relation, { name, columns, rows: found.rows }) : [],
-    ...(complete ? {} : { sampled: sampledText(looks, part, group, whole) }),
+    ...(complete ? {} : { sampled: sampledText(part) }),
   }
 }
 
-/** Files that are listed one by one are all that there are. */
-const seenAll = ({ files }: Part, whole: boolean, looks: readonly Looked[]) =>
-  !whole && files.length <= LISTED && looks.every((look) => look.complete)
-
-function sampledText(looks: readonly Looked[], { files }: Part, group: Group, whole: boolean) {
+function sampledText({ files, looks, unseen }: Part) {
   const cut = looks.filter((look) => !look.complete).length
-  const all = whole ? group.files.length : files.length
   return [
-    ...(files.length < all ? [`${files.length} of ${all} files`] : []),
+    ...(unseen.length > 0 ? [`${files.length} of ${files.length + unseen.length} files`] : []),
     ...(cut > 0 ? [`the start of ${cut === 1 ? 'a large file' : `${cut} large files`}`] : []),
   ].join(', and ')
 }
@@ -280,24 +324,32 @@ const mayBeNone = (column: string, { files }: Group) =>
 const withoutSettings = (path: string) => path.replace(/\?[a-zA-Z]+=.*$/, '')
 
 const SPECIAL = /[*?[\]{}()!+@]/
+/** What makes a pattern even of a folder that is there under this name. */
+const PATTERN = /[*?{]/
 
 /** The paths of a table: a pattern where all that it matches is part of it, otherwise its files. */
-function pathsOf(
-  { folder, ending, hive, files }: Group,
-  part: Part,
-  whole: boolean,
-  { base, spell }: Crawled,
-): string[] {
+function pathsOf(group: Group, part: Part, whole: boolean, { base, spell }: Crawled): string[] {
+  const { folder, ending, hive } = group
   const plain = (path: string) => relative(base, path).split(sep).join('/') || '.'
-  const own = part.files.map((file) => spell(plain(file)))
-  const isSingle = files.length === 1 && hive.length === 0
+  const has = new Set([...part.files, ...part.unseen])
+  const files = group.files.filter((file) => has.has(file))
+  const own = files.map((file) => spell(plain(file)))
+  const isSingle = group.files.length === 1 && hive.length === 0
   const inside = plain(folder)
-  if (isSingle || SPECIAL.test(inside) || (!whole && part.files.length <= LISTED)) return own
+  if (
+    isSingle ||
+    PATTERN.test(inside) ||
+    SPECIAL.test(hive.join('')) ||
+    (!whole && files.length <= LISTED)
+  )
+    return own
   const packed = new Set(files.map((file) => /\.(gz|zst)$/i.exec(file)?.[0] ?? ''))
   const more = [...packed].filter(Boolean)
   const tail = packed.has('') ? (more.length > 0 ? `{,${more.join(',')}}` : '') : more[0]
   if (!packed.has('') && more.length > 1) return own
-  const start = ending === '' ? startOf(files) : ''
+  const start = ending === '' || !whole ? startOf(files) : ''
+  const isOther = (file: string) => !has.has(file) && basename(file).startsWith(start)
+  if (!whole && group.files.some(isOther)) return own
   return [spell(`${inside}/${hive.map((key) => `${key}=*/`).join('')}${start}*${ending}${tail}`)]
 }
 
@@ -320,9 +372,9 @@ const NOTHING =
 const JOB = /^(part-|[\d_.-]*$)/i
 
 /** What the names of a table's files have in common, or else the name of their folder. */
-function nameOf({ folder, hive }: Group, { files }: Part, { sheet, stem }: Looked): string {
-  const isSingle = files.length === 1 && hive.length === 0
-  const names = files.map(stemOf)
+function nameOf({ folder, hive }: Group, part: Part, { sheet, stem }: Looked): string {
+  const names = [...part.files, ...part.unseen].map(stemOf)
+  const isSingle = names.length === 1 && hive.length === 0
   const shared = isSingle ? (names[0] ?? stem) : sharedStart(names).replace(/[\d_.-]+$/, '')
   const saysNothing = isSingle ? JOB.test(shared) : NOTHING.test(shared) || shared.length <= 2
   return (saysNothing ? basename(folder) : shared) + (sheet === undefined ? '' : `_${sheet}`)

@@ -52,23 +52,32 @@ export class Looks {
     private readonly notes: string[],
   ) {}
 
-  /** What is in a file; nothing where it can't be read, which is noted. */
-  async at(path: string, hive: boolean, isCut: boolean, forced?: FileOptions): Promise<Looked[]> {
+  /**
+   * What is in a file: nothing where it has no rows, and `undefined` where it can't be read. Both
+   * are noted.
+   */
+  async at(
+    path: string,
+    hive: boolean,
+    isCut: boolean,
+    forced?: FileOptions,
+  ): Promise<Looked[] | undefined> {
     const name = relative(this.base, path).split(sep).join('/')
     try {
       const { size, mtimeMs } = await stat(path)
       const file = { path, name, size, modified: Math.floor(mtimeMs) }
-      if (isZip(path)) return await this.ofZip(file, hive)
+      if (isZip(path)) return someOf(await this.ofZip(file, hive))
       return await this.ofFile(file, hive, isCut, forced)
     } catch (error) {
       this.notes.push(noteOf(name, error))
-      return []
+      return undefined
     }
   }
 
   private async ofZip(file: SourceFile, hive: boolean): Promise<Looked[]> {
     const looks: Looked[] = []
-    for (const part of await entriesOf(file)) looks.push(...(await this.ofFile(part, hive, false)))
+    for (const part of await entriesOf(file))
+      looks.push(...((await this.ofFile(part, hive, false)) ?? []))
     return looks
   }
 
@@ -77,17 +86,17 @@ export class Looks {
     hive: boolean,
     isCut: boolean,
     forced?: FileOptions,
-  ): Promise<Looked[]> {
+  ): Promise<Looked[] | undefined> {
     return withSample(file, { most: WHOLE, isCut }, async (sample) => {
       const ending = kindOf(sample.start)?.ending
       if (ending === 'xlsx' && !/\.(csv|tsv|psv|txt|json|xml)$/i.test(file.name))
-        return this.sheets(sample.file)
+        return someOf(await this.sheets(sample.file))
       if (ending === 'parquet') return [await this.parquet(sample)]
-      return [await this.rows(sample, hive, forced)]
+      return this.rows(sample, hive, forced)
     })
   }
 
-  private async rows(sample: Sample, hive: boolean, forced?: FileOptions): Promise<Looked> {
+  private async rows(sample: Sample, hive: boolean, forced?: FileOptions): Promise<Looked[]> {
     const look = await lookAt(sample)
     if (look.note) this.notes.push(look.note)
     const options = forced ?? { ...look.options, ...(hive ? { hive: true } : {}) }
@@ -113,10 +122,13 @@ export class Looks {
       this.notes.push(
         `${broken} of ${rows} records of ${sample.file.name} can't be read and will be discarded with their reasons`,
       )
-    if (rows === 0) throw new MoraineError('source', `${sample.file.name} has no rows`)
+    if (rows === 0) {
+      this.notes.push(`${sample.file.name} has no rows (ignored)`)
+      return []
+    }
     const { complete } = sample
     const about = { stem: stemOf(sample.file.name), complete, natives: new Map() }
-    return { ...best, ...about, rows: complete ? rows : null }
+    return [{ ...best, ...about, rows: complete ? rows : null }]
   }
 
   /**
@@ -202,6 +214,8 @@ export class Looks {
     return { options, taken, rows: Number(row?.n), ...about }
   }
 }
+
+const someOf = (looks: Looked[]) => (looks.length > 0 ? looks : undefined)
 
 export const stemOf = (file: string) => basename(file).replace(/(\.[a-z]\w*)+$/i, '')
 

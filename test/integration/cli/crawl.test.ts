@@ -136,6 +136,42 @@ describe('a crawl of files', () => {
     ])
   })
 
+  it('writes definitions that read every file of a folder, also those that were not examined', async () => {
+    const days = (folder: string, n: number, prefix = '') =>
+      Object.fromEntries(
+        Array.from({ length: n }, (_, i) => {
+          const day = String(i).padStart(3, '0')
+          return [`data/${folder}/${prefix}${day}.csv`, `${prefix || 'x'}id,amount\n${i},2\n`]
+        }),
+      )
+    const { text, project, said } = await crawled({
+      ...days('daily', 60),
+      'data/daily/000.csv': 'xid,amount\n',
+      ...days('kinds', 30, 'order-'),
+      ...days('kinds', 30, 'customer-'),
+      ...days('more', 120, 'visit-'),
+      ...days('more', 120, 'click-'),
+      ...days('odd', 60),
+      'data/odd/000.csv': 'xid;amount\n0;2\n',
+      'data/odd/001.csv': '',
+      ...days('exports (2026)', 60),
+    })
+    expect(text).toContain("files('data/daily/*.csv')")
+    expect(text).toContain("files('data/more/visit-*.csv')")
+    expect(text).toContain("files('data/exports (2026)/*.csv')")
+    expect(text).toMatch(/inferred from \d+ of 120 files/)
+    expect(said).toContain('50 of the 60 files in data/kinds were examined')
+    const tables = ['daily', 'order', 'customer', 'visit', 'click', 'odd', 'odd_2', 'exports_2026']
+    const counts = await Promise.all(
+      tables.map((name) => project.query(`SELECT count(*)::int AS n FROM silver.${name}`)),
+    )
+    const rows = Object.fromEntries(tables.map((name, i) => [name, counts[i]?.[0]?.n]))
+    expect(rows).toEqual({
+      ...{ daily: 59, order: 30, customer: 30, visit: 120, click: 120 },
+      ...{ odd: 1, odd_2: 58, exports_2026: 60 },
+    })
+  })
+
   it('goes on where something can not be read, and tells what', async () => {
     const project = await Project.create({
       'data/good.csv': 'id,n\n1,2\n',

@@ -148,6 +148,9 @@ async function lakeAt(command: Command, folder: string) {
   return { house, lakeFile, datasets: [] }
 }
 
+/** Characters of a place that are shown: a definition may list hundreds of files. */
+const LONGEST = 500
+
 function printFound({ tables, notes }: Found): void {
   const rows = tables.map(({ name, at, rows, estimated, columns, key, cursor }) => ({
     table: name,
@@ -162,6 +165,7 @@ function printFound({ tables, notes }: Found): void {
     textTable(
       names.map((name) => ({ name, right: name === 'rows' || name === 'columns' })),
       rows,
+      { longest: LONGEST },
     ),
   )
   print('')
