@@ -68,11 +68,13 @@ withService('PostgreSQL', [postgresPrograms], () => {
         CREATE TABLE orders (id bigint PRIMARY KEY, status state NOT NULL, amount numeric(12,2), paid boolean, "Odd Name" jsonb, tags text[], updated_at timestamptz NOT NULL);
         CREATE TABLE order_lines (order_id bigint, line int, sku text NOT NULL, PRIMARY KEY (order_id, line));
         CREATE SCHEMA "Other"; CREATE VIEW "Other"."My View" AS SELECT 1 AS one;
+        CREATE SCHEMA "order"; CREATE TABLE "order"."user" (id int PRIMARY KEY, day date NOT NULL);
         INSERT INTO orders VALUES (1, 'open', 1.5, true, '{"a": 1}', '{x}', now()), (2, 'paid', NULL, false, NULL, NULL, now());
         INSERT INTO order_lines VALUES (1, 1, 'a'), (1, 2, 'b'), (2, 1, 'a'); ANALYZE`)
       const text = await story(server.url, (sql) => client.query(sql), 'updated_at')
       expect(text).toContain("key: ['order_id', 'line']")
       expect(text).toContain(`.table('"Other"."My View"')`)
+      expect(text).toContain(`.table('"order".user', { key: 'id' })`)
       expect(text).toContain("'Odd Name': t.json().nullable()")
       expect(text).toContain('paid: t.boolean().nullable()')
     } finally {
@@ -91,8 +93,12 @@ withService('MariaDB', [mariadbProgram], () => {
         CREATE TABLE orders (id bigint unsigned PRIMARY KEY, status enum('open', 'paid') NOT NULL, amount decimal(12,2), n int unsigned, updated_at timestamp(6) NOT NULL);
         CREATE TABLE order_lines (order_id bigint, line int, sku varchar(20) NOT NULL, PRIMARY KEY (order_id, line));
         INSERT INTO orders VALUES (18446744073709551615, 'open', 1.5, 4294967295, now(6)), (2, 'paid', NULL, 1, now(6));
-        INSERT INTO order_lines VALUES (1, 1, 'a'), (1, 2, 'b'), (2, 1, 'a')`)
+        INSERT INTO order_lines VALUES (1, 1, 'a'), (1, 2, 'b'), (2, 1, 'a');
+        CREATE TABLE \`order\` (id int PRIMARY KEY, day datetime NOT NULL);
+        INSERT INTO \`order\` VALUES (1, '2026-01-01')`)
       const text = await story(server.url, (sql) => client.query(sql), 'updated_at')
+      // A name that is reserved is quoted, in what is asked and in what is written.
+      expect(text).toContain(".table('`order`', { key: 'id' })")
       expect(text).toContain('id: t.decimal(20, 0)')
       expect(text).toContain('n: t.bigint().nullable()')
     } finally {

@@ -44,6 +44,7 @@ function typed(kind: DatabaseKind, type: string, words: readonly string[], odd: 
   if (list.length > 0)
     return { schema: odd === '1' ? 'z.string()' : `z.enum([${list.map(quoted).join(', ')}])` }
   const low = type.toLowerCase()
+  if (isVersion(kind, low)) return { schema: 't.bigint()' }
   if (isFree(kind, low)) return freeDecimal(odd, type)
   if (kind === 'mysql' && /^tinyint\(1\)( unsigned)?$/.test(low))
     return { schema: odd === '1' ? 't.int()' : 't.boolean()' }
@@ -73,6 +74,10 @@ function wordsOf(type: string): string[] | undefined {
   const list = /^enum\((.*)\)$/s.exec(type)?.[1]
   return list?.match(/'(?:[^']|'')*'/g)?.map((word) => word.slice(1, -1).replaceAll("''", "'"))
 }
+
+/** Whether a type is SQL Server's number of a row's version; its catalog calls it a timestamp. */
+export const isVersion = (kind: DatabaseKind, type: string) =>
+  kind === 'sqlserver' && /^(rowversion|timestamp)$/.test(type)
 
 /** Whether a type is a number of any length. */
 const isFree = (kind: DatabaseKind, type: string) => kind === 'postgres' && type === 'numeric'

@@ -6,7 +6,7 @@ import { Databases } from '../../source/database/open.js'
 import { mysql, postgres, sqlserver } from '../../source/declare/database.js'
 import { RecordReader } from '../../source/text/records.js'
 import { scratchFolder } from '../../storage/scratch.js'
-import { columnOf, questionOf, quoted } from './database-types.js'
+import { columnOf, isVersion, questionOf, quoted } from './database-types.js'
 import { datasetName, type Found, type FoundColumn, type FoundTable } from './found.js'
 
 /** What a catalog of a database tells of a column. */
@@ -196,15 +196,26 @@ async function oddities(
   const list = asked.map(([, question], i) => `${question} AS q${i}`).join(', ')
   const names = asked.map(([column]) => quotedIn(kind, column)).join(', ')
   const [answers = []] = await ask(
-    `SELECT ${list} FROM (SELECT ${names} FROM ${placeIn(kind, columns)} LIMIT ${LOOKED_AT}) AS looked`,
+    `SELECT ${list} FROM (SELECT ${names} FROM ${tableIn(kind, columns)} LIMIT ${LOOKED_AT}) AS looked`,
   )
   return new Map(asked.map(([column], i) => [column, answers[i] ?? '']))
 }
 
-/** A table as the database's own SQL names it. */
+/** A table as it is told, and known by in later crawls: names are quoted where they are odd. */
 function placeIn(kind: DatabaseKind, [first]: readonly Described[]): string {
   const { schema = '', table = '' } = first ?? {}
-  return kind === 'mysql' ? nameIn(kind, table) : `${nameIn(kind, schema)}.${nameIn(kind, table)}`
+  const shown = (name: string) => (PLAIN.test(name) ? name : quotedIn(kind, name))
+  return kind === 'mysql' ? shown(table) : `${shown(schema)}.${shown(table)}`
+}
+
+/** A table in SQL: names such as `order` and `user` are reserved, in each version others. */
+function tableIn(kind: DatabaseKind, [first]: readonly Described[]): string {
+  const { schema = '', table = '' } = first ?? {}
+  if (kind === 'mysql') return quotedIn(kind, table)
+  if (kind === 'sqlserver') return `${quotedIn(kind, schema)}.${quotedIn(kind, table)}`
+  // Behind a point no name is reserved.
+  const own = schema === 'public' ? schema : quotedIn(kind, schema)
+  return `${own}.${PLAIN.test(table) ? table : quotedIn(kind, table)}`
 }
 
 function tableOf(
@@ -213,10 +224,9 @@ function tableOf(
   odd: ReadonlyMap<string, string>,
 ): FoundTable {
   const [{ table, rows, tableComment }] = columns as [Described]
-  const at = placeIn(kind, columns)
   const found = columns.map((column) => columnOf(kind, column, odd.get(column.column) ?? ''))
   const key = columns.filter((column) => column.key).map(({ column }) => column)
-  const cursor = cursorOf(columns)
+  const cursor = cursorOf(kind, columns)
   // Values that no time of ours has are texts, which have another order.
   const plain = cursor !== undefined && !isTextual(found.find(({ name }) => name === cursor))
   const list = (names: readonly string[]) =>
@@ -228,8 +238,8 @@ function tableOf(
   const given = options.length > 0 ? `, { ${options.join(', ')} }` : ''
   return {
     name: datasetName(table, taken),
-    at,
-    from: `${database}.table(${quoted(at)}${given})`,
+    at: placeIn(kind, columns),
+    from: `${database}.table(${quoted(tableIn(kind, columns))}${given})`,
     rows,
     ...(rows === null ? {} : { estimated: true as const }),
     ...(tableComment === '' ? {} : { description: tableComment }),
@@ -241,10 +251,7 @@ function tableOf(
 
 const isTextual = (column: FoundColumn | undefined) => column?.schema.startsWith('z.string')
 
-/** A name as the database's own SQL writes it. */
-function nameIn(kind: DatabaseKind, name: string): string {
-  return /^[a-z_][a-z0-9_]*$/.test(name) ? name : quotedIn(kind, name)
-}
+const PLAIN = /^[a-z_][a-z0-9_]*$/
 
 function quotedIn(kind: DatabaseKind, name: string): string {
   if (kind === 'mysql') return `\`${name.replaceAll('`', '``')}\``
@@ -252,11 +259,8 @@ function quotedIn(kind: DatabaseKind, name: string): string {
 }
 
 /** A column that is set whenever a row changes, as its name and its type tell. */
-function cursorOf(columns: readonly Described[]): string | undefined {
-  const version = columns.find(
-    ({ type }) =>
-      /^(rowversion|timestamp)$/.test(type) && columns.some((c) => c.type === 'nvarchar'),
-  )
+function cursorOf(kind: DatabaseKind, columns: readonly Described[]): string | undefined {
+  const version = columns.find(({ type }) => isVersion(kind, type))
   const named = columns.find(
     ({ column, type }) =>
       /(updated|modified|changed|last_?update)/i.test(column) && /^(timestamp|datetime)/.test(type),
