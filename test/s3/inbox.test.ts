@@ -227,6 +227,32 @@ export default defineLake({ name: 'shop', datasets: [silver('orders', { from: ra
     expect(await rows(project)).toEqual([{ id: 1, amount: 12 }])
   })
 
+  it('of a bucket without versions reads what was written over, put again or packed only once', async () => {
+    const project = await create('s3://plain/again/')
+    const packed = zip({ 'a.csv': csv('3,30'), 'b.csv': csv('4,40') })
+    const none = async () =>
+      expect(step(await project.run(), 'bronze.orders').reason).toBe('no files have arrived')
+    const runs = async (rows: number) => {
+      expect(step(await project.run(), 'bronze.orders').rows ?? 0).toBe(rows)
+      await none()
+    }
+    // Times of objects are whole seconds.
+    const later = () => new Promise((done) => setTimeout(done, 1100))
+    await put('plain', 'again/a.csv', csv('1,10'))
+    await runs(1)
+    await later()
+    await put('plain', 'again/a.csv', csv('1,12'))
+    await runs(1)
+    await later()
+    await put('plain', 'again/a.csv', csv('1,12'))
+    await runs(0)
+    await client.send(new PutObjectCommand({ Bucket: 'plain', Key: 'again/all.zip', Body: packed }))
+    await runs(2)
+    await put('plain', 'again/b.csv', csv('2,20'))
+    await runs(1)
+    expect((await rows(project)).map(({ amount }) => amount)).toEqual([12, 20, 30, 40])
+  })
+
   it('is looked into when the bucket says that something has come, and not when somebody else does', async () => {
     const project = await create('s3://versions/events/')
     const bin = join(repository, 'bin/moraine.js')

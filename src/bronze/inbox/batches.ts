@@ -14,7 +14,6 @@ import {
 } from '../../step/batches.js'
 import { type RunContext, withSession } from '../../step/context.js'
 import { commitRows, type NewBatch, newBatch, nothingYet } from '../batch-commit.js'
-import type { FileIndexWatermark } from '../files/batch.js'
 import type { Intake } from '../offer.js'
 import {
   archivedBatch,
@@ -29,7 +28,7 @@ import { groupsBySuspicion, ProcessEnded, suspectsOf, whileReading } from '../qu
 import { setAside } from '../quarantine/set-aside.js'
 import { InboxIngest, readFile } from './ingest-files.js'
 import type { Inbox, Look } from './look.js'
-import { remembered } from './remembered.js'
+import { type InboxWatermark, recognized, remembered } from './remembered.js'
 
 /** Files and bytes that are taken in as one batch. */
 const TOGETHER = { files: 500, bytes: 2 ** 30 }
@@ -76,19 +75,26 @@ export class InboxBatches {
       if (!found.ready.some(({ remote }) => remote)) return found
       this.there = new Set(found.ready.flatMap(({ name, remote }) => (remote ? [name] : [])))
       // Objects that could not be removed.
-      const known = await this.known(state)
-      const ready = found.ready.filter(({ name, size, modified, remote }) => {
-        const before = known.get(name)
-        return !remote || before?.size !== size || before.modified !== modified
-      })
-      return { ...found, ready }
+      const before = await this.recognized(state, found.ready)
+      return { ...found, ready: found.ready.filter((file) => !before.has(file)) }
     }
   }
 
+  private async recognized(
+    state: LakeState,
+    files: readonly SourceFile[],
+  ): Promise<ReadonlySet<SourceFile>> {
+    const known = await this.known(state)
+    return recognized(files, [...known.values()], this.watermark(state))
+  }
+
   private known(state: LakeState): Promise<Map<string, KnownFile>> {
-    const name = fullName(this.dataset)
-    const { index } = (state.watermarks[name] ?? {}) as FileIndexWatermark
-    return this.batches.knownFiles(state.batches[name] ?? [], index)
+    const { index } = this.watermark(state)
+    return this.batches.knownFiles(state.batches[fullName(this.dataset)] ?? [], index)
+  }
+
+  private watermark(state: LakeState): InboxWatermark {
+    return (state.watermarks[fullName(this.dataset)] ?? {}) as InboxWatermark
   }
 
   async ingest(
@@ -115,9 +121,39 @@ export class InboxBatches {
             ? await alone(done, objects[0], new ProcessEnded(objects[0].name))
             : await readAround(done, objects, together, alone)
       for (const file of own) await this.inbox.remove(file)
+      done = await this.noteLeft(context, done, own)
     }
     await suspects.clear()
     return done
+  }
+
+  /**
+   * Notes objects that were read and stay where they are, and of which no known file tells: zips,
+   * and what came again as it was.
+   */
+  private async noteLeft(
+    context: RunContext,
+    done: Intake,
+    files: readonly SourceFile[],
+  ): Promise<Intake> {
+    const left = files.filter(({ remote }) => remote && remote.version === undefined)
+    if (left.length === 0) return done
+    const before = await this.recognized(done.state, left)
+    const news = left.filter((file) => !before.has(file))
+    if (news.length === 0) return done
+    const name = fullName(this.dataset)
+    const { touched = {}, ...watermark } = this.watermark(done.state)
+    const still = Object.entries(touched).filter(([object]) => this.there.has(object))
+    const own = news.map(({ name, size, modified }) => [name, [size, modified]] as const)
+    const changes = {
+      watermarks: { [name]: { ...watermark, touched: Object.fromEntries([...still, ...own]) } },
+    }
+    const state = await context.log.commit(done.state, changes, {
+      author: context.author,
+      run: context.run,
+      message: `record which objects of ${name} were read and left`,
+    })
+    return { ...done, state, commits: [...done.commits, state.number] }
   }
 
   private async ingestGroup(
@@ -209,9 +245,9 @@ export class InboxBatches {
     const files = describedFiles(sealed)
     const all = new Map<string, KnownFile>([...known, ...files.map((f) => [f.name, f] as const)])
     const path = `bronze/${dataset.name}/index/${batch.batch}.json`
-    const { index: last } = (done.state.watermarks[fullName(dataset)] ?? {}) as FileIndexWatermark
+    const watermark = this.watermark(done.state)
     const place = { path, through: batch.number }
-    const index = await this.batches.index(all, place, last, (files) =>
+    const index = await this.batches.index(all, place, watermark.index, (files) =>
       remembered(files, this.there),
     )
     return commitRows(context, done, {
@@ -219,7 +255,7 @@ export class InboxBatches {
       batch,
       files,
       columns: columnsOf(ingest.files as unknown as BatchManifest[]),
-      watermark: index ? { index } : {},
+      watermark: { ...watermark, ...(index ? { index } : {}) },
       more: {},
       ...(dataset.archive ? { copy: archivedBatch(dataset.name, batch.batch) } : {}),
     })

@@ -2,8 +2,15 @@ import { randomBytes } from 'node:crypto'
 import { fullName } from '../../define/dataset.js'
 import type { Bronze } from '../../define/model.js'
 import type { LakeState } from '../../log/commit.js'
+import type { SourceFile } from '../../source/files/source-file.js'
 import type { Batches, KnownFile } from '../../step/batches.js'
 import type { FileIndexWatermark } from '../files/batch.js'
+
+/** What an inbox has read; visible in the same commit as its rows. */
+export interface InboxWatermark extends FileIndexWatermark {
+  /** Objects that were left where they are, where no known file tells when: zips, for one. */
+  touched?: Readonly<Record<string, readonly [size: number, modified: number]>>
+}
 
 /** Files that are known when they come again, at least. */
 const REMEMBERED = 50_000
@@ -25,13 +32,36 @@ export function remembered(
   return files.filter((file) => !forgotten.has(file))
 }
 
+/** The objects that were read before, by their names, sizes and times. */
+export function recognized(
+  objects: readonly SourceFile[],
+  known: readonly KnownFile[],
+  { touched = {} }: InboxWatermark,
+): ReadonlySet<SourceFile> {
+  const there = new Map(objects.map((object) => [object.name, object]))
+  const found = new Set<SourceFile>()
+  const look = (name: string, size: number, modified: number) => {
+    const object = there.get(name)
+    if (object?.size === size && object.modified === modified) found.add(object)
+  }
+  for (const { name, size, modified } of known) {
+    look(name, size, modified)
+    look(name.replace(SUFFIX, ''), size, modified)
+  }
+  for (const [name, [size, modified]] of Object.entries(touched)) look(name, size, modified)
+  return found
+}
+
+/** What the name of a file ends with, when another one of that name came before. */
+const SUFFIX = /@[0-9a-f]{8}$/
+
 /**
  * The objects that a file may be of: another one of the same name has a suffix, and one that is
  * packed has the name of its archive.
  */
 const objectsOf = (name: string): string[] => [
   name,
-  name.replace(/@[0-9a-f]{8}$/, ''),
+  name.replace(SUFFIX, ''),
   ...[...name.matchAll(/\.zip(?=\/)/gi)].map(({ index }) => name.slice(0, index + 4)),
 ]
 
