@@ -44,9 +44,10 @@ function withQuarantine(
   const isTried = ({ id, held }: QuarantinedObject) => !held || retry.has(id)
   const before = quarantinedOf(state, name)
   const again = before.filter(isTried).length
-  const { discovery, ingest } = offer
+  const { discovery, ingest, tidy } = offer
   const hasNews = decideIntake(discovery).action !== 'none'
   return {
+    ...(tidy ? { tidy } : {}),
     discovery: again > 0 ? { ...discovery, again } : discovery,
     ingest: async (context, base) => {
       const done = hasNews ? await ingest(context, base) : nothingYet(base)

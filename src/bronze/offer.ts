@@ -28,4 +28,6 @@ export interface Offer {
   discovery: Discovery
   /** Takes it in and commits it. */
   ingest(context: RunContext, base: LakeState): Promise<Intake>
+  /** Clears away what was taken in before, where a process ended before it did so. */
+  tidy?(): Promise<void>
 }

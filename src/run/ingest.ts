@@ -93,11 +93,13 @@ export class IntakePhase {
     context: RunContext,
     dataset: Bronze,
     begun: LakeState,
-    { offer: { discovery, ingest: take }, decision }: { offer: Offer; decision: Decision },
+    { offer, decision }: { offer: Offer; decision: Decision },
     begin: Begin,
   ): Promise<{ result: Partial<StepResult>; state: LakeState }> {
-    const notes = discovery.notes ?? []
+    const notes = offer.discovery.notes ?? []
     if (decision.action === 'none') {
+      // What stays where it is does no harm.
+      await offer.tidy?.().catch(() => {})
       const set = quarantineResult(fullName(dataset), begun, [])
       const { reason } = decision
       return { result: { outcome: 'unchanged', reason, notes: [...notes], ...set }, state: begun }
@@ -105,7 +107,7 @@ export class IntakePhase {
     begin(decision)
     // What it claims is its own as long as it is heard of.
     await this.recorder.begin().catch(() => {})
-    const taken = await take(context, begun)
+    const taken = await offer.ingest(context, begun)
     for (const commit of taken.commits) this.recorder.committed(commit, [fullName(dataset)])
     return { result: resultOf(fullName(dataset), taken, notes), state: taken.state }
   }

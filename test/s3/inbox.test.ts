@@ -9,6 +9,8 @@ import {
   type S3Client,
 } from '@aws-sdk/client-s3'
 import { afterAll, beforeAll, expect, it, onTestFinished } from 'vitest'
+import { MoraineError } from '../../src/errors.js'
+import { S3Storage } from '../../src/storage/s3/s3.js'
 import { startBuckets } from '../support/buckets.js'
 import { FAILURE, failingDecoder, POISON } from '../support/poison.js'
 import { moraine, Project, repository, step } from '../support/project.js'
@@ -68,6 +70,23 @@ export default defineLake({ name: 'shop', datasets: [silver('orders', { from: ra
     expect(
       await project.query('SELECT count(*) AS n, count(DISTINCT id) AS ids FROM bronze.orders'),
     ).toEqual([{ n: BigInt(2 * most), ids: BigInt(2 * most) }])
+  })
+
+  it('is emptied by the next run where one ended between the commit and that', async () => {
+    const project = await create('s3://versions/ended/')
+    await put('versions', 'ended/a.csv', csv('1,10'))
+    const { removeVersion } = S3Storage.prototype
+    S3Storage.prototype.removeVersion = async () => {
+      throw new MoraineError('storage', 'the process ended')
+    }
+    await project.run().finally(() => {
+      S3Storage.prototype.removeVersion = removeVersion
+    })
+    expect(await keys('versions')).toEqual(['ended/a.csv'])
+    const next = await project.run()
+    expect(step(next, 'bronze.orders').outcome).toBe('unchanged')
+    expect(await keys('versions')).toEqual([])
+    expect(await project.query('SELECT id FROM bronze.orders')).toEqual([{ id: '1' }])
   })
 
   it('is emptied by versions, so that what was written meanwhile stays', async () => {

@@ -56,6 +56,8 @@ interface Ingested {
 export class InboxBatches {
   /** Names of the objects that were there when it was last looked. */
   private there: ReadonlySet<string> = new Set()
+  /** Objects that were there then, and had been taken in before. */
+  private left: readonly SourceFile[] = []
 
   constructor(
     private readonly dataset: Bronze,
@@ -76,7 +78,20 @@ export class InboxBatches {
       this.there = new Set(found.ready.flatMap(({ name, remote }) => (remote ? [name] : [])))
       // Objects that could not be removed.
       const before = await this.recognized(state, found.ready)
+      this.left = [...before]
       return { ...found, ready: found.ready.filter((file) => !before.has(file)) }
+    }
+  }
+
+  /**
+   * Removes what was taken in before, where the process ended between the commit and this. A bucket
+   * without versions keeps it.
+   */
+  async tidy(): Promise<void> {
+    for (const file of this.left) {
+      await file.remote?.identify()
+      if (file.remote?.version === undefined) return
+      await this.inbox.remove(file)
     }
   }
 

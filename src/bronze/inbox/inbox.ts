@@ -75,6 +75,7 @@ export async function discoverInbox(of: Lookup<InboxSource>): Promise<Offer> {
       none: feed ? `its feed has ${feed.none}` : 'no files have arrived',
       notes: [...notes, ...(unfinished > 0 ? [`${waiting} still being written`] : [])],
     },
+    tidy: () => work.tidy(),
     ingest: async (context, base) => {
       const fed = feed?.news ? await feed.ingest(context, base) : nothingYet(base)
       const files = feed?.news ? (await work.look(fed.state, source.settle)).ready : ready

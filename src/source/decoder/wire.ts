@@ -47,7 +47,13 @@ export function fileOf(
   const { here } = remote
   return {
     ...file,
-    remote: { ...(here === undefined ? {} : { here }), range, download: none, isSame: none },
+    remote: {
+      ...(here === undefined ? {} : { here }),
+      range,
+      download: none,
+      identify: none,
+      isSame: none,
+    },
   }
 }
 

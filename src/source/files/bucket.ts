@@ -128,6 +128,10 @@ export async function objectsOf(path: string, skipped: string[] = []): Promise<S
         },
         range: (from, length) =>
           patiently(storage.url, patience, () => storage.range(key, from, length)),
+        identify: async () => {
+          const there = await patiently(storage.url, patience, () => storage.versionOf(key))
+          if (there.etag === etag) remote.version = there.version
+        },
         isSame: async () => {
           if (receivedTag !== undefined && receivedTag === etag) return true
           // Listed again: a look at the object itself tells its time less exactly, and some stores

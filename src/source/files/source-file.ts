@@ -25,6 +25,8 @@ export interface SourceFile {
     range(from: number, length: number): Promise<Buffer>
     /** The version that was brought here, where the bucket keeps versions. */
     version?: string | undefined
+    /** Learns the version of what was listed, without bringing it here. */
+    identify(): Promise<void>
     /**
      * Whether what was brought here is what was listed; of an object that is read by ranges,
      * whether it is there as it was.

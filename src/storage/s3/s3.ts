@@ -147,6 +147,20 @@ export class S3Storage implements Storage {
     }
   }
 
+  /** Which version of an object is there, where the bucket keeps versions, and its tag. */
+  async versionOf(
+    path: string,
+  ): Promise<{ version?: string | undefined; etag?: string | undefined }> {
+    const { s3, client } = await this.clients()
+    try {
+      const found = await client.send(new s3.HeadObjectCommand(this.named(path)))
+      return { version: found.VersionId, etag: found.ETag }
+    } catch (error) {
+      if (statusOf(error) === 404) return {}
+      throw this.failed('look at', path, error)
+    }
+  }
+
   async digest(path: string): Promise<string | undefined> {
     const { s3, client } = await this.clients()
     try {
