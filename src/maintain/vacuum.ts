@@ -72,8 +72,7 @@ export async function vacuum(
   const { live, left } = await lookForLive(storage, now)
   if (remove) refuseLive(live, now, grace)
   const busy = new Set(live.flatMap(({ branch }) => (branch === undefined ? [] : [branch])))
-  const at = { ...options, now: () => new Date(now) }
-  const branches = await endBranches(log, storage, at, busy)
+  const branches = await endBranches(log, storage, options, { now, busy })
   // Listed first: what is written from now on is none of our business.
   const found: StoredObject[] = []
   // Before other engines keep anything here, a folder of that name is none of ours.
@@ -138,10 +137,10 @@ function youngestOf(objects: readonly StoredObject[]): Pick<Vacuumed, 'youngest'
 async function endBranches(
   log: CommitLog,
   storage: Storage,
-  { remove, info, now }: VacuumOptions,
-  busy: ReadonlySet<string>,
+  { remove, info }: VacuumOptions,
+  { now, busy }: { now: number; busy: ReadonlySet<string> },
 ): Promise<string[]> {
-  const at = now?.() ?? new Date()
+  const at = new Date(now)
   if (!remove) return expiredBranches(log, at, busy)
   await endDeadRunBranches({ storage, log }, info)
   return deleteExpired(log, at, info, busy)

@@ -4,6 +4,8 @@ import { mayPass, statusOf } from './failures.js'
 import type { clientsFor } from './settings.js'
 import { type Purged, purgeVersions } from './versions.js'
 
+export { versionOf } from './versions.js'
+
 type Clients = Awaited<ReturnType<typeof clientsFor>>
 
 /** What became of the rules that a lake gives its bucket. */

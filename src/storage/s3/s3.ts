@@ -12,7 +12,7 @@ import { missing } from '../remedy.js'
 import { type ObjectAccess, Staging } from '../staging.js'
 import type { Grant, PurgedVersions, RequestSigner, Storage, StoredObject } from '../storage.js'
 import { receiveBody } from './body.js'
-import { type Given, ObjectLock, setLifecycle } from './bucket.js'
+import { type Given, ObjectLock, setLifecycle, versionOf } from './bucket.js'
 import { cacheFolder } from './cache.js'
 import { type Arrived, Copies } from './copies.js'
 import { ExpectedSums } from './expected.js'
@@ -148,18 +148,7 @@ export class S3Storage implements Storage {
   }
 
   /** Which version of an object is there, where the bucket keeps versions, and its tag. */
-  async versionOf(
-    path: string,
-  ): Promise<{ version?: string | undefined; etag?: string | undefined }> {
-    const { s3, client } = await this.clients()
-    try {
-      const found = await client.send(new s3.HeadObjectCommand(this.named(path)))
-      return { version: found.VersionId, etag: found.ETag }
-    } catch (error) {
-      if (statusOf(error) === 404) return {}
-      throw this.failed('look at', path, error)
-    }
-  }
+  readonly versionOf = async (path: string) => versionOf(await this.clients(), this.named(path))
 
   async digest(path: string): Promise<string | undefined> {
     const { s3, client } = await this.clients()

@@ -74,3 +74,17 @@ function noVersions(error: unknown): ListObjectVersionsCommandOutput {
     return { $metadata: {} }
   throw error
 }
+
+/** The version of an object that is there, and its tag; nothing where there is none. */
+export async function versionOf(
+  { s3, client }: Clients,
+  named: { Bucket: string; Key: string },
+): Promise<{ version?: string; etag?: string }> {
+  try {
+    const { VersionId, ETag } = await client.send(new s3.HeadObjectCommand(named))
+    return { ...(VersionId ? { version: VersionId } : {}), ...(ETag ? { etag: ETag } : {}) }
+  } catch (error) {
+    if (statusOf(error) === 404) return {}
+    throw error
+  }
+}
