@@ -7,6 +7,7 @@ lines are for a worker; `{"cancel": job}`; and `{"dismiss": prefix}`, which ends
 is the end of all. Writes JSON lines: `{"ready"}` or `{"missing", "message"}`; what workers say, `{"job", "task", "place",
 "line"}`; of one that ended without a word, that it has "vanished"; `{"job", "ended"}` or `{"job", "failed"}`;
 `{"executors"}`, how many a cluster has; `{"dismissed"}`; and `{"gone"}`, why this can do no more."""
+import collections
 import json
 import os
 import queue
@@ -151,14 +152,17 @@ def answers(line):
 
 
 def carry_out(job, task, line, start):
-    """Yields what a worker says to a line, with its place, unless the driver has heard it already."""
+    """Yields what a worker says to a line, with its place, unless the driver has heard it already; last, how much that was."""
     # What is kept in this process outlives this code, which arrives anew with each task.
     idle = sys.modules.setdefault("moraine_idle_workers", queue.LifoQueue())
     worker, is_good = None, False
     hello, kind = start["hello"], (start["hello"], json.dumps(start["variables"], sort_keys=True))
     try:
-        while worker is None and not idle.empty():
-            of, worker = idle.get()
+        while worker is None:
+            try:
+                of, worker = idle.get_nowait()
+            except queue.Empty:
+                break
             if of != kind or worker.process.poll() is not None:
                 worker.end()
                 worker = None
@@ -169,8 +173,10 @@ def carry_out(job, task, line, start):
             if not heard.startswith('{"ready":') or not agree(hello, heard):
                 return
         reply_in = answers(line)
-        said = {"job": job, "task": task, "place": worker.place}
-        if not worker.tell({**said, "line": ""}):  # It begins.
+        said, told = {"job": job, "task": task, "place": worker.place}, 0
+        if worker.tell({**said, "line": ""}):  # It begins.
+            told += 1
+        else:
             yield worker.place, ""
         for heard in worker.ask(line, reply_in):
             reply = reply_in(heard)
@@ -178,6 +184,9 @@ def carry_out(job, task, line, start):
             is_good = reply is not None and not reply.get("last")
             if reply or heard.startswith('{"lost":') or not worker.tell({**said, "line": heard}):
                 yield worker.place, heard
+            else:
+                told += 1
+        yield worker.place, json.dumps({"told": told})
     except LookupError as refused:
         yield socket.gethostname(), str(refused)
     finally:
@@ -293,6 +302,8 @@ class Driver:
         self.guard, self.heard = threading.Lock(), {}
         # Jobs that somebody waits for; and those that Spark may be at, which go on for a while once they are cancelled.
         self.running, self.ends = set(), {}
+        # How much workers have said of each of them; and those that have ended by themselves, of which something may still come.
+        self.told, self.over = {}, collections.deque(maxlen=1000)
         self.channel = self.listen(self.address())
         self.java = self.is_classic and getattr(spark.sparkContext._gateway, "proc", None)
         if self.java:
@@ -358,11 +369,16 @@ class Driver:
                         if "left" in message:
                             at = None
                             continue
-                        self.heard[connection] = message["job"]
-                        if message["job"] not in self.running:
+                        job = message["job"]
+                        if job not in self.running and job in self.over:
+                            continue  # The worker has replied, and may be at another job.
+                        self.heard[connection] = job
+                        if job not in self.running:
                             break  # It was cancelled meanwhile: nobody listens, so the worker ends.
                         at = message
                         self.write(message)
+                        with self.guard:
+                            self.told[job] = self.told.get(job, 0) + 1
                 except (OSError, ValueError):
                     pass  # It was ended in the middle of a line.
                 with self.guard:
@@ -399,16 +415,28 @@ class Driver:
             frame = self.spark.createDataFrame(tasks, "task string, line string").repartition(1)
             given = frame.mapInArrow(work, "task string, place string, line string")
             if job in self.running:
-                for task, place, line in given.collect():
-                    self.write({"job": job, "task": task, "place": place, "line": line})
+                rows = given.collect()
+                self.wait_for(job, [json.loads(line)["told"] for _, _, line in rows if line.startswith('{"told":')])
+                for task, place, line in rows:
+                    if not line.startswith('{"told":'):
+                        self.write({"job": job, "task": task, "place": place, "line": line})
             else:
                 how = {"failed": "it was cancelled before it began"}
         except Exception as error:
             how = {"failed": str(error)}
             self.end_with_session()
+        if job in self.running:
+            self.over.append(job)
         self.running.discard(job)
+        self.told.pop(job, None)
         self.ends.pop(job).set()
         self.write({"job": job, **how})
+
+    def wait_for(self, job, told):
+        """What workers have said of a job comes before their replies, however busy this machine is."""
+        deadline = time.monotonic() + 5
+        while self.told.get(job, 0) < sum(told) and job in self.running and time.monotonic() < deadline:
+            time.sleep(0.01)
 
     def end_with_session(self):
         """Where Java or the session has ended, all has: what is tried again is not for this process."""
