@@ -23,11 +23,12 @@ export async function unreadNotes(
   const { view } = relations
   const name = fullName(dataset)
   const retention = retentionOf(dataset)
+  if (!retention) return []
   const behind = lake.datasets
     .map(fullName)
     .filter((reader) => view.tables[reader]?.expiringInputs?.includes(name))
     .filter((reader) => !hasSeenTable(view.offsets[reader]?.[name], name, view))
-  if (!retention || behind.length === 0 || isHeld(context)) return []
+  if (behind.length === 0 || isHeld(context)) return []
   const table = await relations.table(name)
   const column = table && timeColumnOf(table, retention)
   if (!column) return []
